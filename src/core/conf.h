@@ -1,0 +1,88 @@
+#ifndef TS_CORE_CONF_H
+#define TS_CORE_CONF_H
+/*
+ * The daemon's configuration. tbl/options.def is the only place of an option: name, type, unit, default, range, text.
+ * A loaded configuration is valid as a whole; everything in it belongs to it and lives until ts_conf_free.
+ */
+#include "core/base.h"
+#include "core/buf.h"
+#include "core/err.h"
+#include "core/sample.h"
+
+enum ts_format { TS_FORMAT_AUTO, TS_FORMAT_STATSD, TS_FORMAT_INFLUX };
+enum ts_signed_gauges { TS_GAUGES_RELATIVE, TS_GAUGES_ABSOLUTE };
+enum ts_when_full { TS_FULL_BLOCK, TS_FULL_DROP_NEW };
+enum ts_late { TS_LATE_CORRECT, TS_LATE_DROP };
+
+struct ts_conf_listen {
+    char *url;      /* as written: "udp://127.0.0.1:8125" */
+    char *host;     /* "127.0.0.1", "::1", "" for any */
+    uint16_t port;  /* 0: the system chooses; the ready line tells */
+    enum ts_format format;
+    enum ts_signed_gauges signed_gauges;
+    enum ts_when_full when_full; /* block waits block_ns for room, then drops */
+    int64_t block_ns;
+    unsigned sockets;            /* sockets (threads) with SO_REUSEPORT, 1 … 64 */
+    uint64_t rcvbuf_bytes;
+};
+
+struct ts_conf_rollup {
+    char *name;
+    int64_t every_ns;
+    int64_t lateness_ns;
+    enum ts_late late;
+    uint32_t aggregates; /* bits of enum ts_aggregate */
+    bool stddev_sample;
+    char *to;            /* sink names, comma-separated, without blanks; every one exists */
+};
+
+/* Options of every sink type side by side; which apply to which type says tbl/options.def. */
+struct ts_conf_sink {
+    char *name;
+    char *type; /* a name in the sinks table */
+    char *url, *org, *bucket, *token;
+    char *database, *retention_policy, *username, *password;
+    char *path;
+    char *ca;
+    bool verify;
+    bool gzip;
+    unsigned batch;            /* points, 1 … 100000 */
+    int64_t flush_interval_ns; /* how long a point may wait for its batch to fill */
+    int64_t timeout_ns;        /* of one request */
+    int64_t retry_min_ns, retry_max_ns;
+};
+
+struct ts_conf {
+    char *state_dir;
+    unsigned workers; /* 0: auto */
+    int64_t idle_after_ns, correct_for_ns, future_ns;
+    char *log_level;
+    struct {
+        char *address; /* "127.0.0.1:8186"; "" is off */
+        char *token;   /* "" none */
+    } http;
+    struct {
+        uint64_t series, memory_bytes;
+    } limits;
+    unsigned nlisten, nrollups, nsinks;
+    struct ts_conf_listen *listen;
+    struct ts_conf_rollup *rollups;
+    struct ts_conf_sink *sinks;
+};
+
+/**
+ * Reads a YAML file (NULL: the defaults alone), applies the settings in order, fills in defaults, checks all of it.
+ * A setting is KEY=VALUE with a dotted path: "http.address=127.0.0.1:9000", "rollups.0.every=1s".
+ * Environment variables ${NAME} in scalars are replaced; an unset one is an error.
+ * Every error found (up to 20) is appended to errors, one line each: FILE:LINE:COLUMN: what is wrong; what would be right.
+ * @return 0, -TS_ECONF (errors say why), -TS_EIO (file cannot be read; errors says why).
+ */
+int ts_conf_load(const char *file, const char *const *set, unsigned nset, struct ts_conf **out,
+                 struct ts_buf *errors) TS_MUST_CHECK;
+
+void ts_conf_free(struct ts_conf **conf);
+
+/** The whole configuration as YAML that ts_conf_load reads back to the same; secrets are masked. */
+void ts_conf_print(const struct ts_conf *conf, struct ts_buf *out);
+
+#endif

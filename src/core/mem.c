@@ -1,0 +1,121 @@
+/* The allocator's door: malloc and mmap, zeroed, with a failing mode for tests. Thread: any. */
+#include "config.h"
+#include "core/mem.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#ifdef TS_HOSTILE
+static _Atomic long fail_in;
+
+void ts_alloc_fail_at(long n)
+{
+    atomic_store(&fail_in, n);
+}
+
+static bool must_fail(void)
+{
+    return atomic_load(&fail_in) > 0 && atomic_fetch_sub(&fail_in, 1) == 1;
+}
+#else
+static bool must_fail(void)
+{
+    return false;
+}
+#endif
+
+static void *or_die(void *p, size_t bytes)
+{
+    if (TS_UNLIKELY(!p)) {
+        fprintf(stderr, "level=fatal event=out_of_memory bytes=%zu\n", bytes);
+        exit(1);
+    }
+    return p;
+}
+
+void *ts_alloc(size_t bytes)
+{
+    return must_fail() ? NULL : calloc(1, bytes ? bytes : 1);
+}
+
+void *ts_alloc_aligned(size_t bytes, size_t align)
+{
+    size_t rounded = (bytes + align - 1) & ~(align - 1);
+    void *p = must_fail() ? NULL : aligned_alloc(align, rounded);
+    return p ? memset(p, 0, rounded) : NULL;
+}
+
+void *ts_resize(void *p, size_t bytes)
+{
+    return must_fail() ? NULL : realloc(p, bytes ? bytes : 1);
+}
+
+void *ts_xalloc(size_t bytes)
+{
+    return or_die(ts_alloc(bytes), bytes);
+}
+
+void *ts_xalloc_aligned(size_t bytes, size_t align)
+{
+    return or_die(ts_alloc_aligned(bytes, align), bytes);
+}
+
+void *ts_xresize(void *p, size_t bytes)
+{
+    return or_die(ts_resize(p, bytes), bytes);
+}
+
+char *ts_xstrndup(const char *p, size_t len)
+{
+    char *z = ts_xalloc(len + 1);
+    memcpy(z, p, len);
+    return z;
+}
+
+char *ts_xstrdup(const char *z)
+{
+    return ts_xstrndup(z, strlen(z));
+}
+
+void ts_free(void *p)
+{
+    free(p);
+}
+
+#define HUGE_PAGE ((size_t)2 << 20)
+
+static size_t page_round(size_t bytes)
+{
+    size_t unit = bytes >= HUGE_PAGE ? HUGE_PAGE : 4096;
+    return (bytes + unit - 1) & ~(unit - 1);
+}
+
+void *ts_pages_alloc(size_t bytes)
+{
+    size_t want = page_round(bytes);
+    bool huge = want >= HUGE_PAGE;
+    size_t map = huge ? want + HUGE_PAGE : want;
+    if (must_fail())
+        return NULL;
+    char *p = mmap(NULL, map, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    if (huge) {
+        size_t head = (HUGE_PAGE - ((uintptr_t)p & (HUGE_PAGE - 1))) & (HUGE_PAGE - 1);
+        if (head)
+            munmap(p, head);
+        if (head < HUGE_PAGE)
+            munmap(p + head + want, HUGE_PAGE - head);
+        p += head;
+        (void)madvise(p, want, MADV_HUGEPAGE); /* only a hint: plain pages do as well, slower */
+    }
+    return p;
+}
+
+void ts_pages_free(void *p, size_t bytes)
+{
+    if (p)
+        munmap(p, page_round(bytes));
+}

@@ -1,0 +1,39 @@
+#ifndef TS_CORE_MEM_H
+#define TS_CORE_MEM_H
+/*
+ * The only door to the allocator. ts_alloc and friends return NULL when there is no memory: the caller
+ * degrades and counts. ts_xalloc and friends end the process: for start-up, where nothing can go on.
+ * Memory from here is zeroed, and freed with TS_FREE, which clears the pointer.
+ *
+ * With --enable-hostile, ts_alloc_fail_at(n) makes the n-th allocation from now fail (1 is the next).
+ */
+#include "core/base.h"
+
+void *ts_alloc(size_t bytes) TS_MUST_CHECK;
+void *ts_alloc_aligned(size_t bytes, size_t align) TS_MUST_CHECK;
+void *ts_resize(void *p, size_t bytes) TS_MUST_CHECK; /* contents beyond the former size are undefined */
+void *ts_xalloc(size_t bytes) TS_MUST_CHECK;
+void *ts_xalloc_aligned(size_t bytes, size_t align) TS_MUST_CHECK;
+void *ts_xresize(void *p, size_t bytes) TS_MUST_CHECK;
+char *ts_xstrdup(const char *z) TS_MUST_CHECK;
+char *ts_xstrndup(const char *p, size_t len) TS_MUST_CHECK;
+void ts_free(void *p);
+
+#define TS_FREE(p)                                                                                           \
+    do {                                                                                                     \
+        ts_free(p);                                                                                          \
+        (p) = NULL;                                                                                          \
+    } while (0)
+
+/**
+ * Zeroed pages for a big table, on huge pages where the system allows. bytes is rounded up to whole pages.
+ * @return NULL without memory. Free with ts_pages_free and the same bytes.
+ */
+void *ts_pages_alloc(size_t bytes) TS_MUST_CHECK;
+void ts_pages_free(void *p, size_t bytes);
+
+#ifdef TS_HOSTILE
+void ts_alloc_fail_at(long n);
+#endif
+
+#endif

@@ -1,0 +1,263 @@
+/*
+ * Numbers from and to text. Thread: any. Allocates nothing.
+ * Reading: up to 19 digits with a power of ten of at most 22 are exact in one multiplication or division
+ * (Clinger, "How to read floating point numbers accurately", 1990); the rest goes to strtod_l in the C locale.
+ * Printing: the decimal v·10^k for the smallest k that divides back to v, then %.15g, 16, 17 until it reads back.
+ */
+#include "config.h"
+#include "core/num.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const double pow10_exact[23] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                       1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+static locale_t c_locale;
+static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
+
+static void make_c_locale(void)
+{
+    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    TS_ASSERT(c_locale);
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static TS_COLD int read_slow(struct ts_str s, double *out)
+{
+    char small[400];
+    char *z = small;
+    if (s.len >= sizeof small) {
+        z = malloc(s.len + 1);
+        if (!z)
+            return -TS_ENOMEM;
+    }
+    memcpy(z, s.p, s.len);
+    z[s.len] = 0;
+    pthread_once(&c_locale_once, make_c_locale);
+    char *end;
+    double v = strtod_l(z, &end, c_locale);
+    bool whole = end == z + s.len;
+    if (z != small)
+        free(z);
+    if (!whole)
+        return -TS_EPARSE;
+    if (isinf(v))
+        return -TS_ELIMIT;
+    *out = v;
+    return 0;
+}
+
+int ts_num_read(struct ts_str s, double *out)
+{
+    const char *p = s.p, *end = s.p + s.len;
+    bool neg = false;
+    if (p < end && (*p == '-' || *p == '+'))
+        neg = *p++ == '-';
+    uint64_t m = 0;
+    int digits = 0, exp10 = 0;
+    const char *first = p;
+    for (; p < end && is_digit(*p); p++) {
+        m = m * 10 + (uint64_t)(*p - '0');
+        digits += m != 0;
+    }
+    size_t seen = (size_t)(p - first);
+    if (p < end && *p == '.') {
+        const char *frac = ++p;
+        for (; p < end && is_digit(*p); p++) {
+            m = m * 10 + (uint64_t)(*p - '0');
+            digits += m != 0;
+        }
+        exp10 = -(int)TS_MIN((size_t)(p - frac), (size_t)100000);
+        seen += (size_t)(p - frac);
+    }
+    if (seen == 0)
+        return -TS_EPARSE;
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        bool eneg = false;
+        int e = 0;
+        p++;
+        if (p < end && (*p == '-' || *p == '+'))
+            eneg = *p++ == '-';
+        if (p == end)
+            return -TS_EPARSE;
+        for (; p < end && is_digit(*p); p++)
+            e = e < 100000 ? e * 10 + (*p - '0') : e;
+        exp10 += eneg ? -e : e;
+    }
+    if (p != end)
+        return -TS_EPARSE;
+    if (TS_UNLIKELY(digits > 19 || m > (UINT64_C(1) << 53) || exp10 < -22 || exp10 > 22))
+        return read_slow(s, out);
+    double v = (double)m;
+    v = exp10 < 0 ? v / pow10_exact[-exp10] : v * pow10_exact[exp10];
+    *out = neg ? -v : v;
+    return 0;
+}
+
+int ts_num_read_uint(struct ts_str s, uint64_t *out)
+{
+    const char *p = s.p, *end = s.p + s.len;
+    if (p < end && *p == '+')
+        p++;
+    if (p == end)
+        return -TS_EPARSE;
+    uint64_t v = 0;
+    bool over = false;
+    for (; p < end; p++) {
+        if (!is_digit(*p))
+            return -TS_EPARSE;
+        over |= __builtin_mul_overflow(v, UINT64_C(10), &v);
+        over |= __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v);
+    }
+    if (over)
+        return -TS_ELIMIT;
+    *out = v;
+    return 0;
+}
+
+int ts_num_read_int(struct ts_str s, int64_t *out)
+{
+    bool neg = s.len > 1 && s.p[0] == '-';
+    uint64_t v;
+    if (neg)
+        s = (struct ts_str){s.p + 1, s.len - 1};
+    if (neg && s.p[0] == '+')
+        return -TS_EPARSE;
+    int rc = ts_num_read_uint(s, &v);
+    if (rc)
+        return rc;
+    if (v > (uint64_t)INT64_MAX + neg)
+        return -TS_ELIMIT;
+    *out = neg ? (int64_t)(0 - v) : (int64_t)v;
+    return 0;
+}
+
+size_t ts_num_put_uint(char *to, uint64_t v)
+{
+    char tmp[20];
+    size_t n = 0;
+    do {
+        tmp[n++] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    for (size_t i = 0; i < n; i++)
+        to[i] = tmp[n - 1 - i];
+    return n;
+}
+
+size_t ts_num_put_int(char *to, int64_t v)
+{
+    if (v >= 0)
+        return ts_num_put_uint(to, (uint64_t)v);
+    to[0] = '-';
+    return 1 + ts_num_put_uint(to + 1, 0 - (uint64_t)v);
+}
+
+/* Digits of m with the point before the last k of them. */
+static size_t put_fixed(char *to, uint64_t m, unsigned k)
+{
+    char digits[24];
+    size_t n = ts_num_put_uint(digits, m), len = 0;
+    if (k == 0) {
+        memcpy(to, digits, n);
+        return n;
+    }
+    if (n <= k) {
+        to[len++] = '0';
+        to[len++] = '.';
+        for (size_t i = n; i < k; i++)
+            to[len++] = '0';
+        memcpy(to + len, digits, n);
+        return len + n;
+    }
+    memcpy(to, digits, n - k);
+    to[n - k] = '.';
+    memcpy(to + n - k + 1, digits + n - k, k);
+    return n + 1;
+}
+
+static TS_COLD size_t put_slow(char *to, double v)
+{
+    pthread_once(&c_locale_once, make_c_locale);
+    locale_t former = uselocale(c_locale);
+    char tmp[TS_NUM_MAX];
+    int n = 0;
+    for (int precision = 15; precision <= 17; precision++) {
+        n = snprintf(tmp, sizeof tmp, "%.*g", precision, v);
+        if (strtod_l(tmp, NULL, c_locale) == v)
+            break;
+    }
+    uselocale(former);
+    memcpy(to, tmp, (size_t)n);
+    return (size_t)n;
+}
+
+size_t ts_num_put_double(char *to, double v)
+{
+    if (isnan(v)) {
+        memcpy(to, "NaN", 3);
+        return 3;
+    }
+    if (isinf(v)) {
+        memcpy(to, v < 0 ? "-Inf" : "+Inf", 4);
+        return 4;
+    }
+    size_t sign = 0;
+    if (signbit(v)) {
+        to[sign++] = '-';
+        v = -v;
+    }
+    if (v == 0) {
+        to[sign] = '0';
+        return sign + 1;
+    }
+    if (v >= 1e-5 && v < 1e15) {
+        for (unsigned k = 0; k <= 15; k++) {
+            double scaled = v * pow10_exact[k];
+            if (scaled >= 9007199254740992.0)
+                break;
+            double whole = nearbyint(scaled);
+            if (whole / pow10_exact[k] == v)
+                return sign + put_fixed(to + sign, (uint64_t)whole, k);
+        }
+    }
+    return sign + put_slow(to + sign, v);
+}
+
+int ts_num_read_bytes(struct ts_str s, uint64_t *out)
+{
+    static const struct {
+        const char *name;
+        uint64_t bytes;
+    } units[] = {{"", 1},
+                 {"B", 1},
+                 {"kB", 1000},
+                 {"MB", 1000000},
+                 {"GB", 1000000000},
+                 {"TB", UINT64_C(1000000000000)},
+                 {"KiB", UINT64_C(1) << 10},
+                 {"MiB", UINT64_C(1) << 20},
+                 {"GiB", UINT64_C(1) << 30},
+                 {"TiB", UINT64_C(1) << 40}};
+    size_t n = 0;
+    while (n < s.len && is_digit(s.p[n]))
+        n++;
+    uint64_t v;
+    int rc = ts_num_read_uint((struct ts_str){s.p, n}, &v);
+    if (rc)
+        return rc;
+    struct ts_str unit = {s.p + n, s.len - n};
+    for (size_t i = 0; i < TS_ARRAY_SIZE(units); i++)
+        if (ts_str_eq(unit, ts_str_of(units[i].name)))
+            return __builtin_mul_overflow(v, units[i].bytes, out) ? -TS_ELIMIT : 0;
+    return -TS_EPARSE;
+}

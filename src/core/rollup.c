@@ -1,0 +1,25 @@
+/* Making and freeing batches of rollup points. Thread: any. */
+#include "config.h"
+#include "core/rollup.h"
+
+#include "core/mem.h"
+
+struct ts_rollup_batch *ts_rollup_batch_new(void)
+{
+    struct ts_rollup_batch *batch = ts_alloc(sizeof *batch);
+    if (!batch)
+        return NULL;
+    batch->points = ts_alloc(TS_ROLLUP_BATCH_MAX * sizeof *batch->points);
+    if (!batch->points)
+        TS_FREE(batch);
+    return batch;
+}
+
+void ts_rollup_batch_free(struct ts_rollup_batch **batch)
+{
+    if (*batch) {
+        ts_buf_fini(&(*batch)->texts);
+        ts_free((*batch)->points);
+        TS_FREE(*batch);
+    }
+}

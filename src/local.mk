@@ -1,0 +1,2 @@
+sbin_PROGRAMS += tsaggd
+tsaggd_SOURCES = src/tsaggd.c

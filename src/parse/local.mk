@@ -1,0 +1,1 @@
+# Lists of this folder; see Makefile.am.

@@ -1,0 +1,107 @@
+#ifndef TS_PARSE_PARSE_H
+#define TS_PARSE_PARSE_H
+/*
+ * Lines to samples: statsd, DogStatsD, line protocol.
+ *
+ * Two ways lead through here. ts_parse_line reads any line completely, with a position and a reason for what is wrong: it
+ * serves tsagg-ctl parse, first sights of a series, and every rare form. The tile parser (parse_tile.h) reads the common forms at the cost
+ * of a few nanoseconds and gives everything else to ts_parse_line.
+ */
+#include "core/base.h"
+#include "core/conf.h"
+#include "core/counters.h"
+#include "core/series.h"
+
+#define TS_LINE_MAX   65536 /* bytes of a line */
+#define TS_FIELDS_MAX 1024  /* fields, or packed values, of one line */
+
+enum ts_parsed_what {
+    TS_PARSED_METRIC,        /* statsd: one name, one type, one or more values */
+    TS_PARSED_POINT,         /* line protocol */
+    TS_PARSED_EVENT,         /* DogStatsD _e{…} */
+    TS_PARSED_SERVICE_CHECK, /* DogStatsD _sc|… */
+};
+
+enum ts_field_type { TS_FIELD_FLOAT, TS_FIELD_INT, TS_FIELD_UINT, TS_FIELD_BOOL, TS_FIELD_STRING };
+
+struct ts_field {
+    struct ts_str key;
+    enum ts_field_type type;
+    union {
+        double f;
+        int64_t i;
+        uint64_t u;
+        bool b;
+        struct ts_str s;
+    };
+};
+
+/** One thing read from a line; texts are unescaped and belong to the parser until its next line. */
+struct ts_parsed {
+    enum ts_parsed_what what;
+    struct ts_str name; /* metric name, measurement, event title, service check name */
+    unsigned ntags;
+    struct ts_tag *tags; /* in the line's order; a DogStatsD tag without ':' has value.p == NULL */
+    bool has_time;
+    int64_t time_ns;
+    union {
+        struct { /* TS_PARSED_METRIC */
+            char type;  /* 'c' 'g' 'm' (ms) 'h' 'd' 's' */
+            bool relative; /* a gauge with a sign, when signed gauges are relative */
+            double rate;   /* sample rate in (0, 1] */
+            unsigned nvalues;
+            double *values;        /* all types but sets */
+            struct ts_str set_value; /* sets */
+        } metric;
+        struct { /* TS_PARSED_POINT */
+            unsigned nfields;
+            struct ts_field *fields;
+        } point;
+        struct { /* TS_PARSED_EVENT */
+            struct ts_str text, hostname, aggregation_key, source_type, priority, alert_type;
+        } event;
+        struct { /* TS_PARSED_SERVICE_CHECK */
+            int status; /* 0 … 3 */
+            struct ts_str hostname, message;
+        } check;
+    };
+};
+
+/** Why a line was refused. */
+struct ts_parse_error {
+    enum ts_counter reason; /* TS_C_REJECTED_… */
+    unsigned column;        /* from 1, in bytes */
+    char why[160];          /* "missing fields"; never contains the line's own bytes unescaped */
+};
+
+struct ts_parse_opts {
+    enum ts_format format;
+    enum ts_signed_gauges signed_gauges;
+    int64_t precision_ns;    /* unit of line-protocol timestamps; 1 is nanoseconds */
+};
+
+/** Scratch memory for parsing; one per thread. */
+struct ts_parser;
+struct ts_parser *ts_parser_new(const struct ts_parse_opts *opts);
+void ts_parser_free(struct ts_parser **parser);
+
+typedef void ts_parsed_fn(const struct ts_parsed *parsed, void *arg);
+
+/**
+ * Reads one line (without its \n; a \r at the end is passed over). An empty or blank line and a line-protocol comment give nothing.
+ * fn is called for each metric or point of the line, in order, after all of the line was found good.
+ * @return number of calls (0: nothing to read), or -TS_EPARSE with *error filled.
+ */
+int ts_parse_line(struct ts_parser *parser, struct ts_str line, ts_parsed_fn *fn, void *arg,
+                  struct ts_parse_error *error) TS_MUST_CHECK;
+
+/** Which dialect a line is read as under format auto: TS_FORMAT_STATSD or TS_FORMAT_INFLUX. The rule is in docs/DIALECTS.md. */
+enum ts_format ts_parse_detect(struct ts_str line);
+
+/** Number of samples in what was parsed (values, or fields; events and checks 0). */
+unsigned ts_parsed_samples(const struct ts_parsed *parsed);
+
+/** The series of sample i: kind, name, field and tags, borrowed from parsed. @return 0, -TS_ELIMIT too many tags. */
+int ts_parsed_series(const struct ts_parsed *parsed, unsigned i, struct ts_series_view *out) TS_MUST_CHECK;
+
+#endif
