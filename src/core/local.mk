@@ -6,6 +6,7 @@ libtsagg_a_SOURCES += \
 	src/core/counters.c src/core/counters.h \
 	src/core/err.c src/core/err.h \
 	src/core/hash.h \
+	src/core/lane.c src/core/lane.h \
 	src/core/log.c src/core/log.h \
 	src/core/mem.c src/core/mem.h \
 	src/core/num.c src/core/num.h \
@@ -15,6 +16,7 @@ libtsagg_a_SOURCES += \
 	src/core/series.c src/core/series.h \
 	src/core/stats.c src/core/stats.h \
 	src/core/thread.c src/core/thread.h \
+	src/core/tile.h \
 	src/core/utf8.c src/core/utf8.h
 
 include src/core/conf.mk
