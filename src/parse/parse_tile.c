@@ -19,7 +19,8 @@ struct ts_tiler {
     struct ts_tile tile;
     ts_scan_fn *scan;
     struct ts_parse_opts opts;
-    struct ts_parser *parser;
+    struct ts_parser *parser;   /* of slow lines */
+    struct ts_parser *resolver; /* of first sights, which may come while a slow line is being handed on */
     struct ts_counters *cnt;
     ts_tile_fn *fn;
     void *arg;
@@ -184,7 +185,7 @@ static int resolve(struct ts_tile *tile, unsigned i, struct ts_series_view *out)
     struct ts_parse_error error = {.reason = TS_C_REJECTED_SYNTAX};
     tl->resolve_index = raw->index;
     tl->resolve_rc = -TS_EAGAIN;
-    int rc = ts_parse_line(tl->parser, (struct ts_str){raw->head, raw->line_len}, resolve_parsed, tl, &error);
+    int rc = ts_parse_line(tl->resolver, (struct ts_str){raw->head, raw->line_len}, resolve_parsed, tl, &error);
     if (rc > 0 && tl->resolve_rc == 0 && tl->view.kind == raw->kind) {
         *out = tl->view;
         return 0;
@@ -402,6 +403,7 @@ struct ts_tiler *ts_tiler_new(const struct ts_parse_opts *opts, struct ts_counte
     tl->scan = ts_scan_choose();
     tl->opts = *opts;
     tl->parser = ts_parser_new(opts);
+    tl->resolver = ts_parser_new(opts);
     tl->cnt = cnt;
     tl->fn = fn;
     tl->arg = arg;
@@ -417,6 +419,7 @@ void ts_tiler_free(struct ts_tiler **tiler)
 {
     if (*tiler) {
         ts_parser_free(&(*tiler)->parser);
+        ts_parser_free(&(*tiler)->resolver);
         ts_buf_fini(&(*tiler)->scratch);
         TS_FREE(*tiler);
     }
