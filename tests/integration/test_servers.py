@@ -19,7 +19,8 @@ def assert_refused(status, fn, *args):
         raise AssertionError(f"not refused with {status}")
 
 
-def influx2_keeps_points():
+@runner.needs(Influx2)
+def test_influx2():
     db = Influx2().start().setup()
     query = 'from(bucket: "b") |> range(start: 0, stop: 10) |> keep(columns: ["_time", "_field", "_value", "host"])'
 
@@ -56,16 +57,14 @@ def influx1_keeps_points(auth):
         assert_refused(401, db.query, "SHOW DATABASES")
 
 
-if Influx2.available():
-    def test_influx2():
-        influx2_keeps_points()
+@runner.needs(Influx1)
+def test_influx1():
+    influx1_keeps_points(auth=False)
 
-if Influx1.available():
-    def test_influx1():
-        influx1_keeps_points(auth=False)
 
-    def test_influx1_with_users():
-        influx1_keeps_points(auth=True)
+@runner.needs(Influx1)
+def test_influx1_with_users():
+    influx1_keeps_points(auth=True)
 
 
 if __name__ == "__main__":

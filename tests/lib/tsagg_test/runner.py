@@ -1,7 +1,4 @@
-"""Runs the test_* functions of a script.
-
-    if __name__ == "__main__":
-        runner.main()
+"""Runs the test_* functions of a script, whose last line is runner.main().
 
 TSAGG_TEST_ONLY, a regular expression, picks some by "file.function".
 """
@@ -15,14 +12,30 @@ import traceback
 from .process import Process
 
 
+def needs(server):
+    """Marks a test that is left out where this server is not available."""
+    def mark(fn):
+        fn.needs = server
+        return fn
+    return mark
+
+
 def main():
     module = sys.modules["__main__"]
     script = pathlib.Path(module.__file__).stem
     only = re.compile(os.environ.get("TSAGG_TEST_ONLY", ""))
-    tests = [(name, fn) for name, fn in vars(module).items()
-             if name.startswith("test_") and callable(fn) and only.search(f"{script}.{name}")]
-    failed = sum(not run(name, fn) for name, fn in tests)
-    print(f"{len(tests) - failed} passed, {failed} failed", flush=True)
+    passed = failed = 0
+    for name, fn in list(vars(module).items()):
+        if not name.startswith("test_") or not only.search(f"{script}.{name}"):
+            continue
+        server = getattr(fn, "needs", None)
+        if server and not server.available():
+            print(f"left out {script}.{name}: {server.absent}", flush=True)
+        elif run(name, fn):
+            passed += 1
+        else:
+            failed += 1
+    print(f"{passed} passed, {failed} failed", flush=True)
     sys.exit(1 if failed else 0)
 
 
