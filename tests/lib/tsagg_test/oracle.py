@@ -110,3 +110,13 @@ def shuffled(seed, samples, lateness_ns):
     """The same samples in a random order in which none comes later than the lateness allows."""
     rnd = random.Random(seed)
     return sorted(samples, key=lambda sample: sample.time_ns + rnd.randrange(lateness_ns))
+
+
+def from_points(points):
+    """{(measurement, tags, time): {"usage_mean": 1.5}} as rollups() would give it."""
+    found = collections.defaultdict(dict)
+    for (measurement, tags, time_ns), fields in points.items():
+        for name, value in fields.items():
+            field, aggregate = name.rsplit("_", 1)
+            found[measurement, tags, field, time_ns][aggregate] = value
+    return dict(found)
