@@ -134,7 +134,7 @@ def test_line_protocol_beside_statsd():
 
 def test_dogstatsd_timestamp():
     with Rollups() as tsaggd:
-        tsaggd.say(f"t:1|c|T{T0 + 3}", f"t:1|c|T{T0 + 13}", f"t:1|c|T{T0 + 9}")
+        tsaggd.say(f"t:1|c|T{T0 + 3}", f"t:1|c|T{T0 + 9}", f"t:1|c|T{T0 + 13}")
         points = tsaggd.written()
     assert {time_ns: fields["sum"] for (_, _, time_ns), fields in points.items()} == {
         T0 * NS: 2, (T0 + 10) * NS: 1}, points
