@@ -124,6 +124,20 @@ def test_kill9_keeps_what_was_sealed():
 
 
 @runner.needs(Influx2)
+def test_kill9_while_delivering():
+    db = Influx2().start().setup()
+    sent = load.ordered()
+    with daemon(sink(db, batch=50)) as tsaggd:
+        sent.send(tsaggd)
+        sent.advance(tsaggd)
+        until(lambda: tsaggd.sink("influx")["rolled_up"] == len(sent.rollups), 30, "everything sealed in the journal")
+        tsaggd.kill9()
+        tsaggd.restart()
+        tsaggd.wait_delivered("influx", 0)
+        sent.assert_rolled_up(points(db, sent))
+
+
+@runner.needs(Influx2)
 def test_sigterm_drains():
     db = Influx2().start().setup()
     sent = load.shuffled()
