@@ -66,9 +66,9 @@ def rejected(tsaggd):
 
 def send(tsaggd, datagrams, lines):
     """Send datagrams which hold that many lines, and wait for them."""
-    before = tsaggd.lines_received()
+    before = tsaggd.lines_read()
     udp.send_datagrams(tsaggd.udp_port, datagrams)
-    tsaggd.wait_received(before + lines)
+    tsaggd.wait_read(before + lines)
 
 
 def test_each_reason():
@@ -87,7 +87,7 @@ def test_each_reason():
 def test_empty_lines_are_nothing():
     with daemon() as tsaggd:
         send(tsaggd, [b"", b"\n", b"\n\n\r\n\n", b"\n\ngood:1|c\n\n\r\ngood:1|c"], 2)
-        assert tsaggd.lines_received() == 2
+        assert tsaggd.lines_read() == 2
         assert counts(tsaggd) == {"good": 2}
 
 
@@ -136,9 +136,9 @@ def test_series_limit():
     limit, distinct = 1000, scaled(300_000)
     with daemon(limits={"series": limit}) as tsaggd:
         lines = [b"m,id=%d u=1 %d" % (i, T) for i in range(distinct)]
-        udp.send(tsaggd.udp_port, lines, received=tsaggd.lines_received)
+        udp.send(tsaggd.udp_port, lines, read=tsaggd.lines_read)
         # Series that were there before the limit was reached still count.
-        udp.send(tsaggd.udp_port, lines[:10], received=tsaggd.lines_received)
+        udp.send(tsaggd.udp_port, lines[:10], read=tsaggd.lines_read)
         tsaggd.assert_balanced()
         status = tsaggd.status()
         assert status["lines"]["accepted"] == distinct + 10, status

@@ -71,8 +71,8 @@ def test_errors_of_yaml_have_a_place():
 
 
 def test_all_errors_at_once():
-    _, out, err = tsaggd(GOOD.replace("workers", "wrokers").replace("10s,", "10x,").replace("type: file", "type: files"),
-                         "--check")
+    text = GOOD.replace("workers", "wrokers").replace("every: 10s", "every: 10x").replace("type: file", "type: files")
+    _, out, err = tsaggd(text, "--check")
     assert re.findall(r"^FILE:(\d+):", out + err, re.MULTILINE) == ["2", "8", "10"], out + err
 
 

@@ -92,7 +92,8 @@ def test_annotated_csv():
     text = ("#datatype,string,long,dateTime:RFC3339,double,string\r\n#group,false,false,false,false,true\r\n"
             "#default,_result,,,,\r\n,result,table,_time,_value,host\r\n,,0,1970-01-01T00:00:01Z,+Inf,a\r\n"
             ",,1,1970-01-01T00:00:02Z,,\"b,\r\nc\"\r\n\r\n"
-            "#datatype,string,long,boolean\r\n#group,false,false,false\r\n#default,x,,\r\n,result,table,up\r\n,,0,true\r\n\r\n")
+            "#datatype,string,long,boolean\r\n#group,false,false,false\r\n#default,x,,\r\n"
+            ",result,table,up\r\n,,0,true\r\n\r\n")
     assert influx.read_annotated_csv(text) == [
         {"result": "_result", "table": 0, "_time": S, "_value": math.inf, "host": "a"},
         {"result": "_result", "table": 1, "_time": 2 * S, "_value": None, "host": "b,\r\nc"},

@@ -27,9 +27,9 @@ class Rollups(Tsaggd):
 
     def say(self, *lines):
         """Send the lines as one datagram."""
-        before = self.lines_received()
+        before = self.lines_read()
         udp.send_datagrams(self.udp_port, ["\n".join(lines).encode()])
-        self.wait_received(before + len(lines))
+        self.wait_read(before + len(lines))
 
     def written(self):
         """The points in the file; SIGTERM first, so that it is complete."""
@@ -146,6 +146,7 @@ def test_late_sample_corrects_its_window():
         tsaggd.say(f"cpu u=5 {T0 + 30}000000000")
         tsaggd.wait_sealed(1)
         tsaggd.say(f"cpu u=4 {T0 + 2}000000000")
+        tsaggd.assert_balanced()
         assert tsaggd.metrics()["tsagg_late_total", (("result", "corrected"),)] == 1
         points = tsaggd.written()
     assert_fields(points["cpu", (), T0 * NS],

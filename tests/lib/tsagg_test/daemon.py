@@ -46,9 +46,12 @@ class Tsaggd(Process):
         return self.start()
 
     def __exit__(self, kind, value, trace):
-        if kind is None and self.running():
+        if kind is not None:
+            return
+        if self.running():
             self.assert_balanced()
             self.stop()
+        assert self.popen.returncode == 0, f"tsaggd has ended with {self.popen.returncode}"
 
     def start(self):
         # What JSON writes is YAML too.
@@ -58,6 +61,7 @@ class Tsaggd(Process):
         return self
 
     def stop(self):
+        """SIGTERM: drain and exit 0."""
         code = self.end(signal.SIGTERM)
         assert code == 0, f"tsaggd ended with {code} after SIGTERM"
 
@@ -85,11 +89,13 @@ class Tsaggd(Process):
         """/metrics as {(name, ((label, value), ...)): number}."""
         return parse_metrics(self.get("/metrics"))
 
-    def lines_received(self):
-        return self.status()["lines"]["received"]
+    def lines_read(self):
+        """Lines that are counted as good or bad by now."""
+        lines = self.status()["lines"]
+        return lines["accepted"] + lines["rejected"]
 
-    def wait_received(self, lines):
-        until(lambda: self.lines_received() >= lines, SETTLE_DEADLINE_S, f"{lines} lines received")
+    def wait_read(self, lines):
+        until(lambda: self.lines_read() >= lines, SETTLE_DEADLINE_S, f"{lines} lines read")
 
     def wait_sealed(self, rollups, deadline_s=SETTLE_DEADLINE_S):
         until(lambda: self.status()["rollups"]["sealed"] >= rollups, deadline_s, f"{rollups} rollups sealed")

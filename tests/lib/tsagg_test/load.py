@@ -24,12 +24,12 @@ class Load:
         self.stop_ns = max(key[3] for key in self.rollups) + WINDOW_NS
 
     def send(self, daemon, part=slice(None), **pace):
-        udp.send(daemon.udp_port, self.lines[part], received=daemon.lines_received, **pace)
+        udp.send(daemon.udp_port, self.lines[part], read=daemon.lines_read, **pace)
 
     def advance(self, daemon):
         """A line of another series so far ahead that all windows of the load are sealed."""
         line = f"{ADVANCE} x=1 {self.stop_ns + WINDOW_NS}".encode()
-        udp.send(daemon.udp_port, [line], received=daemon.lines_received)
+        udp.send(daemon.udp_port, [line], read=daemon.lines_read)
         daemon.wait_sealed(len(self.rollups))
 
     def assert_rolled_up(self, points):

@@ -22,32 +22,32 @@ def packets(lines):
         yield b"\n".join(batch), len(batch)
 
 
-def send(port, lines, lines_per_s=None, received=None):
+def send(port, lines, lines_per_s=None, read=None):
     """Send lines; returns how many.
 
-    With received, a callable for the daemon's count of lines, it is never
-    more than PACKETS_UNSEEN ahead of it and returns when all have arrived;
-    with lines_per_s it is no faster than that.
+    With read, a callable for the daemon's count of lines, it is never more
+    than PACKETS_UNSEEN ahead of it and returns when all have arrived; with
+    lines_per_s it is no faster than that.
     """
     sent = 0
-    begin = time.monotonic()
-    before = received() if received else 0
+    begin_s = time.monotonic()
+    before = read() if read else 0
+
+    def wait():
+        until(lambda: read() - before >= sent, 30, f"{sent} lines read")
+
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.connect((LOOPBACK, port))
         for n, (datagram, count) in enumerate(packets(lines), 1):
             sock.send(datagram)
             sent += count
             if lines_per_s:
-                time.sleep(max(0, begin + sent / lines_per_s - time.monotonic()))
-            if received and n % PACKETS_UNSEEN == 0:
-                wait_for(received, before + sent)
-    if received:
-        wait_for(received, before + sent)
+                time.sleep(max(0, begin_s + sent / lines_per_s - time.monotonic()))
+            if read and n % PACKETS_UNSEEN == 0:
+                wait()
+    if read:
+        wait()
     return sent
-
-
-def wait_for(received, lines):
-    until(lambda: received() >= lines, 30, f"{lines} lines received")
 
 
 def send_datagrams(port, datagrams):
