@@ -1,2 +1,3 @@
 # Lists of this folder; see Makefile.am.
 include tests/unit/parse.mk
+include tests/fuzz/local.mk
