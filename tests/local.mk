@@ -1,3 +1,4 @@
 # Lists of this folder; see Makefile.am.
 include tests/unit/parse.mk
 include tests/fuzz/local.mk
+include tests/conformance/local.mk
