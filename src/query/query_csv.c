@@ -45,11 +45,9 @@ static int end_record(struct ts_query_csv *csv)
 {
     struct ts_query_record *rec = &csv->rec;
     int rc = end_cell(csv);
-    csv->line++;
-    if (rc)
-        return rc;
-    if (ts_buf_failed(&rec->text))
+    if (rc || ts_buf_failed(&rec->text))
         return -TS_ELIMIT;
+    csv->line++;
     bool blank = rec->n == 1 && rec->text.len == 0;
     rc = blank ? 0 : csv->fn(csv->arg, rec);
     rec->n = 0;

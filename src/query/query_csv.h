@@ -16,8 +16,8 @@ struct ts_query_record {
 
 static inline struct ts_str ts_query_cell(const struct ts_query_record *rec, unsigned i)
 {
-    size_t from = i ? rec->ends[i - 1] : 0;
-    return (struct ts_str){rec->text.p + from, rec->ends[i] - from};
+    size_t from = i ? rec->ends[i - 1] : 0, len = rec->ends[i] - from;
+    return len ? (struct ts_str){rec->text.p + from, len} : TS_STR("");
 }
 
 void ts_query_record_fini(struct ts_query_record *rec);
