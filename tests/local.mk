@@ -5,3 +5,4 @@ include tests/unit/conf.mk
 include tests/unit/delivery.mk
 include tests/unit/parse.mk
 include tests/unit/way.mk
+include tests/unit/query.mk

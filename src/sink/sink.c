@@ -131,6 +131,7 @@ bool ts_sinks_status(void *arg, unsigned i, struct ts_sink_status *out)
         .url = snk->target,
         .delivered = ts_counter_of(snk->feed->cnt, TS_C_SINK_DELIVERED),
         .dropped = ts_counter_of(snk->feed->cnt, TS_C_SINK_DROPPED),
+        .retries = ts_counter_of(snk->feed->cnt, TS_C_SINK_RETRIES),
     };
     out->rolled_up = ts_feed_rolled_up(snk->feed);
     /* The counters are read one after the other while they move. */

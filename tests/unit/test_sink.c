@@ -98,7 +98,7 @@ static void push_points(unsigned from, unsigned to, unsigned bad_every)
         if (batch->n == 37 || i + 1 == to) {
             while (!ts_ring_push(ts_journal_input(jr, 0), batch))
                 usleep(100);
-            ts_journal_ring_bell(jr);
+            ts_bell_ring(ts_journal_bell(jr));
             batch = NULL;
         }
     }
