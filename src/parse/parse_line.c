@@ -199,8 +199,7 @@ enum ts_format ts_parse_detect(struct ts_str line)
                                                                               : TS_FORMAT_INFLUX;
 }
 
-/* As InfluxDB's scanLine: a quote opens a string only in a field's value, where more '=' than ',' came
- * before. */
+/* As InfluxDB's scanLine: a quote opens a string only in a field's value: after more '=' than ','. */
 static size_t influx_line_end(const char *p, size_t len)
 {
     bool quoted = false, fields = false;
