@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -145,6 +146,33 @@ def test_scripts_and_targets():
     assert "unauthorized access" in query(db, "--token", "wrong", FROM, code=5)
     assert "no token given" in query(db, FROM, code=5, INFLUX_TOKEN="")
     assert "does not answer as InfluxDB 2" in query(db, "--host", db.url + "/elsewhere", FROM, code=4)
+
+
+MAN_PAGE = pathlib.Path(__file__).resolve().parents[2] / "man" / "tsagg-query.1"
+MAN_LINES = """\
+api.latency,host=a mean=12.5,count=40 1767226200
+api.latency,host=a mean=9 1767226800
+api.latency,host=b mean=104.2,count=17 1767226200
+"""
+
+
+@runner.needs(Influx2)
+def test_examples_of_the_man_page():
+    db = Influx2().start().setup()
+    db.create_bucket("metrics")
+    db.write(MAN_LINES, "metrics", "s")
+    env = {**os.environ, **environment(db), "PATH": f"{BUILD}:{os.environ['PATH']}"}
+    page = MAN_PAGE.read_text()
+    for roff, plain in ((r"\-", "-"), (r"\(aq", "'"), (r"\e", "\\")):
+        page = page.replace(roff, plain)
+    examples = re.findall(r"^\.EX\n\$ (.*?)^\.EE\n", page, re.M | re.S)
+    assert len(examples) == 4
+    for example in examples:
+        lines = example.splitlines(keepends=True)
+        last = max((i for i, line in enumerate(lines) if line.startswith("    ")), default=0)
+        command, want = "".join(lines[:last + 1]), "".join(lines[last + 1:])
+        ran = subprocess.run(["sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, env=env)
+        assert ran.stdout.decode() == want, (command, ran.stdout.decode(), ran.stderr)
 
 
 @runner.needs(Influx2)
