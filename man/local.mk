@@ -1,2 +1,3 @@
 # Lists of this folder; see Makefile.am.
 include man/conf.mk
+include man/query.mk

@@ -68,20 +68,23 @@ static void on_interrupt(int sig)
     stop = 1;
 }
 
-/* Every line of text, made harmless for a terminal, behind the tool's name. */
+/* Every line of text, made harmless for a terminal, behind the tool's name; blank lines are left out. */
 static void say(struct ts_str text)
 {
-    struct ts_buf line = TS_BUF_INIT;
+    struct ts_buf out = TS_BUF_INIT;
     for (size_t i = 0; i < text.len;) {
         const char *p = text.p + i, *end = memchr(p, '\n', text.len - i);
         size_t n = end ? (size_t)(end - p) : text.len - i;
-        ts_buf_puts(&line, i ? "  " : "tsagg-query: ");
-        ts_query_put_visible(&line, (struct ts_str){p, n});
-        ts_buf_putc(&line, '\n');
+        if (n) {
+            ts_buf_puts(&out, out.len ? "  " : "tsagg-query: ");
+            ts_query_put_visible(&out, (struct ts_str){p, n});
+            ts_buf_putc(&out, '\n');
+        }
         i += n + 1;
     }
-    fwrite(line.p, 1, line.len, stderr);
-    ts_buf_fini(&line);
+    if (out.len)
+        fwrite(out.p, 1, out.len, stderr);
+    ts_buf_fini(&out);
 }
 
 static TS_PRINTF(1, 2) int usage_error(const char *fmt, ...)

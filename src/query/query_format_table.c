@@ -109,10 +109,12 @@ static void put_blanks(struct ts_buf *buf, size_t n)
     }
 }
 
-static void put_cell(struct state *st, struct ts_str s, size_t width, size_t limit)
+static void put_cell(struct state *st, size_t index, size_t limit)
 {
     struct ts_buf *buf = &st->out->buf;
-    if (width <= limit) {
+    size_t from = index ? st->cells[index - 1].end : 0, len = st->cells[index].end - from;
+    struct ts_str s = len ? (struct ts_str){st->text.p + from, len} : TS_STR("");
+    if (st->cells[index].width <= limit) {
         ts_buf_put_str(buf, s);
         return;
     }
@@ -125,15 +127,13 @@ static void put_line(struct state *st, size_t first, size_t limit)
 {
     struct ts_buf *buf = &st->out->buf;
     for (unsigned i = 0; i < st->ncols; i++) {
-        const struct cell *cell = &st->cells[first + i];
         const struct column *col = &st->cols[i];
-        size_t from = first + i ? cell[-1].end : 0,
-               pad = TS_MIN(col->width, limit) - TS_MIN(cell->width, limit);
+        size_t pad = TS_MIN(col->width, limit) - TS_MIN(st->cells[first + i].width, limit);
         if (i)
             put_blanks(buf, GAP);
         if (is_right(col))
             put_blanks(buf, pad);
-        put_cell(st, (struct ts_str){st->text.p + from, cell->end - from}, cell->width, limit);
+        put_cell(st, first + i, limit);
         if (!is_right(col) && i + 1 < st->ncols)
             put_blanks(buf, pad);
     }

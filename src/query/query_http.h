@@ -28,7 +28,7 @@ struct ts_query_request {
 struct ts_query_http_events {
     /** The next bytes of a successful answer. Not 0 ends the request and is returned from it. */
     int (*body)(void *arg, struct ts_str bytes);
-    /** Called at least ten times a second. */
+    /** Called after every few bytes, and ten times a second while none come. */
     void (*tick)(void *arg);
     void *arg;
 };

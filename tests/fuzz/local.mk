@@ -2,9 +2,12 @@
 # With --enable-fuzz (CC=clang) they are libFuzzer programs: tests/fuzz/fuzz_NAME tests/fuzz/corpus/fuzz_NAME.
 # Without, `make check` replays the corpus. To add one: a line in the list, and its LDADD and LDFLAGS below.
 fuzz_targets = \
+	tests/fuzz/fuzz_annotated_csv \
 	tests/fuzz/fuzz_line_influx \
 	tests/fuzz/fuzz_line_statsd
 
+tests_fuzz_fuzz_annotated_csv_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_annotated_csv_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_line_influx_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_line_influx_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_line_statsd_LDADD = $(fuzz_ldadd)
