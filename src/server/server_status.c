@@ -1,20 +1,21 @@
 /*
- * Ledger, sinks and state as JSON. Thread: server. Lines that are being parsed while we look can make the ledger seem off
- * for a moment, so it is looked at again, LOOKS times at most, before it is called unbalanced.
+ * Ledger, sinks and state as JSON. Thread: server. Lines that are being parsed while we look can make the
+ * ledger seem off for a moment, so it is looked at again, LOOKS times at most, before it is called
+ * unbalanced.
  */
 #include "config.h"
 #include "server/server_priv.h"
 
 #include "core/clock.h"
 #include "core/ledger.h"
+#include "core/mem.h"
 #include "core/num.h"
 
 #include <inttypes.h>
 #include <time.h>
 
-#define LOOKS     20
-#define LOOK_NS   TS_MS
-#define SINKS_MAX 256
+#define LOOKS   20
+#define LOOK_NS TS_MS
 
 static void put_member(struct ts_buf *body, const char *before, const char *key, uint64_t v)
 {
@@ -67,11 +68,25 @@ static void put_ledger(struct ts_buf *body, const struct ts_ledger *led)
     ts_buf_putc(body, '}');
 }
 
+struct retries {
+    const char *sink;
+    uint64_t sum;
+};
+
+static void add_retries(const struct ts_counters *cnt, void *arg)
+{
+    struct retries *retries = arg;
+    if (strcmp(cnt->label, "sink") == 0 && strcmp(cnt->value, retries->sink) == 0)
+        retries->sum += ts_counter_of(cnt, TS_C_SINK_RETRIES);
+}
+
 static void put_sinks(struct ts_buf *body, const struct ts_server_sink *sinks, unsigned n)
 {
     ts_buf_puts(body, ",\n \"sinks\": [");
     for (unsigned i = 0; i < n; i++) {
         const struct ts_server_sink *sink = &sinks[i];
+        struct retries retries = {.sink = sink->name};
+        ts_counters_each(add_retries, &retries);
         ts_buf_puts(body, i ? ",\n  {\"name\": " : "\n  {\"name\": ");
         ts_buf_put_json(body, ts_str_of(sink->name));
         ts_buf_puts(body, ", \"type\": ");
@@ -82,7 +97,7 @@ static void put_sinks(struct ts_buf *body, const struct ts_server_sink *sinks, u
         put_member(body, ", ", "delivered", sink->delivered);
         put_member(body, ", ", "pending", sink->pending);
         put_member(body, ", ", "dropped", sink->dropped);
-        put_member(body, ", ", "retries", sink->retries);
+        put_member(body, ", ", "retries", retries.sum);
         ts_buf_putc(body, '}');
     }
     ts_buf_putc(body, ']');
@@ -90,26 +105,31 @@ static void put_sinks(struct ts_buf *body, const struct ts_server_sink *sinks, u
 
 struct look {
     struct ts_ledger ledger;
-    struct ts_server_sink sinks[SINKS_MAX];
+    struct ts_server_sink *sinks; /* room for conf->nsinks */
     unsigned nsinks;
     bool balanced;
 };
 
 static void look_at(const struct ts_server_info *info, struct look *look)
 {
-    unsigned n = info->sinks ? info->sinks(info->arg, look->sinks, SINKS_MAX) : 0;
-    look->nsinks = TS_MIN(n, (unsigned)SINKS_MAX);
+    unsigned n = info->sinks ? info->sinks(info->arg, look->sinks, info->conf->nsinks) : 0;
+    look->nsinks = TS_MIN(n, info->conf->nsinks);
     ts_ledger_read(&look->ledger);
     look->balanced = look->ledger.balanced;
     for (unsigned i = 0; i < look->nsinks; i++) {
         const struct ts_server_sink *sink = &look->sinks[i];
-        look->balanced &= ts_ledger_sink_balances(sink->rolled_up, sink->delivered, sink->pending, sink->dropped);
+        look->balanced &=
+            ts_ledger_sink_balances(sink->rolled_up, sink->delivered, sink->pending, sink->dropped);
     }
 }
 
 void ts_server_status(const struct ts_server_info *info, struct ts_buf *body)
 {
-    struct look look;
+    struct look look = {.sinks = ts_alloc(info->conf->nsinks * sizeof *look.sinks)};
+    if (!look.sinks) {
+        body->failed = true;
+        return;
+    }
     look_at(info, &look);
     for (unsigned i = 1; i < LOOKS && !look.balanced; i++) {
         nanosleep(&(struct timespec){0, LOOK_NS}, NULL);
@@ -121,13 +141,16 @@ void ts_server_status(const struct ts_server_info *info, struct ts_buf *body)
     put_ledger(body, &look.ledger);
     put_sinks(body, look.sinks, look.nsinks);
     ts_buf_puts(body, "}\n");
+    ts_free(look.sinks);
 }
 
 void ts_server_health(const struct ts_server_info *info, struct ts_buf *body)
 {
     (void)info;
-    ts_buf_puts(body, "{\"name\":\"tsaggd\",\"message\":\"ready for queries and writes\",\"status\":\"pass\",\"checks\":[],"
-                      "\"version\":\"" PACKAGE_VERSION "\"}\n");
+    ts_buf_puts(
+        body,
+        "{\"name\":\"tsaggd\",\"message\":\"ready for queries and writes\",\"status\":\"pass\",\"checks\":[],"
+        "\"version\":\"" PACKAGE_VERSION "\"}\n");
 }
 
 void ts_server_ready(const struct ts_server_info *info, struct ts_buf *body)
@@ -135,5 +158,6 @@ void ts_server_ready(const struct ts_server_info *info, struct ts_buf *body)
     char started[TS_NUM_MAX], up[TS_NUM_MAX];
     size_t nstarted = ts_clock_put_time(started, info->started_ns);
     size_t nup = ts_clock_put_duration(up, (ts_clock_now_ns() - info->started_ns) / TS_MS * TS_MS);
-    ts_buf_printf(body, "{\"status\":\"ready\",\"started\":\"%.*s\",\"up\":\"%.*s\"}\n", (int)nstarted, started, (int)nup, up);
+    ts_buf_printf(body, "{\"status\":\"ready\",\"started\":\"%.*s\",\"up\":\"%.*s\"}\n", (int)nstarted,
+                  started, (int)nup, up);
 }
