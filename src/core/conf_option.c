@@ -74,30 +74,37 @@ enum ts_conf_need ts_conf_option_need(const struct ts_conf_option *opt, const ch
 char **ts_conf_option_text(const struct ts_conf_option *opt, void *base)
 {
     TS_ASSERT(ts_conf_option_is_text(opt));
-    return (char **)((char *)base + opt->offset);
+    return (char **)(void *)((char *)base + opt->offset);
 }
 
 static void store(const struct ts_conf_option *opt, void *base, uint64_t v)
 {
     void *to = (char *)base + opt->offset;
-    switch (opt->size) {
-    case sizeof(bool): *(bool *)to = v != 0; return;
-    case sizeof(uint32_t): *(uint32_t *)to = (uint32_t)v; return;
-    case sizeof(uint64_t): *(uint64_t *)to = v; return;
+    if (opt->size == sizeof(bool)) {
+        *(bool *)to = v != 0;
+    } else if (opt->size == sizeof(uint32_t)) {
+        *(uint32_t *)to = (uint32_t)v;
+    } else {
+        TS_ASSERT(opt->size == sizeof(uint64_t));
+        *(uint64_t *)to = v;
     }
-    TS_ASSERT(!"size of an option's field");
 }
 
 static uint64_t fetch(const struct ts_conf_option *opt, const void *base)
 {
     const void *from = (const char *)base + opt->offset;
-    switch (opt->size) {
-    case sizeof(bool): return *(const bool *)from;
-    case sizeof(uint32_t): return *(const uint32_t *)from;
-    case sizeof(uint64_t): return *(const uint64_t *)from;
-    }
-    TS_ASSERT(!"size of an option's field");
-    return 0;
+    if (opt->size == sizeof(bool))
+        return *(const bool *)from;
+    if (opt->size == sizeof(uint32_t))
+        return *(const uint32_t *)from;
+    TS_ASSERT(opt->size == sizeof(uint64_t));
+    return *(const uint64_t *)from;
+}
+
+static const char *fetch_text(const struct ts_conf_option *opt, const void *base)
+{
+    const void *from = (const char *)base + opt->offset;
+    return *(char *const *)from;
 }
 
 static const char *choices_of(const struct ts_conf_option *opt)
@@ -360,7 +367,7 @@ static void print_list(const struct ts_conf_option *opt, const void *base, struc
             }
         }
     } else {
-        const char *names = *(char *const *)((const char *)base + opt->offset);
+        const char *names = fetch_text(opt, base);
         struct ts_str list = ts_str_of(names), word;
         while (ts_conf_next(&list, ',', &word)) {
             ts_buf_puts(buf, between);
@@ -376,7 +383,7 @@ void ts_conf_option_print(const struct ts_conf_option *opt, const void *base, st
     if (ts_conf_option_is_list(opt)) {
         print_list(opt, base, buf);
     } else if (ts_conf_option_is_text(opt)) {
-        const char *text = *(char *const *)((const char *)base + opt->offset);
+        const char *text = fetch_text(opt, base);
         if (opt->type == TS_CONF_SECRET && text[0])
             text = TS_CONF_HIDDEN;
         if (opt->type == TS_CONF_WORD)

@@ -275,15 +275,16 @@ static void damaged_files(void **state)
 {
     static const char good[] =
         "listen: [{url: \"udp://:1\", rcvbuf: 4MiB}]\nrollups:\n  - &r {name: a, every: 1s, to: [f]}\n"
-        "sinks: {f: {type: file, path: \"${HOME}/x\"}}\n";
+        "sinks: {f: {type: file, path: \"${HOME}/x\"}}\n",
+                      damage[] = "\0\xff[{:\"'&*-#\n \t!|%";
     (void)state;
     for (size_t i = 0; i < sizeof good - 1; i++) {
-        for (const char *c = "\0\xff[{:\"'&*-#\n \t!|%"; c < "\0\xff[{:\"'&*-#\n \t!|%" + 17; c++) {
+        for (size_t k = 0; k < sizeof damage - 1; k++) {
             struct ts_buf errors = TS_BUF_INIT;
             struct ts_conf *conf;
             char text[sizeof good];
             memcpy(text, good, sizeof good);
-            text[i] = *c;
+            text[i] = damage[k];
             write_file(text, sizeof good - 1);
             int rc = ts_conf_load(file, NULL, 0, &conf, &errors);
             assert_true((rc == 0) == (conf != NULL) && (rc == 0) == (errors.len == 0));
