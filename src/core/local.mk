@@ -5,16 +5,20 @@ libtsagg_a_SOURCES += \
 	src/core/clock.c src/core/clock.h \
 	src/core/counters.c src/core/counters.h \
 	src/core/err.c src/core/err.h \
+	src/core/feed.h src/core/sink_status.h \
+	src/core/file.c src/core/file.h \
 	src/core/hash.h \
+	src/core/lane.c src/core/lane.h \
 	src/core/log.c src/core/log.h \
 	src/core/mem.c src/core/mem.h \
 	src/core/num.c src/core/num.h \
 	src/core/ring.c src/core/ring.h \
-	src/core/rollup.c src/core/rollup.h \
+	src/core/rollup.c src/core/rollup_codec.c src/core/rollup.h \
 	src/core/sample.c src/core/sample.h \
 	src/core/series.c src/core/series.h \
 	src/core/stats.c src/core/stats.h \
 	src/core/thread.c src/core/thread.h \
+	src/core/tile.h \
 	src/core/utf8.c src/core/utf8.h
 
 include src/core/conf.mk

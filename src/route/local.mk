@@ -1,1 +1,4 @@
 # Lists of this folder; see Makefile.am.
+libtsagg_a_SOURCES += \
+	src/route/route.c src/route/route.h \
+	src/route/route_intern.c src/route/route_intern.h

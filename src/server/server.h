@@ -8,14 +8,9 @@
 #include "core/buf.h"
 #include "core/conf.h"
 #include "core/err.h"
+#include "core/sink_status.h"
 
 struct ts_server;
-
-struct ts_server_sink {
-    const char *name, *type;                         /* live as long as the configuration */
-    char state[256];                                 /* "ok", "retrying: …" */
-    uint64_t rolled_up, delivered, pending, dropped; /* points */
-};
 
 /** What is shown beyond counters. The functions run on server threads, several at a time, until
  * ts_server_stop returns. */
@@ -24,9 +19,9 @@ struct ts_server_info {
     int64_t started_ns;
     /** Appends further lines in Prometheus' text format, HELP and TYPE included. May be NULL. */
     void (*gauges)(void *arg, struct ts_buf *metrics);
-    /** Fills out with at most max sinks, which is conf->nsinks, and returns how many. May be NULL. */
-    unsigned (*sinks)(void *arg, struct ts_server_sink *out, unsigned max);
-    void *arg;
+    void *gauges_arg;
+    ts_sink_status_fn *sink_status; /* asked for sink 0, 1, … until it says false; may be NULL */
+    void *sinks;
 };
 
 /**

@@ -8,14 +8,14 @@
 
 #include "core/clock.h"
 #include "core/ledger.h"
-#include "core/mem.h"
 #include "core/num.h"
 
 #include <inttypes.h>
 #include <time.h>
 
-#define LOOKS   20
-#define LOOK_NS TS_MS
+#define LOOKS     20
+#define LOOK_NS   TS_MS
+#define SINKS_MAX 256
 
 static void put_member(struct ts_buf *body, const char *before, const char *key, uint64_t v)
 {
@@ -47,10 +47,10 @@ static void put_ledger(struct ts_buf *body, const struct ts_ledger *led)
     put_reasons(body, "rejected_by_reason", led, TS_C_REJECTED_SYNTAX);
     put_member(body, "},\n \"samples\": {", "received", v[TS_C_SAMPLES_RECEIVED]);
     put_member(body, ", ", "aggregated", v[TS_C_SAMPLES_AGGREGATED]);
+    put_member(body, ", ", "rejected", led->lines_rejected);
     put_member(body, ", ", "dropped", led->samples_dropped);
     ts_buf_printf(body, ", \"in_flight\": %" PRId64, led->in_flight);
     put_reasons(body, "dropped_by_reason", led, TS_C_DROPPED_RING_FULL);
-    put_reasons(body, "rejected_by_reason", led, TS_C_REJECTED_SYNTAX);
     put_member(body, "},\n \"datagrams\": {", "received", v[TS_C_DATAGRAMS_RECEIVED]);
     put_member(body, ", ", "kernel_dropped", v[TS_C_KERNEL_DROPPED]);
     put_member(body, ", ", "truncated", v[TS_C_DATAGRAMS_TRUNCATED]);
@@ -68,36 +68,24 @@ static void put_ledger(struct ts_buf *body, const struct ts_ledger *led)
     ts_buf_putc(body, '}');
 }
 
-struct retries {
-    const char *sink;
-    uint64_t sum;
-};
-
-static void add_retries(const struct ts_counters *cnt, void *arg)
-{
-    struct retries *retries = arg;
-    if (strcmp(cnt->label, "sink") == 0 && strcmp(cnt->value, retries->sink) == 0)
-        retries->sum += ts_counter_of(cnt, TS_C_SINK_RETRIES);
-}
-
-static void put_sinks(struct ts_buf *body, const struct ts_server_sink *sinks, unsigned n)
+static void put_sinks(struct ts_buf *body, const struct ts_sink_status *sinks, unsigned n)
 {
     ts_buf_puts(body, ",\n \"sinks\": [");
     for (unsigned i = 0; i < n; i++) {
-        const struct ts_server_sink *sink = &sinks[i];
-        struct retries retries = {.sink = sink->name};
-        ts_counters_each(add_retries, &retries);
+        const struct ts_sink_status *sink = &sinks[i];
         ts_buf_puts(body, i ? ",\n  {\"name\": " : "\n  {\"name\": ");
         ts_buf_put_json(body, ts_str_of(sink->name));
         ts_buf_puts(body, ", \"type\": ");
         ts_buf_put_json(body, ts_str_of(sink->type));
+        ts_buf_puts(body, ", \"url\": ");
+        ts_buf_put_json(body, ts_str_of(sink->url));
         ts_buf_puts(body, ", \"state\": ");
         ts_buf_put_json(body, ts_str_of(sink->state));
         put_member(body, ", ", "rolled_up", sink->rolled_up);
         put_member(body, ", ", "delivered", sink->delivered);
         put_member(body, ", ", "pending", sink->pending);
         put_member(body, ", ", "dropped", sink->dropped);
-        put_member(body, ", ", "retries", retries.sum);
+        put_member(body, ", ", "retries", sink->retries);
         ts_buf_putc(body, '}');
     }
     ts_buf_putc(body, ']');
@@ -105,19 +93,21 @@ static void put_sinks(struct ts_buf *body, const struct ts_server_sink *sinks, u
 
 struct look {
     struct ts_ledger ledger;
-    struct ts_server_sink *sinks; /* room for conf->nsinks */
+    struct ts_sink_status sinks[SINKS_MAX];
     unsigned nsinks;
     bool balanced;
 };
 
 static void look_at(const struct ts_server_info *info, struct look *look)
 {
-    unsigned n = info->sinks ? info->sinks(info->arg, look->sinks, info->conf->nsinks) : 0;
-    look->nsinks = TS_MIN(n, info->conf->nsinks);
+    look->nsinks = 0;
+    while (info->sink_status && look->nsinks < SINKS_MAX &&
+           info->sink_status(info->sinks, look->nsinks, &look->sinks[look->nsinks]))
+        look->nsinks++;
     ts_ledger_read(&look->ledger);
     look->balanced = look->ledger.balanced;
     for (unsigned i = 0; i < look->nsinks; i++) {
-        const struct ts_server_sink *sink = &look->sinks[i];
+        const struct ts_sink_status *sink = &look->sinks[i];
         look->balanced &=
             ts_ledger_sink_balances(sink->rolled_up, sink->delivered, sink->pending, sink->dropped);
     }
@@ -125,11 +115,7 @@ static void look_at(const struct ts_server_info *info, struct look *look)
 
 void ts_server_status(const struct ts_server_info *info, struct ts_buf *body)
 {
-    struct look look = {.sinks = ts_alloc(info->conf->nsinks * sizeof *look.sinks)};
-    if (!look.sinks) {
-        body->failed = true;
-        return;
-    }
+    struct look look;
     look_at(info, &look);
     for (unsigned i = 1; i < LOOKS && !look.balanced; i++) {
         nanosleep(&(struct timespec){0, LOOK_NS}, NULL);
@@ -141,7 +127,6 @@ void ts_server_status(const struct ts_server_info *info, struct ts_buf *body)
     put_ledger(body, &look.ledger);
     put_sinks(body, look.sinks, look.nsinks);
     ts_buf_puts(body, "}\n");
-    ts_free(look.sinks);
 }
 
 void ts_server_health(const struct ts_server_info *info, struct ts_buf *body)

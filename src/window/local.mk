@@ -1,1 +1,9 @@
 # Lists of this folder; see Makefile.am.
+libtsagg_a_SOURCES += \
+	src/window/window.h src/window/window_priv.h \
+	src/window/window_add.c \
+	src/window/window_hll.c src/window/window_hll.h \
+	src/window/window_pane.c \
+	src/window/window_seal.c \
+	src/window/window_series.c \
+	src/window/window_worker.c

@@ -13,13 +13,14 @@
 
 static _Atomic unsigned running;
 
-/* As an ingest thread and its worker would: a whole is counted before its parts. */
+/* As an ingest thread and its worker would: a whole is counted before its parts; a rejected line is a sample
+ * too. */
 static void *count(void *arg)
 {
     struct ts_counters *cnt = arg;
     for (unsigned i = 0; i < ROUNDS; i++) {
         ts_count(cnt, TS_C_LINES_RECEIVED, 3);
-        ts_count(cnt, TS_C_SAMPLES_RECEIVED, 4);
+        ts_count(cnt, TS_C_SAMPLES_RECEIVED, 5);
         ts_count(cnt, TS_C_LINES_ACCEPTED, 2);
         ts_count(cnt, TS_C_REJECTED_BAD_RATE, 1);
         ts_count(cnt, TS_C_SAMPLES_AGGREGATED, 3);
@@ -67,6 +68,7 @@ static void imbalance_shows(void **state)
     ts_ledger_read(&led);
     assert_false(led.balanced);
     ts_count(cnt, TS_C_REJECTED_NOT_TEXT, 1);
+    ts_count(cnt, TS_C_SAMPLES_RECEIVED, 1);
     ts_ledger_read(&led);
     assert_true(led.balanced);
     ts_count(cnt, TS_C_SAMPLES_RECEIVED, 5);

@@ -1,0 +1,430 @@
+/*
+ * Bytes to tiles, the fast way: a structural scan gives every '\n', ':' and '|'; common lines are read from these
+ * positions, all others by ts_parse_line. Thread: ingest; a tiler belongs to one.
+ * Owns the tile and the encoded series of lines that took the slow way (scratch, emptied with each tile). What is refused is
+ * counted by reason; logs are left to nobody, since garbage may come at full rate: `tsagg-ctl parse` explains a line.
+ */
+#include "config.h"
+#include "parse/parse_tile.h"
+
+#include "core/hash.h"
+#include "core/mem.h"
+#include "core/num.h"
+#include "parse/parse_number.h"
+#include "parse/parse_scan.h"
+
+#define SCRATCH_BYTES (4 * TS_SERIES_MAX)
+
+struct ts_tiler {
+    struct ts_tile tile;
+    ts_scan_fn *scan;
+    struct ts_parse_opts opts;
+    struct ts_parser *parser;   /* of slow lines */
+    struct ts_parser *resolver; /* of first sights, which may come while a slow line is being handed on */
+    struct ts_counters *cnt;
+    ts_tile_fn *fn;
+    void *arg;
+    uint64_t lines, samples; /* accepted since the last flush, not yet counted */
+    struct ts_buf scratch;   /* encoded series of slow lines in this tile; never grows past its first size */
+    struct ts_str slow_line; /* being read */
+    struct ts_series_view view;
+    unsigned resolve_index; /* sample of the line that resolve is after */
+    int resolve_rc;
+    uint32_t pos[TS_SCAN_MAX + 64];
+};
+
+/* Counted before the tile goes out: a reader must never see a sample aggregated that was not received. */
+static void hand_on(struct ts_tiler *tl)
+{
+    ts_count(tl->cnt, TS_C_LINES_RECEIVED, tl->lines);
+    ts_count(tl->cnt, TS_C_LINES_ACCEPTED, tl->lines);
+    ts_count(tl->cnt, TS_C_SAMPLES_RECEIVED, tl->samples);
+    tl->lines = tl->samples = 0;
+    if (tl->tile.n)
+        tl->fn(&tl->tile, tl->arg);
+    tl->tile.n = 0;
+    ts_buf_clear(&tl->scratch);
+}
+
+TS_INLINE struct ts_raw *next_raw(struct ts_tiler *tl)
+{
+    if (TS_UNLIKELY(tl->tile.n == TS_TILE_MAX))
+        hand_on(tl);
+    tl->samples++;
+    return &tl->tile.raw[tl->tile.n++];
+}
+
+static void count_rejected(struct ts_tiler *tl, enum ts_counter reason)
+{
+    ts_count(tl->cnt, TS_C_LINES_RECEIVED, 1);
+    ts_count(tl->cnt, TS_C_SAMPLES_RECEIVED, 1);
+    ts_count(tl->cnt, reason, 1);
+}
+
+static enum ts_kind kind_of_type(char type)
+{
+    switch (type) {
+    case 'c': return TS_KIND_COUNTER;
+    case 'g': return TS_KIND_GAUGE;
+    case 's': return TS_KIND_SET;
+    default: return TS_KIND_TIMING;
+    }
+}
+
+/* ---- the slow way ---- */
+
+static struct ts_text *text_new(struct ts_str s)
+{
+    struct ts_text *text = ts_alloc(sizeof *text + s.len);
+    if (text) {
+        text->len = (uint32_t)s.len;
+        memcpy(text->p, s.p, s.len);
+    }
+    return text;
+}
+
+/* Fills value, kind and flags of sample i. @return false without memory. */
+static bool slow_value(const struct ts_parsed *parsed, unsigned i, struct ts_raw *raw)
+{
+    if (parsed->what == TS_PARSED_METRIC) {
+        raw->kind = (uint8_t)kind_of_type(parsed->metric.type);
+        if (parsed->metric.type == 's') {
+            raw->bits = ts_hash(parsed->metric.set_value.p, parsed->metric.set_value.len);
+            raw->flags |= TS_RAW_BITS;
+            return true;
+        }
+        raw->value = parsed->metric.values[i];
+        raw->flags |= parsed->metric.relative ? TS_RAW_RELATIVE : 0;
+        if (parsed->metric.rate != 1 && raw->kind != TS_KIND_GAUGE) {
+            raw->weight = 1 / parsed->metric.rate;
+            raw->flags |= TS_RAW_WEIGHT;
+        }
+        return true;
+    }
+    const struct ts_field *field = &parsed->point.fields[i];
+    raw->kind = TS_KIND_FIELD;
+    switch (field->type) {
+    case TS_FIELD_FLOAT: raw->value = field->f; break;
+    case TS_FIELD_INT: raw->value = (double)field->i; break;
+    case TS_FIELD_UINT: raw->value = (double)field->u; break;
+    case TS_FIELD_BOOL: raw->value = field->b; break;
+    case TS_FIELD_STRING:
+        raw->kind = TS_KIND_STRING;
+        raw->flags |= TS_RAW_TEXT;
+        raw->text = text_new(field->s);
+        return raw->text != NULL;
+    }
+    return true;
+}
+
+static void slow_sample(struct ts_tiler *tl, const struct ts_parsed *parsed, unsigned i)
+{
+    if (tl->scratch.len + TS_SERIES_MAX > SCRATCH_BYTES)
+        hand_on(tl);
+    struct ts_raw *raw = next_raw(tl);
+    size_t at = tl->scratch.len;
+    *raw = (struct ts_raw){.flags = TS_RAW_CANONICAL, .weight = 1};
+    enum ts_counter dropped = TS_C_DROPPED_NO_MEMORY;
+    if (ts_parsed_series(parsed, i, &tl->view) != 0 || ts_series_encode(&tl->view, &tl->scratch) != 0) {
+        dropped = TS_C_DROPPED_SERIES_TOO_LONG;
+        goto drop;
+    }
+    raw->head = tl->scratch.p + at;
+    raw->head_len = (uint32_t)(tl->scratch.len - at);
+    if (parsed->has_time) {
+        raw->time_ns = parsed->time_ns;
+        raw->flags |= TS_RAW_TIME;
+    }
+    if (!slow_value(parsed, i, raw))
+        goto drop;
+    return;
+drop:
+    tl->tile.n--;
+    tl->scratch.len = at;
+    ts_count(tl->cnt, dropped, 1);
+}
+
+static void slow_parsed(const struct ts_parsed *parsed, void *arg)
+{
+    struct ts_tiler *tl = arg;
+    if (parsed->what == TS_PARSED_EVENT || parsed->what == TS_PARSED_SERVICE_CHECK)
+        ts_count(tl->cnt, TS_C_LINES_PASSED_BY, 1);
+    unsigned n = ts_parsed_samples(parsed);
+    for (unsigned i = 0; i < n; i++)
+        slow_sample(tl, parsed, i);
+}
+
+static TS_COLD void slow_read(struct ts_tiler *tl, struct ts_str line)
+{
+    struct ts_parse_error error;
+    int rc = ts_parse_line(tl->parser, line, slow_parsed, tl, &error);
+    if (rc > 0)
+        tl->lines++;
+    else if (rc < 0)
+        count_rejected(tl, error.reason);
+    else if (line.len == 0 || (line.len == 1 && line.p[0] == '\r'))
+        ts_count(tl->cnt, TS_C_LINES_EMPTY, 1);
+}
+
+/* ---- what route asks for at the first sight of a head and tail ---- */
+
+static void resolve_parsed(const struct ts_parsed *parsed, void *arg)
+{
+    struct ts_tiler *tl = arg;
+    unsigned n = ts_parsed_samples(parsed);
+    if (tl->resolve_index < n && tl->resolve_rc == -TS_EAGAIN)
+        tl->resolve_rc = ts_parsed_series(parsed, tl->resolve_index, &tl->view) == 0 ? 0 : -TS_ELIMIT;
+    tl->resolve_index -= TS_MIN(n, tl->resolve_index);
+}
+
+static int resolve(struct ts_tile *tile, unsigned i, struct ts_series_view *out)
+{
+    struct ts_tiler *tl = tile->owner;
+    struct ts_raw *raw = &tile->raw[i];
+    if (raw->flags & TS_RAW_CANONICAL)
+        return ts_series_decode((struct ts_str){raw->head, raw->head_len}, out);
+    struct ts_parse_error error = {.reason = TS_C_REJECTED_SYNTAX};
+    tl->resolve_index = raw->index;
+    tl->resolve_rc = -TS_EAGAIN;
+    int rc = ts_parse_line(tl->resolver, (struct ts_str){raw->head, raw->line_len}, resolve_parsed, tl, &error);
+    if (rc > 0 && tl->resolve_rc == 0 && tl->view.kind == raw->kind) {
+        *out = tl->view;
+        return 0;
+    }
+    /* Taken back: the line is no good in full. Of a line with several fields all share the fate of the first, which goes on
+     * counting as a sample: the rejected one. */
+    if (raw->index == 0) {
+        ts_count(tl->cnt, TS_C_LINES_ACCEPTED, UINT64_C(0) - 1);
+        ts_count(tl->cnt, error.reason, 1);
+    } else {
+        ts_count(tl->cnt, TS_C_SAMPLES_RECEIVED, UINT64_C(0) - 1);
+    }
+    return -TS_EPARSE;
+}
+
+/* ---- the fast way: statsd ---- */
+
+/* rate = number in (0, 1] */
+static bool fast_rate(const char *p, const char *end, double *weight)
+{
+    double rate;
+    if (p == end || !ts_number_plain(p, (size_t)(end - p), &rate) || !(rate > 0 && rate <= 1))
+        return false;
+    *weight = 1 / rate;
+    return true;
+}
+
+/*
+ * name ':' number '|' type { '|' ( '@' rate | '#' tags ) } '\n', with pos[0] the first ':' of the line.
+ * @return the number of positions used, the line's end among them; 0: not this form.
+ */
+TS_INLINE size_t fast_statsd(struct ts_tiler *tl, const char *data, const char *line, const uint32_t *pos)
+{
+    const char *colon = data + pos[0], *bar = data + pos[1], *end = data + pos[2];
+    if (TS_UNLIKELY(*colon != ':' || *bar != '|' || colon == line || bar - colon < 2 ||
+                    (unsigned char)*line <= '#')) /* a comment, perhaps behind blanks */
+        return 0;
+    enum ts_kind kind;
+    ptrdiff_t type_len = end - bar - 1;
+    if (type_len == 2 && bar[1] == 'm' && bar[2] == 's')
+        kind = TS_KIND_TIMING;
+    else if (type_len == 1 && (bar[1] == 'c' || bar[1] == 'g' || bar[1] == 'h' || bar[1] == 'd'))
+        kind = kind_of_type(bar[1]);
+    else
+        return 0;
+    double value, weight = 1;
+    if (TS_UNLIKELY(!ts_number_plain(colon + 1, (size_t)(bar - colon - 1), &value)))
+        return 0;
+    size_t used = 2;
+    const char *tail = NULL;
+    size_t tail_len = 0;
+    unsigned flags = 0;
+    while (*end == '|') {
+        const char *section = end + 1;
+        used++;
+        if (*section == '#' && !tail) {
+            while (data[pos[used]] == ':')
+                used++;
+            end = data + pos[used];
+            tail = section + 1;
+            tail_len = (size_t)(end - tail);
+        } else if (*section == '@' && !(flags & TS_RAW_WEIGHT)) {
+            end = data + pos[used];
+            if (!fast_rate(section + 1, end, &weight))
+                return 0;
+            flags |= TS_RAW_WEIGHT;
+        } else {
+            return 0;
+        }
+    }
+    if (TS_UNLIKELY(*end != '\n' || end[-1] == '\r' || tail_len > UINT16_MAX))
+        return 0;
+    if (kind == TS_KIND_GAUGE) {
+        flags = 0;
+        weight = 1;
+        if (tl->opts.signed_gauges == TS_GAUGES_RELATIVE && (colon[1] == '-' || colon[1] == '+'))
+            flags = TS_RAW_RELATIVE;
+    }
+    struct ts_raw *raw = next_raw(tl);
+    raw->head = line;
+    raw->head_len = (uint32_t)(colon - line);
+    raw->tail = tail;
+    raw->tail_len = (uint16_t)tail_len;
+    raw->kind = (uint8_t)kind;
+    raw->flags = (uint8_t)flags;
+    raw->value = value;
+    raw->weight = weight;
+    raw->line_len = (uint32_t)(end - line);
+    raw->index = 0;
+    tl->lines++;
+    return used + 1;
+}
+
+/* ---- the fast way: line protocol ---- */
+
+/* number = plain decimal, or digits with i or u behind them */
+static bool fast_field_value(const char *p, const char *end, double *out)
+{
+    size_t len = (size_t)(end - p);
+    if (len == 0 || *p == '+')
+        return false;
+    if (end[-1] == 'i' || end[-1] == 'u') {
+        if (memchr(p, '.', len) || (end[-1] == 'u' && *p == '-'))
+            return false;
+        len--;
+    }
+    return len > (size_t)(*p == '-') && ts_number_plain(p, len, out);
+}
+
+/*
+ * measurement{,tag=value} ' ' key=number{,key=number} [' ' time], no quotes, no backslash before the first blank. Samples are added
+ * as they are read, and taken back when the rest of the line is not of this form.
+ */
+static bool fast_influx(struct ts_tiler *tl, const char *line, size_t len)
+{
+    const char *end = line + len, *blank = memchr(line, ' ', len);
+    if (!blank || blank == line || blank[-1] == '\\' || *line == '#' || end[-1] == '\r')
+        return false;
+    const char *field_at[TS_TILE_MAX], *eq_at[TS_TILE_MAX];
+    double values[TS_TILE_MAX];
+    unsigned n = 0;
+    const char *p = blank + 1;
+    for (;;) {
+        const char *key = p;
+        while (p < end && *p != '=' && *p != '\\' && *p != '"' && *p != ' ' && *p != ',')
+            p++;
+        if (p == end || *p != '=' || p == key || p - key > UINT16_MAX || n == TS_TILE_MAX)
+            return false;
+        field_at[n] = key;
+        eq_at[n] = p;
+        const char *value = ++p;
+        while (p < end && *p != ',' && *p != ' ')
+            p++;
+        if (!fast_field_value(value, p, &values[n]))
+            return false;
+        n++;
+        if (p == end || *p == ' ')
+            break;
+        p++;
+    }
+    int64_t time_ns = 0;
+    bool timed = p < end;
+    if (timed && (ts_num_read_int((struct ts_str){p + 1, (size_t)(end - p - 1)}, &time_ns) != 0 || p[1] == '+' ||
+                  __builtin_mul_overflow(time_ns, tl->opts.precision_ns, &time_ns)))
+        return false;
+    for (unsigned i = 0; i < n; i++) {
+        struct ts_raw *raw = next_raw(tl);
+        *raw = (struct ts_raw){.head = line,
+                               .head_len = (uint32_t)(blank - line),
+                               .tail = field_at[i],
+                               .tail_len = (uint16_t)(eq_at[i] - field_at[i]),
+                               .kind = TS_KIND_FIELD,
+                               .flags = timed ? TS_RAW_TIME : 0,
+                               .value = values[i],
+                               .weight = 1,
+                               .time_ns = time_ns,
+                               .line_len = (uint32_t)len,
+                               .index = i};
+    }
+    tl->lines++;
+    return true;
+}
+
+/* ---- both ---- */
+
+/* @return where the next line begins. next is where the scan saw the line end: a quoted text may reach further. */
+static const char *other_line(struct ts_tiler *tl, const char *line, const char *next, const char *end, bool bar)
+{
+    size_t len = (size_t)(next - line);
+    bool influx = tl->opts.format == TS_FORMAT_INFLUX || (tl->opts.format == TS_FORMAT_AUTO && !bar);
+    if (influx && len && fast_influx(tl, line, len))
+        return next;
+    if (tl->opts.format != TS_FORMAT_STATSD && memchr(line, '"', len)) {
+        len = ts_parse_line_end(line, (size_t)(end - line), tl->opts.format);
+        next = line + len;
+    }
+    slow_read(tl, (struct ts_str){line, len});
+    return next;
+}
+
+void ts_tiler_feed(struct ts_tiler *tl, char *data, size_t len)
+{
+    TS_ASSERT(len <= TS_SCAN_MAX);
+    size_t n = tl->scan(data, len, tl->pos);
+    const uint32_t *pos = tl->pos;
+    /* The end is a line end too; as often as a line's shortest form looks ahead. */
+    data[len] = '\n';
+    for (unsigned i = 0; i < 4; i++)
+        tl->pos[n + i] = (uint32_t)len;
+    const char *line = data, *end = data + len;
+    bool statsd = tl->opts.format != TS_FORMAT_INFLUX;
+    while (line < end) {
+        if (TS_LIKELY(statsd)) {
+            size_t used = fast_statsd(tl, data, line, pos);
+            if (TS_LIKELY(used)) {
+                pos += used;
+                line = data + pos[-1] + 1;
+                continue;
+            }
+        }
+        bool bar = false;
+        while (data[*pos] != '\n')
+            bar |= data[*pos++] == '|';
+        line = other_line(tl, line, data + *pos, end, bar) + 1;
+        while (line <= end && data + *pos < line && *pos < len)
+            pos++;
+    }
+}
+
+void ts_tiler_flush(struct ts_tiler *tl)
+{
+    hand_on(tl);
+}
+
+struct ts_tiler *ts_tiler_new(const struct ts_parse_opts *opts, struct ts_counters *cnt, ts_tile_fn *fn, void *arg)
+{
+    struct ts_tiler *tl = ts_xalloc_aligned(sizeof *tl, TS_CACHELINE);
+    tl->scan = ts_scan_choose();
+    tl->opts = *opts;
+    tl->parser = ts_parser_new(opts);
+    tl->resolver = ts_parser_new(opts);
+    tl->cnt = cnt;
+    tl->fn = fn;
+    tl->arg = arg;
+    tl->tile.resolve = resolve;
+    tl->tile.owner = tl;
+    tl->scratch.limit = SCRATCH_BYTES;
+    char *room = ts_buf_reserve(&tl->scratch, SCRATCH_BYTES);
+    TS_ASSERT(room);
+    return tl;
+}
+
+void ts_tiler_free(struct ts_tiler **tiler)
+{
+    if (*tiler) {
+        ts_parser_free(&(*tiler)->parser);
+        ts_parser_free(&(*tiler)->resolver);
+        ts_buf_fini(&(*tiler)->scratch);
+        TS_FREE(*tiler);
+    }
+}

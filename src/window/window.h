@@ -1,0 +1,44 @@
+#ifndef TS_WINDOW_WINDOW_H
+#define TS_WINDOW_WINDOW_H
+/*
+ * Samples to rollups: worker threads, each the owner of a shard of the series, of their open windows, and of what
+ * the watermarks say. Batches of sealed rollup points go out through a ring.
+ */
+#include "core/base.h"
+#include "core/conf.h"
+#include "core/counters.h"
+#include "core/lane.h"
+#include "core/rollup.h"
+
+struct ts_worker;
+
+struct ts_worker_conf {
+    const struct ts_conf *conf;
+    unsigned index;              /* of this worker: 0 … nworkers - 1 */
+    unsigned nsources;           /* ingest threads */
+    struct ts_lane **lanes;      /* [nsources]: this worker's lane from each */
+    struct ts_bell *bell;        /* rung when a lane gets a slab */
+    struct ts_ring *rollups;     /* out: struct ts_rollup_batch *; the reader frees them */
+    struct ts_bell *rollups_bell;
+    _Atomic uint64_t *series;    /* number of series of all workers */
+};
+
+/** What a running worker tells about itself; read by any thread. */
+struct ts_worker_gauges {
+    _Atomic uint64_t series;
+    _Atomic uint64_t windows;         /* open or kept for corrections */
+    _Atomic int64_t watermark_ns;     /* of event time, TS_TIME_NONE without */
+};
+
+/** Ends the process without memory. @thread main */
+struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf);
+
+/** The thread's function; ends when every source has ended, all is sealed and handed over. arg is the worker. */
+void *ts_worker_run(void *arg);
+
+const struct ts_worker_gauges *ts_worker_gauges(const struct ts_worker *worker);
+
+/** After the thread has ended and the reader has freed every batch. @thread main */
+void ts_worker_free(struct ts_worker **worker);
+
+#endif

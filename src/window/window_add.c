@@ -1,0 +1,328 @@
+/*
+ * Points of a slab into panes. Thread: worker. The plain case (a timing, counter or field, placed by arrival) touches the id
+ * table, the pane, and nothing else; panes are fetched ahead in groups. Late samples follow the rule's policy; what no
+ * rule takes is dropped by reason.
+ */
+#include "config.h"
+#include "window/window_priv.h"
+
+#include "core/mem.h"
+
+#define GROUP 16 /* points whose panes are fetched together */
+
+enum verdict { TAKEN, TAKEN_LATE, TOO_LATE, NO_MEMORY };
+
+/* One sample that needs more than the plain way. */
+struct sample {
+    uint32_t slot;
+    bool timed; /* has a time of its own */
+    int64_t time_ns;
+    double weight;
+    union {
+        double value;
+        uint64_t bits;
+        struct ts_text *text;
+    };
+};
+
+static bool know_chunk(struct ts_worker *wk, uint32_t slot)
+{
+    uint32_t index = slot / TS_CHUNK_PANES;
+    if (index < wk->nevent_chunks)
+        return true;
+    uint32_t n = TS_MAX(index + 1, wk->nevent_chunks * 2);
+    uint8_t *more = ts_resize(wk->event_chunks, n);
+    if (!more)
+        return false;
+    memset(more + wk->nevent_chunks, 0, n - wk->nevent_chunks);
+    wk->event_chunks = more;
+    wk->nevent_chunks = n;
+    return true;
+}
+
+static uint32_t find_slot(struct ts_worker *wk, const struct ts_announce *announce)
+{
+    uint64_t limit = wk->conf.conf->limits.series;
+    bool room = atomic_load_explicit(wk->conf.series, memory_order_relaxed) < limit;
+    bool added;
+    uint32_t slot = ts_series_table_get(&wk->series, announce, room, &added);
+    enum ts_kind kind = (enum ts_kind)announce->series[0];
+    if (slot == TS_SLOT_REFUSED || !know_chunk(wk, slot))
+        return kind == TS_KIND_STRING ? TS_SLOT_REFUSED_TEXT : TS_SLOT_REFUSED;
+    if (added) {
+        atomic_fetch_add_explicit(wk->conf.series, 1, memory_order_relaxed);
+        ts_count(wk->cnt, TS_C_SERIES_CREATED, 1);
+    }
+    bool special = kind == TS_KIND_GAUGE || kind == TS_KIND_SET || kind == TS_KIND_STRING;
+    return slot | (special ? TS_SLOT_SPECIAL : 0);
+}
+
+/* "id stands for this series". Without memory for the id its samples are refused like those of a refused series. */
+static void learn(struct ts_worker *wk, struct ts_source *src, const struct ts_point *pt)
+{
+    if (pt->id >= src->nslots) {
+        uint32_t n = TS_MAX(pt->id + 1, TS_MAX(src->nslots * 2, 1024));
+        uint32_t *slots = ts_resize(src->slots, n * sizeof *slots);
+        if (slots) {
+            for (uint32_t i = src->nslots; i < n; i++)
+                slots[i] = TS_SLOT_REFUSED;
+            src->slots = slots;
+            src->nslots = n;
+        }
+    }
+    if (pt->id < src->nslots)
+        src->slots[pt->id] = find_slot(wk, pt->announce);
+    ts_free(pt->announce);
+}
+
+/* The series has its first sample with a time of its own: from now on the watermark seals it. */
+static void move_to_event_time(struct ts_worker *wk, uint32_t slot)
+{
+    struct ts_slot *sl = &wk->series.slots[slot];
+    uint32_t index = slot / TS_CHUNK_PANES;
+    sl->flags |= TS_SLOT_EVENT;
+    wk->event_chunks[index] = 1;
+    for (unsigned r = 0; r < wk->nrules; r++) {
+        for (struct ts_window *win = wk->rules[r].windows; win; win = win->next) {
+            struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
+            if (ch && ch != TS_CHUNK_GONE && ch->panes[slot % TS_CHUNK_PANES].stats.count != 0) {
+                ch->event = true;
+                win->used[TS_DOMAIN_EVENT] = true;
+            }
+        }
+    }
+}
+
+static void mark_dirty(struct ts_window *win, struct ts_pane_chunk *ch, uint32_t slot, int64_t now_ns)
+{
+    uint32_t i = slot % TS_CHUNK_PANES;
+    uint64_t bit = UINT64_C(1) << (i % 64);
+    if (ch->dirty[i / 64] & bit)
+        return;
+    ch->dirty[i / 64] |= bit;
+    if (win->dirty++ == 0)
+        win->dirty_since_ns = now_ns;
+}
+
+/* `last` is the value with the latest time, whatever the order of arrival. */
+static bool is_latest(struct ts_pane_chunk *ch, uint32_t slot, bool first, int64_t time_ns)
+{
+    if (!ch->last_ns) {
+        ch->last_ns = ts_alloc(TS_CHUNK_PANES * sizeof *ch->last_ns);
+        if (!ch->last_ns)
+            return true;
+        for (uint32_t i = 0; i < TS_CHUNK_PANES; i++)
+            ch->last_ns[i] = TS_TIME_NONE;
+    }
+    int64_t *last_ns = &ch->last_ns[slot % TS_CHUNK_PANES];
+    if (!first && time_ns < *last_ns)
+        return false;
+    *last_ns = time_ns;
+    return true;
+}
+
+static bool put_string(union ts_pane *pane, const struct sample *smp)
+{
+    if (pane->string.count == 0 || smp->time_ns >= pane->string.time_ns) {
+        struct ts_text *copy = ts_alloc(sizeof *copy + smp->text->len);
+        if (!copy)
+            return false;
+        copy->len = smp->text->len;
+        memcpy(copy->p, smp->text->p, smp->text->len);
+        ts_free(pane->string.text);
+        pane->string.text = copy;
+        pane->string.time_ns = smp->time_ns;
+    }
+    pane->string.count++;
+    return true;
+}
+
+static bool put_set(union ts_pane *pane, const struct sample *smp)
+{
+    if (!pane->set.hll)
+        pane->set.hll = ts_hll_new();
+    if (!pane->set.hll || !ts_hll_add(pane->set.hll, smp->bits))
+        return false;
+    pane->set.count++;
+    return true;
+}
+
+static bool put(struct ts_worker *wk, union ts_pane *pane, struct ts_pane_chunk *ch, const struct sample *smp)
+{
+    switch (wk->series.slots[smp->slot].kind) {
+    case TS_KIND_SET: ch->owns = true; return put_set(pane, smp);
+    case TS_KIND_STRING: ch->owns = true; return put_string(pane, smp);
+    default: break;
+    }
+    double last = pane->stats.last;
+    bool first = pane->stats.count == 0;
+    ts_stats_add(&pane->stats, smp->value, smp->weight);
+    if (smp->timed && !is_latest(ch, smp->slot, first, smp->time_ns))
+        pane->stats.last = last;
+    return true;
+}
+
+static enum verdict add_to_rule(struct ts_worker *wk, struct ts_rule *rule, const struct sample *smp, int64_t now_ns)
+{
+    const struct ts_slot *sl = &wk->series.slots[smp->slot];
+    bool event = sl->flags & TS_SLOT_EVENT, late = false;
+    if (event) {
+        int64_t wm = ts_worker_watermark(wk, rule);
+        int64_t end_ns = ts_clock_floor(smp->time_ns, rule->conf->every_ns) + rule->conf->every_ns;
+        int64_t keep_ns = rule->conf->late == TS_LATE_CORRECT ? wk->conf.conf->correct_for_ns : 0;
+        late = wm != TS_TIME_NONE && end_ns <= wm;
+        if (end_ns <= sl->closed_ns || (late && end_ns <= wm - keep_ns))
+            return TOO_LATE;
+    }
+    struct ts_window *win = ts_rule_window(rule, smp->time_ns);
+    if (!win)
+        return NO_MEMORY;
+    struct ts_pane_chunk *ch = ts_window_chunk(win, smp->slot);
+    if (!ch || ch == TS_CHUNK_GONE)
+        return ch ? TOO_LATE : NO_MEMORY;
+    if (!put(wk, &ch->panes[smp->slot % TS_CHUNK_PANES], ch, smp))
+        return NO_MEMORY;
+    win->used[event ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL] = true;
+    if (event) {
+        ch->event = true;
+        if (win->state[TS_DOMAIN_EVENT] != TS_WINDOW_OPEN)
+            mark_dirty(win, ch, smp->slot, now_ns);
+    }
+    return late ? TAKEN_LATE : TAKEN;
+}
+
+static TS_COLD void count_verdict(struct ts_worker *wk, enum verdict verdict)
+{
+    switch (verdict) {
+    case TAKEN: break;
+    case TAKEN_LATE: ts_count(wk->cnt, TS_C_LATE_CORRECTED, 1); break;
+    case TOO_LATE:
+        ts_count(wk->cnt, TS_C_LATE_DROPPED, 1);
+        ts_count(wk->cnt, TS_C_DROPPED_LATE, 1);
+        break;
+    case NO_MEMORY: ts_count(wk->cnt, TS_C_DROPPED_NO_MEMORY, 1); break;
+    }
+}
+
+/* @return whether a rule took it. The best verdict of all rules is the sample's. */
+static bool add_special(struct ts_worker *wk, const struct ts_slab *slab, const struct ts_point *pt,
+                        struct ts_point_ext ext, uint32_t slot)
+{
+    struct ts_slot *sl = &wk->series.slots[slot];
+    struct sample smp = {.slot = slot,
+                         .timed = ext.time_ns != TS_TIME_NONE,
+                         .time_ns = ext.time_ns,
+                         .weight = ext.weight,
+                         .bits = pt->bits};
+    if (smp.timed && !(sl->flags & TS_SLOT_EVENT)) {
+        sl->closed_ns = wk->clock_ns;
+        move_to_event_time(wk, slot);
+    }
+    if (!smp.timed) {
+        smp.time_ns = slab->arrival_ns;
+        smp.timed = sl->flags & TS_SLOT_EVENT;
+    }
+    if (sl->kind == TS_KIND_GAUGE) {
+        sl->gauge = pt->flags & TS_POINT_RELATIVE ? sl->gauge + pt->value : pt->value;
+        smp.value = sl->gauge;
+    }
+    enum verdict best = NO_MEMORY;
+    for (unsigned r = 0; r < wk->nrules; r++) {
+        enum verdict verdict = add_to_rule(wk, &wk->rules[r], &smp, slab->arrival_ns);
+        best = TS_MIN(best, verdict);
+    }
+    if (sl->kind == TS_KIND_STRING)
+        ts_free(pt->text);
+    if (TS_UNLIKELY(best != TAKEN))
+        count_verdict(wk, best);
+    return best <= TAKEN_LATE;
+}
+
+/* The plain way. @return false without memory. */
+TS_INLINE bool add_plain(struct ts_worker *wk, const struct ts_slab *slab, uint32_t slot, double value, double weight)
+{
+    bool taken = false;
+    for (unsigned r = 0; r < wk->nrules; r++) {
+        struct ts_rule *rule = &wk->rules[r];
+        struct ts_window *win = rule->arrival;
+        if (TS_UNLIKELY(!win)) {
+            win = rule->arrival = ts_rule_window(rule, slab->arrival_ns);
+            if (!win)
+                continue;
+        }
+        struct ts_pane_chunk *ch = ts_window_chunk(win, slot);
+        if (TS_LIKELY(ch && ch != TS_CHUNK_GONE)) {
+            ts_stats_add(&ch->panes[slot % TS_CHUNK_PANES].stats, value, weight);
+            win->used[TS_DOMAIN_ARRIVAL] = true;
+            taken = true;
+        }
+    }
+    return taken;
+}
+
+static TS_COLD void refuse(struct ts_worker *wk, const struct ts_point *pt, uint32_t slot)
+{
+    if (slot == TS_SLOT_REFUSED_TEXT)
+        ts_free(pt->text);
+    ts_count(wk->cnt, TS_C_DROPPED_SERIES_LIMIT, 1);
+}
+
+/* Fetches ids' slots two groups ahead and their panes one group ahead. Extensions are taken for points: harmless. */
+TS_INLINE void fetch_group(const struct ts_worker *wk, const struct ts_source *src, const struct ts_slab *slab,
+                           uint32_t from)
+{
+    uint32_t end = TS_MIN(from + GROUP, slab->n);
+    const struct ts_window *win = wk->rules[0].arrival ? wk->rules[0].arrival : wk->rules[0].recent;
+    for (uint32_t i = from; i < end; i++) {
+        if (slab->points[i].id >= src->nslots)
+            continue;
+        uint32_t slot = src->slots[slab->points[i].id] & ~TS_SLOT_SPECIAL;
+        uint32_t index = slot / TS_CHUNK_PANES;
+        if (TS_LIKELY(win && index < win->nchunks)) { /* an address only: the chunk may be NULL or gone */
+            uintptr_t at = (uintptr_t)win->chunks[index] + slot % TS_CHUNK_PANES * sizeof(union ts_pane);
+            __builtin_prefetch((const void *)at, 1);
+        }
+    }
+    for (uint32_t i = end; i < TS_MIN(end + GROUP, slab->n); i++)
+        __builtin_prefetch((const void *)((uintptr_t)src->slots + slab->points[i].id * sizeof *src->slots));
+}
+
+void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struct ts_slab *slab)
+{
+    uint64_t aggregated = 0;
+    for (unsigned r = 0; r < wk->nrules; r++) {
+        struct ts_window *win = wk->rules[r].arrival;
+        if (win && (slab->arrival_ns < win->start_ns || slab->arrival_ns >= win->end_ns))
+            wk->rules[r].arrival = NULL;
+    }
+    uint32_t fetched = 0;
+    for (uint32_t i = 0; i < slab->n; i++) {
+        if (i >= fetched) {
+            if (i == 0)
+                fetch_group(wk, src, slab, 0);
+            fetch_group(wk, src, slab, fetched + GROUP);
+            fetched += GROUP;
+        }
+        const struct ts_point *pt = &slab->points[i];
+        struct ts_point_ext ext = {TS_TIME_NONE, 1};
+        if (pt->flags & TS_POINT_EXT)
+            memcpy(&ext, &slab->points[++i], sizeof ext);
+        if (TS_UNLIKELY(pt->flags & TS_POINT_SERIES)) {
+            learn(wk, src, pt);
+            continue;
+        }
+        uint32_t slot = TS_LIKELY(pt->id < src->nslots) ? src->slots[pt->id] : TS_SLOT_REFUSED;
+        if (TS_UNLIKELY(slot >= TS_SLOT_REFUSED_TEXT)) {
+            refuse(wk, pt, slot);
+        } else if (TS_LIKELY(slot < TS_SLOT_SPECIAL && ext.time_ns == TS_TIME_NONE &&
+                             !wk->event_chunks[slot / TS_CHUNK_PANES])) {
+            if (TS_LIKELY(add_plain(wk, slab, slot, pt->value, ext.weight)))
+                aggregated++;
+            else
+                count_verdict(wk, NO_MEMORY);
+        } else {
+            aggregated += add_special(wk, slab, pt, ext, slot & ~TS_SLOT_SPECIAL);
+        }
+    }
+    ts_count(wk->cnt, TS_C_SAMPLES_AGGREGATED, aggregated);
+}

@@ -1,0 +1,90 @@
+/*
+ * Windows of a rule and their panes, in chunks of 1,024 that are made when first touched. Thread: worker.
+ * Without memory a pane is refused; the sample is dropped, counted.
+ */
+#include "config.h"
+#include "window/window_priv.h"
+
+#include "core/mem.h"
+
+static struct ts_window *make_window(struct ts_rule *rule, int64_t start_ns)
+{
+    struct ts_window *win = ts_alloc(sizeof *win);
+    if (!win)
+        return NULL;
+    win->start_ns = start_ns;
+    win->end_ns = start_ns + rule->conf->every_ns;
+    struct ts_window **at = &rule->windows;
+    while (*at && (*at)->start_ns < start_ns)
+        at = &(*at)->next;
+    win->next = *at;
+    *at = win;
+    rule->nwindows++;
+    return win;
+}
+
+struct ts_window *ts_rule_window(struct ts_rule *rule, int64_t t_ns)
+{
+    struct ts_window *win = rule->recent;
+    if (TS_LIKELY(win && t_ns >= win->start_ns && t_ns < win->end_ns))
+        return win;
+    int64_t start_ns = ts_clock_floor(t_ns, rule->conf->every_ns);
+    for (win = rule->windows; win && win->start_ns < start_ns; win = win->next)
+        ;
+    if (!win || win->start_ns != start_ns)
+        win = make_window(rule, start_ns);
+    if (win)
+        rule->recent = win;
+    return win;
+}
+
+TS_COLD struct ts_pane_chunk *ts_window_make_chunk(struct ts_window *win, uint32_t index)
+{
+    if (index >= win->nchunks) {
+        uint32_t n = TS_MAX(index + 1, win->nchunks * 2);
+        struct ts_pane_chunk **chunks = ts_resize(win->chunks, n * sizeof *chunks);
+        if (!chunks)
+            return NULL;
+        memset(chunks + win->nchunks, 0, (n - win->nchunks) * sizeof *chunks);
+        win->chunks = chunks;
+        win->nchunks = n;
+    }
+    if (!win->chunks[index])
+        win->chunks[index] = ts_alloc_aligned(sizeof(struct ts_pane_chunk), TS_CACHELINE);
+    return win->chunks[index];
+}
+
+void ts_window_free_chunk(struct ts_window *win, uint32_t index, const struct ts_series_table *tab)
+{
+    struct ts_pane_chunk *ch = win->chunks[index];
+    if (!ch || ch == TS_CHUNK_GONE)
+        return;
+    for (uint32_t i = 0; ch->owns && i < TS_CHUNK_PANES && index * TS_CHUNK_PANES + i < tab->count; i++) {
+        union ts_pane *pane = &ch->panes[i];
+        switch (tab->slots[index * TS_CHUNK_PANES + i].kind) {
+        case TS_KIND_SET: ts_hll_free(&pane->set.hll); break;
+        case TS_KIND_STRING: TS_FREE(pane->string.text); break;
+        default: break;
+        }
+    }
+    ts_free(ch->last_ns);
+    ts_free(ch);
+    win->chunks[index] = TS_CHUNK_GONE;
+}
+
+void ts_rule_forget(struct ts_rule *rule, struct ts_window *win, const struct ts_series_table *tab)
+{
+    struct ts_window **at = &rule->windows;
+    while (*at != win)
+        at = &(*at)->next;
+    *at = win->next;
+    if (rule->recent == win)
+        rule->recent = NULL;
+    if (rule->arrival == win)
+        rule->arrival = NULL;
+    rule->nwindows--;
+    for (uint32_t i = 0; i < win->nchunks; i++)
+        ts_window_free_chunk(win, i, tab);
+    ts_free(win->chunks);
+    ts_free(win);
+}

@@ -1,0 +1,171 @@
+#ifndef TS_WINDOW_WINDOW_PRIV_H
+#define TS_WINDOW_WINDOW_PRIV_H
+/* Inside the window stage: all of it belongs to one worker thread. */
+#include "core/clock.h"
+#include "window/window.h"
+#include "window/window_hll.h"
+
+/* ---- series of this worker: window_series.c ---- */
+
+enum ts_slot_flag {
+    TS_SLOT_EVENT = 1 /* lives in event time: has had a sample with a time of its own */
+};
+
+struct ts_slot {
+    const char *series; /* encoded */
+    uint16_t len;
+    uint8_t kind; /* enum ts_kind */
+    uint8_t flags;
+    uint32_t tag;  /* of the hash */
+    double gauge;  /* current value, what relative gauges change */
+    int64_t closed_ns; /* moved to event time here: windows that end no later have been sent by arrival time */
+};
+
+struct ts_series_table {
+    struct ts_slot *slots;
+    uint32_t count, cap;
+    uint32_t *buckets; /* slot + 1, 0 free; linear probing, at most half full */
+    uint32_t mask;
+    char *chunk; /* bytes of series; a chunk is freed with the table */
+    size_t chunk_used;
+    struct ts_series_chunk *chunks;
+};
+
+/* What a source's id stands for: a slot, or one of these. */
+#define TS_SLOT_SPECIAL      (UINT32_C(1) << 31) /* set beside a slot: gauge, set or string */
+#define TS_SLOT_REFUSED      UINT32_MAX
+#define TS_SLOT_REFUSED_TEXT (UINT32_MAX - 1) /* refused, and its samples own a text */
+#define TS_SLOTS_MAX         (TS_SLOT_SPECIAL - 1024)
+
+void ts_series_table_init(struct ts_series_table *tab);
+void ts_series_table_fini(struct ts_series_table *tab);
+
+/** The series' slot; a new one when there is none and `may_add`. *added says so. @return TS_SLOT_REFUSED: refused, or no memory. */
+uint32_t ts_series_table_get(struct ts_series_table *tab, const struct ts_announce *announce, bool may_add,
+                             bool *added);
+
+/* ---- panes and windows of one rule: window_pane.c ---- */
+
+#define TS_CHUNK_PANES 1024
+
+/* What a window knows of a series: one cache line. Which member counts says the series' kind. */
+union ts_pane {
+    struct ts_stats stats;
+    struct {
+        double count; /* shared with stats: 0 is an untouched pane */
+        struct ts_hll *hll;
+    } set;
+    struct {
+        double count;
+        struct ts_text *text;
+        int64_t time_ns;
+    } string;
+};
+_Static_assert(sizeof(union ts_pane) == 64, "a pane is a cache line");
+
+struct ts_pane_chunk {
+    union ts_pane panes[TS_CHUNK_PANES] TS_ALIGNED;
+    int64_t *last_ns; /* event time of each `last`; made when the first sample with a time of its own comes */
+    bool event;       /* holds a pane of a series in event time */
+    bool owns;        /* holds panes of sets or strings, which own memory */
+    uint64_t dirty[TS_CHUNK_PANES / 64]; /* sealed panes that late samples have changed */
+};
+
+enum ts_window_state {
+    TS_WINDOW_OPEN,    /* nothing sent */
+    TS_WINDOW_SEALING, /* being sent, from `cursor` on */
+    TS_WINDOW_SEALED
+};
+
+/* A window is sealed twice: for series in arrival time by the clock, for series in event time by the watermark. */
+enum ts_domain { TS_DOMAIN_ARRIVAL, TS_DOMAIN_EVENT, TS_DOMAINS };
+
+struct ts_window {
+    int64_t start_ns, end_ns;
+    enum ts_window_state state[TS_DOMAINS];
+    bool used[TS_DOMAINS];
+    uint32_t cursor[TS_DOMAINS]; /* next slot to send */
+    uint64_t dirty;              /* panes with a dirty bit */
+    int64_t dirty_since_ns;      /* arrival time of the first of them */
+    uint32_t nchunks;
+    struct ts_pane_chunk **chunks; /* NULL: untouched; TS_CHUNK_GONE: freed after it was sent */
+    struct ts_window *next;        /* by start, earliest first */
+};
+
+#define TS_CHUNK_GONE ((struct ts_pane_chunk *)(uintptr_t)1)
+
+struct ts_rule {
+    const struct ts_conf_rollup *conf;
+    struct ts_window *windows;
+    struct ts_window *recent;  /* the last one found: nearly always the next one too */
+    struct ts_window *arrival; /* that of the slab being added, or NULL */
+    uint64_t nwindows;
+};
+
+/** The window that t_ns falls into, made when it is not there. @return NULL without memory. */
+struct ts_window *ts_rule_window(struct ts_rule *rule, int64_t t_ns);
+
+/** The chunk of a slot, made when it is not there. @return NULL without memory; TS_CHUNK_GONE. */
+struct ts_pane_chunk *ts_window_make_chunk(struct ts_window *win, uint32_t index);
+
+TS_INLINE struct ts_pane_chunk *ts_window_chunk(struct ts_window *win, uint32_t slot)
+{
+    uint32_t index = slot / TS_CHUNK_PANES;
+    struct ts_pane_chunk *ch = TS_LIKELY(index < win->nchunks) ? win->chunks[index] : NULL;
+    return TS_LIKELY(ch) ? ch : ts_window_make_chunk(win, index);
+}
+
+/** Frees the chunk's memory with what its panes own. */
+void ts_window_free_chunk(struct ts_window *win, uint32_t index, const struct ts_series_table *tab);
+
+/** Takes a window off the rule's list and frees it. */
+void ts_rule_forget(struct ts_rule *rule, struct ts_window *win, const struct ts_series_table *tab);
+
+/* ---- the worker ---- */
+
+struct ts_source {
+    struct ts_lane *lane;
+    uint32_t *slots; /* the source's ids to ours */
+    uint32_t nslots;
+    int64_t arrival_ns;    /* its clock */
+    int64_t max_event_ns;  /* highest event time, TS_TIME_NONE before its first */
+    int64_t event_seen_ns; /* on its clock */
+    bool ended;
+};
+
+struct ts_worker {
+    struct ts_worker_conf conf;
+    struct ts_counters *cnt;
+    struct ts_series_table series;
+    struct ts_source *sources;
+    struct ts_rule *rules;
+    unsigned nrules;
+    uint8_t *event_chunks; /* by slot / TS_CHUNK_PANES: whether a series in event time is among them */
+    uint32_t nevent_chunks;
+    int64_t clock_ns;     /* lowest arrival of the sources: nothing from before it can come any more */
+    int64_t watermark_ns; /* of event time, without lateness; never goes back */
+    bool idle;            /* every source with event time has been silent for idle_after */
+    bool draining;        /* every source has ended */
+    struct ts_rollup_batch *batch; /* being filled */
+    struct ts_worker_gauges gauges;
+};
+
+/** Adds a slab's points to the windows: window_add.c. */
+void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struct ts_slab *slab);
+
+/**
+ * Does a bounded piece of sealing, correcting and forgetting: window_seal.c.
+ * @return true when there is more to do now; false when nothing is due or the journal has no room.
+ */
+bool ts_worker_seal(struct ts_worker *wk);
+
+/** Whether everything has been sent. */
+bool ts_worker_is_empty(const struct ts_worker *wk);
+
+/** The event-time watermark under a rule. */
+static inline int64_t ts_worker_watermark(const struct ts_worker *wk, const struct ts_rule *rule)
+{
+    return wk->watermark_ns == TS_TIME_NONE ? TS_TIME_NONE : wk->watermark_ns - rule->conf->lateness_ns;
+}
+
+#endif

@@ -1,0 +1,224 @@
+/*
+ * Windows to batches of rollup points: what is due is sent piece by piece, so that a window of a million series does not keep
+ * the lanes waiting. Thread: worker. When the journal's ring is full, or there is no memory for a batch, sealing pauses where it
+ * is, and the panes stay.
+ */
+#include "config.h"
+#include "window/window_priv.h"
+
+#define STEP_SLOTS       8192 /* looked at in one call */
+#define CORRECT_EVERY_NS TS_SEC /* late samples of a sealed window are collected for this long */
+
+/* Hands the batch over. @return false: no room; it stays. */
+static bool push_batch(struct ts_worker *wk)
+{
+    struct ts_rollup_batch *batch = wk->batch;
+    if (!batch || batch->n == 0)
+        return true;
+    size_t at = 0;
+    for (unsigned i = 0; i < batch->n; i++) { /* only now do the texts lie where they stay */
+        batch->points[i].last_text.p = batch->texts.p + at;
+        at += batch->points[i].last_text.len;
+    }
+    uint64_t n = batch->n;
+    bool correction = batch->correction;
+    if (!ts_ring_push(wk->conf.rollups, batch))
+        return false;
+    wk->batch = NULL;
+    ts_bell_ring(wk->conf.rollups_bell);
+    ts_count(wk->cnt, TS_C_ROLLUPS_SEALED, n);
+    if (correction)
+        ts_count(wk->cnt, TS_C_ROLLUPS_CORRECTED, n);
+    return true;
+}
+
+/* An open batch of this window with room for a point. @return NULL: not now. */
+static struct ts_rollup_batch *open_batch(struct ts_worker *wk, const struct ts_rule *rule,
+                                          const struct ts_window *win, bool correction)
+{
+    struct ts_rollup_batch *batch = wk->batch;
+    if (batch && batch->n > 0 &&
+        (batch->n == TS_ROLLUP_BATCH_MAX || batch->rule != rule->conf->name || batch->start_ns != win->start_ns ||
+         batch->correction != correction)) {
+        if (!push_batch(wk))
+            return NULL;
+        batch = NULL;
+    }
+    if (!batch) {
+        batch = wk->batch = ts_rollup_batch_new();
+        if (!batch)
+            return NULL;
+    }
+    if (batch->n == 0) {
+        batch->rule = rule->conf->name;
+        batch->to = rule->conf->to;
+        batch->start_ns = win->start_ns;
+        batch->end_ns = win->end_ns;
+        batch->aggregates = rule->conf->aggregates;
+        batch->stddev_sample = rule->conf->stddev_sample;
+        batch->correction = correction;
+    }
+    return batch;
+}
+
+/* @return false: not now. */
+static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t slot,
+                      const union ts_pane *pane, bool correction)
+{
+    const struct ts_slot *sl = &wk->series.slots[slot];
+    struct ts_rollup_batch *batch = open_batch(wk, rule, win, correction);
+    if (!batch)
+        return false;
+    struct ts_rollup *point = &batch->points[batch->n];
+    *point = (struct ts_rollup){.series = {sl->series, sl->len}};
+    switch (sl->kind) {
+    case TS_KIND_SET:
+        point->stats.count = pane->set.count;
+        point->distinct = ts_hll_estimate(pane->set.hll);
+        break;
+    case TS_KIND_STRING:
+        point->stats.count = pane->string.count;
+        ts_buf_put(&batch->texts, pane->string.text->p, pane->string.text->len);
+        if (ts_buf_failed(&batch->texts))
+            return false;
+        point->last_text.len = pane->string.text->len;
+        break;
+    default: point->stats = pane->stats; break;
+    }
+    batch->n++;
+    return true;
+}
+
+static bool slot_is_of(const struct ts_worker *wk, uint32_t slot, enum ts_domain domain)
+{
+    return !(wk->series.slots[slot].flags & TS_SLOT_EVENT) == (domain == TS_DOMAIN_ARRIVAL);
+}
+
+/* Sends on from the cursor. @return false: paused (budget used up, or no room). */
+static bool send_window(struct ts_worker *wk, const struct ts_rule *rule, struct ts_window *win,
+                        enum ts_domain domain, uint32_t *budget)
+{
+    uint32_t end = TS_MIN(win->nchunks * TS_CHUNK_PANES, wk->series.count);
+    while (win->cursor[domain] < end) {
+        uint32_t index = win->cursor[domain] / TS_CHUNK_PANES;
+        uint32_t chunk_end = TS_MIN((index + 1) * TS_CHUNK_PANES, end);
+        struct ts_pane_chunk *ch = win->chunks[index];
+        if (ch && ch != TS_CHUNK_GONE) {
+            if (*budget < TS_CHUNK_PANES)
+                return false;
+            for (uint32_t slot = win->cursor[domain]; slot < chunk_end; slot++) {
+                const union ts_pane *pane = &ch->panes[slot % TS_CHUNK_PANES];
+                if (pane->stats.count != 0 && slot_is_of(wk, slot, domain) &&
+                    !send_pane(wk, rule, win, slot, pane, false))
+                    return false;
+                win->cursor[domain] = slot + 1;
+            }
+            *budget -= TS_CHUNK_PANES;
+            if (domain == TS_DOMAIN_ARRIVAL && !ch->event)
+                ts_window_free_chunk(win, index, &wk->series);
+        }
+        win->cursor[domain] = chunk_end;
+    }
+    return push_batch(wk);
+}
+
+static bool correct_chunk(struct ts_worker *wk, const struct ts_rule *rule, struct ts_window *win, uint32_t index)
+{
+    struct ts_pane_chunk *ch = win->chunks[index];
+    for (uint32_t w = 0; w < TS_CHUNK_PANES / 64; w++) {
+        while (ch->dirty[w]) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(ch->dirty[w]);
+            if (!send_pane(wk, rule, win, index * TS_CHUNK_PANES + i, &ch->panes[i], true))
+                return false;
+            ch->dirty[w] &= ch->dirty[w] - 1;
+            win->dirty--;
+        }
+    }
+    return true;
+}
+
+/* Sends panes again that changed after they were sent. @return false: paused. */
+static bool send_corrections(struct ts_worker *wk, const struct ts_rule *rule, struct ts_window *win)
+{
+    for (uint32_t c = 0; c < win->nchunks && win->dirty; c++)
+        if (win->chunks[c] && win->chunks[c] != TS_CHUNK_GONE && !correct_chunk(wk, rule, win, c))
+            return false;
+    return push_batch(wk);
+}
+
+static bool is_due(const struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win,
+                   enum ts_domain domain)
+{
+    if (!win->used[domain])
+        return false;
+    if (wk->draining)
+        return true;
+    if (domain == TS_DOMAIN_ARRIVAL)
+        return win->end_ns <= wk->clock_ns;
+    int64_t wm = ts_worker_watermark(wk, rule);
+    return wk->idle || (wm != TS_TIME_NONE && win->end_ns <= wm);
+}
+
+static bool corrections_due(const struct ts_worker *wk, const struct ts_window *win)
+{
+    return win->dirty && win->state[TS_DOMAIN_EVENT] == TS_WINDOW_SEALED &&
+           (wk->draining || wk->idle || wk->clock_ns - win->dirty_since_ns >= CORRECT_EVERY_NS);
+}
+
+/* Nothing can come any more that belongs into this window, or it would be too late. */
+static bool is_done(const struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win)
+{
+    for (unsigned d = 0; d < TS_DOMAINS; d++)
+        if (win->used[d] && win->state[d] != TS_WINDOW_SEALED)
+            return false;
+    if (win->dirty)
+        return false;
+    if (wk->draining)
+        return true;
+    if (!win->used[TS_DOMAIN_EVENT])
+        return win->end_ns <= wk->clock_ns;
+    int64_t wm = ts_worker_watermark(wk, rule);
+    int64_t keep_ns = rule->conf->late == TS_LATE_CORRECT ? wk->conf.conf->correct_for_ns : 0;
+    return wm != TS_TIME_NONE && win->end_ns <= wm - keep_ns;
+}
+
+/* @return false: paused. */
+static bool seal_window(struct ts_worker *wk, const struct ts_rule *rule, struct ts_window *win, uint32_t *budget)
+{
+    for (unsigned d = 0; d < TS_DOMAINS; d++) {
+        if (win->state[d] == TS_WINDOW_OPEN && is_due(wk, rule, win, d))
+            win->state[d] = TS_WINDOW_SEALING;
+        if (win->state[d] != TS_WINDOW_SEALING)
+            continue;
+        if (!send_window(wk, rule, win, d, budget))
+            return false;
+        win->state[d] = TS_WINDOW_SEALED;
+        ts_count(wk->cnt, TS_C_WINDOWS_SEALED, 1);
+    }
+    return !corrections_due(wk, win) || send_corrections(wk, rule, win);
+}
+
+bool ts_worker_seal(struct ts_worker *wk)
+{
+    uint32_t budget = STEP_SLOTS;
+    for (unsigned r = 0; r < wk->nrules; r++) {
+        struct ts_rule *rule = &wk->rules[r];
+        for (struct ts_window *win = rule->windows, *next; win; win = next) {
+            next = win->next;
+            if (!seal_window(wk, rule, win, &budget))
+                return budget < TS_CHUNK_PANES;
+            if (is_done(wk, rule, win))
+                ts_rule_forget(rule, win, &wk->series);
+        }
+    }
+    (void)push_batch(wk); /* one that found no room before */
+    return false;
+}
+
+bool ts_worker_is_empty(const struct ts_worker *wk)
+{
+    for (unsigned r = 0; r < wk->nrules; r++)
+        if (wk->rules[r].windows)
+            return false;
+    return !wk->batch || wk->batch->n == 0;
+}

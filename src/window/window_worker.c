@@ -1,0 +1,141 @@
+/*
+ * The worker thread: slabs in, watermarks on, windows out; sleeps on its bell when there is nothing. Owns its series, windows and
+ * the texts in points on their way to it.
+ */
+#include "config.h"
+#include "window/window_priv.h"
+
+#include "core/mem.h"
+
+#define SLABS_PER_TURN 8 /* of one source, before others get their turn and windows are looked at */
+#define NAP_NS         (100 * TS_MS) /* the longest sleep: sealing may be waiting for room in the journal's ring */
+
+struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf)
+{
+    struct ts_worker *wk = ts_xalloc_aligned(sizeof *wk, TS_CACHELINE);
+    wk->conf = *conf;
+    wk->cnt = ts_counters_new(NULL, NULL);
+    ts_series_table_init(&wk->series);
+    wk->sources = ts_xalloc(conf->nsources * sizeof *wk->sources);
+    for (unsigned i = 0; i < conf->nsources; i++)
+        wk->sources[i] = (struct ts_source){.lane = conf->lanes[i],
+                                            .arrival_ns = TS_TIME_NONE,
+                                            .max_event_ns = TS_TIME_NONE,
+                                            .event_seen_ns = TS_TIME_NONE};
+    wk->nrules = conf->conf->nrollups;
+    wk->rules = ts_xalloc(wk->nrules * sizeof *wk->rules);
+    for (unsigned r = 0; r < wk->nrules; r++)
+        wk->rules[r].conf = &conf->conf->rollups[r];
+    wk->clock_ns = wk->watermark_ns = TS_TIME_NONE;
+    wk->draining = conf->nsources == 0;
+    atomic_store_explicit(&wk->gauges.watermark_ns, TS_TIME_NONE, memory_order_relaxed);
+    return wk;
+}
+
+void ts_worker_free(struct ts_worker **worker)
+{
+    struct ts_worker *wk = *worker;
+    if (!wk)
+        return;
+    for (unsigned r = 0; r < wk->nrules; r++)
+        while (wk->rules[r].windows)
+            ts_rule_forget(&wk->rules[r], wk->rules[r].windows, &wk->series);
+    for (unsigned i = 0; i < wk->conf.nsources; i++)
+        ts_free(wk->sources[i].slots);
+    ts_rollup_batch_free(&wk->batch);
+    ts_free(wk->sources);
+    ts_free(wk->rules);
+    ts_free(wk->event_chunks);
+    ts_series_table_fini(&wk->series);
+    TS_FREE(*worker);
+}
+
+const struct ts_worker_gauges *ts_worker_gauges(const struct ts_worker *worker)
+{
+    return &worker->gauges;
+}
+
+static bool is_active(const struct ts_worker *wk, const struct ts_source *src)
+{
+    return !src->ended && src->max_event_ns != TS_TIME_NONE &&
+           src->arrival_ns - src->event_seen_ns < wk->conf.conf->idle_after_ns;
+}
+
+/* The clock is the lowest of all sources', the watermark the lowest of the active ones'; neither goes back. */
+static void advance(struct ts_worker *wk)
+{
+    int64_t clock_ns = INT64_MAX, watermark_ns = INT64_MAX;
+    bool had_events = false;
+    wk->draining = true;
+    for (unsigned i = 0; i < wk->conf.nsources; i++) {
+        const struct ts_source *src = &wk->sources[i];
+        wk->draining &= src->ended;
+        had_events |= src->max_event_ns != TS_TIME_NONE;
+        if (!src->ended)
+            clock_ns = TS_MIN(clock_ns, src->arrival_ns);
+        if (is_active(wk, src))
+            watermark_ns = TS_MIN(watermark_ns, src->max_event_ns);
+    }
+    if (clock_ns != INT64_MAX)
+        wk->clock_ns = TS_MAX(wk->clock_ns, clock_ns);
+    if (watermark_ns != INT64_MAX)
+        wk->watermark_ns = TS_MAX(wk->watermark_ns, watermark_ns);
+    wk->idle = had_events && watermark_ns == INT64_MAX;
+}
+
+static bool read_lane(struct ts_worker *wk, struct ts_source *src)
+{
+    struct ts_slab *slab = NULL;
+    for (unsigned i = 0; i < SLABS_PER_TURN && (slab = ts_ring_pop(&src->lane->full)); i++) {
+        ts_worker_add_slab(wk, src, slab);
+        src->arrival_ns = TS_MAX(src->arrival_ns, slab->arrival_ns);
+        src->max_event_ns = TS_MAX(src->max_event_ns, slab->max_event_ns);
+        src->event_seen_ns = TS_MAX(src->event_seen_ns, slab->event_seen_ns);
+        src->ended |= slab->end;
+        bool pushed = ts_ring_push(&src->lane->empty, slab);
+        TS_ASSERT(pushed);
+        ts_bell_ring(src->lane->ingest_bell);
+        advance(wk); /* slab by slab: what is late must not depend on how many came together */
+    }
+    return slab != NULL; /* the turn ended before the lane did */
+}
+
+static void publish(struct ts_worker *wk)
+{
+    uint64_t windows = 0;
+    for (unsigned r = 0; r < wk->nrules; r++)
+        windows += wk->rules[r].nwindows;
+    /* Relaxed: each is a figure of its own for whoever asks. */
+    atomic_store_explicit(&wk->gauges.series, wk->series.count, memory_order_relaxed);
+    atomic_store_explicit(&wk->gauges.windows, windows, memory_order_relaxed);
+    atomic_store_explicit(&wk->gauges.watermark_ns, wk->watermark_ns, memory_order_relaxed);
+}
+
+static bool lanes_are_empty(const struct ts_worker *wk)
+{
+    for (unsigned i = 0; i < wk->conf.nsources; i++)
+        if (ts_ring_count(&wk->sources[i].lane->full))
+            return false;
+    return true;
+}
+
+void *ts_worker_run(void *arg)
+{
+    struct ts_worker *wk = arg;
+    for (;;) {
+        bool more = false;
+        for (unsigned i = 0; i < wk->conf.nsources; i++)
+            more |= read_lane(wk, &wk->sources[i]);
+        more |= ts_worker_seal(wk);
+        publish(wk);
+        if (wk->draining && ts_worker_is_empty(wk))
+            return NULL;
+        if (more)
+            continue;
+        ts_bell_prepare(wk->conf.bell);
+        if (lanes_are_empty(wk))
+            ts_bell_sleep(wk->conf.bell, NAP_NS);
+        else
+            ts_bell_cancel(wk->conf.bell);
+    }
+}

@@ -1,0 +1,42 @@
+"""Line protocol, written and read; reading is for what sinks write: all field values are floats."""
+import re
+
+UNESCAPED = r"(?:[^\\{0}]|\\.)*"
+LINE = re.compile(r"({m})((?:,{k}={k})*) ({k}=[^ ,]+(?:,{k}=[^ ,]+)*) (-?\d+)".format(
+    m=UNESCAPED.format(", "), k=UNESCAPED.format(",= ")))
+PAIR = re.compile(r"({k})=({k})(?:,|$)".format(k=UNESCAPED.format(",= ")))
+
+
+def escape(text, special):
+    return re.sub(f"([{special}])", r"\\\1", text)
+
+
+def unescape(text):
+    return re.sub(r"\\([,= \\])", r"\1", text)
+
+
+def write(sample):
+    """The line of an oracle.Sample."""
+    tags = "".join(f",{escape(k, ',= ')}={escape(v, ',= ')}" for k, v in sample.tags)
+    value = f"{sample.value}i" if isinstance(sample.value, int) else repr(sample.value)
+    return f"{escape(sample.measurement, ', ')}{tags} {escape(sample.field, ',= ')}={value} {sample.time_ns}"
+
+
+def read(line):
+    """(measurement, tags as sorted pairs, fields as a dict, time)"""
+    match = LINE.fullmatch(line)
+    if not match:
+        raise ValueError(f"not a line of line protocol: {line!r}")
+    measurement, tags, fields, time_ns = match.groups()
+    pairs = [(unescape(k), unescape(v)) for k, v in PAIR.findall(tags[1:])]
+    values = {unescape(k): float(v) for k, v in PAIR.findall(fields)}
+    return unescape(measurement), tuple(sorted(pairs)), values, int(time_ns)
+
+
+def read_points(text):
+    """The points of a file as InfluxDB would hold them: a later line for a point overwrites its fields."""
+    points = {}
+    for line in text.splitlines():
+        measurement, tags, fields, time_ns = read(line)
+        points.setdefault((measurement, tags, time_ns), {}).update(fields)
+    return points

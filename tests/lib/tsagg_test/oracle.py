@@ -1,0 +1,122 @@
+"""An independent computation of tumbling-window rollups, slow and simple, and streams of samples to feed it.
+
+The aggregates are InfluxDB's and statsd's by definition; a weight of 10 is ten samples of that value.
+"""
+import collections
+import math
+import random
+import typing
+
+from .times import NS
+
+EPOCH_NS = 1_767_225_600 * NS  # 2026-01-01T00:00:00Z
+
+
+class Sample(typing.NamedTuple):
+    measurement: str
+    tags: tuple  # of (key, value), sorted
+    field: str
+    kind: str  # counter, gauge, timing, set or field
+    value: object
+    weight: float
+    time_ns: int
+
+
+def rollups(samples, window_ns):
+    """{(measurement, tags, field, window start): aggregates} of any iterable of samples."""
+    windows = collections.defaultdict(list)
+    for sample in samples:
+        start_ns = sample.time_ns // window_ns * window_ns
+        windows[sample.measurement, sample.tags, sample.field, start_ns].append(sample)
+    return {key: aggregates(members, window_ns) for key, members in windows.items()}
+
+
+def aggregates(samples, window_ns):
+    values = [sample.value for sample in samples]
+    weights = [sample.weight for sample in samples]
+    count = math.fsum(weights)
+    total = math.fsum(v * w for v, w in zip(values, weights))
+    mean = total / count
+    # The second sum takes back what rounding the mean has added (Chan, Golub,
+    # LeVeque 1983, the corrected two-pass algorithm).
+    squares = math.fsum(w * (v - mean) ** 2 for v, w in zip(values, weights))
+    rest = math.fsum(w * (v - mean) for v, w in zip(values, weights))
+    return {
+        "count": count,
+        "sum": total,
+        "min": min(values),
+        "max": max(values),
+        "mean": mean,
+        "stddev": math.sqrt(max(0, squares - rest ** 2 / count) / count),
+        # Of samples of one time the one that came last counts; max() keeps the first.
+        "last": max(reversed(samples), key=lambda sample: sample.time_ns).value,
+        "rate": total / (window_ns / NS),
+    }
+
+
+EXACT = ("count", "min", "max", "last")
+
+
+def difference(got, want, names):
+    """What is wrong with the aggregates of one window, None when they agree."""
+    for name in names:
+        if name not in got:
+            return f"{name} is missing"
+        if name in EXACT:
+            equal = got[name] == want[name]
+        else:
+            equal = math.isclose(got[name], want[name], rel_tol=1e-9, abs_tol=rounding(name, want))
+        if not equal:
+            return f"{name} is {got[name]!r}, not {want[name]!r}"
+    return None
+
+
+def rounding(name, want):
+    """How far rounding may take a result that should be zero, by the size of the values."""
+    size = max(abs(want["min"]), abs(want["max"]))
+    return size * {"sum": 1e-15 * want["count"], "stddev": 1e-18}.get(name, 1e-15)
+
+
+def assert_equal(got, want, names):
+    """Compare two results of rollups(), complaining about the first few differences."""
+    wrong = [f"missing: {key}" for key in want if key not in got]
+    wrong += [f"not expected: {key}" for key in got if key not in want]
+    for key in want.keys() & got.keys():
+        why = difference(got[key], want[key], names)
+        if why:
+            wrong.append(f"{key}: {why}")
+    assert not wrong, f"{len(wrong)} of {len(want)} rollups are wrong\n" + "\n".join(wrong[:5])
+
+
+def stream(seed, lines, series, windows, window_ns, start_ns=EPOCH_NS):
+    """Samples of line-protocol fields in the order of their times, of values that are hard on sums of squares."""
+    rnd = random.Random(seed)
+    names = [("m%d" % (i % 5), (("host", "h%03d" % (i // 5)), ("zone", "z %d" % (i % 3)))) for i in range(series)]
+    draw_value = [
+        lambda: rnd.randrange(-1000, 1000),
+        lambda: round(rnd.uniform(0, 100), 3),
+        lambda: rnd.gauss(1e9, 5),
+        lambda: rnd.lognormvariate(0, 3),
+    ]
+    times = sorted(start_ns + rnd.randrange(windows * window_ns) for _ in range(lines))
+    for time_ns in times:
+        i = rnd.randrange(series)
+        kind = i % len(draw_value)
+        measurement, tags = names[i]
+        yield Sample(measurement, tags, "i" if kind == 0 else "f", "field", draw_value[kind](), 1.0, time_ns)
+
+
+def shuffled(seed, samples, lateness_ns):
+    """The same samples in a random order in which none comes later than the lateness allows."""
+    rnd = random.Random(seed)
+    return sorted(samples, key=lambda sample: sample.time_ns + rnd.randrange(lateness_ns))
+
+
+def from_points(points):
+    """{(measurement, tags, time): {"usage_mean": 1.5}} as rollups() would give it."""
+    found = collections.defaultdict(dict)
+    for (measurement, tags, time_ns), fields in points.items():
+        for name, value in fields.items():
+            field, aggregate = name.rsplit("_", 1)
+            found[measurement, tags, field, time_ns][aggregate] = value
+    return dict(found)
