@@ -37,6 +37,8 @@ static int lock_dir(struct ts_journal *jr, struct ts_err *err)
 static void make_reader(struct ts_journal *jr, unsigned i, const char *name)
 {
     struct reader *rd = &jr->readers[i];
+    TS_ASSERT(*name && *name != '.' &&
+              !strchr(name, '/')); /* it names files; the configuration has checked it */
     rd->feed =
         (struct ts_feed){.ops = &ts_journal_feed_ops, .name = name, .cnt = ts_counters_new("sink", name)};
     rd->rolled = ts_counters_new("sink", name);

@@ -48,6 +48,7 @@ int ts_cursor_load(const char *dir, const char *name, struct ts_feed_pos *out)
     return 0;
 }
 
+/* The rename itself may be lost with the power: then the points go out once more, which changes nothing. */
 static int cursor_save(const char *dir, const char *name, struct ts_feed_pos pos)
 {
     char text[64];

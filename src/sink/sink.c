@@ -36,6 +36,7 @@ static const struct ts_sink_ops *find_ops(const char *type)
 
 static int open_sink(struct ts_sink *snk, struct ts_err *err)
 {
+    TS_ASSERT(snk->conf->batch > 0);
     snk->dead_fd = -1;
     snk->random = (uint64_t)ts_clock_mono_ns() ^ (uint64_t)(uintptr_t)snk;
     pthread_mutex_init(&snk->lock, NULL);

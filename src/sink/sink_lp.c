@@ -3,31 +3,30 @@
  * marked.
  *
  * Escapes are what InfluxDB 1 and 2 undo: a backslash before comma and blank, and in tags and field keys
- * before the equals sign. Any other backslash stands for itself, so a few texts cannot be written and are
- * changed: a backslash at the end of a name, which would escape the separator, and in a field key also one
- * before an escaped character, become '_'; line ends and tabs become \n, \r, \t, other control characters
- * '_', and a '#' at the start of a measurement, which makes a comment, '_'.
+ * before the equals sign. Any other backslash stands for itself, so some texts cannot be written and are
+ * changed: a backslash at the end of a name or before one of these three becomes '_' (versions differ in how
+ * they read two escapes in a row); line ends and tabs become \n, \r, \t; other control characters, and a '#'
+ * that would make the line a comment, become '_'.
  */
 #include "config.h"
 #include "sink/sink_priv.h"
 
 #include <math.h>
 
-enum place { MEASUREMENT, TAG, FIELD_KEY };
+enum place { MEASUREMENT, KEY_OR_VALUE };
 
-static bool is_special(char c, enum place place)
+static bool is_separator(char c)
 {
-    return c == ',' || c == ' ' || (c == '=' && place != MEASUREMENT);
+    return c == ',' || c == ' ' || c == '=';
 }
 
 static void put_name(struct ts_buf *out, struct ts_str s, enum place place)
 {
     for (size_t i = 0; i < s.len; i++) {
         char c = s.p[i];
-        bool end = i + 1 == s.len;
-        if (c == '\\' && (end ? place != FIELD_KEY : place == FIELD_KEY && is_special(s.p[i + 1], place)))
+        if (c == '\\' && (i + 1 == s.len || is_separator(s.p[i + 1])))
             ts_buf_putc(out, '_');
-        else if (is_special(c, place))
+        else if (is_separator(c) && !(c == '=' && place == MEASUREMENT))
             ts_buf_put(out, (char[]){'\\', c}, 2);
         else if (c == '\n' || c == '\r' || c == '\t')
             ts_buf_put(out, c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t", 2);
@@ -43,9 +42,9 @@ static void put_tag(struct ts_buf *out, struct ts_str key, struct ts_str value)
     if (key.len == 0 || value.len == 0) /* line protocol has neither */
         return;
     ts_buf_putc(out, ',');
-    put_name(out, key, TAG);
+    put_name(out, key, KEY_OR_VALUE);
     ts_buf_putc(out, '=');
-    put_name(out, value, TAG);
+    put_name(out, value, KEY_OR_VALUE);
 }
 
 /* Sorted as the series' own tags are; metric_type is ours, whatever the emitter calls so. */
@@ -95,7 +94,7 @@ static void put_string(struct ts_buf *out, struct ts_str s)
 static void put_field_key(struct ts_buf *out, const struct ts_series_view *view, enum ts_aggregate agg)
 {
     if (view->field.len) {
-        put_name(out, view->field, FIELD_KEY);
+        put_name(out, view->field, KEY_OR_VALUE);
         ts_buf_putc(out, '_');
     }
     ts_buf_puts(out, ts_aggregate_name(agg));

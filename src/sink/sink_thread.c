@@ -88,8 +88,8 @@ static int64_t fill(struct ts_sink *snk)
     return 0;
 }
 
-/* Sleeps until the bell is rung, but not when there is something that was rung for between fill and here:
- * fill is asked again behind the mark. */
+/* Sleeps until the bell is rung. What it was rung for before it was prepared is found by looking once more.
+ */
 static void sleep_for(struct ts_sink *snk, int64_t timeout_ns)
 {
     ts_bell_prepare(&snk->feed->bell);

@@ -53,8 +53,7 @@ static uint32_t find_slot(struct ts_worker *wk, const struct ts_announce *announ
         atomic_fetch_add_explicit(wk->conf.series, 1, memory_order_relaxed);
         ts_count(wk->cnt, TS_C_SERIES_CREATED, 1);
     }
-    bool special = kind == TS_KIND_GAUGE || kind == TS_KIND_SET || kind == TS_KIND_STRING;
-    return slot | (special ? TS_SLOT_SPECIAL : 0);
+    return slot | TS_SLOT_SPECIAL;
 }
 
 /* "id stands for this series". Without memory for the id its samples are refused like those of a refused series. */
@@ -204,9 +203,31 @@ static TS_COLD void count_verdict(struct ts_worker *wk, enum verdict verdict)
     }
 }
 
+/* Settles where the series lives: sets flags, and smp->timed and time_ns for a sample placed by arrival. */
+static void place(struct ts_worker *wk, struct ts_source *src, const struct ts_slab *slab, uint32_t id,
+                  struct sample *smp)
+{
+    struct ts_slot *sl = &wk->series.slots[smp->slot];
+    if (smp->timed) {
+        if (!(sl->flags & TS_SLOT_EVENT)) {
+            sl->closed_ns = sl->flags & TS_SLOT_ARRIVAL ? wk->clock_ns : TS_TIME_NONE;
+            move_to_event_time(wk, smp->slot);
+        }
+        return;
+    }
+    smp->time_ns = slab->arrival_ns;
+    if (sl->flags & TS_SLOT_EVENT) {
+        smp->timed = true;
+        return;
+    }
+    sl->flags |= TS_SLOT_ARRIVAL;
+    if (sl->kind == TS_KIND_COUNTER || sl->kind == TS_KIND_TIMING || sl->kind == TS_KIND_FIELD)
+        src->slots[id] = smp->slot; /* the plain way from now on */
+}
+
 /* @return whether a rule took it. The best verdict of all rules is the sample's. */
-static bool add_special(struct ts_worker *wk, const struct ts_slab *slab, const struct ts_point *pt,
-                        struct ts_point_ext ext, uint32_t slot)
+static bool add_special(struct ts_worker *wk, struct ts_source *src, const struct ts_slab *slab,
+                        const struct ts_point *pt, struct ts_point_ext ext, uint32_t slot)
 {
     struct ts_slot *sl = &wk->series.slots[slot];
     struct sample smp = {.slot = slot,
@@ -214,14 +235,7 @@ static bool add_special(struct ts_worker *wk, const struct ts_slab *slab, const 
                          .time_ns = ext.time_ns,
                          .weight = ext.weight,
                          .bits = pt->bits};
-    if (smp.timed && !(sl->flags & TS_SLOT_EVENT)) {
-        sl->closed_ns = wk->clock_ns;
-        move_to_event_time(wk, slot);
-    }
-    if (!smp.timed) {
-        smp.time_ns = slab->arrival_ns;
-        smp.timed = sl->flags & TS_SLOT_EVENT;
-    }
+    place(wk, src, slab, pt->id, &smp);
     if (sl->kind == TS_KIND_GAUGE) {
         sl->gauge = pt->flags & TS_POINT_RELATIVE ? sl->gauge + pt->value : pt->value;
         smp.value = sl->gauge;
@@ -321,7 +335,7 @@ void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struc
             else
                 count_verdict(wk, NO_MEMORY);
         } else {
-            aggregated += add_special(wk, slab, pt, ext, slot & ~TS_SLOT_SPECIAL);
+            aggregated += add_special(wk, src, slab, pt, ext, slot & ~TS_SLOT_SPECIAL);
         }
     }
     ts_count(wk->cnt, TS_C_SAMPLES_AGGREGATED, aggregated);

@@ -8,7 +8,8 @@
 /* ---- series of this worker: window_series.c ---- */
 
 enum ts_slot_flag {
-    TS_SLOT_EVENT = 1 /* lives in event time: has had a sample with a time of its own */
+    TS_SLOT_EVENT = 1,  /* lives in event time: has had a sample with a time of its own */
+    TS_SLOT_ARRIVAL = 2 /* has had a sample before that, placed by arrival */
 };
 
 struct ts_slot {
@@ -32,7 +33,7 @@ struct ts_series_table {
 };
 
 /* What a source's id stands for: a slot, or one of these. */
-#define TS_SLOT_SPECIAL      (UINT32_C(1) << 31) /* set beside a slot: gauge, set or string */
+#define TS_SLOT_SPECIAL      (UINT32_C(1) << 31) /* set beside a slot: gauge, set or string, or nothing placed by arrival yet */
 #define TS_SLOT_REFUSED      UINT32_MAX
 #define TS_SLOT_REFUSED_TEXT (UINT32_MAX - 1) /* refused, and its samples own a text */
 #define TS_SLOTS_MAX         (TS_SLOT_SPECIAL - 1024)

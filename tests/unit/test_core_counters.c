@@ -70,7 +70,7 @@ static void imbalance_shows(void **state)
     ts_count(cnt, TS_C_REJECTED_NOT_TEXT, 1);
     ts_count(cnt, TS_C_SAMPLES_RECEIVED, 1);
     ts_ledger_read(&led);
-    assert_true(led.balanced);
+    assert_true(led.balanced && led.in_flight == 0);
     ts_count(cnt, TS_C_SAMPLES_RECEIVED, 5);
     ts_ledger_read(&led);
     assert_true(led.balanced && led.in_flight == 5);

@@ -81,10 +81,10 @@ static void backslashes_stand_for_themselves_where_they_can(void **state)
     enum ts_kind f = TS_KIND_FIELD;
     expect_names(f, "a\\b", "c\\d", 1, (const char *const[]){"e\\f", "C:\\dir"},
                  "a\\b,e\\f=C:\\dir c\\d_count=1 7\n");
-    expect_names(f, "a\\", "b\\", 1, (const char *const[]){"c\\", "C:\\"}, "a_,c_=C:_ b\\_count=1 7\n");
+    expect_names(f, "a\\", "b\\", 1, (const char *const[]){"c\\", "C:\\"}, "a_,c_=C:_ b__count=1 7\n");
     expect_names(f, "a\\\\", "b", 0, NULL, "a\\_ b_count=1 7\n");
-    expect_names(f, "a\\,b", "c\\,d", 1, (const char *const[]){"k", "\\ v"},
-                 "a\\\\,b,k=\\\\ v c_\\,d_count=1 7\n");
+    expect_names(f, "a\\,b\\=", "c\\,d", 1, (const char *const[]){"k", "\\ v"},
+                 "a_\\,b_=,k=_\\ v c_\\,d_count=1 7\n");
 }
 
 static void tags_that_cannot_be_sent(void **state)
