@@ -30,7 +30,8 @@ int ctl_check(int argc, char **argv)
         switch (c) {
         case 's':
             if (nsettings == SETTINGS_MAX) {
-                fprintf(stderr, "tsagg-ctl check: more than %d settings; put them into the file\n", SETTINGS_MAX);
+                fprintf(stderr, "tsagg-ctl check: more than %d settings; put them into the file\n",
+                        SETTINGS_MAX);
                 return CTL_USAGE;
             }
             settings[nsettings++] = optarg;
@@ -49,7 +50,8 @@ int ctl_check(int argc, char **argv)
     if (errors.len)
         fwrite(errors.p, 1, errors.len, stderr);
     if (rc == 0)
-        printf("%s: right (listeners: %u, rollups: %u, sinks: %u)\n", argv[optind], conf->nlisten, conf->nrollups, conf->nsinks);
+        printf("%s: right (listeners: %u, rollups: %u, sinks: %u)\n", argv[optind], conf->nlisten,
+               conf->nrollups, conf->nsinks);
     ts_buf_fini(&errors);
     ts_conf_free(&conf);
     return rc ? CTL_WRONG : CTL_OK;

@@ -1,6 +1,6 @@
 /*
- * tsagg-ctl status: GET /api/v1/status, as the server's JSON or as a table that ends with BALANCED, or with what is off.
- * The whole answer is held in memory, ANSWER_MAX bytes at most.
+ * tsagg-ctl status: GET /api/v1/status, as the server's JSON or as a table that ends with BALANCED, or with
+ * what is off. The whole answer is held in memory, ANSWER_MAX bytes at most.
  */
 #include "config.h"
 #include "ctl.h"
@@ -40,15 +40,20 @@ static size_t on_data(char *p, size_t one, size_t n, void *arg)
 static bool is_loopback(const char *url)
 {
     const char *host = strstr(url, "://") + 3;
-    return strncmp(host, "127.", 4) == 0 || strncmp(host, "localhost", 9) == 0 || strncmp(host, "[::1]", 5) == 0;
+    return strncmp(host, "127.", 4) == 0 || strncmp(host, "localhost", 9) == 0 ||
+           strncmp(host, "[::1]", 5) == 0;
 }
 
 static int judge_answer(const char *host, CURLcode rc, long status, const char *why)
 {
     if (rc != CURLE_OK)
-        fprintf(stderr, "tsagg-ctl status: cannot reach %s: %s; is tsaggd running, and is this its http.address?\n", host, why);
+        fprintf(stderr,
+                "tsagg-ctl status: cannot reach %s: %s; is tsaggd running, and is this its http.address?\n",
+                host, why);
     else if (status == 401 || status == 403)
-        fprintf(stderr, "tsagg-ctl status: %s refuses (%ld); give its http.token with --token or TSAGG_TOKEN\n", host, status);
+        fprintf(stderr,
+                "tsagg-ctl status: %s refuses (%ld); give its http.token with --token or TSAGG_TOKEN\n", host,
+                status);
     else if (status != 200)
         fprintf(stderr, "tsagg-ctl status: %s answers %ld; is this tsaggd's http.address?\n", host, status);
     else
@@ -121,16 +126,16 @@ static void print_sinks(const json_t *sinks)
     int wide = 4;
     json_array_foreach(sinks, i, sink)
         wide = TS_MAX(wide, (int)json_string_length(json_object_get(sink, "name")));
-    printf("\n%-*s  %-9s  %-12s", wide, "sink", "type", "state");
+    printf("\n%-*s  %-9s", wide, "sink", "type");
     for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
         printf("%13s", columns[c]);
-    putchar('\n');
+    puts("  state");
     json_array_foreach(sinks, i, sink) {
-        printf("%-*s  %-9s  %-12s", wide, json_string_value(json_object_get(sink, "name")),
-               json_string_value(json_object_get(sink, "type")), json_string_value(json_object_get(sink, "state")));
+        printf("%-*s  %-9s", wide, json_string_value(json_object_get(sink, "name")),
+               json_string_value(json_object_get(sink, "type")));
         for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
             printf("%13" PRId64, number(sink, columns[c]));
-        putchar('\n');
+        printf("  %s\n", json_string_value(json_object_get(sink, "state")));
     }
 }
 
@@ -145,7 +150,8 @@ static void print_what_is_off(const json_t *root)
     if (in_flight < 0)
         printf("  samples: %" PRId64 " more aggregated and dropped than received\n", -in_flight);
     json_array_foreach(json_object_get(root, "sinks"), i, sink) {
-        int64_t off = number(sink, "rolled_up") - number(sink, "delivered") - number(sink, "pending") - number(sink, "dropped");
+        int64_t off = number(sink, "rolled_up") - number(sink, "delivered") - number(sink, "pending") -
+                      number(sink, "dropped");
         if (off)
             printf("  sink %s: %" PRId64 " rolled up that are neither delivered nor pending nor dropped\n",
                    json_string_value(json_object_get(sink, "name")), off);
@@ -161,13 +167,13 @@ static int print_status(const json_t *root)
     char up[TS_NUM_MAX];
     double seconds = json_number_value(json_object_get(root, "uptime_seconds"));
     size_t nup = ts_clock_put_duration(up, (int64_t)seconds * TS_SEC);
-    printf("tsaggd %s, up %.*s, %" PRId64 " series\n\n", json_string_value(json_object_get(root, "version")), (int)nup, up,
-           number(root, "series"));
+    printf("tsaggd %s, up %.*s, %" PRId64 " series\n\n", json_string_value(json_object_get(root, "version")),
+           (int)nup, up, number(root, "series"));
     for (size_t i = 0; i < TS_ARRAY_SIZE(groups); i++)
         print_group(root, groups[i]);
     print_sinks(json_object_get(root, "sinks"));
-    printf("\n%s%s%s\n", color ? (balanced ? "\033[32m" : "\033[31m") : "", balanced ? "BALANCED" : "NOT BALANCED",
-           color ? "\033[0m" : "");
+    printf("\n%s%s%s\n", color ? (balanced ? "\033[32m" : "\033[31m") : "",
+           balanced ? "BALANCED" : "NOT BALANCED", color ? "\033[0m" : "");
     print_what_is_off(root);
     return balanced ? CTL_OK : CTL_NOT_BALANCED;
 }
@@ -178,10 +184,11 @@ static bool is_status(const json_t *root)
     const json_t *sink;
     size_t i;
     json_array_foreach(json_object_get(root, "sinks"), i, sink)
-        if (!json_is_string(json_object_get(sink, "name")) || !json_is_string(json_object_get(sink, "type")) ||
-            !json_is_string(json_object_get(sink, "state")))
+        if (!json_is_string(json_object_get(sink, "name")) ||
+            !json_is_string(json_object_get(sink, "type")) || !json_is_string(json_object_get(sink, "state")))
             return false;
-    return json_is_string(json_object_get(root, "version")) && json_is_boolean(json_object_get(root, "balanced"));
+    return json_is_string(json_object_get(root, "version")) &&
+           json_is_boolean(json_object_get(root, "balanced"));
 }
 
 static int show(const char *host, const struct ts_buf *answer, bool as_json)
@@ -189,7 +196,8 @@ static int show(const char *host, const struct ts_buf *answer, bool as_json)
     json_t *root = json_loadb(answer->p ? answer->p : "", answer->len, 0, NULL);
     int rc;
     if (!is_status(root)) {
-        fprintf(stderr, "tsagg-ctl status: the answer of %s is no status; is this tsaggd's http.address?\n", host);
+        fprintf(stderr, "tsagg-ctl status: the answer of %s is no status; is this tsaggd's http.address?\n",
+                host);
         rc = CTL_UNREACHABLE;
     } else if (as_json) {
         fwrite(answer->p, 1, answer->len, stdout);
@@ -222,8 +230,9 @@ int ctl_status(int argc, char **argv)
     }
     host = host && host[0] ? host : "http://127.0.0.1:8186";
     if (optind != argc || (strncmp(host, "http://", 7) != 0 && strncmp(host, "https://", 8) != 0)) {
-        fprintf(stderr, optind != argc ? "tsagg-ctl status: takes no argument, but there is %s\n"
-                                       : "tsagg-ctl status: %s is no URL; write it as in http://127.0.0.1:8186\n",
+        fprintf(stderr,
+                optind != argc ? "tsagg-ctl status: takes no argument, but there is %s\n"
+                               : "tsagg-ctl status: %s is no URL; write it as in http://127.0.0.1:8186\n",
                 optind != argc ? argv[optind] : host);
         return CTL_USAGE;
     }

@@ -1,5 +1,6 @@
 /*
- * A page's template to the page, on stdin and stdout, while the project is built: the lines @OPTIONS@, @AGGREGATES@ and
+ * A page's template to the page, on stdin and stdout, while the project is built: the lines @OPTIONS@,
+ * @AGGREGATES@ and
  * @COUNTERS@ become what the tables hold, @VERSION@ anywhere becomes the version.
  */
 #include "config.h"
@@ -39,7 +40,8 @@ int main(void)
     char line[4096];
     while (fgets(line, sizeof line, stdin))
         put_line(&out, line);
-    bool failed = ts_buf_failed(&out) || ferror(stdin) || fwrite(out.p, 1, out.len, stdout) != out.len || fflush(stdout);
+    bool failed = ts_buf_failed(&out) || ferror(stdin) || fwrite(out.p, 1, out.len, stdout) != out.len ||
+                  fflush(stdout);
     ts_buf_fini(&out);
     return failed;
 }

@@ -1,4 +1,5 @@
-/* tsagg-ctl: finds the subcommand in its table and runs it. A subcommand is a file ctl_<name>.c and a line here. */
+/* tsagg-ctl: finds the subcommand in its table and runs it. A subcommand is a file ctl_<name>.c and a line
+ * here. */
 #include "config.h"
 #include "ctl.h"
 
@@ -21,9 +22,11 @@ int ctl_bad_option(char **argv, int result)
 {
     const char *what = result == ':' ? "lacks its value" : "is unknown";
     if (optopt && result != ':' && optopt < 128)
-        fprintf(stderr, "tsagg-ctl %s: option -%c %s; see tsagg-ctl %s --help\n", argv[0], optopt, what, argv[0]);
+        fprintf(stderr, "tsagg-ctl %s: option -%c %s; see tsagg-ctl %s --help\n", argv[0], optopt, what,
+                argv[0]);
     else
-        fprintf(stderr, "tsagg-ctl %s: option %s %s; see tsagg-ctl %s --help\n", argv[0], argv[optind - 1], what, argv[0]);
+        fprintf(stderr, "tsagg-ctl %s: option %s %s; see tsagg-ctl %s --help\n", argv[0], argv[optind - 1],
+                what, argv[0]);
     return CTL_USAGE;
 }
 
@@ -35,7 +38,8 @@ static void print_help(FILE *to)
     fprintf(to, "\nOptions:\n"
                 "  -V, --version  print the version\n"
                 "  -h, --help     print this; tsagg-ctl COMMAND --help tells of the command\n"
-                "\nExit: 0 well, 1 not balanced or a bad line, 2 usage, 3 configuration error, 4 cannot reach tsaggd, 5 refused.\n"
+                "\nExit: 0 well, 1 not balanced or a bad line, 2 usage, 3 configuration error, 4 cannot "
+                "reach tsaggd, 5 refused.\n"
                 "See tsagg-ctl(1).\n");
 }
 
@@ -49,7 +53,9 @@ int main(int argc, char **argv)
         switch (c) {
         case 'V': puts("tsagg-ctl " PACKAGE_VERSION); return CTL_OK;
         case 'h': print_help(stdout); return CTL_OK;
-        default: fprintf(stderr, "tsagg-ctl: unknown option %s; see tsagg-ctl --help\n", argv[optind - 1]); return CTL_USAGE;
+        default:
+            fprintf(stderr, "tsagg-ctl: unknown option %s; see tsagg-ctl --help\n", argv[optind - 1]);
+            return CTL_USAGE;
         }
     }
     if (optind == argc) {

@@ -1,7 +1,8 @@
 /*
- * A configuration from a file, settings and defaults: text to tree (conf_yaml.c), settings into the tree (conf_set.c), tree to
- * structs by the option table (here), and what single options cannot say (conf_check.c). Thread: main; without memory the process
- * ends. Reading goes on after an error, so that one run tells all of them.
+ * A configuration from a file, settings and defaults: text to tree (conf_yaml.c), settings into the tree
+ * (conf_set.c), tree to structs by the option table (here), and what single options cannot say
+ * (conf_check.c). Thread: main; without memory the process ends. Reading goes on after an error, so that one
+ * run tells all of them.
  */
 #include "config.h"
 #include "core/conf_priv.h"
@@ -53,18 +54,20 @@ static void set_defaults(enum ts_conf_section section, void *base)
     }
 }
 
-static const struct ts_conf_option *find_option(enum ts_conf_section section, const char *key, const char *sink_type)
+static const struct ts_conf_option *find_option(enum ts_conf_section section, const char *key,
+                                                const char *sink_type)
 {
     for (unsigned i = 0; i < ts_conf_noptions; i++) {
         const struct ts_conf_option *opt = &ts_conf_options[i];
-        if (opt->section == section && strcmp(opt->key, key) == 0 && ts_conf_option_need(opt, sink_type) != TS_NEED_NOT_HERE)
+        if (opt->section == section && strcmp(opt->key, key) == 0 &&
+            ts_conf_option_need(opt, sink_type) != TS_NEED_NOT_HERE)
             return opt;
     }
     return NULL;
 }
 
-static void tell_unknown_key(struct ts_conf_load *ld, enum ts_conf_section section, const struct ts_conf_node *key,
-                             const char *sink_type)
+static void tell_unknown_key(struct ts_conf_load *ld, enum ts_conf_section section,
+                             const struct ts_conf_node *key, const char *sink_type)
 {
     struct ts_conf_near near = {.asked = ts_str_of(key->text)};
     struct ts_err remedy;
@@ -78,13 +81,14 @@ static void tell_unknown_key(struct ts_conf_load *ld, enum ts_conf_section secti
         ts_conf_near_offer(&near, ts_str_of(ts_conf_sections[i].key));
     ts_conf_near_print(&near, "known here:", &remedy);
     if (of_other_type)
-        ts_conf_error(ld, key, "%s does not belong to a sink of type %s; %s", key->text, sink_type, remedy.msg);
+        ts_conf_error(ld, key, "%s does not belong to a sink of type %s; %s", key->text, sink_type,
+                      remedy.msg);
     else
         ts_conf_error(ld, key, "unknown key %s; %s", ts_log_quote_z(key->text), remedy.msg);
 }
 
-static void tell_wrong_value(struct ts_conf_load *ld, const struct ts_conf_option *opt, const struct ts_conf_node *value,
-                             const char *wrong)
+static void tell_wrong_value(struct ts_conf_load *ld, const struct ts_conf_option *opt,
+                             const struct ts_conf_node *value, const char *wrong)
 {
     struct ts_buf expects = TS_BUF_INIT;
     ts_conf_option_expects(opt, &expects);
@@ -95,12 +99,14 @@ static void tell_wrong_value(struct ts_conf_load *ld, const struct ts_conf_optio
 
 static const char *kind_name(const struct ts_conf_node *node)
 {
-    static const char *const names[] = {[TS_NODE_SCALAR] = "a single value", [TS_NODE_LIST] = "a list", [TS_NODE_MAP] = "a mapping"};
+    static const char *const names[] = {
+        [TS_NODE_SCALAR] = "a single value", [TS_NODE_LIST] = "a list", [TS_NODE_MAP] = "a mapping"};
     return node->null ? "empty" : names[node->kind];
 }
 
 /* An item of a list option; @return whether it is good. */
-static bool check_item(struct ts_conf_load *ld, const struct ts_conf_option *opt, const struct ts_conf_node *list, unsigned i)
+static bool check_item(struct ts_conf_load *ld, const struct ts_conf_option *opt,
+                       const struct ts_conf_node *list, unsigned i)
 {
     const struct ts_conf_node *item = list->entries[i].value;
     enum ts_aggregate agg;
@@ -120,13 +126,15 @@ static bool check_item(struct ts_conf_load *ld, const struct ts_conf_option *opt
         for (unsigned j = 0; j < TS_AGG_COUNT; j++)
             ts_conf_near_offer(&near, ts_str_of(ts_aggregate_name((enum ts_aggregate)j)));
         ts_conf_near_print(&near, "there are:", &remedy);
-        ts_conf_error(ld, item, "%s: unknown aggregate %s; %s", opt->key, ts_log_quote_z(item->text), remedy.msg);
+        ts_conf_error(ld, item, "%s: unknown aggregate %s; %s", opt->key, ts_log_quote_z(item->text),
+                      remedy.msg);
         return false;
     }
     return true;
 }
 
-static void read_list(struct ts_conf_load *ld, const struct ts_conf_option *opt, const struct ts_conf_node *value, void *base)
+static void read_list(struct ts_conf_load *ld, const struct ts_conf_option *opt,
+                      const struct ts_conf_node *value, void *base)
 {
     struct ts_buf joined = TS_BUF_INIT;
     struct ts_err err;
@@ -150,7 +158,8 @@ static void read_list(struct ts_conf_load *ld, const struct ts_conf_option *opt,
     ts_buf_fini(&joined);
 }
 
-static void read_option(struct ts_conf_load *ld, const struct ts_conf_option *opt, const struct ts_conf_node *value, void *base)
+static void read_option(struct ts_conf_load *ld, const struct ts_conf_option *opt,
+                        const struct ts_conf_node *value, void *base)
 {
     struct ts_err err;
     if (ts_conf_option_is_list(opt)) {
@@ -171,10 +180,12 @@ static void read_map(struct ts_conf_load *ld, enum ts_conf_section section, cons
     set_defaults(section, base);
     if (map->kind != TS_NODE_MAP) {
         ts_conf_error(ld, map, "%s is %s; give a mapping of options",
-                      section == TS_SECTION_top ? "the configuration" : ts_conf_sections[section].key, kind_name(map));
+                      section == TS_SECTION_top ? "the configuration" : ts_conf_sections[section].key,
+                      kind_name(map));
         return;
     }
-    const struct ts_conf_entry *type = section == TS_SECTION_sinks ? ts_conf_node_find(map, TS_STR("type")) : NULL;
+    const struct ts_conf_entry *type =
+        section == TS_SECTION_sinks ? ts_conf_node_find(map, TS_STR("type")) : NULL;
     if (type) {
         read_option(ld, find_option(section, "type", NULL), type->value, base);
         sink_type = ((struct ts_conf_sink *)base)->type;
@@ -256,7 +267,8 @@ static void add_sections(struct ts_conf_load *ld)
     }
 }
 
-int ts_conf_load(const char *file, const char *const *set, unsigned nset, struct ts_conf **out, struct ts_buf *errors)
+int ts_conf_load(const char *file, const char *const *set, unsigned nset, struct ts_conf **out,
+                 struct ts_buf *errors)
 {
     struct ts_conf_load ld = {.errors = errors};
     struct ts_buf text = {.limit = FILE_MAX};
@@ -270,7 +282,9 @@ int ts_conf_load(const char *file, const char *const *set, unsigned nset, struct
     if (!ld.root)
         ld.root = ts_conf_node_new(TS_NODE_MAP, file ? file : "default");
     if (ld.root->kind != TS_NODE_MAP) {
-        ts_conf_error(&ld, ld.root, "the configuration is %s; give a mapping, such as state_dir: /var/lib/tsagg", kind_name(ld.root));
+        ts_conf_error(&ld, ld.root,
+                      "the configuration is %s; give a mapping, such as state_dir: /var/lib/tsagg",
+                      kind_name(ld.root));
         goto done;
     }
     add_sections(&ld);

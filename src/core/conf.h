@@ -1,8 +1,9 @@
 #ifndef TS_CORE_CONF_H
 #define TS_CORE_CONF_H
 /*
- * The daemon's configuration. tbl/options.def is the only place of an option: name, type, unit, default, range, text.
- * A loaded configuration is valid as a whole; everything in it belongs to it and lives until ts_conf_free.
+ * The daemon's configuration. tbl/options.def is the only place of an option: name, type, unit, default,
+ * range, text. A loaded configuration is valid as a whole; everything in it belongs to it and lives until
+ * ts_conf_free.
  */
 #include "core/base.h"
 #include "core/buf.h"
@@ -15,14 +16,14 @@ enum ts_when_full { TS_FULL_BLOCK, TS_FULL_DROP_NEW };
 enum ts_late { TS_LATE_CORRECT, TS_LATE_DROP };
 
 struct ts_conf_listen {
-    char *url;      /* as written: "udp://127.0.0.1:8125" */
-    char *host;     /* numeric: "127.0.0.1", "::1"; "" for any */
-    uint16_t port;  /* 0: the system chooses; the ready line tells */
+    char *url;     /* as written: "udp://127.0.0.1:8125" */
+    char *host;    /* numeric: "127.0.0.1", "::1"; "" for any */
+    uint16_t port; /* 0: the system chooses; the ready line tells */
     enum ts_format format;
     enum ts_signed_gauges signed_gauges;
     enum ts_when_full when_full; /* block waits block_ns for room, then drops */
     int64_t block_ns;
-    unsigned sockets;            /* sockets (threads) with SO_REUSEPORT, 1 … 64 */
+    unsigned sockets; /* sockets (threads) with SO_REUSEPORT, 1 … 64 */
     uint64_t rcvbuf_bytes;
 };
 
@@ -33,7 +34,7 @@ struct ts_conf_rollup {
     enum ts_late late;
     uint32_t aggregates; /* bits of enum ts_aggregate */
     bool stddev_sample;
-    char *to;            /* sink names, comma-separated, without blanks; every one exists */
+    char *to; /* sink names, comma-separated, without blanks; every one exists */
 };
 
 /* Options of every sink type side by side; which apply to which type says tbl/options.def. */
@@ -71,10 +72,11 @@ struct ts_conf {
 };
 
 /**
- * Reads a YAML file (NULL: the defaults alone), applies the settings in order, fills in defaults, checks all of it.
- * A setting is KEY=VALUE with a dotted path: "http.address=127.0.0.1:9000", "rollups.0.every=1s".
+ * Reads a YAML file (NULL: the defaults alone), applies the settings in order, fills in defaults, checks all
+ * of it. A setting is KEY=VALUE with a dotted path: "http.address=127.0.0.1:9000", "rollups.0.every=1s".
  * Environment variables ${NAME} in scalars are replaced; an unset one is an error.
- * Every error found (up to 20) is appended to errors, one line each: FILE:LINE:COLUMN: what is wrong; what would be right.
+ * Every error found (up to 20) is appended to errors, one line each: FILE:LINE:COLUMN: what is wrong; what
+ * would be right.
  * @return 0, -TS_ECONF (errors say why), -TS_EIO (file cannot be read; errors says why).
  */
 int ts_conf_load(const char *file, const char *const *set, unsigned nset, struct ts_conf **out,
@@ -83,8 +85,8 @@ int ts_conf_load(const char *file, const char *const *set, unsigned nset, struct
 void ts_conf_free(struct ts_conf **conf);
 
 /**
- * The whole configuration as YAML that ts_conf_load reads back to the same. Secrets are printed as "<hidden>", which
- * ts_conf_load refuses.
+ * The whole configuration as YAML that ts_conf_load reads back to the same. Secrets are printed as
+ * "<hidden>", which ts_conf_load refuses.
  */
 void ts_conf_print(const struct ts_conf *conf, struct ts_buf *out);
 
@@ -94,8 +96,8 @@ void ts_conf_print_options(struct ts_buf *out);
 #define TS_HOST_MAX 46 /* a numeric address and its end */
 
 /**
- * Reads HOST:PORT, where HOST is an IPv4 address, an IPv6 address in brackets, localhost (becomes 127.0.0.1) or
- * nothing (any address, ""). @return 0, -TS_EPARSE.
+ * Reads HOST:PORT, where HOST is an IPv4 address, an IPv6 address in brackets, localhost (becomes 127.0.0.1)
+ * or nothing (any address, ""). @return 0, -TS_EPARSE.
  */
 int ts_conf_read_address(struct ts_str s, char host[TS_HOST_MAX], uint16_t *port) TS_MUST_CHECK;
 

@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 /* Where to point at for section[i].key: the value, else the entry, else the section, else the whole. */
-static const struct ts_conf_node *at(const struct ts_conf_load *ld, enum ts_conf_section section, unsigned i, const char *key)
+static const struct ts_conf_node *at(const struct ts_conf_load *ld, enum ts_conf_section section, unsigned i,
+                                     const char *key)
 {
     const struct ts_conf_entry *entry = ts_conf_node_find(ld->root, ts_str_of(ts_conf_sections[section].key));
     const struct ts_conf_node *node = entry ? entry->value : ld->root;
@@ -43,7 +44,8 @@ static void default_state_dir(struct ts_conf_load *ld)
     else if (home && home[0] == '/')
         ld->conf->state_dir = print_path(home, ".local/state/tsagg");
     else
-        ts_conf_error(ld, ld->root, "state_dir has no default without XDG_STATE_HOME and HOME; give a directory");
+        ts_conf_error(ld, ld->root,
+                      "state_dir has no default without XDG_STATE_HOME and HOME; give a directory");
 }
 
 static void check_listeners(struct ts_conf_load *ld)
@@ -57,8 +59,10 @@ static void check_listeners(struct ts_conf_load *ld)
         for (unsigned j = 0; j < i && lis->port; j++) {
             const struct ts_conf_listen *other = &ld->conf->listen[j];
             if (other->host && other->port == lis->port && strcmp(other->host, host) == 0)
-                ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "url"),
-                              "url: %s is listened on already; use another port, or sockets: 2 for more threads", lis->url);
+                ts_conf_error(
+                    ld, at(ld, TS_SECTION_listen, i, "url"),
+                    "url: %s is listened on already; use another port, or sockets: 2 for more threads",
+                    lis->url);
         }
     }
 }
@@ -68,10 +72,12 @@ static void check_http(struct ts_conf_load *ld)
     char host[TS_HOST_MAX];
     uint16_t port;
     const char *address = ld->conf->http.address;
-    if (address && address[0] && ts_conf_read_address(ts_str_of(address), host, &port) == 0 && !ts_conf_is_loopback(host) &&
-        !ld->conf->http.token[0])
+    if (address && address[0] && ts_conf_read_address(ts_str_of(address), host, &port) == 0 &&
+        !ts_conf_is_loopback(host) && !ld->conf->http.token[0])
         ts_conf_error(ld, at(ld, TS_SECTION_http, 0, "address"),
-                      "address: %s can be reached from outside and there is no token; give http.token, or listen on 127.0.0.1", address);
+                      "address: %s can be reached from outside and there is no token; give http.token, or "
+                      "listen on 127.0.0.1",
+                      address);
 }
 
 static bool same(const char *a, const char *b)
@@ -86,9 +92,10 @@ static bool same_target(const struct ts_conf_sink *a, const struct ts_conf_sink 
         return false;
     if (same(a->type, "file"))
         return same(a->path, b->path);
-    return same(a->url, b->url) && (same(a->bucket, b->bucket) ? same(a->org, b->org)
-                                                              : same(a->database, b->database) &&
-                                                                    same(a->retention_policy, b->retention_policy));
+    return same(a->url, b->url) &&
+           (same(a->bucket, b->bucket)
+                ? same(a->org, b->org)
+                : same(a->database, b->database) && same(a->retention_policy, b->retention_policy));
 }
 
 static void check_sink(struct ts_conf_load *ld, unsigned i)
@@ -97,14 +104,16 @@ static void check_sink(struct ts_conf_load *ld, unsigned i)
     if (same(sink->type, "file") && !sink->path && ld->conf->state_dir)
         sink->path = print_path(ld->conf->state_dir, "rollups.lp");
     if (sink->retry_min_ns > sink->retry_max_ns)
-        ts_conf_error(ld, at(ld, TS_SECTION_sinks, i, "retry_min"), "retry_min is longer than retry_max; give a shorter one");
+        ts_conf_error(ld, at(ld, TS_SECTION_sinks, i, "retry_min"),
+                      "retry_min is longer than retry_max; give a shorter one");
     if (same(sink->type, "influxdb1") && sink->password && sink->password[0] && !sink->username[0])
-        ts_conf_error(ld, at(ld, TS_SECTION_sinks, i, "password"), "password without username; give both or none");
+        ts_conf_error(ld, at(ld, TS_SECTION_sinks, i, "password"),
+                      "password without username; give both or none");
     for (unsigned j = 0; j < i; j++)
         if (same_target(sink, &ld->conf->sinks[j]))
             ts_conf_error(ld, at(ld, TS_SECTION_sinks, i, "type"),
-                          "sinks %s and %s write to the same place; remove one, or give it another target", ld->conf->sinks[j].name,
-                          sink->name);
+                          "sinks %s and %s write to the same place; remove one, or give it another target",
+                          ld->conf->sinks[j].name, sink->name);
 }
 
 static void check_sinks(struct ts_conf_load *ld)
@@ -165,11 +174,13 @@ static void check_pair(struct ts_conf_load *ld, unsigned i, unsigned j)
     if (!a->name || !b->name)
         return;
     if (strcmp(a->name, b->name) == 0)
-        ts_conf_error(ld, at(ld, TS_SECTION_rollups, i, "name"), "name: a second rollup \"%s\"; give it another name", b->name);
+        ts_conf_error(ld, at(ld, TS_SECTION_rollups, i, "name"),
+                      "name: a second rollup \"%s\"; give it another name", b->name);
     while (ts_conf_next(&rest, ',', &word))
         if (has_word(a->to, word))
             ts_conf_error(ld, at(ld, TS_SECTION_rollups, i, "to"),
-                          "to: rollups %s and %s both write to sink %.*s, where their points would replace each other; give each a sink "
+                          "to: rollups %s and %s both write to sink %.*s, where their points would replace "
+                          "each other; give each a sink "
                           "of its own",
                           a->name, b->name, (int)word.len, word.p);
 }

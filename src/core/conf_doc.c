@@ -32,7 +32,8 @@ static void put_need(const struct ts_conf_option *opt, struct ts_buf *out)
     ts_buf_puts(out, opt->need[0] ? "; " : "");
     while (ts_conf_next(&list, ' ', &word)) {
         bool required = word.p[word.len - 1] == '!';
-        ts_buf_printf(out, "%s%.*s%s", before, (int)(word.len - required), word.p, required ? " (required)" : "");
+        ts_buf_printf(out, "%s%.*s%s", before, (int)(word.len - required), word.p,
+                      required ? " (required)" : "");
         before = ", ";
     }
 }
@@ -60,8 +61,9 @@ static void put_option(const struct ts_conf_option *opt, struct ts_buf *out)
 
 void ts_conf_doc_options(struct ts_buf *out)
 {
-    static const char *const shape[] = {
-        [TS_SHAPE_ONE] = "A mapping.", [TS_SHAPE_LIST] = "A list of mappings.", [TS_SHAPE_MAP] = "A mapping of names to mappings."};
+    static const char *const shape[] = {[TS_SHAPE_ONE] = "A mapping.",
+                                        [TS_SHAPE_LIST] = "A list of mappings.",
+                                        [TS_SHAPE_MAP] = "A mapping of names to mappings."};
     for (unsigned s = 0; s < TS_SECTION_COUNT; s++) {
         const struct ts_conf_section_info *info = &ts_conf_sections[s];
         ts_buf_printf(out, ".SS %s\n", info->key[0] ? info->key : "Top level");
@@ -108,7 +110,8 @@ void ts_conf_doc_counters(struct ts_buf *out)
             ts_buf_printf(out, ", %s", info->value);
         }
         former = info->name;
-        bool last = i + 1 == TS_C_COUNT || strcmp(ts_counter_info((enum ts_counter)(i + 1))->name, former) != 0;
+        bool last =
+            i + 1 == TS_C_COUNT || strcmp(ts_counter_info((enum ts_counter)(i + 1))->name, former) != 0;
         if (last && info->value)
             ts_buf_puts(out, ".\n");
     }

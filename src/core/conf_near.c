@@ -43,7 +43,8 @@ void ts_conf_near_print(struct ts_conf_near *near, const char *intro, struct ts_
 {
     const char *all = ts_buf_cstr(&near->all);
     if (near->best.p)
-        (void)ts_fail(out, TS_ECONF, "did you mean \"%.*s\"? %s %s", (int)near->best.len, near->best.p, intro, all ? all : "");
+        (void)ts_fail(out, TS_ECONF, "did you mean \"%.*s\"? %s %s", (int)near->best.len, near->best.p, intro,
+                      all ? all : "");
     else
         (void)ts_fail(out, TS_ECONF, "%s %s", intro, all ? all : "");
     ts_buf_fini(&near->all);

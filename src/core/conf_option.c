@@ -26,9 +26,18 @@ const struct ts_conf_section_info ts_conf_sections[TS_SECTION_COUNT] = {
 };
 
 const struct ts_conf_option ts_conf_options[] = {
-#define TS_OPTION(section, key, type, field, def, min, max, choices, need, text)                                       \
-    {TS_SECTION_##section, key, TS_CONF_##type, offsetof(TS_OF_##section, field),                                      \
-     sizeof(((TS_OF_##section *)0)->field), def, min, max, choices, need, text},
+#define TS_OPTION(section, key, type, field, def, min, max, choices, need, text)                             \
+    {TS_SECTION_##section,                                                                                   \
+     key,                                                                                                    \
+     TS_CONF_##type,                                                                                         \
+     offsetof(TS_OF_##section, field),                                                                       \
+     sizeof(((TS_OF_##section *)0)->field),                                                                  \
+     def,                                                                                                    \
+     min,                                                                                                    \
+     max,                                                                                                    \
+     choices,                                                                                                \
+     need,                                                                                                   \
+     text},
 #include "tbl/options.def"
 };
 const unsigned ts_conf_noptions = TS_ARRAY_SIZE(ts_conf_options);
@@ -65,30 +74,37 @@ enum ts_conf_need ts_conf_option_need(const struct ts_conf_option *opt, const ch
 char **ts_conf_option_text(const struct ts_conf_option *opt, void *base)
 {
     TS_ASSERT(ts_conf_option_is_text(opt));
-    return (char **)((char *)base + opt->offset);
+    return (char **)(void *)((char *)base + opt->offset);
 }
 
 static void store(const struct ts_conf_option *opt, void *base, uint64_t v)
 {
     void *to = (char *)base + opt->offset;
-    switch (opt->size) {
-    case sizeof(bool): *(bool *)to = v != 0; return;
-    case sizeof(uint32_t): *(uint32_t *)to = (uint32_t)v; return;
-    case sizeof(uint64_t): *(uint64_t *)to = v; return;
+    if (opt->size == sizeof(bool)) {
+        *(bool *)to = v != 0;
+    } else if (opt->size == sizeof(uint32_t)) {
+        *(uint32_t *)to = (uint32_t)v;
+    } else {
+        TS_ASSERT(opt->size == sizeof(uint64_t));
+        *(uint64_t *)to = v;
     }
-    TS_ASSERT(!"size of an option's field");
 }
 
 static uint64_t fetch(const struct ts_conf_option *opt, const void *base)
 {
     const void *from = (const char *)base + opt->offset;
-    switch (opt->size) {
-    case sizeof(bool): return *(const bool *)from;
-    case sizeof(uint32_t): return *(const uint32_t *)from;
-    case sizeof(uint64_t): return *(const uint64_t *)from;
-    }
-    TS_ASSERT(!"size of an option's field");
-    return 0;
+    if (opt->size == sizeof(bool))
+        return *(const bool *)from;
+    if (opt->size == sizeof(uint32_t))
+        return *(const uint32_t *)from;
+    TS_ASSERT(opt->size == sizeof(uint64_t));
+    return *(const uint64_t *)from;
+}
+
+static const char *fetch_text(const struct ts_conf_option *opt, const void *base)
+{
+    const void *from = (const char *)base + opt->offset;
+    return *(char *const *)from;
 }
 
 static const char *choices_of(const struct ts_conf_option *opt)
@@ -117,7 +133,8 @@ static struct ts_str nth_choice(const char *choices, uint64_t n)
     return word;
 }
 
-/* UTF-8 without control characters and without what YAML does not take as it is: anything printed can be read back. */
+/* UTF-8 without control characters and without what YAML does not take as it is: anything printed can be read
+ * back. */
 static bool is_clean_text(struct ts_str s)
 {
     for (size_t i = 0; i < s.len;) {
@@ -135,7 +152,8 @@ static bool is_name(struct ts_str s)
 {
     for (size_t i = 0; i < s.len; i++) {
         char c = s.p[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-'))
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+              c == '-'))
             return false;
     }
     return s.len >= 1 && s.len <= 63;
@@ -161,7 +179,8 @@ static bool is_listen_url(struct ts_str s)
 {
     char host[TS_HOST_MAX];
     uint16_t port;
-    return starts_with(s, TS_STR("udp://")) && ts_conf_read_address((struct ts_str){s.p + 6, s.len - 6}, host, &port) == 0;
+    return starts_with(s, TS_STR("udp://")) &&
+           ts_conf_read_address((struct ts_str){s.p + 6, s.len - 6}, host, &port) == 0;
 }
 
 int ts_conf_read_address(struct ts_str s, char host[TS_HOST_MAX], uint16_t *port)
@@ -171,7 +190,8 @@ int ts_conf_read_address(struct ts_str s, char host[TS_HOST_MAX], uint16_t *port
     size_t colon = s.len;
     while (colon > 0 && s.p[colon - 1] != ':')
         colon--;
-    if (colon == 0 || ts_num_read_uint((struct ts_str){s.p + colon, s.len - colon}, &number) || number > 65535)
+    if (colon == 0 || ts_num_read_uint((struct ts_str){s.p + colon, s.len - colon}, &number) ||
+        number > 65535)
         return -TS_EPARSE;
     struct ts_str name = {s.p, colon - 1};
     bool v6 = name.len >= 2 && name.p[0] == '[' && name.p[name.len - 1] == ']';
@@ -212,8 +232,8 @@ static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *ba
     case TS_CONF_HTTP_URL: ok = is_http_url(s); break;
     case TS_CONF_SECRET:
         if (ts_str_eq(s, TS_STR(TS_CONF_HIDDEN)))
-            return ts_fail(err, TS_ECONF, "%s is \"%s\", which --print-config writes in a secret's place", opt->key,
-                           TS_CONF_HIDDEN);
+            return ts_fail(err, TS_ECONF, "%s is \"%s\", which --print-config writes in a secret's place",
+                           opt->key, TS_CONF_HIDDEN);
         break;
     default: break;
     }
@@ -243,7 +263,8 @@ static int read_amount(const struct ts_conf_option *opt, struct ts_str s, uint64
 
 static int read_number(const struct ts_conf_option *opt, struct ts_str s, void *base, struct ts_err *err)
 {
-    static const char *const what[] = {[TS_CONF_UINT] = "a whole number", [TS_CONF_BYTES] = "a size", [TS_CONF_DURATION] = "a duration"};
+    static const char *const what[] = {
+        [TS_CONF_UINT] = "a whole number", [TS_CONF_BYTES] = "a size", [TS_CONF_DURATION] = "a duration"};
     uint64_t v;
     if (opt->choices && find_choice(opt->choices, s, &v)) {
         store(opt, base, v);
@@ -267,7 +288,8 @@ static int read_choice(const struct ts_conf_option *opt, struct ts_str s, void *
 {
     uint64_t v;
     bool yes_no = opt->type == TS_CONF_BOOL && !opt->choices;
-    if (!find_choice(choices_of(opt), s, &v) && !(yes_no && (find_choice("no|yes", s, &v) || find_choice("off|on", s, &v))))
+    if (!find_choice(choices_of(opt), s, &v) &&
+        !(yes_no && (find_choice("no|yes", s, &v) || find_choice("off|on", s, &v))))
         return ts_fail(err, TS_ECONF, "%s: %s will not do", opt->key, ts_log_quote(s).z);
     store(opt, base, v);
     return 0;
@@ -345,7 +367,7 @@ static void print_list(const struct ts_conf_option *opt, const void *base, struc
             }
         }
     } else {
-        const char *names = *(char *const *)((const char *)base + opt->offset);
+        const char *names = fetch_text(opt, base);
         struct ts_str list = ts_str_of(names), word;
         while (ts_conf_next(&list, ',', &word)) {
             ts_buf_puts(buf, between);
@@ -361,7 +383,7 @@ void ts_conf_option_print(const struct ts_conf_option *opt, const void *base, st
     if (ts_conf_option_is_list(opt)) {
         print_list(opt, base, buf);
     } else if (ts_conf_option_is_text(opt)) {
-        const char *text = *(char *const *)((const char *)base + opt->offset);
+        const char *text = fetch_text(opt, base);
         if (opt->type == TS_CONF_SECRET && text[0])
             text = TS_CONF_HIDDEN;
         if (opt->type == TS_CONF_WORD)
@@ -378,7 +400,8 @@ void ts_conf_option_print(const struct ts_conf_option *opt, const void *base, st
     }
 }
 
-static void expect_range(const struct ts_conf_option *opt, const char *what, const char *example, struct ts_buf *buf)
+static void expect_range(const struct ts_conf_option *opt, const char *what, const char *example,
+                         struct ts_buf *buf)
 {
     ts_buf_printf(buf, "%s from ", what);
     print_number(opt, opt->min, buf);
@@ -404,13 +427,17 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
 {
     switch (opt->type) {
     case TS_CONF_TEXT: ts_buf_puts(buf, "text"); break;
-    case TS_CONF_SECRET: ts_buf_puts(buf, "the secret itself, or \"${NAME}\" for an environment variable"); break;
+    case TS_CONF_SECRET:
+        ts_buf_puts(buf, "the secret itself, or \"${NAME}\" for an environment variable");
+        break;
     case TS_CONF_PATH: ts_buf_puts(buf, "a path"); break;
     case TS_CONF_NAME: ts_buf_puts(buf, "a name of 1 to 63 letters, digits, _ and -"); break;
     case TS_CONF_ADDRESS: ts_buf_puts(buf, "HOST:PORT, such as 127.0.0.1:8186 or [::1]:8186"); break;
     case TS_CONF_LISTEN_URL: ts_buf_puts(buf, "udp://HOST:PORT, such as udp://127.0.0.1:8125"); break;
     case TS_CONF_HTTP_URL:
-        ts_buf_puts(buf, "http://HOST:PORT or https://HOST:PORT without user and query, such as http://127.0.0.1:8086");
+        ts_buf_puts(
+            buf,
+            "http://HOST:PORT or https://HOST:PORT without user and query, such as http://127.0.0.1:8086");
         break;
     case TS_CONF_NAMES: ts_buf_puts(buf, "a list, such as [a, b]"); break;
     case TS_CONF_WORD:

@@ -2,8 +2,8 @@
 #include "config.h"
 #include "core/conf_priv.h"
 
-static void print_options(enum ts_conf_section section, const void *base, const char *sink_type, const char *first,
-                          const char *indent, struct ts_buf *out)
+static void print_options(enum ts_conf_section section, const void *base, const char *sink_type,
+                          const char *first, const char *indent, struct ts_buf *out)
 {
     for (unsigned i = 0; i < ts_conf_noptions; i++) {
         const struct ts_conf_option *opt = &ts_conf_options[i];
@@ -38,7 +38,8 @@ void ts_conf_print(const struct ts_conf *conf, struct ts_buf *out)
 
 void ts_conf_print_options(struct ts_buf *out)
 {
-    static const char *const below[] = {[TS_SHAPE_ONE] = ".", [TS_SHAPE_LIST] = ".N.", [TS_SHAPE_MAP] = ".NAME."};
+    static const char *const below[] = {
+        [TS_SHAPE_ONE] = ".", [TS_SHAPE_LIST] = ".N.", [TS_SHAPE_MAP] = ".NAME."};
     for (unsigned i = 0; i < ts_conf_noptions; i++) {
         const struct ts_conf_option *opt = &ts_conf_options[i];
         const struct ts_conf_section_info *section = &ts_conf_sections[opt->section];

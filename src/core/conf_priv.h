@@ -1,8 +1,9 @@
 #ifndef TS_CORE_CONF_PRIV_H
 #define TS_CORE_CONF_PRIV_H
 /*
- * Between the files of the configuration: the option table (conf_option.c), a tree of YAML that knows its positions
- * (conf_yaml.c, conf_set.c), and what one load carries along. All of it allocates with ts_xalloc: start-up code.
+ * Between the files of the configuration: the option table (conf_option.c), a tree of YAML that knows its
+ * positions (conf_yaml.c, conf_set.c), and what one load carries along. All of it allocates with ts_xalloc:
+ * start-up code.
  */
 #include "core/conf.h"
 
@@ -56,11 +57,14 @@ extern const unsigned ts_conf_noptions;
 
 enum ts_conf_need { TS_NEED_NOT_HERE, TS_NEED_OPTIONAL, TS_NEED_REQUIRED };
 
-/** Whether the option belongs into its section, and must be there. sink_type is NULL outside of sinks or when unknown. */
+/** Whether the option belongs into its section, and must be there. sink_type is NULL outside of sinks or when
+ * unknown. */
 enum ts_conf_need ts_conf_option_need(const struct ts_conf_option *opt, const char *sink_type);
 
-/** Sets the field in the section's struct at base from text (lists: joined by commas). On failure err says what is wrong. */
-int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, void *base, struct ts_err *err) TS_MUST_CHECK;
+/** Sets the field in the section's struct at base from text (lists: joined by commas). On failure err says
+ * what is wrong. */
+int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, void *base,
+                        struct ts_err *err) TS_MUST_CHECK;
 
 /** The field's value as YAML. */
 void ts_conf_option_print(const struct ts_conf_option *opt, const void *base, struct ts_buf *buf);
@@ -84,7 +88,8 @@ char **ts_conf_option_text(const struct ts_conf_option *opt, void *base);
 /** Takes the next word from *list, parted by `by` (words never are empty). @return false at the end. */
 bool ts_conf_next(struct ts_str *list, char by, struct ts_str *word);
 
-/** Finds the name most like what was asked for: init with asked, offer all, then best is it; best.p is NULL without one. */
+/** Finds the name most like what was asked for: init with asked, offer all, then best is it; best.p is NULL
+ * without one. */
 struct ts_conf_near {
     struct ts_str asked, best;
     unsigned distance;
@@ -121,7 +126,8 @@ struct ts_conf_load {
 };
 
 /** Adds a line SOURCE:LINE:COLUMN: …, unless there are twenty. */
-void ts_conf_error(struct ts_conf_load *ld, const struct ts_conf_node *at, const char *fmt, ...) TS_PRINTF(3, 4);
+void ts_conf_error(struct ts_conf_load *ld, const struct ts_conf_node *at, const char *fmt, ...)
+    TS_PRINTF(3, 4);
 
 /**
  * Reads one YAML document. Without content *out is NULL. lines: whether positions are worth telling.
@@ -140,7 +146,8 @@ struct ts_conf_entry *ts_conf_node_find(const struct ts_conf_node *node, struct 
 /** Applies KEY=VALUE to ld->root; errors are told. */
 void ts_conf_set(struct ts_conf_load *ld, const char *setting);
 
-/** What no single value can say: addresses, names that must exist, rules that contradict each other. Errors are told. */
+/** What no single value can say: addresses, names that must exist, rules that contradict each other. Errors
+ * are told. */
 void ts_conf_check(struct ts_conf_load *ld);
 
 #endif

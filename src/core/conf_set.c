@@ -1,6 +1,7 @@
 /*
- * Settings from the command line: KEY=VALUE put into the tree before the options are read. KEY is a dotted path; in a list a
- * step is a number or an entry's name; VALUE is YAML. Thread: main. What the path leads through is made where it is missing.
+ * Settings from the command line: KEY=VALUE put into the tree before the options are read. KEY is a dotted
+ * path; in a list a step is a number or an entry's name; VALUE is YAML. Thread: main. What the path leads
+ * through is made where it is missing.
  */
 #include "config.h"
 #include "core/conf_priv.h"
@@ -23,8 +24,9 @@ static bool find_place(struct ts_conf_load *ld, const struct ts_conf_node *list,
             return true;
         }
     }
-    ts_conf_error(ld, at, "no entry \"%.*s\" in the list; give a number from 0 to %u (%u adds one) or a name in it", (int)step.len,
-                  step.p, list->n, list->n);
+    ts_conf_error(ld, at,
+                  "no entry \"%.*s\" in the list; give a number from 0 to %u (%u adds one) or a name in it",
+                  (int)step.len, step.p, list->n, list->n);
     return false;
 }
 

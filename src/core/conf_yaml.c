@@ -1,7 +1,8 @@
 /*
- * YAML text to a tree of nodes that know where they stood (libyaml's document API), with ${NAME} in values replaced
- * from the environment. Thread: main. Anchors and aliases are copied out, so nesting and size are limited.
- * Duplicate keys, a second document and unset variables are errors; what type a scalar has, the option decides later.
+ * YAML text to a tree of nodes that know where they stood (libyaml's document API), with ${NAME} in values
+ * replaced from the environment. Thread: main. Anchors and aliases are copied out, so nesting and size are
+ * limited. Duplicate keys, a second document and unset variables are errors; what type a scalar has, the
+ * option decides later.
  */
 #include "config.h"
 #include "core/conf_priv.h"
@@ -87,7 +88,8 @@ static void place(const struct reader *rd, yaml_mark_t mark, struct ts_conf_node
 static size_t name_len(const char *p)
 {
     size_t n = 0;
-    while ((p[n] >= 'A' && p[n] <= 'Z') || (p[n] >= 'a' && p[n] <= 'z') || p[n] == '_' || (n && p[n] >= '0' && p[n] <= '9'))
+    while ((p[n] >= 'A' && p[n] <= 'Z') || (p[n] >= 'a' && p[n] <= 'z') || p[n] == '_' ||
+           (n && p[n] >= '0' && p[n] <= '9'))
         n++;
     return n;
 }
@@ -108,7 +110,9 @@ static char *expand(struct ts_conf_load *ld, const struct ts_conf_node *at, cons
         }
         size_t n = name_len(p + 2);
         if (n == 0 || p[2 + n] != '}') {
-            ts_conf_error(ld, at, "\"${\" without a name and \"}\"; write ${NAME} for an environment variable, $${ for the characters themselves");
+            ts_conf_error(ld, at,
+                          "\"${\" without a name and \"}\"; write ${NAME} for an environment variable, $${ "
+                          "for the characters themselves");
             break;
         }
         char *name = ts_xstrndup(p + 2, n);
@@ -116,7 +120,8 @@ static char *expand(struct ts_conf_load *ld, const struct ts_conf_node *at, cons
         if (value)
             ts_buf_puts(&buf, value);
         else
-            ts_conf_error(ld, at, "environment variable %s is not set; set it, or write the value here", name);
+            ts_conf_error(ld, at, "environment variable %s is not set; set it, or write the value here",
+                          name);
         ts_free(name);
         p += n + 3;
     }
@@ -129,7 +134,8 @@ static struct ts_conf_node *convert(struct reader *rd, int id, unsigned depth, b
 
 static void convert_map(struct reader *rd, const yaml_node_t *from, unsigned depth, struct ts_conf_node *node)
 {
-    for (yaml_node_pair_t *pair = from->data.mapping.pairs.start; pair < from->data.mapping.pairs.top; pair++) {
+    for (yaml_node_pair_t *pair = from->data.mapping.pairs.start; pair < from->data.mapping.pairs.top;
+         pair++) {
         struct ts_conf_node *key = convert(rd, pair->key, depth + 1, true);
         if (!key)
             return;
@@ -137,7 +143,8 @@ static void convert_map(struct reader *rd, const yaml_node_t *from, unsigned dep
         if (key->kind != TS_NODE_SCALAR)
             ts_conf_error(rd->ld, key, "a key that is a list or a mapping; write a plain word");
         else if ((former = ts_conf_node_find(node, ts_str_of(key->text))))
-            ts_conf_error(rd->ld, key, "duplicate key \"%s\", first in line %u; keep one of them", key->text, former->key->line);
+            ts_conf_error(rd->ld, key, "duplicate key \"%s\", first in line %u; keep one of them", key->text,
+                          former->key->line);
         if (key->kind != TS_NODE_SCALAR || former) {
             ts_conf_node_free(&key);
             continue;
@@ -158,7 +165,8 @@ static void convert_scalar(struct reader *rd, const yaml_node_t *from, bool is_k
     if (strlen(text) != len)
         ts_conf_error(rd->ld, node, "the value holds a NUL character; remove it");
     node->text = is_key ? ts_xstrdup(text) : expand(rd->ld, node, text);
-    node->null = from->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && (len == 0 || strcmp(text, "~") == 0 || strcmp(text, "null") == 0);
+    node->null = from->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+                 (len == 0 || strcmp(text, "~") == 0 || strcmp(text, "null") == 0);
 }
 
 /* @return NULL when the tree is too deep or too large, which is told. */
@@ -169,8 +177,9 @@ static struct ts_conf_node *convert(struct reader *rd, int id, unsigned depth, b
     struct ts_conf_node *node = ts_conf_node_new(TS_NODE_SCALAR, rd->source);
     place(rd, from->start_mark, node);
     if (depth > DEPTH_MAX || ++rd->nnodes > NODES_MAX) {
-        ts_conf_error(rd->ld, node, depth > DEPTH_MAX ? "nested too deeply; no option is deeper than a few levels"
-                                                      : "too many values; use fewer aliases");
+        ts_conf_error(rd->ld, node,
+                      depth > DEPTH_MAX ? "nested too deeply; no option is deeper than a few levels"
+                                        : "too many values; use fewer aliases");
         ts_conf_node_free(&node);
         return NULL;
     }
@@ -181,7 +190,8 @@ static struct ts_conf_node *convert(struct reader *rd, int id, unsigned depth, b
         convert_map(rd, from, depth, node);
     } else {
         node->kind = TS_NODE_LIST;
-        for (yaml_node_item_t *item = from->data.sequence.items.start; item < from->data.sequence.items.top; item++) {
+        for (yaml_node_item_t *item = from->data.sequence.items.start; item < from->data.sequence.items.top;
+             item++) {
             struct ts_conf_node *value = convert(rd, *item, depth + 1, false);
             if (!value)
                 break;
@@ -209,10 +219,12 @@ static void tell_syntax(struct reader *rd, const yaml_parser_t *parser, struct t
     place(rd, in_reader ? mark_of_offset(text, parser->problem_offset) : parser->problem_mark, &at);
     ts_conf_error(rd->ld, &at, "no YAML: %s%s%s; %s", parser->problem ? parser->problem : "out of memory",
                   parser->context ? " " : "", parser->context ? parser->context : "",
-                  in_reader ? "the file must be UTF-8 text" : "check indentation, quotes and brackets up to here");
+                  in_reader ? "the file must be UTF-8 text"
+                            : "check indentation, quotes and brackets up to here");
 }
 
-int ts_conf_yaml(struct ts_conf_load *ld, const char *source, bool lines, struct ts_str text, struct ts_conf_node **out)
+int ts_conf_yaml(struct ts_conf_load *ld, const char *source, bool lines, struct ts_str text,
+                 struct ts_conf_node **out)
 {
     struct reader rd = {.ld = ld, .source = source, .lines = lines};
     unsigned errors_before = ld->nerrors;

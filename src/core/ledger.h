@@ -18,13 +18,15 @@ struct ts_ledger {
 };
 
 /**
- * One look at the counters while everything runs. Those of consumers are read before those of producers, so a sum of parts
- * is never ahead of its whole; lines that are being parsed at that moment make the lines not balance: look again.
+ * One look at the counters while everything runs. Those of consumers are read before those of producers, so a
+ * sum of parts is never ahead of its whole; lines that are being parsed at that moment make the lines not
+ * balance: look again.
  * @thread any
  */
 void ts_ledger_read(struct ts_ledger *led);
 
-static inline bool ts_ledger_sink_balances(uint64_t rolled_up, uint64_t delivered, uint64_t pending, uint64_t dropped)
+static inline bool ts_ledger_sink_balances(uint64_t rolled_up, uint64_t delivered, uint64_t pending,
+                                           uint64_t dropped)
 {
     return rolled_up == delivered + pending + dropped;
 }

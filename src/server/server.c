@@ -1,7 +1,7 @@
 /*
- * Requests to pages over libmicrohttpd: a table of paths, a token, JSON errors. Threads: one of libmicrohttpd's per connection, at most
- * CONNECTIONS; what comes beyond is refused by it. Owns its listening socket. A connection that says nothing for
- * TIMEOUT_S is closed; a body sent to us is read and thrown away.
+ * Requests to pages over libmicrohttpd: a table of paths, a token, JSON errors. Threads: one of
+ * libmicrohttpd's per connection, at most CONNECTIONS; what comes beyond is refused by it. Owns its listening
+ * socket. A connection that says nothing for TIMEOUT_S is closed; a body sent to us is read and thrown away.
  */
 #include "config.h"
 #include "server/server_priv.h"
@@ -31,7 +31,7 @@ struct ts_server {
 
 static const struct page {
     const char *path, *type;
-    bool open; /* without a token */
+    bool open;                                                            /* without a token */
     void (*body)(const struct ts_server_info *info, struct ts_buf *body); /* NULL: 204 */
 } pages[] = {
     {"/metrics", "text/plain; version=0.0.4; charset=utf-8", false, ts_server_metrics},
@@ -75,10 +75,11 @@ static bool is_allowed(const struct ts_server *srv, struct MHD_Connection *con)
 }
 
 /* Sends body (which is copied) with a header of the caller's choice. */
-static enum MHD_Result respond(struct MHD_Connection *con, unsigned status, const char *type, struct ts_str body,
-                               const char *header, const char *value)
+static enum MHD_Result respond(struct MHD_Connection *con, unsigned status, const char *type,
+                               struct ts_str body, const char *header, const char *value)
 {
-    struct MHD_Response *rsp = MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *rsp =
+        MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
     if (!rsp)
         return MHD_NO;
     enum MHD_Result ok = MHD_YES;
@@ -92,31 +93,34 @@ static enum MHD_Result respond(struct MHD_Connection *con, unsigned status, cons
     return ok;
 }
 
-static enum MHD_Result respond_error(struct MHD_Connection *con, unsigned status, const char *code, const char *message,
-                                     const char *header, const char *value)
+static enum MHD_Result respond_error(struct MHD_Connection *con, unsigned status, const char *code,
+                                     const char *message, const char *header, const char *value)
 {
     char body[256];
     int n = snprintf(body, sizeof body, "{\"code\":\"%s\",\"message\":\"%s\"}\n", code, message);
-    return respond(con, status, "application/json; charset=utf-8", (struct ts_str){body, (size_t)n}, header, value);
+    return respond(con, status, "application/json; charset=utf-8", (struct ts_str){body, (size_t)n}, header,
+                   value);
 }
 
-static enum MHD_Result answer(const struct ts_server *srv, struct MHD_Connection *con, const char *path, const char *method)
+static enum MHD_Result answer(const struct ts_server *srv, struct MHD_Connection *con, const char *path,
+                              const char *method)
 {
     const struct page *page = find_page(path);
     if (!page)
         return respond_error(con, MHD_HTTP_NOT_FOUND, "not found", "no such path", NULL, NULL);
     if (!page->open && !is_allowed(srv, con))
-        return respond_error(con, MHD_HTTP_UNAUTHORIZED, "unauthorized", "unauthorized access", MHD_HTTP_HEADER_WWW_AUTHENTICATE,
-                             "Bearer realm=\"tsagg\"");
+        return respond_error(con, MHD_HTTP_UNAUTHORIZED, "unauthorized", "unauthorized access",
+                             MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"tsagg\"");
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-        return respond_error(con, MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed", "only GET and HEAD", MHD_HTTP_HEADER_ALLOW,
-                             "GET, HEAD");
+        return respond_error(con, MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed", "only GET and HEAD",
+                             MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
     if (!page->body)
         return respond(con, MHD_HTTP_NO_CONTENT, NULL, TS_STR(""), NULL, NULL);
     struct ts_buf body = {.limit = BODY_MAX};
     page->body(&srv->info, &body);
     enum MHD_Result rc = ts_buf_failed(&body)
-                             ? respond_error(con, MHD_HTTP_INTERNAL_SERVER_ERROR, "internal error", "out of memory", NULL, NULL)
+                             ? respond_error(con, MHD_HTTP_INTERNAL_SERVER_ERROR, "internal error",
+                                             "out of memory", NULL, NULL)
                              : respond(con, MHD_HTTP_OK, page->type, ts_buf_str(&body), NULL, NULL);
     ts_buf_fini(&body);
     return rc;
@@ -164,7 +168,8 @@ static int open_socket(int family, const char *host, uint16_t port)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (is_v6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, host[0] ? &one : &zero, sizeof one);
-    if (bind(fd, is_v6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4, is_v6 ? sizeof v6 : sizeof v4) == 0 &&
+    if (bind(fd, is_v6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4, is_v6 ? sizeof v6 : sizeof v4) ==
+            0 &&
         listen(fd, 128) == 0)
         return fd;
     saved = errno;
@@ -188,7 +193,8 @@ static uint16_t port_of(int fd)
     socklen_t len = sizeof addr;
     if (getsockname(fd, (struct sockaddr *)&addr, &len) != 0)
         return 0;
-    return ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port : ((struct sockaddr_in *)&addr)->sin_port);
+    return ntohs(addr.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&addr)->sin6_port
+                                            : ((struct sockaddr_in *)&addr)->sin_port);
 }
 
 /* The threads inherit the mask: signals are main's. */
@@ -197,10 +203,12 @@ static struct MHD_Daemon *start_daemon(struct ts_server *srv, int fd)
     sigset_t all, former;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &former);
-    struct MHD_Daemon *mhd = MHD_start_daemon(
-        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL,
-        NULL, on_request, srv, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S, MHD_OPTION_END);
+    struct MHD_Daemon *mhd =
+        MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL |
+                             MHD_USE_ITC | MHD_USE_ERROR_LOG,
+                         0, NULL, NULL, on_request, srv, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
+                         MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &former, NULL);
     return mhd;
 }

@@ -1,8 +1,8 @@
 #ifndef TS_SERVER_SERVER_H
 #define TS_SERVER_SERVER_H
 /*
- * The HTTP status server: GET /metrics, /health, /ready, /ping, /api/v1/status. It reads counters and what the functions of
- * struct ts_server_info tell, and changes nothing.
+ * The HTTP status server: GET /metrics, /health, /ready, /ping, /api/v1/status. It reads counters and what
+ * the functions of struct ts_server_info tell, and changes nothing.
  */
 #include "core/base.h"
 #include "core/buf.h"
@@ -12,7 +12,8 @@
 
 struct ts_server;
 
-/** What is shown beyond counters. The functions run on server threads, several at a time, until ts_server_stop returns. */
+/** What is shown beyond counters. The functions run on server threads, several at a time, until
+ * ts_server_stop returns. */
 struct ts_server_info {
     const struct ts_conf *conf; /* borrowed */
     int64_t started_ns;
@@ -24,11 +25,13 @@ struct ts_server_info {
 };
 
 /**
- * Listens on conf->http.address, which is not empty, and answers from threads of its own, with signals blocked. info is copied.
+ * Listens on conf->http.address, which is not empty, and answers from threads of its own, with signals
+ * blocked. info is copied.
  * @return 0, -TS_EINVAL (no such address), -TS_EIO (cannot listen), -TS_ENOMEM; err says why.
  * @thread main
  */
-int ts_server_start(const struct ts_server_info *info, struct ts_server **out, struct ts_err *err) TS_MUST_CHECK;
+int ts_server_start(const struct ts_server_info *info, struct ts_server **out,
+                    struct ts_err *err) TS_MUST_CHECK;
 
 /** The port listened on, also when the configuration's is 0. */
 uint16_t ts_server_port(const struct ts_server *srv);

@@ -1,6 +1,7 @@
 /*
- * Counters to Prometheus' text format, version 0.0.4. Thread: server. A counter whose label has no value of its own in
- * tbl/counters.def is shown once for each value that sets carry; every other is the sum over all sets.
+ * Counters to Prometheus' text format, version 0.0.4. Thread: server. A counter whose label has no value of
+ * its own in tbl/counters.def is shown once for each value that sets carry; every other is the sum over all
+ * sets.
  */
 #include "config.h"
 #include "server/server_priv.h"
@@ -56,7 +57,8 @@ static void put_by_set(struct ts_buf *body, enum ts_counter id, const struct set
         if (strcmp(cnt->label, info->label) != 0)
             continue;
         for (unsigned j = sets->n; j-- > 0;) {
-            bool same = strcmp(sets->set[j]->label, cnt->label) == 0 && strcmp(sets->set[j]->value, cnt->value) == 0;
+            bool same =
+                strcmp(sets->set[j]->label, cnt->label) == 0 && strcmp(sets->set[j]->value, cnt->value) == 0;
             told |= same && j > i;
             sum += same ? ts_counter_of(sets->set[j], id) : 0;
         }
@@ -72,7 +74,8 @@ static void put_counter(struct ts_buf *body, enum ts_counter id, const struct se
 {
     const struct ts_counter_info *info = ts_counter_info(id);
     if (id == 0 || strcmp(ts_counter_info(id - 1)->name, info->name) != 0)
-        ts_buf_printf(body, "# HELP tsagg_%s %s\n# TYPE tsagg_%s counter\n", info->name, info->help, info->name);
+        ts_buf_printf(body, "# HELP tsagg_%s %s\n# TYPE tsagg_%s counter\n", info->name, info->help,
+                      info->name);
     if (info->label && !info->value) {
         put_by_set(body, id, sets);
         return;
@@ -91,9 +94,11 @@ void ts_server_metrics(const struct ts_server_info *info, struct ts_buf *body)
     for (unsigned i = 0; i < TS_C_COUNT; i++)
         put_counter(body, (enum ts_counter)i, &sets);
     ts_free(sets.set);
-    ts_buf_puts(body, "# HELP tsagg_build_info The version, as a label; always 1\n# TYPE tsagg_build_info gauge\n"
-                      "tsagg_build_info{version=\"" PACKAGE_VERSION "\"} 1\n"
-                      "# HELP tsagg_uptime_seconds Time since the start\n# TYPE tsagg_uptime_seconds gauge\ntsagg_uptime_seconds ");
+    ts_buf_puts(body,
+                "# HELP tsagg_build_info The version, as a label; always 1\n# TYPE tsagg_build_info gauge\n"
+                "tsagg_build_info{version=\"" PACKAGE_VERSION "\"} 1\n"
+                "# HELP tsagg_uptime_seconds Time since the start\n# TYPE tsagg_uptime_seconds "
+                "gauge\ntsagg_uptime_seconds ");
     ts_buf_put_double(body, (double)((ts_clock_now_ns() - info->started_ns) / TS_MS) / 1e3);
     ts_buf_putc(body, '\n');
     if (info->gauges)

@@ -1,6 +1,7 @@
 /*
- * Ledger, sinks and state as JSON. Thread: server. Lines that are being parsed while we look can make the ledger seem off
- * for a moment, so it is looked at again, LOOKS times at most, before it is called unbalanced.
+ * Ledger, sinks and state as JSON. Thread: server. Lines that are being parsed while we look can make the
+ * ledger seem off for a moment, so it is looked at again, LOOKS times at most, before it is called
+ * unbalanced.
  */
 #include "config.h"
 #include "server/server_priv.h"
@@ -107,7 +108,8 @@ static void look_at(const struct ts_server_info *info, struct look *look)
     look->balanced = look->ledger.balanced;
     for (unsigned i = 0; i < look->nsinks; i++) {
         const struct ts_sink_status *sink = &look->sinks[i];
-        look->balanced &= ts_ledger_sink_balances(sink->rolled_up, sink->delivered, sink->pending, sink->dropped);
+        look->balanced &=
+            ts_ledger_sink_balances(sink->rolled_up, sink->delivered, sink->pending, sink->dropped);
     }
 }
 
@@ -130,8 +132,10 @@ void ts_server_status(const struct ts_server_info *info, struct ts_buf *body)
 void ts_server_health(const struct ts_server_info *info, struct ts_buf *body)
 {
     (void)info;
-    ts_buf_puts(body, "{\"name\":\"tsaggd\",\"message\":\"ready for queries and writes\",\"status\":\"pass\",\"checks\":[],"
-                      "\"version\":\"" PACKAGE_VERSION "\"}\n");
+    ts_buf_puts(
+        body,
+        "{\"name\":\"tsaggd\",\"message\":\"ready for queries and writes\",\"status\":\"pass\",\"checks\":[],"
+        "\"version\":\"" PACKAGE_VERSION "\"}\n");
 }
 
 void ts_server_ready(const struct ts_server_info *info, struct ts_buf *body)
@@ -139,5 +143,6 @@ void ts_server_ready(const struct ts_server_info *info, struct ts_buf *body)
     char started[TS_NUM_MAX], up[TS_NUM_MAX];
     size_t nstarted = ts_clock_put_time(started, info->started_ns);
     size_t nup = ts_clock_put_duration(up, (ts_clock_now_ns() - info->started_ns) / TS_MS * TS_MS);
-    ts_buf_printf(body, "{\"status\":\"ready\",\"started\":\"%.*s\",\"up\":\"%.*s\"}\n", (int)nstarted, started, (int)nup, up);
+    ts_buf_printf(body, "{\"status\":\"ready\",\"started\":\"%.*s\",\"up\":\"%.*s\"}\n", (int)nstarted,
+                  started, (int)nup, up);
 }

@@ -1,4 +1,5 @@
-/* Configurations that load: defaults, values, settings, environment; what is printed loads back to the same. */
+/* Configurations that load: defaults, values, settings, environment; what is printed loads back to the same.
+ */
 #include "config.h"
 #include "core/clock.h"
 #include "core/conf.h"
@@ -73,8 +74,8 @@ static void defaults_are_those_of_the_design(void **state)
     assert_int_equal(rule->every_ns, 10 * TS_SEC);
     assert_int_equal(rule->lateness_ns, 2 * TS_SEC);
     assert_int_equal(rule->late, TS_LATE_CORRECT);
-    assert_int_equal(rule->aggregates, TS_AGG_BIT(count) | TS_AGG_BIT(sum) | TS_AGG_BIT(min) | TS_AGG_BIT(max) | TS_AGG_BIT(mean) |
-                                           TS_AGG_BIT(stddev));
+    assert_int_equal(rule->aggregates, TS_AGG_BIT(count) | TS_AGG_BIT(sum) | TS_AGG_BIT(min) |
+                                           TS_AGG_BIT(max) | TS_AGG_BIT(mean) | TS_AGG_BIT(stddev));
     assert_false(rule->stddev_sample);
     assert_string_equal(rule->to, "file");
     assert_int_equal(conf->nsinks, 1);
@@ -102,16 +103,19 @@ static void state_dir_follows_the_user(void **state)
 static const char everything[] =
     "state_dir: /tmp/x y\nworkers: 4\nidle_after: 1m30s\ncorrect_for: 0s\nfuture: 1h\nlog_level: debug\n"
     "listen:\n"
-    "  - {url: \"udp://[::1]:9125\", format: influx, signed_gauges: absolute, when_full: drop_new, block: 1.5s, sockets: 2,\n"
+    "  - {url: \"udp://[::1]:9125\", format: influx, signed_gauges: absolute, when_full: drop_new, block: "
+    "1.5s, sockets: 2,\n"
     "     rcvbuf: 64kB}\n"
     "  - url: udp://:0\n"
     "http: {address: \"\"}\n"
     "limits: {series: 5}\n"
     "rollups:\n"
-    "  - {name: a, every: 250ms, lateness: 0s, late: drop, aggregates: [stddev, distinct], stddev: sample, to: [two, one]}\n"
+    "  - {name: a, every: 250ms, lateness: 0s, late: drop, aggregates: [stddev, distinct], stddev: sample, "
+    "to: [two, one]}\n"
     "  - {name: b, every: 1d, to: [f]}\n"
     "sinks:\n"
-    "  one: {type: influxdb, url: \"https://h:1/p\", org: \"o \\\"\\\\ \\u00fc\", bucket: \"$${b}\", ca: /c, verify: no, gzip: off,\n"
+    "  one: {type: influxdb, url: \"https://h:1/p\", org: \"o \\\"\\\\ \\u00fc\", bucket: \"$${b}\", ca: /c, "
+    "verify: no, gzip: off,\n"
     "        batch: 1, flush_interval: 10ms, timeout: 1m, retry_min: 2s, retry_max: 3s}\n"
     "  two: {type: influxdb1, url: \"http://h\", database: d, retention_policy: rp, username: u}\n"
     "  f: {type: file, path: out.lp}\n";
@@ -161,7 +165,8 @@ static struct ts_buf printed(const char *yaml)
 static void print_loads_back(void **state)
 {
     (void)state;
-    for (const char *const *yaml = (const char *const[]){everything, "workers: auto\n", NULL}; *yaml; yaml++) {
+    for (const char *const *yaml = (const char *const[]){everything, "workers: auto\n", NULL}; *yaml;
+         yaml++) {
         struct ts_buf first = printed(*yaml), second = printed(ts_buf_cstr(&first));
         assert_string_equal(ts_buf_cstr(&first), ts_buf_cstr(&second));
         ts_buf_fini(&first);
@@ -169,9 +174,11 @@ static void print_loads_back(void **state)
     }
     struct ts_buf out = printed(everything);
     const char *text = ts_buf_cstr(&out);
-    assert_non_null(strstr(text, "workers: 4\nidle_after: 1m30s\ncorrect_for: 0s\nfuture: 1h\nlog_level: debug\n"));
+    assert_non_null(
+        strstr(text, "workers: 4\nidle_after: 1m30s\ncorrect_for: 0s\nfuture: 1h\nlog_level: debug\n"));
     assert_non_null(strstr(text, "    block: 1s500ms\n    sockets: 2\n    rcvbuf: 64000B\n"));
-    assert_non_null(strstr(text, "    aggregates: [stddev, distinct]\n    stddev: sample\n    to: [\"two\", \"one\"]\n"));
+    assert_non_null(
+        strstr(text, "    aggregates: [stddev, distinct]\n    stddev: sample\n    to: [\"two\", \"one\"]\n"));
     assert_non_null(strstr(text, "    bucket: \"$${b}\"\n"));
     assert_non_null(strstr(text, "    verify: false\n"));
     ts_buf_fini(&out);
@@ -180,8 +187,10 @@ static void print_loads_back(void **state)
 static void secrets_are_not_printed(void **state)
 {
     (void)state;
-    struct ts_buf out = printed("http: {token: swordfish}\nsinks:\n  a: {type: influxdb, url: \"http://h\", org: o, bucket: b, token: "
-                                "swordfish}\n  b: {type: influxdb1, url: \"http://h\", database: d, username: u, password: swordfish}\n");
+    struct ts_buf out = printed("http: {token: swordfish}\nsinks:\n  a: {type: influxdb, url: \"http://h\", "
+                                "org: o, bucket: b, token: "
+                                "swordfish}\n  b: {type: influxdb1, url: \"http://h\", database: d, "
+                                "username: u, password: swordfish}\n");
     assert_null(strstr(ts_buf_cstr(&out), "swordfish"));
     assert_non_null(strstr(out.p, "  token: \"<hidden>\"\n"));
     assert_non_null(strstr(out.p, "    password: \"<hidden>\"\n"));
@@ -191,9 +200,16 @@ static void secrets_are_not_printed(void **state)
 static void settings_come_last(void **state)
 {
     (void)state;
-    static const char *const set[] = {"http.address=127.0.0.1:9000", "rollups.0.every=1s", "rollups.raw10s.aggregates=[mean, max]",
-                                      "listen.1={url: \"udp://127.0.0.1:9125\"}", "listen.0.sockets=2", "workers=3", "workers=2",
-                                      "sinks.b={type: file, path: b}", "sinks.b.batch=7", "http.token="};
+    static const char *const set[] = {"http.address=127.0.0.1:9000",
+                                      "rollups.0.every=1s",
+                                      "rollups.raw10s.aggregates=[mean, max]",
+                                      "listen.1={url: \"udp://127.0.0.1:9125\"}",
+                                      "listen.0.sockets=2",
+                                      "workers=3",
+                                      "workers=2",
+                                      "sinks.b={type: file, path: b}",
+                                      "sinks.b.batch=7",
+                                      "http.token="};
     struct ts_conf *conf = load("workers: 1\n", set, TS_ARRAY_SIZE(set));
     assert_string_equal(conf->http.address, "127.0.0.1:9000");
     assert_int_equal(conf->rollups[0].every_ns, TS_SEC);
@@ -211,22 +227,35 @@ static void settings_come_last(void **state)
 static void wrong_settings_are_told(void **state)
 {
     (void)state;
-    assert_setting_fails("workers", "--set workers: not KEY=VALUE; write it as in http.address=127.0.0.1:9000\n");
+    assert_setting_fails("workers",
+                         "--set workers: not KEY=VALUE; write it as in http.address=127.0.0.1:9000\n");
     assert_setting_fails("=1", "--set =1: not KEY=VALUE; write it as in http.address=127.0.0.1:9000\n");
-    assert_setting_fails("wrkers=1", "--set wrkers=1: unknown key \"wrkers\"; did you mean \"workers\"? known here: state_dir, workers, "
-                                     "idle_after, correct_for, future, log_level, listen, http, limits, rollups, sinks\n");
-    assert_setting_fails("workers=x", "--set workers=x: workers: \"x\" is not a whole number; give a whole number from 1 to 256, or auto\n");
-    assert_setting_fails("workers.x=1", "--set workers.x=1: workers is a mapping; give a whole number from 1 to 256, or auto\n");
-    assert_setting_fails("http.address.x=1", "--set http.address.x=1: address is a mapping; give HOST:PORT, such as 127.0.0.1:8186 or "
-                                             "[::1]:8186\n");
-    assert_setting_fails("rollups.0.name.x=1", "--set rollups.0.name.x=1: \"x\" below a single value; end the key before it\n");
-    assert_setting_fails("listen.5.url=x",
-                         "--set listen.5.url=x: no entry \"5\" in the list; give a number from 0 to 1 (1 adds one) or a name in it\n");
+    assert_setting_fails(
+        "wrkers=1",
+        "--set wrkers=1: unknown key \"wrkers\"; did you mean \"workers\"? known here: state_dir, workers, "
+        "idle_after, correct_for, future, log_level, listen, http, limits, rollups, sinks\n");
+    assert_setting_fails("workers=x", "--set workers=x: workers: \"x\" is not a whole number; give a whole "
+                                      "number from 1 to 256, or auto\n");
+    assert_setting_fails(
+        "workers.x=1",
+        "--set workers.x=1: workers is a mapping; give a whole number from 1 to 256, or auto\n");
+    assert_setting_fails(
+        "http.address.x=1",
+        "--set http.address.x=1: address is a mapping; give HOST:PORT, such as 127.0.0.1:8186 or "
+        "[::1]:8186\n");
+    assert_setting_fails("rollups.0.name.x=1",
+                         "--set rollups.0.name.x=1: \"x\" below a single value; end the key before it\n");
+    assert_setting_fails("listen.5.url=x", "--set listen.5.url=x: no entry \"5\" in the list; give a number "
+                                           "from 0 to 1 (1 adds one) or a name in it\n");
     assert_setting_fails("rollups.fast.every=1s",
-                         "--set rollups.fast.every=1s: no entry \"fast\" in the list; give a number from 0 to 1 (1 adds one) or a name in it\n");
-    assert_setting_fails("listen=[", "--set listen=[: no YAML: did not find expected node content while parsing a flow node; check "
-                                     "indentation, quotes and brackets up to here\n");
-    assert_setting_fails("rollups.0.to=[x]", "--set rollups.0.to=[x]: to: unknown sink \"x\"; there are: file\n");
+                         "--set rollups.fast.every=1s: no entry \"fast\" in the list; give a number from 0 "
+                         "to 1 (1 adds one) or a name in it\n");
+    assert_setting_fails(
+        "listen=[",
+        "--set listen=[: no YAML: did not find expected node content while parsing a flow node; check "
+        "indentation, quotes and brackets up to here\n");
+    assert_setting_fails("rollups.0.to=[x]",
+                         "--set rollups.0.to=[x]: to: unknown sink \"x\"; there are: file\n");
 }
 
 static void environment_is_filled_in(void **state)
@@ -237,7 +266,9 @@ static void environment_is_filled_in(void **state)
     setenv("TSAGG_TEST_EMPTY", "", 1);
     setenv("TSAGG_TEST_N", "7", 1);
     setenv("TSAGG_TEST_LEVEL", "warn", 1);
-    struct ts_conf *conf = load("state_dir: /x/${TSAGG_TEST_A}-${TSAGG_TEST_EMPTY}$${TSAGG_TEST_A}$\nworkers: \"${TSAGG_TEST_N}\"\n", set, 1);
+    struct ts_conf *conf = load(
+        "state_dir: /x/${TSAGG_TEST_A}-${TSAGG_TEST_EMPTY}$${TSAGG_TEST_A}$\nworkers: \"${TSAGG_TEST_N}\"\n",
+        set, 1);
     assert_string_equal(conf->state_dir, "/x/one-${TSAGG_TEST_A}$");
     assert_int_equal(conf->workers, 7);
     assert_string_equal(conf->log_level, "warn");
@@ -247,7 +278,9 @@ static void environment_is_filled_in(void **state)
 static void yaml_is_taken_as_such(void **state)
 {
     (void)state;
-    struct ts_conf *conf = load("%YAML 1.1\n---\nlisten:\n  - &l {url: \"udp://127.0.0.1:1\"}\nlimits: {series: '12'}\n...\n", NULL, 0);
+    struct ts_conf *conf =
+        load("%YAML 1.1\n---\nlisten:\n  - &l {url: \"udp://127.0.0.1:1\"}\nlimits: {series: '12'}\n...\n",
+             NULL, 0);
     assert_int_equal(conf->limits.series, 12);
     ts_conf_free(&conf);
     conf = load("\n# nothing but a remark\n", NULL, 0);
@@ -263,10 +296,12 @@ static void addresses(void **state)
     static const struct {
         const char *text, *host;
         int port;
-    } good[] = {{"127.0.0.1:80", "127.0.0.1", 80}, {"[::1]:65535", "::1", 65535}, {":0", "", 0},
-                {"localhost:1", "127.0.0.1", 1},   {"[::]:5", "::", 5},           {"0.0.0.0:5", "0.0.0.0", 5}};
-    static const char *const bad[] = {"", "127.0.0.1", "1.2.3:80", "::1:80", "[]:80", "[1.2.3.4]:80", "a:80", "1.2.3.4:", "1.2.3.4:65536",
-                                      "1.2.3.4:-1", "1.2.3.4:x"};
+    } good[] = {
+        {"127.0.0.1:80", "127.0.0.1", 80}, {"[::1]:65535", "::1", 65535}, {":0", "", 0},
+        {"localhost:1", "127.0.0.1", 1},   {"[::]:5", "::", 5},           {"0.0.0.0:5", "0.0.0.0", 5}};
+    static const char *const bad[] = {
+        "",     "127.0.0.1", "1.2.3:80",      "::1:80",     "[]:80",    "[1.2.3.4]:80",
+        "a:80", "1.2.3.4:",  "1.2.3.4:65536", "1.2.3.4:-1", "1.2.3.4:x"};
     char host[TS_HOST_MAX];
     uint16_t port;
     (void)state;
@@ -299,8 +334,9 @@ static void documentation_has_every_option(void **state)
         assert_non_null(strstr(ts_buf_cstr(&help), keys[i]));
         ts_buf_fini(&entry);
     }
-    assert_non_null(strstr(ts_buf_cstr(&counters), ".B tsagg_late_total\nSamples that came after their window was sealed.\n"
-                                                   "By result: corrected, dropped.\n"));
+    assert_non_null(strstr(ts_buf_cstr(&counters),
+                           ".B tsagg_late_total\nSamples that came after their window was sealed.\n"
+                           "By result: corrected, dropped.\n"));
     ts_buf_fini(&man);
     ts_buf_fini(&help);
     ts_buf_fini(&counters);

@@ -78,8 +78,10 @@ static void utf8(void **state)
     (void)state;
     assert_true(ts_utf8_valid(TS_STR("")));
     assert_true(ts_utf8_valid(TS_STR("a\xC3\xBC\xE2\x82\xAC\xF4\x8F\xBF\xBF")));
-    for (const char *const *bad = (const char *const[]){"\x80", "\xC0\x80", "\xC1\xBF", "\xC3", "\xE0\x80\x80", "\xED\xA0\x80", "\xE2\x82",
-                                                        "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", NULL};
+    for (const char *const *bad =
+             (const char *const[]){"\x80", "\xC0\x80", "\xC1\xBF", "\xC3", "\xE0\x80\x80", "\xED\xA0\x80",
+                                   "\xE2\x82", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80",
+                                   "\xFF", NULL};
          *bad; bad++)
         assert_false(ts_utf8_valid(ts_str_of(*bad)));
 }
@@ -103,10 +105,8 @@ static void without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(grows_and_clears),
-        cmocka_unit_test(a_put_beyond_the_limit_is_marked),
-        cmocka_unit_test(json_strings),
-        cmocka_unit_test(utf8),
+        cmocka_unit_test(grows_and_clears), cmocka_unit_test(a_put_beyond_the_limit_is_marked),
+        cmocka_unit_test(json_strings),     cmocka_unit_test(utf8),
 #ifdef TS_HOSTILE
         cmocka_unit_test(without_memory),
 #endif

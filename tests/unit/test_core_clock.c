@@ -14,10 +14,17 @@ static void durations_are_read(void **state)
     static const struct {
         const char *text;
         int64_t ns;
-    } good[] = {{"10s", 10 * TS_SEC},  {"1m30s", 90 * TS_SEC},     {"1.5s", 1500 * TS_MS},      {"0s", 0},
-                {"2d", 172800 * TS_SEC}, {"1w", 604800 * TS_SEC},  {"1h1m1s1ms1us1ns", 3661001001001}, {".5ms", 500 * TS_US},
+    } good[] = {{"10s", 10 * TS_SEC},
+                {"1m30s", 90 * TS_SEC},
+                {"1.5s", 1500 * TS_MS},
+                {"0s", 0},
+                {"2d", 172800 * TS_SEC},
+                {"1w", 604800 * TS_SEC},
+                {"1h1m1s1ms1us1ns", 3661001001001},
+                {".5ms", 500 * TS_US},
                 {"15250w", INT64_C(15250) * 604800 * TS_SEC}};
-    static const char *const bad[] = {"", "10", "s", "10x", "10 s", "-1s", "+1s", "1s2", "1.2.3s", ".s", "1S", "1month", "1e3s"};
+    static const char *const bad[] = {"",    "10",     "s",  "10x", "10 s",   "-1s", "+1s",
+                                      "1s2", "1.2.3s", ".s", "1S",  "1month", "1e3s"};
     int64_t ns;
     (void)state;
     for (size_t i = 0; i < TS_ARRAY_SIZE(good); i++) {
@@ -32,7 +39,8 @@ static void durations_are_read(void **state)
 
 static void durations_read_back(void **state)
 {
-    static const int64_t all[] = {0, 1, TS_SEC, 90 * TS_SEC, 1500 * TS_MS, 86400 * TS_SEC, 123456789, INT64_MAX};
+    static const int64_t all[] = {0,         1,        TS_SEC, 90 * TS_SEC, 1500 * TS_MS, 86400 * TS_SEC,
+                                  123456789, INT64_MAX};
     char text[TS_NUM_MAX];
     int64_t ns;
     (void)state;
@@ -86,8 +94,9 @@ static void the_clock_can_be_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(durations_are_read), cmocka_unit_test(durations_read_back), cmocka_unit_test(times_are_printed),
-        cmocka_unit_test(floors),             cmocka_unit_test(the_clock_can_be_set),
+        cmocka_unit_test(durations_are_read),   cmocka_unit_test(durations_read_back),
+        cmocka_unit_test(times_are_printed),    cmocka_unit_test(floors),
+        cmocka_unit_test(the_clock_can_be_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

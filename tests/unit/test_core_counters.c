@@ -13,7 +13,8 @@
 
 static _Atomic unsigned running;
 
-/* As an ingest thread and its worker would: a whole is counted before its parts. */
+/* As an ingest thread and its worker would: a whole is counted before its parts; a rejected line is a sample
+ * too. */
 static void *count(void *arg)
 {
     struct ts_counters *cnt = arg;
@@ -40,7 +41,8 @@ static void a_reader_never_sees_more_parts_than_whole(void **state)
     unsigned wrong = 0;
     do {
         ts_ledger_read(&led);
-        wrong += led.in_flight < 0 || led.v[TS_C_LINES_ACCEPTED] + led.lines_rejected > led.v[TS_C_LINES_RECEIVED];
+        wrong +=
+            led.in_flight < 0 || led.v[TS_C_LINES_ACCEPTED] + led.lines_rejected > led.v[TS_C_LINES_RECEIVED];
     } while (atomic_load(&running));
     for (unsigned i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
@@ -94,7 +96,8 @@ static void the_table_is_well_formed(void **state)
             assert_string_equal(a->label, b->label);
             assert_string_not_equal(a->value, b->value);
         }
-        assert_true(a->help[0] || (i && strcmp(ts_counter_info((enum ts_counter)(i - 1))->name, a->name) == 0));
+        assert_true(a->help[0] ||
+                    (i && strcmp(ts_counter_info((enum ts_counter)(i - 1))->name, a->name) == 0));
     }
 }
 

@@ -42,8 +42,9 @@ static void lines_have_their_form(void **state)
     ts_log(TS_LOG_ERROR, "three", "%s", "");
     ts_clock_set_fake(TS_TIME_NONE);
     struct ts_buf buf = written();
-    assert_string_equal(ts_buf_cstr(&buf), "time=2023-11-14T22:13:20.123Z level=info event=one stage=test n=3\n"
-                                           "time=2023-11-14T22:13:20.123Z level=error event=three\n");
+    assert_string_equal(ts_buf_cstr(&buf),
+                        "time=2023-11-14T22:13:20.123Z level=info event=one stage=test n=3\n"
+                        "time=2023-11-14T22:13:20.123Z level=error event=three\n");
     ts_buf_fini(&buf);
 }
 

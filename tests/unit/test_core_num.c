@@ -21,11 +21,34 @@ static double read_ok(const char *z)
 
 static void reads_like_strtod(void **state)
 {
-    static const char *const texts[] = {
-        "0", "-0", "+1", "1.", ".5", "-.5e1", "1e5", "1E+05", "1e-5", "123456789012345678", "9007199254740993", "0.1", "1e22", "1e23",
-        "1.7976931348623157e308", "2.2250738585072014e-308", "5e-324", "1e-400", "18446744073709551616", "184467440737095516160",
-        "36893488147419103232", "18446744073709551615", "0.000000000000000000000000000001", "00000000000000000000001",
-        "3.14159265358979323846264338327950288", "0e999999999", "1e-999999999", "100000000000000000000000000000000000000000e-41"};
+    static const char *const texts[] = {"0",
+                                        "-0",
+                                        "+1",
+                                        "1.",
+                                        ".5",
+                                        "-.5e1",
+                                        "1e5",
+                                        "1E+05",
+                                        "1e-5",
+                                        "123456789012345678",
+                                        "9007199254740993",
+                                        "0.1",
+                                        "1e22",
+                                        "1e23",
+                                        "1.7976931348623157e308",
+                                        "2.2250738585072014e-308",
+                                        "5e-324",
+                                        "1e-400",
+                                        "18446744073709551616",
+                                        "184467440737095516160",
+                                        "36893488147419103232",
+                                        "18446744073709551615",
+                                        "0.000000000000000000000000000001",
+                                        "00000000000000000000001",
+                                        "3.14159265358979323846264338327950288",
+                                        "0e999999999",
+                                        "1e-999999999",
+                                        "100000000000000000000000000000000000000000e-41"};
     (void)state;
     for (size_t i = 0; i < TS_ARRAY_SIZE(texts); i++) {
         double want = strtod(texts[i], NULL), got = read_ok(texts[i]);
@@ -36,8 +59,9 @@ static void reads_like_strtod(void **state)
 
 static void refuses_what_is_no_number(void **state)
 {
-    static const char *const texts[] = {"",   "+",   "-", ".",  "-.", "e5",  "1e",  "1e+", "1x", " 1", "1 ",
-                                        "--1", "0x10", "nan", "inf", "1,5", "1.2.3", "1e5.0", "1_0"};
+    static const char *const texts[] = {"",    "+",   "-",     ".",     "-.",  "e5",   "1e",
+                                        "1e+", "1x",  " 1",    "1 ",    "--1", "0x10", "nan",
+                                        "inf", "1,5", "1.2.3", "1e5.0", "1_0"};
     double v;
     (void)state;
     for (size_t i = 0; i < TS_ARRAY_SIZE(texts); i++)
@@ -73,7 +97,8 @@ static void integers(void **state)
     assert_int_equal(ts_num_read_uint(TS_STR("18446744073709551615"), &u), 0);
     assert_true(u == UINT64_MAX);
     assert_int_equal(ts_num_read_uint(TS_STR("18446744073709551616"), &u), -TS_ELIMIT);
-    for (const char *const *bad = (const char *const[]){"", "-", "+", "-+1", "1.0", "1e3", " 1", "1i", NULL}; *bad; bad++)
+    for (const char *const *bad = (const char *const[]){"", "-", "+", "-+1", "1.0", "1e3", " 1", "1i", NULL};
+         *bad; bad++)
         assert_int_equal(ts_num_read_int(ts_str_of(*bad), &i), -TS_EPARSE);
     assert_int_equal(ts_num_read_uint(TS_STR("-1"), &u), -TS_EPARSE);
 }
@@ -172,15 +197,20 @@ static void sizes(void **state)
     assert_int_equal(ts_num_read_bytes(TS_STR("3kB"), &v), 0);
     assert_int_equal(v, 3000);
     assert_int_equal(ts_num_read_bytes(TS_STR("99999999TiB"), &v), -TS_ELIMIT);
-    for (const char *const *bad = (const char *const[]){"", "GiB", "1 GiB", "1gib", "-1B", "1.5GiB", NULL}; *bad; bad++)
+    for (const char *const *bad = (const char *const[]){"", "GiB", "1 GiB", "1gib", "-1B", "1.5GiB", NULL};
+         *bad; bad++)
         assert_int_equal(ts_num_read_bytes(ts_str_of(*bad), &v), -TS_EPARSE);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_like_strtod),   cmocka_unit_test(refuses_what_is_no_number), cmocka_unit_test(long_numbers),
-        cmocka_unit_test(integers),            cmocka_unit_test(prints_the_shortest),       cmocka_unit_test(prints_what_reads_back),
+        cmocka_unit_test(reads_like_strtod),
+        cmocka_unit_test(refuses_what_is_no_number),
+        cmocka_unit_test(long_numbers),
+        cmocka_unit_test(integers),
+        cmocka_unit_test(prints_the_shortest),
+        cmocka_unit_test(prints_what_reads_back),
         cmocka_unit_test(sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * The ring between two real threads: tagged entries, order and contents checked, with a bell on both sides so that neither
- * spins. Part of the proof that ThreadSanitizer cannot give (see core/ring.h).
+ * The ring between two real threads: tagged entries, order and contents checked, with a bell on both sides so
+ * that neither spins. Part of the proof that ThreadSanitizer cannot give (see core/ring.h).
  */
 #include "config.h"
 #include "core/clock.h"

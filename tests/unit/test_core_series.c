@@ -59,7 +59,8 @@ static void any_bytes_survive(void **state)
     assert_true(ts_str_eq(back.name, TS_STR("a b,c=d")));
     assert_int_equal(back.field.len, 0);
     assert_int_equal(back.ntags, 2);
-    assert_true(ts_str_eq(back.tags[1].key, TS_STR("\0k")) && ts_str_eq(back.tags[1].value, TS_STR("\xff\n")));
+    assert_true(ts_str_eq(back.tags[1].key, TS_STR("\0k")) &&
+                ts_str_eq(back.tags[1].value, TS_STR("\xff\n")));
     view = a_view(TS_KIND_FIELD, "cpu", "usage");
     add_tag(view, TS_STR("host"), TS_STR("a"));
     ts_series_print(view, &text);
@@ -80,7 +81,8 @@ static void too_long(void **state)
     view->name.len++;
     assert_int_equal(ts_series_encode(view, &buf), -TS_ELIMIT);
     assert_int_equal(buf.len, TS_SERIES_MAX);
-    assert_int_equal(ts_series_encode(a_view(TS_KIND_COUNTER, "a.name.longer.than.that", ""), &small), -TS_ENOMEM);
+    assert_int_equal(ts_series_encode(a_view(TS_KIND_COUNTER, "a.name.longer.than.that", ""), &small),
+                     -TS_ENOMEM);
     ts_buf_fini(&buf);
     ts_buf_fini(&small);
 }

@@ -30,7 +30,8 @@ static void nothing_cancels(void **state)
     assert_close(ts_stats_stddev(&st, false), 3.7416573867739413, 1e-12);
     assert_close(ts_stats_stddev(&st, true), 4.58257569495584, 1e-12);
     assert_close(ts_stats_mean(&st), 1000000008, 1e-15);
-    assert_true(st.count == 3 && st.min == 1e9 + 4 && st.max == 1e9 + 13 && st.last == 1e9 + 13 && st.sum == 3e9 + 24);
+    assert_true(st.count == 3 && st.min == 1e9 + 4 && st.max == 1e9 + 13 && st.last == 1e9 + 13 &&
+                st.sum == 3e9 + 24);
 }
 
 /* An outlier first: the shift lies far from the rest, whose deviation is small beside it. */
@@ -98,8 +99,12 @@ static void extremes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_cancels), cmocka_unit_test(a_far_first_value),        cmocka_unit_test(weights_count),
-        cmocka_unit_test(one_value),       cmocka_unit_test(parts_merge_to_the_whole), cmocka_unit_test(extremes),
+        cmocka_unit_test(nothing_cancels),
+        cmocka_unit_test(a_far_first_value),
+        cmocka_unit_test(weights_count),
+        cmocka_unit_test(one_value),
+        cmocka_unit_test(parts_merge_to_the_whole),
+        cmocka_unit_test(extremes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The status server over real HTTP: pages, methods, token, Prometheus' syntax line by line, the ledger in the status. */
+/* The status server over real HTTP: pages, methods, token, Prometheus' syntax line by line, the ledger in the
+ * status. */
 #include "config.h"
 #include "core/clock.h"
 #include "core/counters.h"
@@ -46,7 +47,10 @@ static bool sink_status(void *arg, unsigned i, struct ts_sink_status *out)
 
 static struct ts_server *start(struct ts_conf *conf)
 {
-    struct ts_server_info info = {.conf = conf, .started_ns = ts_clock_now_ns() - 90 * TS_SEC, .gauges = gauges, .sink_status = sink_status};
+    struct ts_server_info info = {.conf = conf,
+                                  .started_ns = ts_clock_now_ns() - 90 * TS_SEC,
+                                  .gauges = gauges,
+                                  .sink_status = sink_status};
     struct ts_server *srv;
     struct ts_err err;
     assert_int_equal(ts_server_start(&info, &srv, &err), 0);
@@ -60,7 +64,8 @@ static size_t on_data(char *p, size_t one, size_t n, void *arg)
     return n;
 }
 
-static void request(const struct ts_server *srv, const char *method, const char *path, const char *header, struct answer *ans)
+static void request(const struct ts_server *srv, const char *method, const char *path, const char *header,
+                    struct answer *ans)
 {
     struct ts_buf url = TS_BUF_INIT;
     CURL *curl = curl_easy_init();
@@ -97,8 +102,8 @@ static void answer_fini(struct answer *ans)
     ts_buf_fini(&ans->body);
 }
 
-static void assert_answer(const struct ts_server *srv, const char *method, const char *path, const char *header, long status,
-                          const char *in_headers, const char *in_body)
+static void assert_answer(const struct ts_server *srv, const char *method, const char *path,
+                          const char *header, long status, const char *in_headers, const char *in_body)
 {
     struct answer ans;
     request(srv, method, path, header, &ans);
@@ -118,9 +123,12 @@ static void pages_and_methods(void **state)
     assert_answer(srv, "GET", "/health", NULL, 200, "application/json", "\"status\":\"pass\"");
     assert_answer(srv, "GET", "/ready", NULL, 200, "application/json", "\"up\":\"1m30s");
     assert_answer(srv, "GET", "/ping", NULL, 204, "", "");
-    assert_answer(srv, "GET", "/nothing", NULL, 404, "application/json", "{\"code\":\"not found\",\"message\":\"no such path\"}");
-    assert_answer(srv, "POST", "/metrics", NULL, 405, "Allow: GET, HEAD", "{\"code\":\"method not allowed\",");
-    assert_answer(srv, "DELETE", "/api/v1/status", NULL, 405, "Allow: GET, HEAD", "{\"code\":\"method not allowed\",");
+    assert_answer(srv, "GET", "/nothing", NULL, 404, "application/json",
+                  "{\"code\":\"not found\",\"message\":\"no such path\"}");
+    assert_answer(srv, "POST", "/metrics", NULL, 405, "Allow: GET, HEAD",
+                  "{\"code\":\"method not allowed\",");
+    assert_answer(srv, "DELETE", "/api/v1/status", NULL, 405, "Allow: GET, HEAD",
+                  "{\"code\":\"method not allowed\",");
     request(srv, "HEAD", "/metrics", NULL, &ans);
     assert_int_equal(ans.status, 200);
     assert_int_equal(ans.body.len, 0);
@@ -184,7 +192,8 @@ static bool is_sample_line(const char *line)
     return end != p && *end == 0;
 }
 
-/* The grammar of the exposition format 0.0.4: each metric's HELP and TYPE once, before its samples, its samples together. */
+/* The grammar of the exposition format 0.0.4: each metric's HELP and TYPE once, before its samples, its
+ * samples together. */
 static void metrics_are_prometheus(void **state)
 {
     struct ts_conf conf = {.http = {address, no_token}};
@@ -337,8 +346,9 @@ static int free_counters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pages_and_methods),    cmocka_unit_test(token_is_asked_for),  cmocka_unit_test(metrics_are_prometheus),
-        cmocka_unit_test(status_is_the_ledger), cmocka_unit_test(start_fails_clearly),
+        cmocka_unit_test(pages_and_methods),      cmocka_unit_test(token_is_asked_for),
+        cmocka_unit_test(metrics_are_prometheus), cmocka_unit_test(status_is_the_ledger),
+        cmocka_unit_test(start_fails_clearly),
     };
     return cmocka_run_group_tests(tests, set_counters, free_counters);
 }
