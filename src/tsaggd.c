@@ -1,4 +1,426 @@
-int main(void)
+/*
+ * tsaggd: options, wiring, signals, and the order in which everything stops; nothing else.
+ *
+ * Stop order follows the way of a sample: ingest reads what the kernel still holds and ends; workers seal and end; the journal
+ * writes what they gave it; sinks deliver until their deadline; what is left stays in the journal for the next start.
+ */
+#include "config.h"
+
+#include "core/buf.h"
+#include "core/clock.h"
+#include "core/conf.h"
+#include "core/counters.h"
+#include "core/lane.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "core/thread.h"
+#include "ingest/ingest.h"
+#include "journal/journal.h"
+#include "parse/parse_tile.h"
+#include "route/route.h"
+#include "server/server.h"
+#include "sink/sink.h"
+#include "window/window.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+enum { EXIT_OK = 0, EXIT_FATAL = 1, EXIT_USAGE = 2, EXIT_CONF = 3 };
+
+#define WORKERS_MAX     64
+#define SINKS_STOP_NS   (5 * TS_SEC)
+
+/* One ingest thread and what it owns. */
+struct source {
+    struct ts_udp *udp;
+    struct ts_tiler *tiler;
+    struct ts_router *router;
+    struct ts_lane *lanes; /* [nworkers] */
+    struct ts_bell bell;
+    pthread_t thread;
+};
+
+struct shard {
+    struct ts_worker *worker;
+    struct ts_lane **lanes; /* [nsources], borrowed from the sources */
+    struct ts_bell bell;
+    pthread_t thread;
+};
+
+struct daemon {
+    struct ts_conf *conf;
+    int64_t started_ns;
+    unsigned nsources, nshards;
+    struct source *sources;
+    struct shard *shards;
+    struct ts_journal *journal;
+    struct ts_sinks *sinks;
+    struct ts_server *server;
+    _Atomic uint64_t series; /* of all workers; relaxed, a limit need not be exact to one */
+};
+
+/* ---- ingest to parse to route ---- */
+
+static void source_begin(void *arg, int64_t arrival_ns)
 {
+    struct source *src = arg;
+    ts_router_begin(src->router, arrival_ns);
+}
+
+static void source_data(void *arg, char *data, size_t len)
+{
+    struct source *src = arg;
+    ts_tiler_feed(src->tiler, data, len);
+}
+
+static void source_end(void *arg)
+{
+    struct source *src = arg;
+    ts_tiler_flush(src->tiler);
+    ts_router_flush(src->router);
+}
+
+static void source_tick(void *arg, int64_t now_ns)
+{
+    struct source *src = arg;
+    ts_router_tick(src->router, now_ns);
+}
+
+static void source_last(void *arg)
+{
+    struct source *src = arg;
+    ts_router_end(src->router);
+}
+
+static void wire_source(struct daemon *dmn, struct source *src, const struct ts_conf_listen *listen,
+                        struct ts_counters *cnt)
+{
+    src->lanes = ts_xalloc_aligned(dmn->nshards * sizeof *src->lanes, TS_CACHELINE);
+    for (unsigned w = 0; w < dmn->nshards; w++)
+        ts_lane_init(&src->lanes[w], &dmn->shards[w].bell, &src->bell);
+    struct ts_router_conf route = {.lanes = src->lanes,
+                                   .nworkers = dmn->nshards,
+                                   .bell = &src->bell,
+                                   .cnt = cnt,
+                                   .series_limit = dmn->conf->limits.series,
+                                   .series = &dmn->series,
+                                   .future_ns = dmn->conf->future_ns,
+                                   .when_full = listen->when_full,
+                                   .block_ns = listen->block_ns};
+    src->router = ts_router_new(&route);
+    struct ts_parse_opts parse = {
+        .format = listen->format, .signed_gauges = listen->signed_gauges, .precision_ns = 1};
+    src->tiler = ts_tiler_new(&parse, cnt, ts_router_tile, src->router);
+    struct ts_ingest_consumer consumer = {source_begin, source_data, source_end, source_tick, source_last, src};
+    ts_udp_set_consumer(src->udp, &consumer);
+}
+
+static int open_sources(struct daemon *dmn, struct ts_err *err)
+{
+    for (unsigned i = 0; i < dmn->conf->nlisten; i++)
+        dmn->nsources += dmn->conf->listen[i].sockets;
+    dmn->sources = ts_xalloc_aligned(dmn->nsources * sizeof *dmn->sources, TS_CACHELINE);
+    struct source *src = dmn->sources;
+    for (unsigned i = 0; i < dmn->conf->nlisten; i++) {
+        const struct ts_conf_listen *listen = &dmn->conf->listen[i];
+        uint16_t port = listen->port;
+        for (unsigned s = 0; s < listen->sockets; s++, src++) {
+            struct ts_counters *cnt = ts_counters_new(NULL, NULL);
+            int rc = ts_udp_open(listen, port, cnt, &src->udp, err);
+            if (rc)
+                return rc;
+            port = ts_udp_port(src->udp);
+            wire_source(dmn, src, listen, cnt);
+        }
+    }
     return 0;
+}
+
+/* ---- workers ---- */
+
+static unsigned count_workers(const struct ts_conf *conf)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    return conf->workers ? TS_MIN(conf->workers, WORKERS_MAX) : (unsigned)TS_MAX(1, TS_MIN(cpus / 2, 16));
+}
+
+static void make_workers(struct daemon *dmn)
+{
+    for (unsigned w = 0; w < dmn->nshards; w++) {
+        struct shard *shard = &dmn->shards[w];
+        shard->lanes = ts_xalloc(dmn->nsources * sizeof(struct ts_lane *));
+        for (unsigned s = 0; s < dmn->nsources; s++)
+            shard->lanes[s] = &dmn->sources[s].lanes[w];
+        struct ts_worker_conf conf = {.conf = dmn->conf,
+                                      .index = w,
+                                      .nsources = dmn->nsources,
+                                      .lanes = shard->lanes,
+                                      .bell = &shard->bell,
+                                      .rollups = ts_journal_input(dmn->journal, w),
+                                      .rollups_bell = ts_journal_bell(dmn->journal),
+                                      .series = &dmn->series};
+        shard->worker = ts_worker_new(&conf);
+    }
+}
+
+/* ---- what the server shows ---- */
+
+static void show_gauges(void *arg, struct ts_buf *out)
+{
+    const struct daemon *dmn = arg;
+    uint64_t windows = 0;
+    int64_t lowest_ns = INT64_MAX;
+    for (unsigned w = 0; w < dmn->nshards; w++) {
+        const struct ts_worker_gauges *gauges = ts_worker_gauges(dmn->shards[w].worker);
+        windows += atomic_load_explicit(&gauges->windows, memory_order_relaxed);
+        int64_t watermark_ns = atomic_load_explicit(&gauges->watermark_ns, memory_order_relaxed);
+        if (watermark_ns != TS_TIME_NONE)
+            lowest_ns = TS_MIN(lowest_ns, watermark_ns);
+    }
+    ts_buf_puts(out, "# HELP tsagg_windows Windows open or kept for late samples, of all workers\n"
+                     "# TYPE tsagg_windows gauge\n");
+    ts_buf_printf(out, "tsagg_windows %llu\n", (unsigned long long)windows);
+    ts_buf_puts(out, "# HELP tsagg_workers Worker threads\n# TYPE tsagg_workers gauge\n");
+    ts_buf_printf(out, "tsagg_workers %u\n", dmn->nshards);
+    if (lowest_ns != INT64_MAX) {
+        ts_buf_puts(out, "# HELP tsagg_watermark_lag_seconds How far the lowest event-time watermark is behind the clock\n"
+                         "# TYPE tsagg_watermark_lag_seconds gauge\n");
+        ts_buf_printf(out, "tsagg_watermark_lag_seconds %.3f\n", (double)(ts_clock_now_ns() - lowest_ns) / 1e9);
+    }
+}
+
+/* ---- start and stop ---- */
+
+static int start_threads(struct daemon *dmn, struct ts_err *err)
+{
+    int rc = ts_journal_start(dmn->journal, err);
+    if (rc)
+        return rc;
+    for (unsigned w = 0; w < dmn->nshards; w++)
+        if (ts_thread_start(&dmn->shards[w].thread, "ts-worker", ts_worker_run, dmn->shards[w].worker) != 0)
+            return ts_fail(err, TS_ENOMEM, "cannot start a worker thread");
+    rc = ts_sinks_start(dmn->sinks, err);
+    if (rc)
+        return rc;
+    for (unsigned s = 0; s < dmn->nsources; s++)
+        if (ts_thread_start(&dmn->sources[s].thread, "ts-ingest", ts_udp_run, dmn->sources[s].udp) != 0)
+            return ts_fail(err, TS_ENOMEM, "cannot start an ingest thread");
+    return 0;
+}
+
+static void announce_ready(const struct daemon *dmn)
+{
+    struct ts_buf line = TS_BUF_INIT;
+    for (unsigned s = 0; s < dmn->nsources; s++)
+        ts_buf_printf(&line, " udp=%u", ts_udp_port(dmn->sources[s].udp));
+    if (dmn->server)
+        ts_buf_printf(&line, " http=%u", ts_server_port(dmn->server));
+    ts_log(TS_LOG_INFO, "ready", "version=%s workers=%u state_dir=%s%s", PACKAGE_VERSION, dmn->nshards,
+           dmn->conf->state_dir, ts_buf_cstr(&line));
+    ts_buf_fini(&line);
+#ifdef HAVE_SYSTEMD
+    sd_notify(0, "READY=1");
+#endif
+}
+
+/* @return when SIGTERM or SIGINT came. */
+static void wait_for_signal(const sigset_t *signals)
+{
+    for (;;) {
+        int sig;
+        if (sigwait(signals, &sig) != 0)
+            continue;
+        if (sig == SIGHUP) {
+            ts_log(TS_LOG_WARN, "reload_unavailable", "remedy=\"restart to apply a changed configuration\"");
+            continue;
+        }
+        ts_log(TS_LOG_INFO, "stopping", "signal=%s", sig == SIGTERM ? "SIGTERM" : "SIGINT");
+        return;
+    }
+}
+
+static int drain(struct daemon *dmn)
+{
+#ifdef HAVE_SYSTEMD
+    sd_notify(0, "STOPPING=1");
+#endif
+    for (unsigned s = 0; s < dmn->nsources; s++)
+        ts_udp_stop(dmn->sources[s].udp);
+    for (unsigned s = 0; s < dmn->nsources; s++)
+        pthread_join(dmn->sources[s].thread, NULL);
+    for (unsigned w = 0; w < dmn->nshards; w++)
+        pthread_join(dmn->shards[w].thread, NULL);
+    int rc = ts_journal_stop(dmn->journal);
+    ts_sinks_stop(dmn->sinks, SINKS_STOP_NS);
+    ts_server_stop(&dmn->server);
+    uint64_t pending = ts_counter_sum(TS_C_SINK_ROLLED_UP) - ts_counter_sum(TS_C_SINK_DELIVERED) -
+                       ts_counter_sum(TS_C_SINK_DROPPED);
+    ts_log(TS_LOG_INFO, "stopped", "samples_aggregated=%llu rollups_sealed=%llu pending=%llu",
+           (unsigned long long)ts_counter_sum(TS_C_SAMPLES_AGGREGATED),
+           (unsigned long long)ts_counter_sum(TS_C_ROLLUPS_SEALED), (unsigned long long)pending);
+    return rc;
+}
+
+static void free_all(struct daemon *dmn)
+{
+    for (unsigned s = 0; s < dmn->nsources; s++) {
+        ts_tiler_free(&dmn->sources[s].tiler);
+        ts_router_free(&dmn->sources[s].router);
+        ts_udp_close(&dmn->sources[s].udp);
+    }
+    ts_sinks_free(&dmn->sinks);
+    ts_journal_close(&dmn->journal);
+    for (unsigned w = 0; w < dmn->nshards; w++) {
+        ts_worker_free(&dmn->shards[w].worker);
+        ts_free(dmn->shards[w].lanes);
+    }
+    for (unsigned s = 0; s < dmn->nsources; s++) {
+        for (unsigned w = 0; dmn->sources[s].lanes && w < dmn->nshards; w++)
+            ts_lane_fini(&dmn->sources[s].lanes[w]);
+        ts_free(dmn->sources[s].lanes);
+    }
+    ts_free(dmn->sources);
+    ts_free(dmn->shards);
+    ts_conf_free(&dmn->conf);
+    ts_counters_free_all();
+}
+
+static int start(struct daemon *dmn, struct ts_err *err)
+{
+    dmn->nshards = count_workers(dmn->conf);
+    dmn->shards = ts_xalloc_aligned(dmn->nshards * sizeof *dmn->shards, TS_CACHELINE);
+    int rc = ts_journal_open(dmn->conf, dmn->nshards, &dmn->journal, err);
+    if (rc == 0)
+        rc = ts_sinks_open(dmn->conf, ts_journal_feeds(dmn->journal), &dmn->sinks, err);
+    if (rc == 0)
+        rc = open_sources(dmn, err);
+    if (rc)
+        return rc;
+    make_workers(dmn);
+    struct ts_server_info info = {.conf = dmn->conf,
+                                  .started_ns = dmn->started_ns,
+                                  .gauges = show_gauges,
+                                  .gauges_arg = dmn,
+                                  .sink_status = ts_sinks_status,
+                                  .sinks = dmn->sinks};
+    if (dmn->conf->http.address[0])
+        rc = ts_server_start(&info, &dmn->server, err);
+    return rc ? rc : start_threads(dmn, err);
+}
+
+static int run(struct ts_conf *conf)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    struct daemon dmn = {.conf = conf, .started_ns = ts_clock_now_ns()};
+    struct ts_err err = {""};
+    if (start(&dmn, &err) != 0) {
+        ts_log(TS_LOG_ERROR, "start_failed", "error=%s", ts_log_quote_z(err.msg));
+        return EXIT_FATAL; /* threads may be running: the process ends, and with it everything */
+    }
+    announce_ready(&dmn);
+    wait_for_signal(&signals);
+    int rc = drain(&dmn);
+    free_all(&dmn);
+    return rc ? EXIT_FATAL : EXIT_OK;
+}
+
+/* ---- command line ---- */
+
+static void print_usage(FILE *to)
+{
+    fputs("usage: tsaggd [-c FILE] [--set KEY=VALUE]... [--check | --print-config]\n"
+          "Aggregates statsd and line-protocol samples into rollups and delivers them.\n\n"
+          "  -c, --config FILE   configuration (YAML); without it: UDP 127.0.0.1:8125,\n"
+          "                      HTTP 127.0.0.1:8186, 10 s rollups into a file in the state directory\n"
+          "      --set KEY=VALUE set one option, such as http.address=127.0.0.1:9000 or rollups.0.every=1s\n"
+          "      --check         check the configuration and end\n"
+          "      --print-config  print the configuration in force and end\n"
+          "  -V, --version       print the version\n"
+          "  -h, --help          this text\n\n"
+          "Signals: SIGTERM drains and ends. Exit: 0 ok, 1 fatal, 2 usage, 3 configuration.\n"
+          "More: tsaggd(8), tsagg.yaml(5)\n",
+          to);
+}
+
+struct options {
+    const char *file;
+    const char **set;
+    unsigned nset;
+    bool check, print;
+};
+
+/* @return -1 to go on, else the exit code. */
+static int read_options(int argc, char **argv, struct options *opt)
+{
+    enum { SET = 256, CHECK, PRINT };
+    static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
+                                          {"set", required_argument, NULL, SET},
+                                          {"check", no_argument, NULL, CHECK},
+                                          {"print-config", no_argument, NULL, PRINT},
+                                          {"version", no_argument, NULL, 'V'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    int c;
+    while ((c = getopt_long(argc, argv, "c:Vh", longs, NULL)) != -1) {
+        switch (c) {
+        case 'c': opt->file = optarg; break;
+        case SET: opt->set[opt->nset++] = optarg; break;
+        case CHECK: opt->check = true; break;
+        case PRINT: opt->print = true; break;
+        case 'V': puts("tsaggd " PACKAGE_VERSION); return EXIT_OK;
+        case 'h': print_usage(stdout); return EXIT_OK;
+        default: print_usage(stderr); return EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "tsaggd: unexpected argument '%s'\n", argv[optind]);
+        print_usage(stderr);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+static int load_and_go(const struct options *opt)
+{
+    struct ts_conf *conf = NULL;
+    struct ts_buf text = TS_BUF_INIT;
+    int rc = ts_conf_load(opt->file, opt->set, opt->nset, &conf, &text);
+    if (rc) {
+        fwrite(text.p, 1, text.len, stderr);
+        ts_buf_fini(&text);
+        return EXIT_CONF;
+    }
+    if (opt->print) {
+        ts_conf_print(conf, &text);
+        fwrite(text.p, 1, text.len, stdout);
+    }
+    ts_buf_fini(&text);
+    if (opt->print || opt->check) {
+        if (opt->check && !opt->print)
+            printf("%s: good\n", opt->file ? opt->file : "defaults");
+        ts_conf_free(&conf);
+        return EXIT_OK;
+    }
+    return run(conf);
+}
+
+int main(int argc, char **argv)
+{
+    struct options opt = {.set = ts_xalloc((size_t)argc * sizeof(char *))};
+    int code = read_options(argc, argv, &opt);
+    if (code < 0)
+        code = load_and_go(&opt);
+    ts_free(opt.set);
+    return code;
 }

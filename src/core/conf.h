@@ -16,7 +16,7 @@ enum ts_late { TS_LATE_CORRECT, TS_LATE_DROP };
 
 struct ts_conf_listen {
     char *url;      /* as written: "udp://127.0.0.1:8125" */
-    char *host;     /* "127.0.0.1", "::1", "" for any */
+    char *host;     /* numeric: "127.0.0.1", "::1"; "" for any */
     uint16_t port;  /* 0: the system chooses; the ready line tells */
     enum ts_format format;
     enum ts_signed_gauges signed_gauges;
@@ -62,7 +62,7 @@ struct ts_conf {
         char *token;   /* "" none */
     } http;
     struct {
-        uint64_t series, memory_bytes;
+        uint64_t series;
     } limits;
     unsigned nlisten, nrollups, nsinks;
     struct ts_conf_listen *listen;
@@ -82,7 +82,24 @@ int ts_conf_load(const char *file, const char *const *set, unsigned nset, struct
 
 void ts_conf_free(struct ts_conf **conf);
 
-/** The whole configuration as YAML that ts_conf_load reads back to the same; secrets are masked. */
+/**
+ * The whole configuration as YAML that ts_conf_load reads back to the same. Secrets are printed as "<hidden>", which
+ * ts_conf_load refuses.
+ */
 void ts_conf_print(const struct ts_conf *conf, struct ts_buf *out);
+
+/** One line per option, key and default, for --help. */
+void ts_conf_print_options(struct ts_buf *out);
+
+#define TS_HOST_MAX 46 /* a numeric address and its end */
+
+/**
+ * Reads HOST:PORT, where HOST is an IPv4 address, an IPv6 address in brackets, localhost (becomes 127.0.0.1) or
+ * nothing (any address, ""). @return 0, -TS_EPARSE.
+ */
+int ts_conf_read_address(struct ts_str s, char host[TS_HOST_MAX], uint16_t *port) TS_MUST_CHECK;
+
+/** Whether a host as ts_conf_read_address gives it is reached from this machine only. */
+bool ts_conf_is_loopback(const char *host);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -74,16 +75,15 @@ fail:;
 
 static uint16_t bound_port(int fd)
 {
-    struct sockaddr_storage addr;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } addr;
     socklen_t len = sizeof addr;
-    char port[8] = "0";
-    if (getsockname(fd, (struct sockaddr *)&addr, &len) != 0 ||
-        getnameinfo((struct sockaddr *)&addr, len, NULL, 0, port, sizeof port, NI_NUMERICSERV | NI_DGRAM) != 0)
+    if (getsockname(fd, &addr.any, &len) != 0)
         return 0;
-    unsigned n = 0;
-    for (const char *p = port; *p; p++)
-        n = n * 10 + (unsigned)(*p - '0');
-    return (uint16_t)n;
+    return ntohs(addr.any.sa_family == AF_INET6 ? addr.v6.sin6_port : addr.v4.sin_port);
 }
 
 static int open_socket(struct ts_udp *udp, uint16_t port, struct ts_err *err)

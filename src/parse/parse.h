@@ -3,17 +3,20 @@
 /*
  * Lines to samples: statsd, DogStatsD, line protocol.
  *
- * Two ways lead through here. ts_parse_line reads any line completely, with a position and a reason for what is wrong: it
- * serves tsagg-ctl parse, first sights of a series, and every rare form. The tile parser (parse_tile.h) reads the common forms at the cost
- * of a few nanoseconds and gives everything else to ts_parse_line.
+ * Two ways lead through here. ts_parse_line reads any line completely, with a position and a reason for what
+ * is wrong: it serves tsagg-ctl parse, first sights of a series, and every rare form. The tile parser
+ * (parse_tile.h) reads the common forms at the cost of a few nanoseconds and gives everything else to
+ * ts_parse_line.
  */
 #include "core/base.h"
 #include "core/conf.h"
 #include "core/counters.h"
 #include "core/series.h"
 
-#define TS_LINE_MAX   65536 /* bytes of a line */
-#define TS_FIELDS_MAX 1024  /* fields, or packed values, of one line */
+/* Limits of one line. InfluxDB's longest series key (65535 bytes) fits with its values, and so does any datagram. */
+#define TS_LINE_MAX   131072 /* bytes */
+#define TS_FIELDS_MAX 1024   /* line protocol: fields; statsd: values with a type of their own (a:1|c:2|g) */
+#define TS_VALUES_MAX 32768  /* statsd: packed values (a:1:2|c) */
 
 enum ts_parsed_what {
     TS_PARSED_METRIC,        /* statsd: one name, one type, one or more values */
@@ -41,16 +44,16 @@ struct ts_parsed {
     enum ts_parsed_what what;
     struct ts_str name; /* metric name, measurement, event title, service check name */
     unsigned ntags;
-    struct ts_tag *tags; /* in the line's order; a DogStatsD tag without ':' has value.p == NULL */
+    struct ts_tag *tags; /* in the line's order; a statsd tag without a value (a flag) has value.p == NULL */
     bool has_time;
     int64_t time_ns;
     union {
-        struct { /* TS_PARSED_METRIC */
-            char type;  /* 'c' 'g' 'm' (ms) 'h' 'd' 's' */
-            bool relative; /* a gauge with a sign, when signed gauges are relative */
-            double rate;   /* sample rate in (0, 1] */
-            unsigned nvalues;
-            double *values;        /* all types but sets */
+        struct {                     /* TS_PARSED_METRIC */
+            char type;               /* 'c' 'g' 'm' (ms) 'h' 'd' 's' */
+            bool relative;           /* a gauge with a sign, when signed gauges are relative */
+            double rate;             /* sample rate in (0, 1] */
+            unsigned nvalues;        /* may be 0: packed values that were all left out */
+            double *values;          /* all types but sets */
             struct ts_str set_value; /* sets */
         } metric;
         struct { /* TS_PARSED_POINT */
@@ -58,9 +61,10 @@ struct ts_parsed {
             struct ts_field *fields;
         } point;
         struct { /* TS_PARSED_EVENT */
-            struct ts_str text, hostname, aggregation_key, source_type, priority, alert_type;
+            struct ts_str text, hostname, aggregation_key, source_type;
+            struct ts_str priority, alert_type; /* "normal" and "info" when the line has none */
         } event;
-        struct { /* TS_PARSED_SERVICE_CHECK */
+        struct {        /* TS_PARSED_SERVICE_CHECK */
             int status; /* 0 … 3 */
             struct ts_str hostname, message;
         } check;
@@ -77,31 +81,44 @@ struct ts_parse_error {
 struct ts_parse_opts {
     enum ts_format format;
     enum ts_signed_gauges signed_gauges;
-    int64_t precision_ns;    /* unit of line-protocol timestamps; 1 is nanoseconds */
+    int64_t precision_ns; /* unit of line-protocol timestamps; 1 is nanoseconds */
 };
 
 /** Scratch memory for parsing; one per thread. */
 struct ts_parser;
-struct ts_parser *ts_parser_new(const struct ts_parse_opts *opts);
+struct ts_parser *ts_parser_new(const struct ts_parse_opts *opts); /* NULL without memory */
 void ts_parser_free(struct ts_parser **parser);
 
 typedef void ts_parsed_fn(const struct ts_parsed *parsed, void *arg);
 
 /**
- * Reads one line (without its \n; a \r at the end is passed over). An empty or blank line and a line-protocol comment give nothing.
- * fn is called for each metric or point of the line, in order, after all of the line was found good.
+ * Reads one line (without its \n; a \r at the end is passed over). An empty or blank line and a line-protocol
+ * comment give nothing. fn is called for each metric or point of the line, in order, after all of the line
+ * was found good.
  * @return number of calls (0: nothing to read), or -TS_EPARSE with *error filled.
  */
 int ts_parse_line(struct ts_parser *parser, struct ts_str line, ts_parsed_fn *fn, void *arg,
                   struct ts_parse_error *error) TS_MUST_CHECK;
 
-/** Which dialect a line is read as under format auto: TS_FORMAT_STATSD or TS_FORMAT_INFLUX. The rule is in docs/DIALECTS.md. */
+/**
+ * Where the first line of the text ends: the position of its \n, or len when it has none. A newline inside a
+ * quoted line-protocol string does not end the line; under TS_FORMAT_AUTO the text's shape decides, as in
+ * ts_parse_detect.
+ */
+size_t ts_parse_line_end(const char *p, size_t len, enum ts_format format);
+
+/** Which dialect a line is read as under format auto: TS_FORMAT_STATSD or TS_FORMAT_INFLUX. The rule is in
+ * docs/DIALECTS.md. */
 enum ts_format ts_parse_detect(struct ts_str line);
 
 /** Number of samples in what was parsed (values, or fields; events and checks 0). */
 unsigned ts_parsed_samples(const struct ts_parsed *parsed);
 
-/** The series of sample i: kind, name, field and tags, borrowed from parsed. @return 0, -TS_ELIMIT too many tags. */
+/**
+ * The series of sample i: kind, name, field and tags, borrowed from parsed. A flag has the value "true"; a
+ * tag with an empty key or value, which InfluxDB could not hold, is left out.
+ * @return 0, -TS_ELIMIT too many tags.
+ */
 int ts_parsed_series(const struct ts_parsed *parsed, unsigned i, struct ts_series_view *out) TS_MUST_CHECK;
 
 #endif

@@ -218,7 +218,8 @@ static bool fast_rate(const char *p, const char *end, double *weight)
 TS_INLINE size_t fast_statsd(struct ts_tiler *tl, const char *data, const char *line, const uint32_t *pos)
 {
     const char *colon = data + pos[0], *bar = data + pos[1], *end = data + pos[2];
-    if (TS_UNLIKELY(*colon != ':' || *bar != '|' || colon == line || bar - colon < 2))
+    if (TS_UNLIKELY(*colon != ':' || *bar != '|' || colon == line || bar - colon < 2 ||
+                    (unsigned char)*line <= '#')) /* a comment, perhaps behind blanks */
         return 0;
     enum ts_kind kind;
     ptrdiff_t type_len = end - bar - 1;

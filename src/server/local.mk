@@ -1,1 +1,3 @@
-# Lists of this folder; see Makefile.am.
+libtsagg_a_SOURCES += \
+	src/server/server.h src/server/server_priv.h \
+	src/server/server.c src/server/server_metrics.c src/server/server_status.c

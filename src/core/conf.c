@@ -1,0 +1,325 @@
+/*
+ * A configuration from a file, settings and defaults: text to tree (conf_yaml.c), settings into the tree (conf_set.c), tree to
+ * structs by the option table (here), and what single options cannot say (conf_check.c). Thread: main; without memory the process
+ * ends. Reading goes on after an error, so that one run tells all of them.
+ */
+#include "config.h"
+#include "core/conf_priv.h"
+
+#include "core/log.h"
+#include "core/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define FILE_MAX (1 << 20)
+
+static int read_file(const char *file, struct ts_buf *text, struct ts_buf *errors)
+{
+    int rc = -TS_EIO;
+    FILE *f = fopen(file, "re");
+    if (!f)
+        goto fail;
+    for (;;) {
+        char *to = ts_buf_reserve(text, 4096);
+        if (!to) {
+            errno = EFBIG;
+            goto fail_close;
+        }
+        size_t n = fread(to, 1, 4096, f);
+        text->len += n;
+        if (n == 0)
+            break;
+    }
+    if (!ferror(f))
+        rc = 0;
+fail_close:;
+    int saved = errno;
+    fclose(f);
+    errno = saved;
+fail:
+    if (rc)
+        ts_buf_printf(errors, "%s: cannot be read: %s; give a readable YAML file\n", file, strerror(errno));
+    return rc;
+}
+
+static void set_defaults(enum ts_conf_section section, void *base)
+{
+    for (unsigned i = 0; i < ts_conf_noptions; i++) {
+        const struct ts_conf_option *opt = &ts_conf_options[i];
+        struct ts_err err;
+        if (opt->section == section && opt->def)
+            TS_ASSERT(ts_conf_option_read(opt, ts_str_of(opt->def), base, &err) == 0);
+    }
+}
+
+static const struct ts_conf_option *find_option(enum ts_conf_section section, const char *key, const char *sink_type)
+{
+    for (unsigned i = 0; i < ts_conf_noptions; i++) {
+        const struct ts_conf_option *opt = &ts_conf_options[i];
+        if (opt->section == section && strcmp(opt->key, key) == 0 && ts_conf_option_need(opt, sink_type) != TS_NEED_NOT_HERE)
+            return opt;
+    }
+    return NULL;
+}
+
+static void tell_unknown_key(struct ts_conf_load *ld, enum ts_conf_section section, const struct ts_conf_node *key,
+                             const char *sink_type)
+{
+    struct ts_conf_near near = {.asked = ts_str_of(key->text)};
+    struct ts_err remedy;
+    bool of_other_type = find_option(section, key->text, NULL) != NULL;
+    for (unsigned i = 0; i < ts_conf_noptions; i++) {
+        const struct ts_conf_option *opt = &ts_conf_options[i];
+        if (opt->section == section && ts_conf_option_need(opt, sink_type) != TS_NEED_NOT_HERE)
+            ts_conf_near_offer(&near, ts_str_of(opt->key));
+    }
+    for (unsigned i = TS_SECTION_top + 1; section == TS_SECTION_top && i < TS_SECTION_COUNT; i++)
+        ts_conf_near_offer(&near, ts_str_of(ts_conf_sections[i].key));
+    ts_conf_near_print(&near, "known here:", &remedy);
+    if (of_other_type)
+        ts_conf_error(ld, key, "%s does not belong to a sink of type %s; %s", key->text, sink_type, remedy.msg);
+    else
+        ts_conf_error(ld, key, "unknown key %s; %s", ts_log_quote_z(key->text), remedy.msg);
+}
+
+static void tell_wrong_value(struct ts_conf_load *ld, const struct ts_conf_option *opt, const struct ts_conf_node *value,
+                             const char *wrong)
+{
+    struct ts_buf expects = TS_BUF_INIT;
+    ts_conf_option_expects(opt, &expects);
+    const char *text = ts_buf_cstr(&expects);
+    ts_conf_error(ld, value, "%s; give %s", wrong, text ? text : "");
+    ts_buf_fini(&expects);
+}
+
+static const char *kind_name(const struct ts_conf_node *node)
+{
+    static const char *const names[] = {[TS_NODE_SCALAR] = "a single value", [TS_NODE_LIST] = "a list", [TS_NODE_MAP] = "a mapping"};
+    return node->null ? "empty" : names[node->kind];
+}
+
+/* An item of a list option; @return whether it is good. */
+static bool check_item(struct ts_conf_load *ld, const struct ts_conf_option *opt, const struct ts_conf_node *list, unsigned i)
+{
+    const struct ts_conf_node *item = list->entries[i].value;
+    enum ts_aggregate agg;
+    if (item->kind != TS_NODE_SCALAR || item->null) {
+        ts_conf_error(ld, item, "%s: an entry is %s; give a name", opt->key, kind_name(item));
+        return false;
+    }
+    for (unsigned j = 0; j < i; j++) {
+        if (list->entries[j].value->text && strcmp(list->entries[j].value->text, item->text) == 0) {
+            ts_conf_error(ld, item, "%s: %s twice; keep one of them", opt->key, ts_log_quote_z(item->text));
+            return false;
+        }
+    }
+    if (opt->type == TS_CONF_AGGREGATES && !ts_aggregate_find(ts_str_of(item->text), &agg)) {
+        struct ts_conf_near near = {.asked = ts_str_of(item->text)};
+        struct ts_err remedy;
+        for (unsigned j = 0; j < TS_AGG_COUNT; j++)
+            ts_conf_near_offer(&near, ts_str_of(ts_aggregate_name((enum ts_aggregate)j)));
+        ts_conf_near_print(&near, "there are:", &remedy);
+        ts_conf_error(ld, item, "%s: unknown aggregate %s; %s", opt->key, ts_log_quote_z(item->text), remedy.msg);
+        return false;
+    }
+    return true;
+}
+
+static void read_list(struct ts_conf_load *ld, const struct ts_conf_option *opt, const struct ts_conf_node *value, void *base)
+{
+    struct ts_buf joined = TS_BUF_INIT;
+    struct ts_err err;
+    bool good = true;
+    if (value->kind != TS_NODE_LIST || value->n == 0) {
+        ts_conf_error(ld, value, "%s is %s; give a list of one or more, such as [%s]", opt->key,
+                      value->kind == TS_NODE_LIST ? "an empty list" : kind_name(value),
+                      value->kind == TS_NODE_SCALAR && !value->null ? value->text : "a, b");
+        return;
+    }
+    for (unsigned i = 0; i < value->n; i++) {
+        good &= check_item(ld, opt, value, i);
+        if (good) {
+            if (i)
+                ts_buf_putc(&joined, ',');
+            ts_buf_puts(&joined, value->entries[i].value->text);
+        }
+    }
+    if (good && ts_conf_option_read(opt, ts_buf_str(&joined), base, &err))
+        tell_wrong_value(ld, opt, value, err.msg);
+    ts_buf_fini(&joined);
+}
+
+static void read_option(struct ts_conf_load *ld, const struct ts_conf_option *opt, const struct ts_conf_node *value, void *base)
+{
+    struct ts_err err;
+    if (ts_conf_option_is_list(opt)) {
+        read_list(ld, opt, value, base);
+    } else if (value->kind != TS_NODE_SCALAR || value->null) {
+        (void)ts_fail(&err, TS_ECONF, "%s is %s", opt->key, kind_name(value));
+        tell_wrong_value(ld, opt, value, err.msg);
+    } else if (ts_conf_option_read(opt, ts_str_of(value->text), base, &err)) {
+        tell_wrong_value(ld, opt, value, err.msg);
+    }
+}
+
+/* One mapping of a section into its struct. at: where to say that something is missing. */
+static void read_map(struct ts_conf_load *ld, enum ts_conf_section section, const struct ts_conf_node *map,
+                     const struct ts_conf_node *at, void *base)
+{
+    const char *sink_type = NULL;
+    set_defaults(section, base);
+    if (map->kind != TS_NODE_MAP) {
+        ts_conf_error(ld, map, "%s is %s; give a mapping of options",
+                      section == TS_SECTION_top ? "the configuration" : ts_conf_sections[section].key, kind_name(map));
+        return;
+    }
+    const struct ts_conf_entry *type = section == TS_SECTION_sinks ? ts_conf_node_find(map, TS_STR("type")) : NULL;
+    if (type) {
+        read_option(ld, find_option(section, "type", NULL), type->value, base);
+        sink_type = ((struct ts_conf_sink *)base)->type;
+    }
+    for (unsigned i = 0; i < map->n; i++) {
+        const struct ts_conf_node *key = map->entries[i].key;
+        const struct ts_conf_option *opt = find_option(section, key->text, sink_type);
+        if (opt && &map->entries[i] != type)
+            read_option(ld, opt, map->entries[i].value, base);
+        else if (!opt)
+            tell_unknown_key(ld, section, key, sink_type);
+    }
+    for (unsigned i = 0; i < ts_conf_noptions; i++) {
+        const struct ts_conf_option *opt = &ts_conf_options[i];
+        if (opt->section == section && ts_conf_option_need(opt, sink_type) == TS_NEED_REQUIRED &&
+            (sink_type || opt->need[0] == '!') && !ts_conf_node_find(map, ts_str_of(opt->key))) {
+            struct ts_err err;
+            (void)ts_fail(&err, TS_ECONF, "%s is missing", opt->key);
+            tell_wrong_value(ld, opt, at, err.msg);
+        }
+    }
+}
+
+/* A section of several; @return the array, whose length goes to *n. */
+static void *read_many(struct ts_conf_load *ld, enum ts_conf_section section, size_t size, unsigned *n)
+{
+    const struct ts_conf_section_info *info = &ts_conf_sections[section];
+    bool named = info->shape == TS_SHAPE_MAP;
+    const struct ts_conf_entry *entry = ts_conf_node_find(ld->root, ts_str_of(info->key));
+    const struct ts_conf_node *node = entry->value;
+    if (node->kind != (named ? TS_NODE_MAP : TS_NODE_LIST) || node->n == 0) {
+        ts_conf_error(ld, node, "%s is %s; give %s, such as %s", info->key,
+                      node->kind != TS_NODE_SCALAR && node->n == 0 ? "empty" : kind_name(node),
+                      named ? "a mapping of names" : "a list", info->def);
+        return NULL;
+    }
+    char *array = ts_xalloc(node->n * size);
+    for (unsigned i = 0; i < node->n; i++) {
+        const struct ts_conf_node *value = node->entries[i].value;
+        read_map(ld, section, value, named ? node->entries[i].key : value, array + i * size);
+    }
+    *n = node->n;
+    return array;
+}
+
+static void read_sections(struct ts_conf_load *ld)
+{
+    struct ts_conf *conf = ld->conf;
+    struct ts_conf_node top = {.kind = TS_NODE_MAP}; /* the root without its sections */
+    top.entries = ts_xalloc(ld->root->n * sizeof *top.entries);
+    for (unsigned i = 0; i < ld->root->n; i++) {
+        const char *key = ld->root->entries[i].key->text;
+        unsigned s = TS_SECTION_top + 1;
+        while (s < TS_SECTION_COUNT && strcmp(key, ts_conf_sections[s].key) != 0)
+            s++;
+        if (s == TS_SECTION_COUNT)
+            top.entries[top.n++] = ld->root->entries[i];
+        else if (ts_conf_sections[s].shape == TS_SHAPE_ONE)
+            read_map(ld, (enum ts_conf_section)s, ld->root->entries[i].value, ld->root->entries[i].key, conf);
+    }
+    read_map(ld, TS_SECTION_top, &top, &top, conf);
+    ts_free(top.entries);
+    conf->listen = read_many(ld, TS_SECTION_listen, sizeof *conf->listen, &conf->nlisten);
+    conf->rollups = read_many(ld, TS_SECTION_rollups, sizeof *conf->rollups, &conf->nrollups);
+    conf->sinks = read_many(ld, TS_SECTION_sinks, sizeof *conf->sinks, &conf->nsinks);
+}
+
+/* Sections that the file does not have, from the table. */
+static void add_sections(struct ts_conf_load *ld)
+{
+    for (unsigned s = TS_SECTION_top + 1; s < TS_SECTION_COUNT; s++) {
+        const struct ts_conf_section_info *info = &ts_conf_sections[s];
+        if (ts_conf_node_find(ld->root, ts_str_of(info->key)))
+            continue;
+        struct ts_conf_node *key = ts_conf_node_new(TS_NODE_SCALAR, "default"), *value;
+        key->text = ts_xstrdup(info->key);
+        TS_ASSERT(ts_conf_yaml(ld, "default", false, ts_str_of(info->def ? info->def : "{}"), &value) == 0);
+        ts_conf_node_add(ld->root, key, value);
+    }
+}
+
+int ts_conf_load(const char *file, const char *const *set, unsigned nset, struct ts_conf **out, struct ts_buf *errors)
+{
+    struct ts_conf_load ld = {.errors = errors};
+    struct ts_buf text = {.limit = FILE_MAX};
+    int rc = 0;
+    *out = NULL;
+    if (file && (rc = read_file(file, &text, errors)))
+        goto done;
+    rc = -TS_ECONF;
+    if (file && ts_conf_yaml(&ld, file, true, ts_buf_str(&text), &ld.root) && !ld.root)
+        goto done;
+    if (!ld.root)
+        ld.root = ts_conf_node_new(TS_NODE_MAP, file ? file : "default");
+    if (ld.root->kind != TS_NODE_MAP) {
+        ts_conf_error(&ld, ld.root, "the configuration is %s; give a mapping, such as state_dir: /var/lib/tsagg", kind_name(ld.root));
+        goto done;
+    }
+    add_sections(&ld);
+    for (unsigned i = 0; i < nset; i++)
+        ts_conf_set(&ld, set[i]);
+    ld.conf = ts_xalloc(sizeof *ld.conf);
+    read_sections(&ld);
+    ts_conf_check(&ld);
+    if (ld.nerrors == 0) {
+        *out = ld.conf;
+        ld.conf = NULL;
+        rc = 0;
+    }
+done:
+    ts_conf_free(&ld.conf);
+    ts_conf_node_free(&ld.root);
+    for (unsigned i = 0; i < ld.nsources; i++)
+        ts_free(ld.sources[i]);
+    ts_free(ld.sources);
+    ts_buf_fini(&text);
+    return rc;
+}
+
+static void free_texts(enum ts_conf_section section, void *base)
+{
+    for (unsigned i = 0; i < ts_conf_noptions; i++)
+        if (ts_conf_options[i].section == section && ts_conf_option_is_text(&ts_conf_options[i]))
+            ts_free(*ts_conf_option_text(&ts_conf_options[i], base));
+}
+
+void ts_conf_free(struct ts_conf **conf)
+{
+    if (!*conf)
+        return;
+    for (unsigned i = 0; i < (*conf)->nlisten; i++) {
+        free_texts(TS_SECTION_listen, &(*conf)->listen[i]);
+        ts_free((*conf)->listen[i].host);
+    }
+    for (unsigned i = 0; i < (*conf)->nrollups; i++)
+        free_texts(TS_SECTION_rollups, &(*conf)->rollups[i]);
+    for (unsigned i = 0; i < (*conf)->nsinks; i++) {
+        free_texts(TS_SECTION_sinks, &(*conf)->sinks[i]);
+        ts_free((*conf)->sinks[i].name);
+    }
+    for (unsigned s = 0; s < TS_SECTION_COUNT; s++)
+        if (ts_conf_sections[s].shape == TS_SHAPE_ONE)
+            free_texts((enum ts_conf_section)s, *conf);
+    ts_free((*conf)->listen);
+    ts_free((*conf)->rollups);
+    ts_free((*conf)->sinks);
+    TS_FREE(*conf);
+}

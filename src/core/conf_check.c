@@ -1,0 +1,188 @@
+/*
+ * What options can only say together, and the defaults that depend on others. Thread: main.
+ * Options that did not read well are missing here and passed over: they have been told.
+ */
+#include "config.h"
+#include "core/conf_priv.h"
+
+#include "core/log.h"
+#include "core/mem.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Where to point at for section[i].key: the value, else the entry, else the section, else the whole. */
+static const struct ts_conf_node *at(const struct ts_conf_load *ld, enum ts_conf_section section, unsigned i, const char *key)
+{
+    const struct ts_conf_entry *entry = ts_conf_node_find(ld->root, ts_str_of(ts_conf_sections[section].key));
+    const struct ts_conf_node *node = entry ? entry->value : ld->root;
+    if (entry && ts_conf_sections[section].shape != TS_SHAPE_ONE)
+        node = node->entries[i].value;
+    const struct ts_conf_entry *option = ts_conf_node_find(node, ts_str_of(key));
+    return option ? option->value : node;
+}
+
+static char *print_path(const char *dir, const char *below)
+{
+    struct ts_buf buf = TS_BUF_INIT;
+    ts_buf_printf(&buf, "%s/%s", dir, below);
+    char *path = ts_xstrndup(buf.p, buf.len);
+    ts_buf_fini(&buf);
+    return path;
+}
+
+static void default_state_dir(struct ts_conf_load *ld)
+{
+    const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (ld->conf->state_dir)
+        return;
+    if (geteuid() == 0)
+        ld->conf->state_dir = ts_xstrdup("/var/lib/tsagg");
+    else if (xdg && xdg[0] == '/')
+        ld->conf->state_dir = print_path(xdg, "tsagg");
+    else if (home && home[0] == '/')
+        ld->conf->state_dir = print_path(home, ".local/state/tsagg");
+    else
+        ts_conf_error(ld, ld->root, "state_dir has no default without XDG_STATE_HOME and HOME; give a directory");
+}
+
+static void check_listeners(struct ts_conf_load *ld)
+{
+    for (unsigned i = 0; i < ld->conf->nlisten; i++) {
+        struct ts_conf_listen *lis = &ld->conf->listen[i];
+        char host[TS_HOST_MAX];
+        if (!lis->url || ts_conf_read_address(ts_str_of(lis->url + strlen("udp://")), host, &lis->port))
+            continue;
+        lis->host = ts_xstrdup(host);
+        for (unsigned j = 0; j < i && lis->port; j++) {
+            const struct ts_conf_listen *other = &ld->conf->listen[j];
+            if (other->host && other->port == lis->port && strcmp(other->host, host) == 0)
+                ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "url"),
+                              "url: %s is listened on already; use another port, or sockets: 2 for more threads", lis->url);
+        }
+    }
+}
+
+static void check_http(struct ts_conf_load *ld)
+{
+    char host[TS_HOST_MAX];
+    uint16_t port;
+    const char *address = ld->conf->http.address;
+    if (address && address[0] && ts_conf_read_address(ts_str_of(address), host, &port) == 0 && !ts_conf_is_loopback(host) &&
+        !ld->conf->http.token[0])
+        ts_conf_error(ld, at(ld, TS_SECTION_http, 0, "address"),
+                      "address: %s can be reached from outside and there is no token; give http.token, or listen on 127.0.0.1", address);
+}
+
+static bool same(const char *a, const char *b)
+{
+    return a && b && strcmp(a, b) == 0;
+}
+
+/* Whether points sent to both end up in one place. */
+static bool same_target(const struct ts_conf_sink *a, const struct ts_conf_sink *b)
+{
+    if (!same(a->type, b->type))
+        return false;
+    if (same(a->type, "file"))
+        return same(a->path, b->path);
+    return same(a->url, b->url) && (same(a->bucket, b->bucket) ? same(a->org, b->org)
+                                                              : same(a->database, b->database) &&
+                                                                    same(a->retention_policy, b->retention_policy));
+}
+
+static void check_sink(struct ts_conf_load *ld, unsigned i)
+{
+    struct ts_conf_sink *sink = &ld->conf->sinks[i];
+    if (same(sink->type, "file") && !sink->path && ld->conf->state_dir)
+        sink->path = print_path(ld->conf->state_dir, "rollups.lp");
+    if (sink->retry_min_ns > sink->retry_max_ns)
+        ts_conf_error(ld, at(ld, TS_SECTION_sinks, i, "retry_min"), "retry_min is longer than retry_max; give a shorter one");
+    if (same(sink->type, "influxdb1") && sink->password && sink->password[0] && !sink->username[0])
+        ts_conf_error(ld, at(ld, TS_SECTION_sinks, i, "password"), "password without username; give both or none");
+    for (unsigned j = 0; j < i; j++)
+        if (same_target(sink, &ld->conf->sinks[j]))
+            ts_conf_error(ld, at(ld, TS_SECTION_sinks, i, "type"),
+                          "sinks %s and %s write to the same place; remove one, or give it another target", ld->conf->sinks[j].name,
+                          sink->name);
+}
+
+static void check_sinks(struct ts_conf_load *ld)
+{
+    const struct ts_conf_option opt = {.key = "sink", .type = TS_CONF_NAME};
+    const struct ts_conf_entry *section = ts_conf_node_find(ld->root, TS_STR("sinks"));
+    for (unsigned i = 0; i < ld->conf->nsinks; i++) {
+        const struct ts_conf_node *key = section->value->entries[i].key;
+        struct ts_err err;
+        if (ts_conf_option_read(&opt, ts_str_of(key->text), &ld->conf->sinks[i].name, &err)) {
+            ld->conf->sinks[i].name = ts_xstrdup("");
+            ts_conf_error(ld, key, "%s; give a name of 1 to 63 letters, digits, _ and -", err.msg);
+        }
+        check_sink(ld, i);
+    }
+}
+
+static bool has_word(const char *list, struct ts_str asked)
+{
+    struct ts_str rest = ts_str_of(list), word;
+    while (ts_conf_next(&rest, ',', &word))
+        if (ts_str_eq(word, asked))
+            return true;
+    return false;
+}
+
+/* `to`: every name exists; without any, all sinks. */
+static void check_to(struct ts_conf_load *ld, unsigned i)
+{
+    struct ts_conf_rollup *rule = &ld->conf->rollups[i];
+    const struct ts_conf_node *list = at(ld, TS_SECTION_rollups, i, "to");
+    struct ts_buf all = TS_BUF_INIT;
+    for (unsigned j = 0; j < ld->conf->nsinks; j++)
+        ts_buf_printf(&all, "%s%s", j ? "," : "", ld->conf->sinks[j].name);
+    const char *names = ts_buf_cstr(&all);
+    for (unsigned j = 0; rule->to && j < list->n; j++) {
+        const struct ts_conf_node *item = list->entries[j].value;
+        struct ts_conf_near near = {.asked = ts_str_of(item->text)};
+        struct ts_str rest = ts_str_of(names), word;
+        struct ts_err remedy;
+        if (has_word(names, near.asked))
+            continue;
+        while (ts_conf_next(&rest, ',', &word))
+            ts_conf_near_offer(&near, word);
+        ts_conf_near_print(&near, "there are:", &remedy);
+        ts_conf_error(ld, item, "to: unknown sink %s; %s", ts_log_quote_z(item->text), remedy.msg);
+    }
+    if (!rule->to)
+        rule->to = ts_xstrdup(names);
+    ts_buf_fini(&all);
+}
+
+/* Two rules may not meet in a sink: points of one series that share a time would replace each other. */
+static void check_pair(struct ts_conf_load *ld, unsigned i, unsigned j)
+{
+    const struct ts_conf_rollup *a = &ld->conf->rollups[j], *b = &ld->conf->rollups[i];
+    struct ts_str rest = ts_str_of(b->to), word;
+    if (!a->name || !b->name)
+        return;
+    if (strcmp(a->name, b->name) == 0)
+        ts_conf_error(ld, at(ld, TS_SECTION_rollups, i, "name"), "name: a second rollup \"%s\"; give it another name", b->name);
+    while (ts_conf_next(&rest, ',', &word))
+        if (has_word(a->to, word))
+            ts_conf_error(ld, at(ld, TS_SECTION_rollups, i, "to"),
+                          "to: rollups %s and %s both write to sink %.*s, where their points would replace each other; give each a sink "
+                          "of its own",
+                          a->name, b->name, (int)word.len, word.p);
+}
+
+void ts_conf_check(struct ts_conf_load *ld)
+{
+    default_state_dir(ld);
+    check_listeners(ld);
+    check_http(ld);
+    check_sinks(ld);
+    for (unsigned i = 0; i < ld->conf->nrollups; i++)
+        check_to(ld, i);
+    for (unsigned i = 0; i < ld->conf->nrollups; i++)
+        for (unsigned j = 0; j < i; j++)
+            check_pair(ld, i, j);
+}

@@ -1,0 +1,147 @@
+#ifndef TS_CORE_CONF_PRIV_H
+#define TS_CORE_CONF_PRIV_H
+/*
+ * Between the files of the configuration: the option table (conf_option.c), a tree of YAML that knows its positions
+ * (conf_yaml.c, conf_set.c), and what one load carries along. All of it allocates with ts_xalloc: start-up code.
+ */
+#include "core/conf.h"
+
+#define TS_CONF_HIDDEN "<hidden>" /* what stands in for a secret in print */
+
+enum ts_conf_section {
+#define TS_SECTION(id, key, shape, def, text) TS_SECTION_##id,
+#include "tbl/options.def"
+    TS_SECTION_COUNT
+};
+
+enum ts_conf_shape { TS_SHAPE_ONE, TS_SHAPE_LIST, TS_SHAPE_MAP };
+
+struct ts_conf_section_info {
+    const char *key;
+    enum ts_conf_shape shape;
+    const char *def, *text;
+};
+
+enum ts_conf_type {
+    TS_CONF_TEXT,
+    TS_CONF_SECRET,
+    TS_CONF_PATH,
+    TS_CONF_NAME,
+    TS_CONF_WORD,
+    TS_CONF_ADDRESS,
+    TS_CONF_LISTEN_URL,
+    TS_CONF_HTTP_URL,
+    TS_CONF_NAMES,
+    TS_CONF_CHOICE,
+    TS_CONF_BOOL,
+    TS_CONF_UINT,
+    TS_CONF_BYTES,
+    TS_CONF_DURATION,
+    TS_CONF_AGGREGATES,
+};
+
+struct ts_conf_option {
+    enum ts_conf_section section;
+    const char *key;
+    enum ts_conf_type type;
+    size_t offset, size; /* of the field */
+    const char *def;
+    uint64_t min, max;
+    const char *choices, *need, *text;
+};
+
+extern const struct ts_conf_section_info ts_conf_sections[TS_SECTION_COUNT];
+extern const struct ts_conf_option ts_conf_options[];
+extern const unsigned ts_conf_noptions;
+
+enum ts_conf_need { TS_NEED_NOT_HERE, TS_NEED_OPTIONAL, TS_NEED_REQUIRED };
+
+/** Whether the option belongs into its section, and must be there. sink_type is NULL outside of sinks or when unknown. */
+enum ts_conf_need ts_conf_option_need(const struct ts_conf_option *opt, const char *sink_type);
+
+/** Sets the field in the section's struct at base from text (lists: joined by commas). On failure err says what is wrong. */
+int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, void *base, struct ts_err *err) TS_MUST_CHECK;
+
+/** The field's value as YAML. */
+void ts_conf_option_print(const struct ts_conf_option *opt, const void *base, struct ts_buf *buf);
+
+/** What would be right: "a duration from 100ms to 1d, such as 10s". */
+void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf);
+
+static inline bool ts_conf_option_is_list(const struct ts_conf_option *opt)
+{
+    return opt->type == TS_CONF_NAMES || opt->type == TS_CONF_AGGREGATES;
+}
+
+static inline bool ts_conf_option_is_text(const struct ts_conf_option *opt)
+{
+    return opt->type <= TS_CONF_NAMES;
+}
+
+/** The field of a text option. */
+char **ts_conf_option_text(const struct ts_conf_option *opt, void *base);
+
+/** Takes the next word from *list, parted by `by` (words never are empty). @return false at the end. */
+bool ts_conf_next(struct ts_str *list, char by, struct ts_str *word);
+
+/** Finds the name most like what was asked for: init with asked, offer all, then best is it; best.p is NULL without one. */
+struct ts_conf_near {
+    struct ts_str asked, best;
+    unsigned distance;
+    struct ts_buf all; /* "a, b, c", to be freed */
+};
+void ts_conf_near_offer(struct ts_conf_near *near, struct ts_str name);
+/** The remedy: did you mean "every"? <intro> a, b, c. Frees near->all. */
+void ts_conf_near_print(struct ts_conf_near *near, const char *intro, struct ts_err *out);
+
+enum ts_node_kind { TS_NODE_SCALAR, TS_NODE_LIST, TS_NODE_MAP };
+
+struct ts_conf_entry {
+    struct ts_conf_node *key; /* NULL in a list */
+    struct ts_conf_node *value;
+};
+
+struct ts_conf_node {
+    enum ts_node_kind kind;
+    const char *source;    /* file, or "--set KEY=VALUE"; borrowed */
+    unsigned line, column; /* from 1; 0: the source has no lines */
+    char *text;            /* of a scalar, environment filled in */
+    bool null;             /* nothing written, or ~ */
+    unsigned n;
+    struct ts_conf_entry *entries;
+};
+
+struct ts_conf_load {
+    struct ts_buf *errors;
+    unsigned nerrors;
+    unsigned nnodes;
+    struct ts_conf_node *root;
+    struct ts_conf *conf;
+    char **sources; /* texts that nodes borrow */
+    unsigned nsources;
+};
+
+/** Adds a line SOURCE:LINE:COLUMN: …, unless there are twenty. */
+void ts_conf_error(struct ts_conf_load *ld, const struct ts_conf_node *at, const char *fmt, ...) TS_PRINTF(3, 4);
+
+/**
+ * Reads one YAML document. Without content *out is NULL. lines: whether positions are worth telling.
+ * @return 0, -TS_ECONF (told).
+ */
+int ts_conf_yaml(struct ts_conf_load *ld, const char *source, bool lines, struct ts_str text,
+                 struct ts_conf_node **out) TS_MUST_CHECK;
+
+struct ts_conf_node *ts_conf_node_new(enum ts_node_kind kind, const char *source);
+void ts_conf_node_free(struct ts_conf_node **node);
+/** Puts value (and key, NULL in a list) at the end; the node owns both from then on. */
+void ts_conf_node_add(struct ts_conf_node *node, struct ts_conf_node *key, struct ts_conf_node *value);
+/** The entry of a mapping, NULL without one or when node is NULL or no mapping. */
+struct ts_conf_entry *ts_conf_node_find(const struct ts_conf_node *node, struct ts_str key);
+
+/** Applies KEY=VALUE to ld->root; errors are told. */
+void ts_conf_set(struct ts_conf_load *ld, const char *setting);
+
+/** What no single value can say: addresses, names that must exist, rules that contradict each other. Errors are told. */
+void ts_conf_check(struct ts_conf_load *ld);
+
+#endif

@@ -1,0 +1,31 @@
+#ifndef TS_CORE_LEDGER_H
+#define TS_CORE_LEDGER_H
+/*
+ * The equations that the counters must obey, in one place:
+ *   lines received   = accepted + rejected by reason
+ *   samples received = aggregated + dropped by reason + in flight
+ *   of each sink: rolled up = delivered + pending + dropped
+ */
+#include "core/base.h"
+#include "core/counters.h"
+
+struct ts_ledger {
+    uint64_t v[TS_C_COUNT]; /* every counter, added up */
+    uint64_t lines_rejected, samples_dropped;
+    int64_t in_flight; /* samples */
+    bool balanced;     /* lines exactly, samples with in_flight >= 0 */
+};
+
+/**
+ * One look at the counters while everything runs. Those of consumers are read before those of producers, so a sum of parts
+ * is never ahead of its whole; lines that are being parsed at that moment make the lines not balance: look again.
+ * @thread any
+ */
+void ts_ledger_read(struct ts_ledger *led);
+
+static inline bool ts_ledger_sink_balances(uint64_t rolled_up, uint64_t delivered, uint64_t pending, uint64_t dropped)
+{
+    return rolled_up == delivered + pending + dropped;
+}
+
+#endif

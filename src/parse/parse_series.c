@@ -1,0 +1,50 @@
+/* From a parsed line to the series of its samples. Thread: any; borrows everything from the line. */
+#include "config.h"
+#include "parse/parse.h"
+
+unsigned ts_parsed_samples(const struct ts_parsed *parsed)
+{
+    switch (parsed->what) {
+    case TS_PARSED_METRIC: return parsed->metric.type == 's' ? 1 : parsed->metric.nvalues;
+    case TS_PARSED_POINT: return parsed->point.nfields;
+    case TS_PARSED_EVENT:
+    case TS_PARSED_SERVICE_CHECK: break;
+    }
+    return 0;
+}
+
+static enum ts_kind metric_kind(char type)
+{
+    switch (type) {
+    case 'c': return TS_KIND_COUNTER;
+    case 'g': return TS_KIND_GAUGE;
+    case 's': return TS_KIND_SET;
+    default: return TS_KIND_TIMING;
+    }
+}
+
+int ts_parsed_series(const struct ts_parsed *parsed, unsigned i, struct ts_series_view *out)
+{
+    TS_ASSERT(i < ts_parsed_samples(parsed));
+    out->name = parsed->name;
+    out->field = TS_STR("");
+    if (parsed->what == TS_PARSED_METRIC) {
+        out->kind = metric_kind(parsed->metric.type);
+    } else {
+        const struct ts_field *field = &parsed->point.fields[i];
+        out->kind = field->type == TS_FIELD_STRING ? TS_KIND_STRING : TS_KIND_FIELD;
+        out->field = field->key;
+    }
+    out->ntags = 0;
+    for (unsigned t = 0; t < parsed->ntags; t++) {
+        struct ts_tag tag = parsed->tags[t];
+        if (!tag.value.p)
+            tag.value = TS_STR("true");
+        if (tag.key.len == 0 || tag.value.len == 0)
+            continue;
+        if (out->ntags == TS_TAGS_MAX)
+            return -TS_ELIMIT;
+        out->tags[out->ntags++] = tag;
+    }
+    return 0;
+}

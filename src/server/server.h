@@ -1,0 +1,44 @@
+#ifndef TS_SERVER_SERVER_H
+#define TS_SERVER_SERVER_H
+/*
+ * The HTTP status server: GET /metrics, /health, /ready, /ping, /api/v1/status. It reads counters and what the functions of
+ * struct ts_server_info tell, and changes nothing.
+ */
+#include "core/base.h"
+#include "core/buf.h"
+#include "core/conf.h"
+#include "core/err.h"
+
+struct ts_server;
+
+struct ts_server_sink {
+    const char *name, *type; /* live as long as the server */
+    const char *state;       /* a constant: "delivering", "retrying", … */
+    uint64_t rolled_up, delivered, pending, dropped, retries;
+};
+
+/** What is shown beyond counters. The functions run on server threads, several at a time, until ts_server_stop returns. */
+struct ts_server_info {
+    const struct ts_conf *conf; /* borrowed */
+    int64_t started_ns;
+    /** Appends further lines in Prometheus' text format, HELP and TYPE included. May be NULL. */
+    void (*gauges)(void *arg, struct ts_buf *metrics);
+    /** Fills out with at most max sinks and returns how many there are. May be NULL. */
+    unsigned (*sinks)(void *arg, struct ts_server_sink *out, unsigned max);
+    void *arg;
+};
+
+/**
+ * Listens on conf->http.address, which is not empty, and answers from threads of its own, with signals blocked. info is copied.
+ * @return 0, -TS_EINVAL (no such address), -TS_EIO (cannot listen), -TS_ENOMEM; err says why.
+ * @thread main
+ */
+int ts_server_start(const struct ts_server_info *info, struct ts_server **out, struct ts_err *err) TS_MUST_CHECK;
+
+/** The port listened on, also when the configuration's is 0. */
+uint16_t ts_server_port(const struct ts_server *srv);
+
+/** Ends the connections and joins the threads. @thread main */
+void ts_server_stop(struct ts_server **srv);
+
+#endif

@@ -1,0 +1,139 @@
+/*
+ * Ledger, sinks and state as JSON. Thread: server. Lines that are being parsed while we look can make the ledger seem off
+ * for a moment, so it is looked at again, LOOKS times at most, before it is called unbalanced.
+ */
+#include "config.h"
+#include "server/server_priv.h"
+
+#include "core/clock.h"
+#include "core/ledger.h"
+#include "core/num.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+#define LOOKS     20
+#define LOOK_NS   TS_MS
+#define SINKS_MAX 256
+
+static void put_member(struct ts_buf *body, const char *before, const char *key, uint64_t v)
+{
+    ts_buf_printf(body, "%s\"%s\": %" PRIu64, before, key, v);
+}
+
+/* "key": {"reason": n, …} of all counters that share id's name. */
+static void put_reasons(struct ts_buf *body, const char *key, const struct ts_ledger *led, enum ts_counter id)
+{
+    const char *name = ts_counter_info(id)->name, *before = "";
+    ts_buf_printf(body, ", \"%s\": {", key);
+    for (unsigned i = 0; i < TS_C_COUNT; i++) {
+        const struct ts_counter_info *info = ts_counter_info((enum ts_counter)i);
+        if (strcmp(info->name, name) == 0) {
+            put_member(body, before, info->value, led->v[i]);
+            before = ", ";
+        }
+    }
+    ts_buf_putc(body, '}');
+}
+
+static void put_ledger(struct ts_buf *body, const struct ts_ledger *led)
+{
+    const uint64_t *v = led->v;
+    put_member(body, ",\n \"lines\": {", "received", v[TS_C_LINES_RECEIVED]);
+    put_member(body, ", ", "accepted", v[TS_C_LINES_ACCEPTED]);
+    put_member(body, ", ", "rejected", led->lines_rejected);
+    put_member(body, ", ", "ignored", v[TS_C_LINES_PASSED_BY]);
+    put_reasons(body, "rejected_by_reason", led, TS_C_REJECTED_SYNTAX);
+    put_member(body, "},\n \"samples\": {", "received", v[TS_C_SAMPLES_RECEIVED]);
+    put_member(body, ", ", "aggregated", v[TS_C_SAMPLES_AGGREGATED]);
+    put_member(body, ", ", "dropped", led->samples_dropped);
+    ts_buf_printf(body, ", \"in_flight\": %" PRId64, led->in_flight);
+    put_reasons(body, "dropped_by_reason", led, TS_C_DROPPED_RING_FULL);
+    put_reasons(body, "rejected_by_reason", led, TS_C_REJECTED_SYNTAX);
+    put_member(body, "},\n \"datagrams\": {", "received", v[TS_C_DATAGRAMS_RECEIVED]);
+    put_member(body, ", ", "kernel_dropped", v[TS_C_KERNEL_DROPPED]);
+    put_member(body, ", ", "truncated", v[TS_C_DATAGRAMS_TRUNCATED]);
+    put_member(body, "},\n \"late\": {", "corrected", v[TS_C_LATE_CORRECTED]);
+    put_member(body, ", ", "dropped", v[TS_C_LATE_DROPPED]);
+    put_member(body, "},\n ", "series", v[TS_C_SERIES_CREATED]);
+    put_member(body, ",\n \"rollups\": {", "sealed", v[TS_C_ROLLUPS_SEALED]);
+    put_member(body, ", ", "corrected", v[TS_C_ROLLUPS_CORRECTED]);
+    put_member(body, ", ", "lost", v[TS_C_ROLLUPS_LOST]);
+    put_member(body, "},\n \"journal\": {", "appended", v[TS_C_JOURNAL_APPENDED]);
+    put_member(body, ", ", "written_bytes", v[TS_C_JOURNAL_BYTES]);
+    put_member(body, ", ", "syncs", v[TS_C_JOURNAL_SYNCS]);
+    put_member(body, ", ", "errors", v[TS_C_JOURNAL_ERRORS]);
+    put_member(body, ", ", "damaged_blocks", v[TS_C_JOURNAL_DAMAGED]);
+    ts_buf_putc(body, '}');
+}
+
+static void put_sinks(struct ts_buf *body, const struct ts_server_sink *sinks, unsigned n)
+{
+    ts_buf_puts(body, ",\n \"sinks\": [");
+    for (unsigned i = 0; i < n; i++) {
+        const struct ts_server_sink *sink = &sinks[i];
+        ts_buf_puts(body, i ? ",\n  {\"name\": " : "\n  {\"name\": ");
+        ts_buf_put_json(body, ts_str_of(sink->name));
+        ts_buf_puts(body, ", \"type\": ");
+        ts_buf_put_json(body, ts_str_of(sink->type));
+        ts_buf_puts(body, ", \"state\": ");
+        ts_buf_put_json(body, ts_str_of(sink->state));
+        put_member(body, ", ", "rolled_up", sink->rolled_up);
+        put_member(body, ", ", "delivered", sink->delivered);
+        put_member(body, ", ", "pending", sink->pending);
+        put_member(body, ", ", "dropped", sink->dropped);
+        put_member(body, ", ", "retries", sink->retries);
+        ts_buf_putc(body, '}');
+    }
+    ts_buf_putc(body, ']');
+}
+
+struct look {
+    struct ts_ledger ledger;
+    struct ts_server_sink sinks[SINKS_MAX];
+    unsigned nsinks;
+    bool balanced;
+};
+
+static void look_at(const struct ts_server_info *info, struct look *look)
+{
+    unsigned n = info->sinks ? info->sinks(info->arg, look->sinks, SINKS_MAX) : 0;
+    look->nsinks = TS_MIN(n, (unsigned)SINKS_MAX);
+    ts_ledger_read(&look->ledger);
+    look->balanced = look->ledger.balanced;
+    for (unsigned i = 0; i < look->nsinks; i++) {
+        const struct ts_server_sink *sink = &look->sinks[i];
+        look->balanced &= ts_ledger_sink_balances(sink->rolled_up, sink->delivered, sink->pending, sink->dropped);
+    }
+}
+
+void ts_server_status(const struct ts_server_info *info, struct ts_buf *body)
+{
+    struct look look;
+    look_at(info, &look);
+    for (unsigned i = 1; i < LOOKS && !look.balanced; i++) {
+        nanosleep(&(struct timespec){0, LOOK_NS}, NULL);
+        look_at(info, &look);
+    }
+    ts_buf_puts(body, "{\"version\": \"" PACKAGE_VERSION "\",\n \"uptime_seconds\": ");
+    ts_buf_put_double(body, (double)((ts_clock_now_ns() - info->started_ns) / TS_MS) / 1e3);
+    ts_buf_printf(body, ",\n \"balanced\": %s", look.balanced ? "true" : "false");
+    put_ledger(body, &look.ledger);
+    put_sinks(body, look.sinks, look.nsinks);
+    ts_buf_puts(body, "}\n");
+}
+
+void ts_server_health(const struct ts_server_info *info, struct ts_buf *body)
+{
+    (void)info;
+    ts_buf_puts(body, "{\"name\":\"tsaggd\",\"message\":\"ready for queries and writes\",\"status\":\"pass\",\"checks\":[],"
+                      "\"version\":\"" PACKAGE_VERSION "\"}\n");
+}
+
+void ts_server_ready(const struct ts_server_info *info, struct ts_buf *body)
+{
+    char started[TS_NUM_MAX], up[TS_NUM_MAX];
+    size_t nstarted = ts_clock_put_time(started, info->started_ns);
+    size_t nup = ts_clock_put_duration(up, (ts_clock_now_ns() - info->started_ns) / TS_MS * TS_MS);
+    ts_buf_printf(body, "{\"status\":\"ready\",\"started\":\"%.*s\",\"up\":\"%.*s\"}\n", (int)nstarted, started, (int)nup, up);
+}

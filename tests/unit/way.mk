@@ -1,0 +1,9 @@
+# The way of a sample: tiles, interning, lanes, windows.
+unit_tests += tests/unit/test_parse_tile tests/unit/test_route tests/unit/test_window
+
+tests_unit_test_parse_tile_SOURCES = tests/unit/test_parse_tile.c tests/unit/unit.h
+tests_unit_test_parse_tile_LDADD = $(unit_ldadd)
+tests_unit_test_route_SOURCES = tests/unit/test_route.c tests/unit/unit.h
+tests_unit_test_route_LDADD = $(unit_ldadd)
+tests_unit_test_window_SOURCES = tests/unit/test_window.c tests/unit/unit.h
+tests_unit_test_window_LDADD = $(unit_ldadd)

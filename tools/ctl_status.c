@@ -1,0 +1,236 @@
+/*
+ * tsagg-ctl status: GET /api/v1/status, as the server's JSON or as a table that ends with BALANCED, or with what is off.
+ * The whole answer is held in memory, ANSWER_MAX bytes at most.
+ */
+#include "config.h"
+#include "ctl.h"
+
+#include "core/buf.h"
+#include "core/clock.h"
+#include "core/num.h"
+
+#include <curl/curl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ANSWER_MAX ((size_t)16 << 20)
+#define TIMEOUT_S  10L
+
+static void print_help(void)
+{
+    puts("Usage: tsagg-ctl status [--json] [--host URL] [--token TOKEN]\n\n"
+         "  --host URL     where tsaggd listens for HTTP (TSAGG_HOST; http://127.0.0.1:8186)\n"
+         "  --token TOKEN  its http.token (TSAGG_TOKEN)\n"
+         "  --json         print the answer as it comes\n"
+         "  -h, --help     print this\n\n"
+         "Exit: 0 balanced, 1 not balanced, 2 usage, 4 cannot reach tsaggd, 5 refused.");
+}
+
+static size_t on_data(char *p, size_t one, size_t n, void *arg)
+{
+    struct ts_buf *buf = arg;
+    ts_buf_put(buf, p, one * n);
+    return ts_buf_failed(buf) ? 0 : n;
+}
+
+static bool is_loopback(const char *url)
+{
+    const char *host = strstr(url, "://") + 3;
+    return strncmp(host, "127.", 4) == 0 || strncmp(host, "localhost", 9) == 0 || strncmp(host, "[::1]", 5) == 0;
+}
+
+static int judge_answer(const char *host, CURLcode rc, long status, const char *why)
+{
+    if (rc != CURLE_OK)
+        fprintf(stderr, "tsagg-ctl status: cannot reach %s: %s; is tsaggd running, and is this its http.address?\n", host, why);
+    else if (status == 401 || status == 403)
+        fprintf(stderr, "tsagg-ctl status: %s refuses (%ld); give its http.token with --token or TSAGG_TOKEN\n", host, status);
+    else if (status != 200)
+        fprintf(stderr, "tsagg-ctl status: %s answers %ld; is this tsaggd's http.address?\n", host, status);
+    else
+        return CTL_OK;
+    return status == 401 || status == 403 ? CTL_REFUSED : CTL_UNREACHABLE;
+}
+
+static int fetch(const char *host, const char *token, struct ts_buf *answer)
+{
+    struct ts_buf url = TS_BUF_INIT, auth = TS_BUF_INIT;
+    struct curl_slist *headers = NULL;
+    char why[CURL_ERROR_SIZE] = "";
+    long status = 0;
+    size_t n = strlen(host);
+    CURL *curl = curl_easy_init();
+    ts_buf_printf(&url, "%.*s/api/v1/status", (int)(n - (host[n - 1] == '/')), host);
+    ts_buf_printf(&auth, "Authorization: Token %s", token);
+    if (token[0])
+        headers = curl_slist_append(NULL, ts_buf_cstr(&auth));
+    curl_easy_setopt(curl, CURLOPT_URL, ts_buf_cstr(&url));
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    if (is_loopback(host))
+        curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    CURLcode rc = curl_easy_perform(curl);
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    int result = judge_answer(host, rc, status, why[0] ? why : curl_easy_strerror(rc));
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(curl);
+    ts_buf_fini(&url);
+    ts_buf_fini(&auth);
+    return result;
+}
+
+static int64_t number(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+/* A group of numbers, one a line, the parts of a number below it when there are any. */
+static void print_group(const json_t *root, const char *group)
+{
+    const json_t *members = json_object_get(root, group), *value;
+    const char *key, *head = group;
+    json_object_foreach((json_t *)(uintptr_t)members, key, value) {
+        struct ts_buf reasons = TS_BUF_INIT;
+        if (!json_is_integer(value))
+            continue;
+        printf("%-11s%-18s%15" JSON_INTEGER_FORMAT "\n", head, key, json_integer_value(value));
+        head = "";
+        ts_buf_printf(&reasons, "%s_by_reason", key);
+        const char *reason;
+        const json_t *count;
+        json_object_foreach(json_object_get(members, ts_buf_cstr(&reasons)), reason, count)
+            if (json_integer_value(count))
+                printf("%-13s%-16s%15" JSON_INTEGER_FORMAT "\n", "", reason, json_integer_value(count));
+        ts_buf_fini(&reasons);
+    }
+}
+
+static void print_sinks(const json_t *sinks)
+{
+    static const char *const columns[] = {"rolled_up", "delivered", "pending", "dropped", "retries"};
+    const json_t *sink;
+    size_t i;
+    int wide = 4;
+    json_array_foreach(sinks, i, sink)
+        wide = TS_MAX(wide, (int)json_string_length(json_object_get(sink, "name")));
+    printf("\n%-*s  %-9s  %-12s", wide, "sink", "type", "state");
+    for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
+        printf("%13s", columns[c]);
+    putchar('\n');
+    json_array_foreach(sinks, i, sink) {
+        printf("%-*s  %-9s  %-12s", wide, json_string_value(json_object_get(sink, "name")),
+               json_string_value(json_object_get(sink, "type")), json_string_value(json_object_get(sink, "state")));
+        for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
+            printf("%13" PRId64, number(sink, columns[c]));
+        putchar('\n');
+    }
+}
+
+static void print_what_is_off(const json_t *root)
+{
+    const json_t *lines = json_object_get(root, "lines"), *sink;
+    int64_t missing = number(lines, "received") - number(lines, "accepted") - number(lines, "rejected");
+    int64_t in_flight = number(json_object_get(root, "samples"), "in_flight");
+    size_t i;
+    if (missing)
+        printf("  lines: %" PRId64 " received that are neither accepted nor rejected\n", missing);
+    if (in_flight < 0)
+        printf("  samples: %" PRId64 " more aggregated and dropped than received\n", -in_flight);
+    json_array_foreach(json_object_get(root, "sinks"), i, sink) {
+        int64_t off = number(sink, "rolled_up") - number(sink, "delivered") - number(sink, "pending") - number(sink, "dropped");
+        if (off)
+            printf("  sink %s: %" PRId64 " rolled up that are neither delivered nor pending nor dropped\n",
+                   json_string_value(json_object_get(sink, "name")), off);
+    }
+}
+
+static int print_status(const json_t *root)
+{
+    static const char *const groups[] = {"datagrams", "lines", "samples", "late", "rollups", "journal"};
+    bool balanced = json_is_true(json_object_get(root, "balanced"));
+    const char *no_color = getenv("NO_COLOR");
+    bool color = isatty(STDOUT_FILENO) && !(no_color && no_color[0]);
+    char up[TS_NUM_MAX];
+    double seconds = json_number_value(json_object_get(root, "uptime_seconds"));
+    size_t nup = ts_clock_put_duration(up, (int64_t)seconds * TS_SEC);
+    printf("tsaggd %s, up %.*s, %" PRId64 " series\n\n", json_string_value(json_object_get(root, "version")), (int)nup, up,
+           number(root, "series"));
+    for (size_t i = 0; i < TS_ARRAY_SIZE(groups); i++)
+        print_group(root, groups[i]);
+    print_sinks(json_object_get(root, "sinks"));
+    printf("\n%s%s%s\n", color ? (balanced ? "\033[32m" : "\033[31m") : "", balanced ? "BALANCED" : "NOT BALANCED",
+           color ? "\033[0m" : "");
+    print_what_is_off(root);
+    return balanced ? CTL_OK : CTL_NOT_BALANCED;
+}
+
+/* Whether everything that is printed without a further look is there. */
+static bool is_status(const json_t *root)
+{
+    const json_t *sink;
+    size_t i;
+    json_array_foreach(json_object_get(root, "sinks"), i, sink)
+        if (!json_is_string(json_object_get(sink, "name")) || !json_is_string(json_object_get(sink, "type")) ||
+            !json_is_string(json_object_get(sink, "state")))
+            return false;
+    return json_is_string(json_object_get(root, "version")) && json_is_boolean(json_object_get(root, "balanced"));
+}
+
+static int show(const char *host, const struct ts_buf *answer, bool as_json)
+{
+    json_t *root = json_loadb(answer->p ? answer->p : "", answer->len, 0, NULL);
+    int rc;
+    if (!is_status(root)) {
+        fprintf(stderr, "tsagg-ctl status: the answer of %s is no status; is this tsaggd's http.address?\n", host);
+        rc = CTL_UNREACHABLE;
+    } else if (as_json) {
+        fwrite(answer->p, 1, answer->len, stdout);
+        rc = json_is_true(json_object_get(root, "balanced")) ? CTL_OK : CTL_NOT_BALANCED;
+    } else {
+        rc = print_status(root);
+    }
+    json_decref(root);
+    return rc;
+}
+
+int ctl_status(int argc, char **argv)
+{
+    static const struct option options[] = {{"host", required_argument, NULL, 'H'},
+                                            {"token", required_argument, NULL, 't'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    const char *host = getenv("TSAGG_HOST"), *token = getenv("TSAGG_TOKEN");
+    bool as_json = false;
+    int c;
+    while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        switch (c) {
+        case 'H': host = optarg; break;
+        case 't': token = optarg; break;
+        case 'j': as_json = true; break;
+        case 'h': print_help(); return CTL_OK;
+        default: return ctl_bad_option(argv, c);
+        }
+    }
+    host = host && host[0] ? host : "http://127.0.0.1:8186";
+    if (optind != argc || (strncmp(host, "http://", 7) != 0 && strncmp(host, "https://", 8) != 0)) {
+        fprintf(stderr, optind != argc ? "tsagg-ctl status: takes no argument, but there is %s\n"
+                                       : "tsagg-ctl status: %s is no URL; write it as in http://127.0.0.1:8186\n",
+                optind != argc ? argv[optind] : host);
+        return CTL_USAGE;
+    }
+    struct ts_buf answer = {.limit = ANSWER_MAX};
+    int rc = fetch(host, token ? token : "", &answer);
+    if (rc == CTL_OK)
+        rc = show(host, &answer, as_json);
+    ts_buf_fini(&answer);
+    return rc;
+}
