@@ -5,13 +5,15 @@ libtsagg_a_SOURCES += \
 	src/core/clock.c src/core/clock.h \
 	src/core/counters.c src/core/counters.h \
 	src/core/err.c src/core/err.h \
+	src/core/feed.h src/core/sink_status.h \
+	src/core/file.c src/core/file.h \
 	src/core/hash.h \
 	src/core/lane.c src/core/lane.h \
 	src/core/log.c src/core/log.h \
 	src/core/mem.c src/core/mem.h \
 	src/core/num.c src/core/num.h \
 	src/core/ring.c src/core/ring.h \
-	src/core/rollup.c src/core/rollup.h \
+	src/core/rollup.c src/core/rollup_codec.c src/core/rollup.h \
 	src/core/sample.c src/core/sample.h \
 	src/core/series.c src/core/series.h \
 	src/core/stats.c src/core/stats.h \

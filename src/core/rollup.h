@@ -37,9 +37,11 @@ struct ts_rollup_batch {
 struct ts_rollup_batch *ts_rollup_batch_new(void);
 void ts_rollup_batch_free(struct ts_rollup_batch **batch);
 
+#define TS_ROLLUP_ENCODED_MAX (16u << 20) /* bytes of an encoded batch; one point always fits */
+
 /**
  * Appends the batch in its binary form, version 1 (see rollup_codec.c for the layout), to buf.
- * @return 0, -TS_ENOMEM, -TS_ELIMIT.
+ * @return 0, -TS_ENOMEM, -TS_ELIMIT longer than TS_ROLLUP_ENCODED_MAX: encode fewer points at once.
  */
 int ts_rollup_batch_encode(const struct ts_rollup_batch *batch, struct ts_buf *buf) TS_MUST_CHECK;
 
@@ -49,5 +51,20 @@ int ts_rollup_batch_encode(const struct ts_rollup_batch *batch, struct ts_buf *b
  * @return 0; -TS_ECORRUPT; -TS_ENOMEM.
  */
 int ts_rollup_batch_decode(struct ts_str bytes, struct ts_rollup_batch *out) TS_MUST_CHECK;
+
+/** What an encoded batch says before its points; texts are borrowed from its bytes. */
+struct ts_rollup_head {
+    struct ts_str rule, to;
+    int64_t start_ns, end_ns;
+    uint32_t aggregates;
+    bool stddev_sample, correction;
+    unsigned n;
+};
+
+/** Reads that much only. @return 0, -TS_ECORRUPT. */
+int ts_rollup_head_decode(struct ts_str bytes, struct ts_rollup_head *out) TS_MUST_CHECK;
+
+/** Whether a list of sinks as in ts_rollup_batch.to names this one. */
+bool ts_rollup_is_for(struct ts_str to, struct ts_str sink);
 
 #endif

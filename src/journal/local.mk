@@ -1,1 +1,7 @@
-# Lists of this folder; see Makefile.am.
+libtsagg_a_SOURCES += \
+	src/journal/journal.c src/journal/journal.h src/journal/journal_priv.h \
+	src/journal/journal_reader.c \
+	src/journal/journal_record.c \
+	src/journal/journal_recover.c \
+	src/journal/journal_segment.c \
+	src/journal/journal_thread.c

@@ -27,6 +27,7 @@ struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf)
     for (unsigned r = 0; r < wk->nrules; r++)
         wk->rules[r].conf = &conf->conf->rollups[r];
     wk->clock_ns = wk->watermark_ns = TS_TIME_NONE;
+    wk->draining = conf->nsources == 0;
     atomic_store_explicit(&wk->gauges.watermark_ns, TS_TIME_NONE, memory_order_relaxed);
     return wk;
 }
@@ -52,22 +53,6 @@ void ts_worker_free(struct ts_worker **worker)
 const struct ts_worker_gauges *ts_worker_gauges(const struct ts_worker *worker)
 {
     return &worker->gauges;
-}
-
-static bool read_lane(struct ts_worker *wk, struct ts_source *src)
-{
-    struct ts_slab *slab = NULL;
-    for (unsigned i = 0; i < SLABS_PER_TURN && (slab = ts_ring_pop(&src->lane->full)); i++) {
-        ts_worker_add_slab(wk, src, slab);
-        src->arrival_ns = TS_MAX(src->arrival_ns, slab->arrival_ns);
-        src->max_event_ns = TS_MAX(src->max_event_ns, slab->max_event_ns);
-        src->event_seen_ns = TS_MAX(src->event_seen_ns, slab->event_seen_ns);
-        src->ended |= slab->end;
-        bool pushed = ts_ring_push(&src->lane->empty, slab);
-        TS_ASSERT(pushed);
-        ts_bell_ring(src->lane->ingest_bell);
-    }
-    return slab != NULL; /* the turn ended before the lane did */
 }
 
 static bool is_active(const struct ts_worker *wk, const struct ts_source *src)
@@ -98,6 +83,23 @@ static void advance(struct ts_worker *wk)
     wk->idle = had_events && watermark_ns == INT64_MAX;
 }
 
+static bool read_lane(struct ts_worker *wk, struct ts_source *src)
+{
+    struct ts_slab *slab = NULL;
+    for (unsigned i = 0; i < SLABS_PER_TURN && (slab = ts_ring_pop(&src->lane->full)); i++) {
+        ts_worker_add_slab(wk, src, slab);
+        src->arrival_ns = TS_MAX(src->arrival_ns, slab->arrival_ns);
+        src->max_event_ns = TS_MAX(src->max_event_ns, slab->max_event_ns);
+        src->event_seen_ns = TS_MAX(src->event_seen_ns, slab->event_seen_ns);
+        src->ended |= slab->end;
+        bool pushed = ts_ring_push(&src->lane->empty, slab);
+        TS_ASSERT(pushed);
+        ts_bell_ring(src->lane->ingest_bell);
+        advance(wk); /* slab by slab: what is late must not depend on how many came together */
+    }
+    return slab != NULL; /* the turn ended before the lane did */
+}
+
 static void publish(struct ts_worker *wk)
 {
     uint64_t windows = 0;
@@ -124,7 +126,6 @@ void *ts_worker_run(void *arg)
         bool more = false;
         for (unsigned i = 0; i < wk->conf.nsources; i++)
             more |= read_lane(wk, &wk->sources[i]);
-        advance(wk);
         more |= ts_worker_seal(wk);
         publish(wk);
         if (wk->draining && ts_worker_is_empty(wk))

@@ -1,0 +1,236 @@
+/*
+ * A batch of rollup points to bytes and back, for the journal. Thread: any. Version 1, little-endian:
+ *
+ *   u8 version = 1 | u8 flags: 1 stddev_sample, 2 correction | u32 aggregates | i64 start_ns | i64 end_ns
+ *   u16 n, rule | u16 n, to | u32 number of points | points
+ *   point: u16 n, series | by the series' kind:
+ *       SET      f64 count, f64 distinct
+ *       STRING   u32 n, last_text
+ *       others   f64 count, sum, shift, sd, sd2, min, max, last
+ *
+ * Doubles are IEEE 754 binary64. Aggregates are bits in the order of tbl/aggregates.def, the kind is in the
+ * series' first byte in the order of tbl/kinds.def: both tables only ever grow at their ends. Decoding
+ * accepts any bytes.
+ */
+#include "config.h"
+#include "core/rollup.h"
+
+#define LAYOUT            1
+#define FLAG_SAMPLE       1
+#define FLAG_CORRECTION   2
+#define HEAD_BYTES        (1 + 1 + 4 + 8 + 8 + 2 + 2 + 4)
+#define POINT_BYTES_LEAST (2 + 7 + 4) /* shortest series, empty string */
+
+static enum ts_kind kind_of(struct ts_str series)
+{
+    return (enum ts_kind)series.p[0];
+}
+
+/* The moments in the order they are written. */
+static const size_t moments[] = {
+    offsetof(struct ts_stats, count), offsetof(struct ts_stats, sum),  offsetof(struct ts_stats, shift),
+    offsetof(struct ts_stats, sd),    offsetof(struct ts_stats, sd2),  offsetof(struct ts_stats, min),
+    offsetof(struct ts_stats, max),   offsetof(struct ts_stats, last),
+};
+
+static size_t point_bytes(const struct ts_rollup *pt)
+{
+    size_t len = 2 + pt->series.len;
+    switch (kind_of(pt->series)) {
+    case TS_KIND_SET: return len + 16;
+    case TS_KIND_STRING: return len + 4 + pt->last_text.len;
+    default: return len + 8 * TS_ARRAY_SIZE(moments);
+    }
+}
+
+static char *put_uint(char *to, uint64_t v, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; i++)
+        *to++ = (char)(v >> 8 * i & 0xff);
+    return to;
+}
+
+static char *put_double(char *to, double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return put_uint(to, bits, 8);
+}
+
+static char *put_text(char *to, struct ts_str s, unsigned len_bytes)
+{
+    to = put_uint(to, s.len, len_bytes);
+    if (s.len)
+        memcpy(to, s.p, s.len);
+    return to + s.len;
+}
+
+static char *put_point(char *to, const struct ts_rollup *pt)
+{
+    to = put_text(to, pt->series, 2);
+    switch (kind_of(pt->series)) {
+    case TS_KIND_SET: to = put_double(to, pt->stats.count); return put_double(to, pt->distinct);
+    case TS_KIND_STRING: return put_text(to, pt->last_text, 4);
+    default:
+        for (size_t i = 0; i < TS_ARRAY_SIZE(moments); i++)
+            to = put_double(to, *(const double *)((const char *)&pt->stats + moments[i]));
+        return to;
+    }
+}
+
+int ts_rollup_batch_encode(const struct ts_rollup_batch *batch, struct ts_buf *buf)
+{
+    struct ts_str rule = ts_str_of(batch->rule), sinks = ts_str_of(batch->to);
+    if (rule.len > UINT16_MAX || sinks.len > UINT16_MAX)
+        return -TS_ELIMIT;
+    size_t len = HEAD_BYTES + rule.len + sinks.len;
+    for (unsigned i = 0; i < batch->n; i++)
+        len += point_bytes(&batch->points[i]);
+    if (len > TS_ROLLUP_ENCODED_MAX)
+        return -TS_ELIMIT;
+    char *to = ts_buf_reserve(buf, len);
+    if (!to)
+        return -TS_ENOMEM;
+    unsigned flags = (batch->stddev_sample ? FLAG_SAMPLE : 0) | (batch->correction ? FLAG_CORRECTION : 0);
+    to = put_uint(to, LAYOUT, 1);
+    to = put_uint(to, flags, 1);
+    to = put_uint(to, batch->aggregates, 4);
+    to = put_uint(to, (uint64_t)batch->start_ns, 8);
+    to = put_uint(to, (uint64_t)batch->end_ns, 8);
+    to = put_text(to, rule, 2);
+    to = put_text(to, sinks, 2);
+    to = put_uint(to, batch->n, 4);
+    for (unsigned i = 0; i < batch->n; i++)
+        to = put_point(to, &batch->points[i]);
+    buf->len += len;
+    TS_ASSERT(to == buf->p + buf->len);
+    return 0;
+}
+
+/* Reading never goes beyond end: what is missing reads as zero and sets bad. */
+struct input {
+    const char *p, *end;
+    bool bad;
+};
+
+static uint64_t get_uint(struct input *in, unsigned bytes)
+{
+    if ((size_t)(in->end - in->p) < bytes) {
+        in->bad = true;
+        return 0;
+    }
+    uint64_t v = 0;
+    for (unsigned i = 0; i < bytes; i++)
+        v |= (uint64_t)(unsigned char)in->p[i] << 8 * i;
+    in->p += bytes;
+    return v;
+}
+
+static double get_double(struct input *in)
+{
+    uint64_t bits = get_uint(in, 8);
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static struct ts_str get_text(struct input *in, unsigned len_bytes)
+{
+    size_t n = get_uint(in, len_bytes);
+    if ((size_t)(in->end - in->p) < n) {
+        in->bad = true;
+        return TS_STR("");
+    }
+    struct ts_str s = {in->p, n};
+    in->p += n;
+    return s;
+}
+
+static int get_head(struct input *in, struct ts_rollup_head *head)
+{
+    if (get_uint(in, 1) != LAYOUT)
+        return -TS_ECORRUPT;
+    unsigned flags = (unsigned)get_uint(in, 1);
+    head->stddev_sample = flags & FLAG_SAMPLE;
+    head->correction = flags & FLAG_CORRECTION;
+    head->aggregates = (uint32_t)get_uint(in, 4);
+    head->start_ns = (int64_t)get_uint(in, 8);
+    head->end_ns = (int64_t)get_uint(in, 8);
+    head->rule = get_text(in, 2);
+    head->to = get_text(in, 2);
+    uint64_t n = get_uint(in, 4);
+    if (in->bad || (flags & ~(unsigned)(FLAG_SAMPLE | FLAG_CORRECTION)) || head->aggregates >> TS_AGG_COUNT ||
+        n > TS_ROLLUP_BATCH_MAX || n * POINT_BYTES_LEAST > (size_t)(in->end - in->p))
+        return -TS_ECORRUPT;
+    head->n = (unsigned)n;
+    return 0;
+}
+
+int ts_rollup_head_decode(struct ts_str bytes, struct ts_rollup_head *out)
+{
+    struct input in = {bytes.p, bytes.p + bytes.len, false};
+    return get_head(&in, out);
+}
+
+static int get_point(struct input *in, struct ts_rollup *pt)
+{
+    *pt = (struct ts_rollup){.series = get_text(in, 2), .last_text = TS_STR("")};
+    struct ts_series_view view;
+    if (in->bad || ts_series_decode(pt->series, &view) != 0)
+        return -TS_ECORRUPT;
+    switch (view.kind) {
+    case TS_KIND_SET:
+        pt->stats.count = get_double(in);
+        pt->distinct = get_double(in);
+        break;
+    case TS_KIND_STRING: pt->last_text = get_text(in, 4); break;
+    default:
+        for (size_t i = 0; i < TS_ARRAY_SIZE(moments); i++)
+            *(double *)((char *)&pt->stats + moments[i]) = get_double(in);
+    }
+    return in->bad ? -TS_ECORRUPT : 0;
+}
+
+int ts_rollup_batch_decode(struct ts_str bytes, struct ts_rollup_batch *out)
+{
+    struct input in = {bytes.p, bytes.p + bytes.len, false};
+    struct ts_rollup_head head;
+    out->n = 0;
+    if (get_head(&in, &head) != 0)
+        return -TS_ECORRUPT;
+    ts_buf_clear(&out->texts);
+    ts_buf_put_str(&out->texts, head.rule);
+    ts_buf_putc(&out->texts, 0);
+    ts_buf_put_str(&out->texts, head.to);
+    ts_buf_putc(&out->texts, 0);
+    if (ts_buf_failed(&out->texts))
+        return -TS_ENOMEM;
+    out->rule = out->texts.p;
+    out->to = out->texts.p + head.rule.len + 1;
+    out->start_ns = head.start_ns;
+    out->end_ns = head.end_ns;
+    out->aggregates = head.aggregates;
+    out->stddev_sample = head.stddev_sample;
+    out->correction = head.correction;
+    for (unsigned i = 0; i < head.n; i++) {
+        if (get_point(&in, &out->points[i]) != 0)
+            return -TS_ECORRUPT;
+    }
+    if (in.p != in.end)
+        return -TS_ECORRUPT;
+    out->n = head.n;
+    return 0;
+}
+
+bool ts_rollup_is_for(struct ts_str to, struct ts_str sink)
+{
+    while (to.len) {
+        const char *comma = memchr(to.p, ',', to.len);
+        size_t n = comma ? (size_t)(comma - to.p) : to.len;
+        if (ts_str_eq((struct ts_str){to.p, n}, sink))
+            return true;
+        n += comma ? 1 : 0;
+        to = (struct ts_str){to.p + n, to.len - n};
+    }
+    return false;
+}

@@ -1,0 +1,58 @@
+#ifndef TS_JOURNAL_JOURNAL_H
+#define TS_JOURNAL_JOURNAL_H
+/*
+ * Sealed rollups on disk: one log of segments in <state_dir>/journal, read by every sink from a place of its
+ * own (core/feed.h).
+ *
+ *   0000000000000001.seg   header, then records; layouts in journal_priv.h
+ *   influx.cursor          "segment offset\n": everything before it is done for the sink influx
+ *   lock                   held by the daemon that uses the folder
+ *
+ * Order of calls: open, start, (workers push, sinks read), stop once every worker has ended, then stop the
+ * sinks, close.
+ */
+#include "core/base.h"
+#include "core/conf.h"
+#include "core/err.h"
+#include "core/feed.h"
+#include "core/ring.h"
+#include "core/rollup.h"
+
+#define TS_JOURNAL_RING 256 /* slots of the ring between a worker and the journal */
+
+struct ts_journal;
+
+/**
+ * Makes the folder when it is missing, locks it, repairs the end of the log, places a reader for every
+ * configured sink and counts what each has yet to deliver (which reads the log from the oldest cursor on).
+ * @param conf borrowed; must live as long as the journal. nworkers: rings to make.
+ * @return 0; -TS_EIO; -TS_EBUSY another daemon uses the folder; -TS_EINVAL written by a newer version; err
+ * says what. @thread main
+ */
+int ts_journal_open(const struct ts_conf *conf, unsigned nworkers, struct ts_journal **out,
+                    struct ts_err *err) TS_MUST_CHECK;
+
+/** One feed for each of conf->sinks, in that order; they live until close. @thread main */
+struct ts_feed *const *ts_journal_feeds(struct ts_journal *jr);
+
+/** The ring that a worker pushes its batches into (struct ts_rollup_batch *); a refused batch is still the
+ * worker's. @thread main */
+struct ts_ring *ts_journal_input(struct ts_journal *jr, unsigned worker);
+
+/** To be called after pushing. @thread worker */
+void ts_journal_ring_bell(struct ts_journal *jr);
+
+/** Starts the journal's thread. @return 0, -TS_ENOMEM. @thread main */
+int ts_journal_start(struct ts_journal *jr, struct ts_err *err) TS_MUST_CHECK;
+
+/**
+ * All workers have ended: writes what is left in the rings and ends the thread. Without a start it does
+ * nothing.
+ * @return 0; -TS_EIO what was left could not be written and is counted as lost. @thread main
+ */
+int ts_journal_stop(struct ts_journal *jr);
+
+/** After the sinks have ended. @thread main */
+void ts_journal_close(struct ts_journal **jr);
+
+#endif

@@ -1,0 +1,200 @@
+/*
+ * Sealed batches to durable records: takes all that the workers' rings hold, appends it with one write and
+ * one fdatasync. Thread: journal. Owns the batches it pops and the segment being written. When the disk
+ * fails: the segment is given up behind its last durable record, what waits stays in memory up to PENDING_MAX
+ * and is tried again every RETRY_NS in a new segment (after a failed fsync the old one's pages cannot be
+ * trusted); what comes beyond that is counted ROLLUPS_LOST, and the workers never wait for the disk.
+ */
+#include "config.h"
+#include "journal/journal_priv.h"
+
+#include "core/clock.h"
+#include "core/file.h"
+#include "core/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FLUSH_AT    (16u << 20) /* bytes waiting that are flushed before more is taken */
+#define PENDING_MAX (64u << 20) /* bytes kept in memory while the disk fails */
+#define RETRY_NS    TS_SEC
+#define IDLE_NS     TS_SEC
+
+/* Leaves the segment as it was after its last flush; one without any goes away and its sequence is used
+ * again. */
+static void give_up_segment(struct ts_journal *jr)
+{
+    if (jr->fd < 0)
+        return;
+    if (jr->end > TS_SEGMENT_HEAD) {
+        if (ftruncate(jr->fd, (off_t)jr->end) != 0)
+            ts_log(TS_LOG_WARN, "journal_cut_failed", "stage=journal segment=%llu error=%s",
+                   (unsigned long long)jr->seq, ts_log_quote_z(strerror(errno)));
+    } else {
+        pthread_mutex_lock(&jr->lock);
+        jr->nsegs--; /* it is the last one */
+        pthread_mutex_unlock(&jr->lock);
+        ts_segment_remove(jr->dir, jr->seq--);
+    }
+    close(jr->fd);
+    jr->fd = -1;
+}
+
+static int next_segment(struct ts_journal *jr)
+{
+    int fd = ts_segment_create(jr->dir, jr->seq + 1);
+    if (fd < 0)
+        return fd;
+    if (jr->fd >= 0)
+        close(jr->fd);
+    jr->fd = fd;
+    jr->seq++;
+    jr->end = TS_SEGMENT_HEAD;
+    pthread_mutex_lock(&jr->lock);
+    ts_segment_add(jr, jr->seq, jr->end);
+    ts_segment_trim(jr);
+    pthread_mutex_unlock(&jr->lock);
+    return 0;
+}
+
+/* What is pending is durable: readers may see it, and it counts from now on as rolled up. */
+static void publish(struct ts_journal *jr)
+{
+    jr->end += jr->pending.len;
+    pthread_mutex_lock(&jr->lock);
+    jr->segs[jr->nsegs - 1].end = jr->end;
+    for (unsigned i = 0; i < jr->nreaders; i++) {
+        ts_count(jr->readers[i].rolled, TS_C_SINK_ROLLED_UP, jr->pending_for[i]);
+        jr->pending_for[i] = 0;
+    }
+    pthread_mutex_unlock(&jr->lock);
+    ts_count(jr->cnt, TS_C_JOURNAL_APPENDED, jr->pending_points);
+    ts_count(jr->cnt, TS_C_JOURNAL_BYTES, jr->pending.len);
+    jr->pending_points = 0;
+    ts_buf_clear(&jr->pending);
+    for (unsigned i = 0; i < jr->nreaders; i++)
+        ts_bell_ring(&jr->readers[i].feed.bell);
+}
+
+static int write_pending(struct ts_journal *jr)
+{
+    bool full = jr->end > TS_SEGMENT_HEAD && jr->end + jr->pending.len > jr->segment_max;
+    if ((jr->fd < 0 || full) && next_segment(jr) != 0)
+        return -TS_EIO;
+    ts_record_stamp(&jr->pending, jr->seq, jr->end);
+    if (ts_pwrite_all(jr->fd, ts_buf_str(&jr->pending), jr->end) != 0)
+        return -TS_EIO;
+    ts_count(jr->cnt, TS_C_JOURNAL_SYNCS, 1);
+    return fdatasync(jr->fd) == 0 ? 0 : -TS_EIO;
+}
+
+static void flush(struct ts_journal *jr)
+{
+    if (jr->pending.len == 0)
+        return;
+    if (write_pending(jr) != 0) {
+        ts_count(jr->cnt, TS_C_JOURNAL_ERRORS, 1);
+        ts_log(TS_LOG_ERROR, "journal_write_failed", "stage=journal error=%s points_waiting=%llu next_try=1s",
+               ts_log_quote_z(strerror(errno)), (unsigned long long)jr->pending_points);
+        give_up_segment(jr);
+        jr->retry_at_ns = ts_clock_mono_ns() + RETRY_NS;
+        return;
+    }
+    if (jr->retry_at_ns)
+        ts_log(TS_LOG_INFO, "journal_recovered", "stage=journal points=%llu",
+               (unsigned long long)jr->pending_points);
+    jr->retry_at_ns = 0;
+    publish(jr);
+}
+
+static void lose(struct ts_journal *jr, uint64_t points, const char *why)
+{
+    ts_count(jr->cnt, TS_C_ROLLUPS_LOST, points);
+    ts_log(TS_LOG_ERROR, "rollups_lost", "stage=journal points=%llu why=%s", (unsigned long long)points,
+           ts_log_quote_z(why));
+}
+
+/* Encodes a batch behind what is pending, in parts when it is too long for one record. */
+static void append(struct ts_journal *jr, const struct ts_rollup_batch *batch)
+{
+    size_t from = jr->pending.len;
+    int rc = ts_record_begin(&jr->pending) ? ts_rollup_batch_encode(batch, &jr->pending) : -TS_ENOMEM;
+    if (rc == 0) {
+        ts_record_end(&jr->pending, from);
+        jr->pending_points += batch->n;
+        for (unsigned i = 0; i < jr->nreaders; i++) {
+            if (ts_rollup_is_for(ts_str_of(batch->to), ts_str_of(jr->readers[i].feed.name)))
+                jr->pending_for[i] += batch->n;
+        }
+        return;
+    }
+    jr->pending.len = from;
+    jr->pending.failed = false;
+    if (rc == -TS_ELIMIT && batch->n > 1) {
+        struct ts_rollup_batch part = *batch;
+        part.n = batch->n / 2;
+        append(jr, &part);
+        part.points += part.n;
+        part.n = batch->n - part.n;
+        append(jr, &part);
+    } else {
+        lose(jr, batch->n, ts_strerror(rc));
+    }
+}
+
+/* Empties the rings once around. @return batches taken. */
+static unsigned take(struct ts_journal *jr)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < jr->ninputs; i++) {
+        for (struct ts_rollup_batch *batch; (batch = ts_ring_pop(&jr->inputs[i])); n++) {
+            if (jr->pending.len >= PENDING_MAX)
+                lose(jr, batch->n, "the disk fails and the memory for what waits is full");
+            else if (batch->n)
+                append(jr, batch);
+            ts_rollup_batch_free(&batch);
+            if (jr->pending.len >= FLUSH_AT && !jr->retry_at_ns)
+                flush(jr);
+        }
+    }
+    return n;
+}
+
+static bool has_input(const struct ts_journal *jr)
+{
+    for (unsigned i = 0; i < jr->ninputs; i++) {
+        if (ts_ring_count(&jr->inputs[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Pairs with the store in ts_journal_stop: who sees it sees every push before it. */
+static bool is_stopping(const struct ts_journal *jr)
+{
+    return atomic_load_explicit(&jr->stopping, memory_order_acquire);
+}
+
+void *ts_journal_run(void *journal)
+{
+    struct ts_journal *jr = journal;
+    for (;;) {
+        bool last = is_stopping(jr); /* asked before looking: nothing can come after it */
+        unsigned n = take(jr);
+        if (last || !jr->retry_at_ns || ts_clock_mono_ns() >= jr->retry_at_ns)
+            flush(jr);
+        if (last)
+            break;
+        if (n)
+            continue;
+        ts_bell_prepare(&jr->bell);
+        if (has_input(jr) || is_stopping(jr))
+            ts_bell_cancel(&jr->bell);
+        else
+            ts_bell_sleep(&jr->bell, jr->retry_at_ns ? jr->retry_at_ns - ts_clock_mono_ns() : IDLE_NS);
+    }
+    if (jr->pending_points)
+        lose(jr, jr->pending_points, "the disk still fails at the end");
+    return jr->pending_points ? jr : NULL;
+}

@@ -1,0 +1,7 @@
+unit_tests += tests/unit/test_rollup_codec
+tests_unit_test_rollup_codec_SOURCES = tests/unit/test_rollup_codec.c tests/unit/rollups.h
+tests_unit_test_rollup_codec_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_journal
+tests_unit_test_journal_SOURCES = tests/unit/test_journal.c tests/unit/rollups.h
+tests_unit_test_journal_LDADD = $(unit_ldadd)

@@ -1,0 +1,487 @@
+/* The journal: what is durable stays, whatever the end of the log looks like; every sink reads all of it
+ * once, from its own place. */
+#include "config.h"
+#include "journal/journal_priv.h"
+
+#include "core/clock.h"
+#include "core/file.h"
+#include "core/hash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "rollups.h"
+
+static char dir[64];
+static char name_a[] = "a", name_b[] = "b";
+static struct ts_conf_sink sinks[2] = {{.name = name_a}, {.name = name_b}};
+static struct ts_conf conf = {.state_dir = dir, .sinks = sinks, .nsinks = 2};
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(dir, sizeof dir, "/tmp/tsagg-journal-XXXXXX");
+    conf.nsinks = 2;
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    char cmd[128];
+    snprintf(cmd, sizeof cmd, "rm -rf '%s'", dir);
+    ts_counters_free_all();
+    free_series();
+    return system(cmd);
+}
+
+static struct ts_journal *open_journal(void)
+{
+    struct ts_journal *jr;
+    struct ts_err err = {""};
+    int rc = ts_journal_open(&conf, 1, &jr, &err);
+    if (rc != 0)
+        print_error("%s\n", err.msg);
+    assert_int_equal(rc, 0);
+    return jr;
+}
+
+static void start(struct ts_journal *jr)
+{
+    assert_int_equal(ts_journal_start(jr, NULL), 0);
+}
+
+/* Batch number i has i % 3 + 1 points, and its start is its number. */
+static void push(struct ts_journal *jr, int64_t number, const char *to)
+{
+    struct ts_rollup_batch *batch = make_batch(to, number);
+    static struct ts_str series;
+    if (series_used == 0)
+        series = make_series(TS_KIND_GAUGE, "g", "", 0, NULL);
+    for (int64_t i = 0; i <= number % 3; i++)
+        add_numbers(batch, series, 1, (const double[]){(double)i});
+    while (!ts_ring_push(ts_journal_input(jr, 0), batch))
+        usleep(100);
+    ts_journal_ring_bell(jr);
+}
+
+/* Writes each batch with a flush of its own. */
+static void write_batches(int64_t from, int64_t to_number, const char *to)
+{
+    struct ts_journal *jr = open_journal();
+    jr->segment_max = 1024;
+    start(jr);
+    for (int64_t i = from; i < to_number; i++) {
+        uint64_t before = ts_counter_of(jr->cnt, TS_C_JOURNAL_SYNCS);
+        push(jr, i, to);
+        while (ts_counter_of(jr->cnt, TS_C_JOURNAL_SYNCS) == before)
+            usleep(100);
+    }
+    assert_int_equal(ts_journal_stop(jr), 0);
+    ts_journal_close(&jr);
+}
+
+static int64_t next_number(struct ts_feed *feed, struct ts_feed_pos *end)
+{
+    struct ts_str bytes;
+    struct ts_rollup_head head;
+    int rc = ts_feed_next(feed, &bytes, end);
+    if (rc == -TS_EAGAIN)
+        return -1;
+    assert_int_equal(rc, 0);
+    assert_int_equal(ts_rollup_head_decode(bytes, &head), 0);
+    return head.start_ns;
+}
+
+static void expect(struct ts_feed *feed, int64_t from, int64_t to)
+{
+    struct ts_feed_pos end;
+    for (int64_t i = from; i < to; i++)
+        assert_int_equal(next_number(feed, &end), i);
+    assert_int_equal(next_number(feed, &end), -1);
+}
+
+static uint64_t points_of(int64_t from, int64_t to)
+{
+    uint64_t n = 0;
+    for (int64_t i = from; i < to; i++)
+        n += (uint64_t)(i % 3 + 1);
+    return n;
+}
+
+static unsigned count_files(const char *suffix)
+{
+    char cmd[160];
+    snprintf(cmd, sizeof cmd, "ls %s/journal | grep -c '%s$'", dir, suffix);
+    FILE *p = popen(cmd, "r");
+    char text[16] = "";
+    assert_non_null(fgets(text, sizeof text, p));
+    pclose(p);
+    return (unsigned)strtoul(text, NULL, 10);
+}
+
+static void two_readers_each_see_all(void **state)
+{
+    (void)state;
+    struct ts_journal *jr = open_journal();
+    struct ts_feed *const *feeds = ts_journal_feeds(jr);
+    struct ts_feed_pos end;
+    assert_int_equal(next_number(feeds[0], &end), -1);
+    start(jr);
+    for (int64_t i = 0; i < 1000; i++)
+        push(jr, i, i % 2 ? "a,b" : "b");
+    for (int64_t i = 1; i < 1000; i += 2) { /* while it is written */
+        int64_t got;
+        while ((got = next_number(feeds[0], &end)) == -1)
+            usleep(100);
+        assert_int_equal(got, i);
+    }
+    assert_int_equal(ts_journal_stop(jr), 0);
+    assert_int_equal(next_number(feeds[0], &end), -1);
+    expect(feeds[1], 0, 1000);
+    assert_int_equal(ts_feed_rolled_up(feeds[1]), points_of(0, 1000));
+    assert_int_equal(ts_counter_of(jr->cnt, TS_C_JOURNAL_APPENDED), points_of(0, 1000));
+    assert_true(ts_counter_of(jr->cnt, TS_C_JOURNAL_SYNCS) <= 1000);
+    assert_int_equal(ts_counter_of(feeds[1]->cnt, TS_C_SINK_DROPPED), 0);
+    ts_journal_close(&jr);
+}
+
+static void cursor_survives_and_segments_go(void **state)
+{
+    (void)state;
+    struct ts_feed_pos end = {0, 0};
+    write_batches(0, 40, "a,b"); /* several segments of 1 KiB */
+    unsigned segments = count_files(".seg");
+    assert_true(segments > 3);
+
+    struct ts_journal *jr = open_journal();
+    struct ts_feed *const *feeds = ts_journal_feeds(jr);
+    assert_int_equal(ts_feed_rolled_up(feeds[0]), points_of(0, 40));
+    for (int64_t i = 0; i < 25; i++)
+        assert_int_equal(next_number(feeds[0], &end), i);
+    assert_int_equal(ts_feed_ack(feeds[0], end), 0);
+    assert_int_equal(count_files(".seg"), segments); /* b has read nothing */
+    ts_journal_close(&jr);
+
+    jr = open_journal();
+    feeds = ts_journal_feeds(jr);
+    assert_int_equal(ts_feed_rolled_up(feeds[0]), points_of(25, 40));
+    assert_int_equal(ts_feed_rolled_up(feeds[1]), points_of(0, 40));
+    expect(feeds[0], 25, 40);
+    expect(feeds[1], 0, 40);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(next_number(feeds[i], &end), -1);
+        assert_int_equal(ts_feed_ack(feeds[i], end), 0);
+    }
+    assert_int_equal(count_files(".seg"), 1);
+    ts_journal_close(&jr);
+
+    write_batches(40, 45, "a");
+    jr = open_journal();
+    expect(ts_journal_feeds(jr)[0], 40, 45);
+    expect(ts_journal_feeds(jr)[1], 0, 0);
+    ts_journal_close(&jr);
+}
+
+static void a_removed_sink_holds_nothing_back(void **state)
+{
+    (void)state;
+    struct ts_feed_pos end;
+    write_batches(0, 40, "a,b");
+    struct ts_journal *jr = open_journal();
+    assert_int_equal(next_number(ts_journal_feeds(jr)[1], &end), 0);
+    assert_int_equal(ts_feed_ack(ts_journal_feeds(jr)[1], end), 0);
+    ts_journal_close(&jr);
+
+    conf.nsinks = 1;
+    jr = open_journal();
+    expect(ts_journal_feeds(jr)[0], 0, 40);
+    assert_int_equal(next_number(ts_journal_feeds(jr)[0], &end), -1);
+    assert_int_equal(ts_feed_ack(ts_journal_feeds(jr)[0], end), 0);
+    assert_int_equal(count_files(".seg"), 1);
+    ts_journal_close(&jr);
+
+    conf.nsinks = 2; /* added again: what is left, without a gap inside it */
+    jr = open_journal();
+    int64_t first = next_number(ts_journal_feeds(jr)[1], &end);
+    assert_true(first > 0 && first < 40);
+    expect(ts_journal_feeds(jr)[1], first + 1, 40);
+    ts_journal_close(&jr);
+}
+
+static void second_daemon_is_told(void **state)
+{
+    (void)state;
+    struct ts_journal *jr = open_journal(), *other;
+    struct ts_err err;
+    assert_int_equal(ts_journal_open(&conf, 1, &other, &err), -TS_EBUSY);
+    assert_non_null(strstr(err.msg, "another tsaggd"));
+    assert_null(other);
+    ts_journal_close(&jr);
+}
+
+struct log_file {
+    char path[128];
+    char *bytes;
+    size_t len, last; /* last: where the last record begins */
+};
+
+/* One segment of four records, in memory. */
+static struct log_file make_log(void)
+{
+    struct log_file log = {.len = 0};
+    write_batches(0, 4, "a");
+    snprintf(log.path, sizeof log.path, "%s/journal/0000000000000001.seg", dir);
+    int fd = open(log.path, O_RDONLY);
+    struct stat st;
+    assert_true(fd >= 0 && fstat(fd, &st) == 0);
+    log.len = (size_t)st.st_size;
+    log.bytes = test_malloc(log.len);
+    assert_int_equal(ts_pread_all(fd, log.bytes, log.len, 0), 0);
+    struct ts_buf payload = TS_BUF_INIT;
+    uint64_t next;
+    for (uint64_t at = TS_SEGMENT_HEAD; ts_record_read(fd, 1, at, log.len, &payload, &next) == 0; at = next)
+        log.last = at;
+    ts_buf_fini(&payload);
+    close(fd);
+    return log;
+}
+
+static void put_log(const struct log_file *log, size_t len)
+{
+    int fd = open(log->path, O_WRONLY | O_CREAT | O_TRUNC, 0640);
+    assert_true(fd >= 0);
+    assert_int_equal(ts_write_all(fd, (struct ts_str){log->bytes, len}), 0);
+    close(fd);
+}
+
+static void check_log(int64_t from, int64_t to)
+{
+    struct ts_journal *jr = open_journal();
+    assert_int_equal(ts_feed_rolled_up(ts_journal_feeds(jr)[0]), points_of(from, to));
+    expect(ts_journal_feeds(jr)[0], from, to);
+    assert_int_equal(ts_counter_of(ts_journal_feeds(jr)[0]->cnt, TS_C_SINK_DROPPED), 0);
+    ts_journal_close(&jr);
+    ts_counters_free_all();
+}
+
+static void cut_at_every_byte_of_the_last_record(void **state)
+{
+    (void)state;
+    struct log_file log = make_log();
+    for (size_t len = log.last; len < log.len; len++) {
+        put_log(&log, len);
+        check_log(0, 3);
+        struct stat st;
+        assert_int_equal(stat(log.path, &st), 0);
+        assert_int_equal(st.st_size, log.last); /* and the tail is gone */
+    }
+    put_log(&log, log.len);
+    check_log(0, 4);
+    for (size_t len = 0; len <= TS_SEGMENT_HEAD; len++) {
+        put_log(&log, len);
+        check_log(0, 0);
+    }
+    test_free(log.bytes);
+}
+
+static void flip_every_byte_of_the_last_record(void **state)
+{
+    (void)state;
+    struct log_file log = make_log();
+    for (size_t i = log.last; i < log.len; i++) {
+        log.bytes[i] = (char)~log.bytes[i];
+        put_log(&log, log.len);
+        check_log(0, 3);
+        log.bytes[i] = (char)~log.bytes[i];
+    }
+    test_free(log.bytes);
+}
+
+static void after_a_torn_tail_writing_goes_on(void **state)
+{
+    (void)state;
+    struct log_file log = make_log();
+    put_log(&log, log.len - 1);
+    write_batches(3, 8, "a");
+    check_log(0, 8);
+    test_free(log.bytes);
+}
+
+static void damage_in_the_middle_is_passed_over(void **state)
+{
+    (void)state;
+    struct log_file log = make_log();
+    for (size_t i = TS_SEGMENT_HEAD; i < log.last; i++) {
+        log.bytes[i] ^= 0x10;
+        put_log(&log, log.len);
+        log.bytes[i] ^= 0x10;
+        struct ts_journal *jr = open_journal();
+        struct ts_feed *feed = ts_journal_feeds(jr)[0];
+        struct ts_feed_pos end;
+        unsigned n = 0;
+        for (int64_t former = -1, number; (number = next_number(feed, &end)) != -1; former = number, n++)
+            assert_true(number > former);
+        assert_int_equal(n, 3);
+        assert_int_equal(ts_counter_of(feed->cnt, TS_C_JOURNAL_DAMAGED), 1);
+        assert_int_equal(ts_counter_of(feed->cnt, TS_C_SINK_DROPPED), 0);
+        ts_journal_close(&jr);
+        ts_counters_free_all();
+    }
+    test_free(log.bytes);
+}
+
+static void damage_after_counting_is_dropped_in_the_ledger(void **state)
+{
+    (void)state;
+    struct log_file log = make_log();
+    struct ts_journal *jr = open_journal();
+    struct ts_feed *feed = ts_journal_feeds(jr)[0];
+    log.bytes[log.last - 1] ^= 1; /* in batch 2, of 3 points */
+    put_log(&log, log.len);
+    struct ts_feed_pos end;
+    assert_int_equal(next_number(feed, &end), 0);
+    assert_int_equal(next_number(feed, &end), 1);
+    assert_int_equal(next_number(feed, &end), 3);
+    assert_int_equal(next_number(feed, &end), -1);
+    assert_int_equal(ts_feed_rolled_up(feed), points_of(0, 4));
+    assert_int_equal(ts_counter_of(feed->cnt, TS_C_SINK_DROPPED), 3);
+    ts_journal_close(&jr);
+    test_free(log.bytes);
+}
+
+static void damaged_header_and_cursor(void **state)
+{
+    (void)state;
+    struct log_file log = make_log();
+    log.bytes[9] ^= 1;
+    put_log(&log, log.len);
+    char path[128];
+    snprintf(path, sizeof path, "%s/journal/a.cursor", dir);
+    static const char *const cursors[] = {"", "1", "1 32", "x 32\n", "1 -1\n", "99999999999999999999 1\n"};
+    for (size_t i = 0; i < TS_ARRAY_SIZE(cursors); i++) {
+        assert_int_equal(ts_file_replace(path, ts_str_of(cursors[i])), 0);
+        check_log(0, 4);
+    }
+    assert_int_equal(ts_file_replace(path, TS_STR("1 1000000\n")), 0);
+    check_log(0, 0);
+    test_free(log.bytes);
+}
+
+static void newer_version_stops_the_start(void **state)
+{
+    (void)state;
+    write_batches(0, 1, "a");
+    char path[128];
+    snprintf(path, sizeof path, "%s/journal/0000000000000001.seg", dir);
+    int fd = open(path, O_RDWR);
+    char head[TS_SEGMENT_HEAD];
+    assert_int_equal(ts_pread_all(fd, head, sizeof head, 0), 0);
+    head[8] = 2;
+    uint64_t sum = ts_hash(head, 24);
+    memcpy(head + 24, &sum, sizeof sum);
+    assert_int_equal(ts_pwrite_all(fd, (struct ts_str){head, sizeof head}, 0), 0);
+    close(fd);
+    struct ts_journal *jr;
+    struct ts_err err;
+    assert_int_equal(ts_journal_open(&conf, 1, &jr, &err), -TS_EINVAL);
+    assert_non_null(strstr(err.msg, "version"));
+}
+
+static void long_batch_is_split(void **state)
+{
+    (void)state;
+    struct ts_journal *jr = open_journal();
+    start(jr);
+    char *name = test_malloc(60001);
+    memset(name, 'n', 60000);
+    name[60000] = 0;
+    struct ts_str series = make_series(TS_KIND_GAUGE, name, "", 0, NULL);
+    struct ts_rollup_batch *batch = make_batch("a", 1);
+    for (unsigned i = 0; i < 1000; i++) /* 60 MB */
+        add_numbers(batch, series, 1, (const double[]){1});
+    assert_true(ts_ring_push(ts_journal_input(jr, 0), batch));
+    assert_int_equal(ts_journal_stop(jr), 0);
+    struct ts_str bytes;
+    struct ts_feed_pos end;
+    struct ts_rollup_head head;
+    unsigned records = 0, points = 0;
+    for (; ts_feed_next(ts_journal_feeds(jr)[0], &bytes, &end) == 0; records++) {
+        assert_int_equal(ts_rollup_head_decode(bytes, &head), 0);
+        points += head.n;
+    }
+    assert_int_equal(points, 1000);
+    assert_int_equal(records, 4);
+    test_free(name);
+    ts_journal_close(&jr);
+}
+
+/* No room on the disk, played by a limit on the size of files. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void full_disk_keeps_what_it_can(void **state)
+{
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    struct ts_journal *jr = open_journal();
+    struct ts_feed *feed = ts_journal_feeds(jr)[0];
+    start(jr);
+    push(jr, 0, "a");
+    while (ts_counter_of(jr->cnt, TS_C_JOURNAL_APPENDED) == 0)
+        usleep(100);
+    limit_files(300);
+    for (int64_t i = 1; i < 600; i++) /* more than the ring holds: the journal must go on taking */
+        push(jr, i, "a");
+    while (ts_counter_of(jr->cnt, TS_C_JOURNAL_ERRORS) == 0)
+        usleep(100);
+    assert_true(ts_feed_rolled_up(feed) < points_of(0, 600));
+    limit_files(RLIM_INFINITY);
+    while (ts_counter_of(jr->cnt, TS_C_JOURNAL_APPENDED) < points_of(0, 600))
+        usleep(1000);
+    expect(feed, 0, 600);
+
+    limit_files(300);
+    push(jr, 600, "a"); /* and when it stays full until the end, that is counted */
+    push(jr, 601, "a");
+    push(jr, 602, "a");
+    assert_int_equal(ts_journal_stop(jr), -TS_EIO);
+    assert_int_equal(ts_counter_of(jr->cnt, TS_C_ROLLUPS_LOST) + ts_feed_rolled_up(feed), points_of(0, 603));
+    limit_files(RLIM_INFINITY);
+    ts_journal_close(&jr);
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(two_readers_each_see_all),
+        TEST(cursor_survives_and_segments_go),
+        TEST(a_removed_sink_holds_nothing_back),
+        TEST(second_daemon_is_told),
+        TEST(cut_at_every_byte_of_the_last_record),
+        TEST(flip_every_byte_of_the_last_record),
+        TEST(after_a_torn_tail_writing_goes_on),
+        TEST(damage_in_the_middle_is_passed_over),
+        TEST(damage_after_counting_is_dropped_in_the_ledger),
+        TEST(damaged_header_and_cursor),
+        TEST(newer_version_stops_the_start),
+        TEST(long_batch_is_split),
+        TEST(full_disk_keeps_what_it_can),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

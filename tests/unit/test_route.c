@@ -1,0 +1,172 @@
+/* Interning against a plain list, and what a full lane costs. */
+#include "config.h"
+#include "unit.h"
+
+#include "core/clock.h"
+#include "core/mem.h"
+#include "route/route.h"
+#include "route/route_intern.h"
+
+static void keys_get_ids_once(void **unused)
+{
+    (void)unused;
+    enum { N = 200000 };
+    struct ts_intern *in = ts_intern_new();
+    char head[32];
+    for (unsigned round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < N; i++) {
+            struct ts_raw raw = {.head = head, .tail = i % 3 ? "k:v" : "", .tail_len = i % 3 ? 3 : 0, .kind = i % 2};
+            raw.head_len = (uint32_t)snprintf(head, sizeof head, "series.%u", i / 6);
+            raw.flags = (i / 6) % 7 == 0 ? TS_RAW_CANONICAL : 0;
+            raw.hash = ts_intern_hash(&raw);
+            struct ts_entry *entry = ts_intern_find(in, &raw);
+            /* i modulo 6 gives four different keys: two kinds, with and without tail. */
+            bool seen = round > 0 || (i % 6 == 4 || i % 6 == 5);
+            assert_int_equal(entry != NULL, seen);
+            if (!entry)
+                entry = ts_intern_add(in, &raw, i % 5);
+            assert_true(ts_entry_matches(entry, &raw));
+            assert_int_equal(entry->worker < 5, 1);
+        }
+    }
+    assert_int_equal(ts_intern_count(in), N / 6 * 4 + 2);
+    ts_intern_free(&in);
+}
+
+static int resolve(struct ts_tile *tile, unsigned i, struct ts_series_view *out)
+{
+    *out = (struct ts_series_view){.kind = (enum ts_kind)tile->raw[i].kind,
+                                   .name = {tile->raw[i].head, tile->raw[i].head_len}};
+    return 0;
+}
+
+struct one_way {
+    struct ts_lane lane;
+    struct ts_bell worker_bell, ingest_bell;
+    struct ts_counters *cnt;
+    struct ts_router *router;
+    _Atomic uint64_t series;
+    struct ts_tile tile;
+};
+
+static void set_up(struct one_way *way, enum ts_when_full when_full, int64_t block_ns)
+{
+    memset(way, 0, sizeof *way);
+    ts_lane_init(&way->lane, &way->worker_bell, &way->ingest_bell);
+    way->cnt = ts_counters_new(NULL, NULL);
+    way->tile.resolve = resolve;
+    struct ts_router_conf conf = {.lanes = &way->lane,
+                                  .nworkers = 1,
+                                  .bell = &way->ingest_bell,
+                                  .cnt = way->cnt,
+                                  .series_limit = 10,
+                                  .series = &way->series,
+                                  .future_ns = 600 * TS_SEC,
+                                  .when_full = when_full,
+                                  .block_ns = block_ns};
+    way->router = ts_router_new(&conf);
+}
+
+static void tear_down(struct one_way *way)
+{
+    struct ts_slab *slab;
+    while ((slab = ts_ring_pop(&way->lane.full)))
+        for (uint32_t i = 0; i < slab->n; i++)
+            if (slab->points[i].flags & TS_POINT_SERIES)
+                ts_free(slab->points[i].announce);
+    ts_router_free(&way->router);
+    ts_lane_fini(&way->lane);
+    ts_counters_free_all();
+}
+
+static void put(struct one_way *way, const char *name, double value, int64_t time_ns)
+{
+    way->tile.raw[way->tile.n++] = (struct ts_raw){.head = name,
+                                                   .head_len = (uint32_t)strlen(name),
+                                                   .kind = TS_KIND_COUNTER,
+                                                   .flags = time_ns == TS_TIME_NONE ? 0 : TS_RAW_TIME,
+                                                   .value = value,
+                                                   .weight = 1,
+                                                   .time_ns = time_ns};
+}
+
+static void a_full_lane(void **unused)
+{
+    (void)unused;
+    for (unsigned block = 0; block < 2; block++) {
+        static struct one_way way;
+        set_up(&way, block ? TS_FULL_BLOCK : TS_FULL_DROP_NEW, 20 * TS_MS);
+        int64_t began = ts_clock_mono_ns();
+        ts_router_begin(way.router, 1000 * TS_SEC);
+        for (unsigned t = 0; t < 2000; t++) {
+            way.tile.n = 0;
+            while (way.tile.n < TS_TILE_MAX)
+                put(&way, "a", 1, TS_TIME_NONE);
+            ts_router_tile(&way.tile, way.router);
+        }
+        int64_t took = ts_clock_mono_ns() - began;
+        /* One entry told the worker what the id stands for. */
+        uint64_t fit = (uint64_t)TS_LANE_SLABS * TS_SLAB_POINTS - 1;
+        assert_int_equal(ts_counter_of(way.cnt, TS_C_DROPPED_RING_FULL), 2000 * 64 - fit);
+        assert_true(!block || (took >= 20 * TS_MS && took < 2 * TS_SEC)); /* waited, and once only */
+        tear_down(&way);
+    }
+}
+
+static void what_reaches_the_worker(void **unused)
+{
+    (void)unused;
+    static struct one_way way;
+    set_up(&way, TS_FULL_DROP_NEW, 0);
+    ts_router_begin(way.router, 1000 * TS_SEC);
+    put(&way, "a", 1, TS_TIME_NONE);
+    put(&way, "a", 2, 900 * TS_SEC);
+    put(&way, "a", 3, 1601 * TS_SEC); /* more than 600 s ahead */
+    ts_router_tile(&way.tile, way.router);
+    ts_router_flush(way.router);
+    struct ts_slab *slab = ts_ring_pop(&way.lane.full);
+    assert_non_null(slab);
+    assert_int_equal(slab->n, 4); /* the series, one plain point, one with its time */
+    assert_int_equal(slab->points[0].flags, TS_POINT_SERIES);
+    ts_free(slab->points[0].announce);
+    assert_true(slab->points[1].value == 1 && slab->points[2].value == 2);
+    assert_int_equal(slab->points[2].flags, TS_POINT_EXT);
+    assert_int_equal(slab->arrival_ns, 1000 * TS_SEC);
+    assert_int_equal(slab->max_event_ns, 900 * TS_SEC);
+    assert_int_equal(ts_counter_of(way.cnt, TS_C_DROPPED_FUTURE), 1);
+    ts_router_tick(way.router, 1000 * TS_SEC + 10 * TS_MS);
+    assert_null(ts_ring_pop(&way.lane.full)); /* told of the time only just now */
+    ts_router_tick(way.router, 1000 * TS_SEC + 60 * TS_MS);
+    slab = ts_ring_pop(&way.lane.full);
+    assert_int_equal(slab->n, 0);
+    assert_int_equal(slab->arrival_ns, 1000 * TS_SEC + 60 * TS_MS);
+    tear_down(&way);
+}
+
+static void new_series_past_the_limit(void **unused)
+{
+    (void)unused;
+    static struct one_way way;
+    set_up(&way, TS_FULL_DROP_NEW, 0);
+    ts_router_begin(way.router, 1000 * TS_SEC);
+    put(&way, "a", 1, TS_TIME_NONE);
+    ts_router_tile(&way.tile, way.router);
+    atomic_store(&way.series, 10); /* as many as are allowed */
+    way.tile.n = 0;
+    put(&way, "a", 1, TS_TIME_NONE);
+    put(&way, "b", 1, TS_TIME_NONE);
+    ts_router_tile(&way.tile, way.router);
+    assert_int_equal(ts_counter_of(way.cnt, TS_C_DROPPED_SERIES_LIMIT), 1);
+    tear_down(&way);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys_get_ids_once),
+        cmocka_unit_test(a_full_lane),
+        cmocka_unit_test(what_reaches_the_worker),
+        cmocka_unit_test(new_series_past_the_limit),
+    };
+    return cmocka_run_group_tests_name("route", tests, NULL, NULL);
+}

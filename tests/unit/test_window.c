@@ -1,0 +1,381 @@
+/*
+ * A worker on its own: slabs are put into its lanes by hand, its thread function runs to the end, and the batches it leaves are
+ * looked at. Expected values were worked out by hand.
+ */
+#include "config.h"
+#include "unit.h"
+
+#include "core/clock.h"
+#include "core/hash.h"
+#include "core/mem.h"
+#include "window/window.h"
+#include "window/window_hll.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define S TS_SEC
+
+struct fixture {
+    struct ts_conf conf;
+    struct ts_conf_rollup rollup;
+    unsigned nsources;
+    struct ts_bell ingest_bell, worker_bell, out_bell;
+    struct ts_lane lanes[2], *lane_list[2];
+    struct ts_ring out;
+    _Atomic uint64_t series;
+    struct ts_worker *worker;
+    struct ts_slab *slab; /* being filled */
+    struct ts_rollup_batch *batches[64];
+    unsigned nbatches;
+};
+
+static void set_up(struct fixture *fx, unsigned nsources)
+{
+    memset(fx, 0, sizeof *fx);
+    fx->rollup = (struct ts_conf_rollup){.name = (char *)"r",
+                                         .every_ns = 10 * S,
+                                         .lateness_ns = 2 * S,
+                                         .aggregates = TS_AGG_BIT(count),
+                                         .to = (char *)"file"};
+    fx->conf = (struct ts_conf){.nrollups = 1,
+                                .rollups = &fx->rollup,
+                                .idle_after_ns = 10 * S,
+                                .correct_for_ns = 60 * S,
+                                .limits = {.series = 100}};
+    fx->nsources = nsources;
+    ts_ring_init(&fx->out, 64);
+    for (unsigned i = 0; i < nsources; i++) {
+        ts_lane_init(&fx->lanes[i], &fx->worker_bell, &fx->ingest_bell);
+        fx->lane_list[i] = &fx->lanes[i];
+    }
+    struct ts_worker_conf conf = {.conf = &fx->conf,
+                                  .nsources = nsources,
+                                  .lanes = fx->lane_list,
+                                  .bell = &fx->worker_bell,
+                                  .rollups = &fx->out,
+                                  .rollups_bell = &fx->out_bell,
+                                  .series = &fx->series};
+    fx->worker = ts_worker_new(&conf);
+}
+
+static void tear_down(struct fixture *fx)
+{
+    for (unsigned i = 0; i < fx->nbatches; i++)
+        ts_rollup_batch_free(&fx->batches[i]);
+    ts_worker_free(&fx->worker);
+    for (unsigned i = 0; i < fx->nsources; i++)
+        ts_lane_fini(&fx->lanes[i]);
+    ts_ring_fini(&fx->out);
+    ts_counters_free_all();
+}
+
+static struct ts_point *entry(struct fixture *fx, unsigned source)
+{
+    if (!fx->slab)
+        fx->slab = ts_ring_pop(&fx->lanes[source].empty);
+    assert_non_null(fx->slab);
+    return &fx->slab->points[fx->slab->n++];
+}
+
+static void announce(struct fixture *fx, unsigned source, uint32_t id, enum ts_kind kind, const char *name)
+{
+    static struct ts_series_view view;
+    struct ts_buf buf = TS_BUF_INIT;
+    view = (struct ts_series_view){.kind = kind, .name = ts_str_of(name)};
+    assert_int_equal(ts_series_encode(&view, &buf), 0);
+    struct ts_announce *ann = ts_xalloc(sizeof *ann + buf.len);
+    ann->len = (uint32_t)buf.len;
+    memcpy(ann->series, buf.p, buf.len);
+    ann->hash = ts_hash(buf.p, buf.len);
+    *entry(fx, source) = (struct ts_point){.id = id, .flags = TS_POINT_SERIES, .announce = ann};
+    ts_buf_fini(&buf);
+}
+
+static void sample(struct fixture *fx, uint32_t id, double value)
+{
+    *entry(fx, 0) = (struct ts_point){.id = id, .value = value};
+}
+
+static void sample_ext(struct fixture *fx, unsigned source, uint32_t id, double value, int64_t time_ns, double weight)
+{
+    struct ts_point *pt = entry(fx, source);
+    *pt = (struct ts_point){.id = id, .flags = TS_POINT_EXT, .value = value};
+    struct ts_point_ext ext = {time_ns, weight};
+    memcpy(entry(fx, source), &ext, sizeof ext);
+}
+
+/* Pushes the slab begun, or an empty one. */
+static void push(struct fixture *fx, unsigned source, int64_t arrival_ns, int64_t max_event_ns, bool end)
+{
+    if (!fx->slab) {
+        fx->slab = ts_ring_pop(&fx->lanes[source].empty);
+        fx->slab->n = 0;
+    }
+    fx->slab->arrival_ns = arrival_ns;
+    fx->slab->max_event_ns = max_event_ns;
+    fx->slab->event_seen_ns = max_event_ns == TS_TIME_NONE ? TS_TIME_NONE : arrival_ns;
+    fx->slab->end = end;
+    assert_true(ts_ring_push(&fx->lanes[source].full, fx->slab));
+    fx->slab = NULL;
+}
+
+static void run(struct fixture *fx)
+{
+    ts_worker_run(fx->worker);
+    while ((fx->batches[fx->nbatches] = ts_ring_pop(&fx->out)))
+        fx->nbatches++;
+}
+
+static const char *name_of(const struct ts_rollup *point)
+{
+    static struct ts_series_view view;
+    static char name[64];
+    assert_int_equal(ts_series_decode(point->series, &view), 0);
+    snprintf(name, sizeof name, "%.*s", (int)view.name.len, view.name.p);
+    return name;
+}
+
+/* The occurrence-th point (from 0) for this series and window, in the order of sending. */
+static const struct ts_rollup *find(const struct fixture *fx, const char *name, int64_t start_ns, unsigned occurrence,
+                                    bool *correction)
+{
+    for (unsigned b = 0; b < fx->nbatches; b++) {
+        for (unsigned i = 0; i < fx->batches[b]->n; i++) {
+            const struct ts_rollup *point = &fx->batches[b]->points[i];
+            if (fx->batches[b]->start_ns == start_ns && strcmp(name_of(point), name) == 0 && occurrence-- == 0) {
+                if (correction)
+                    *correction = fx->batches[b]->correction;
+                return point;
+            }
+        }
+    }
+    return NULL;
+}
+
+static unsigned points(const struct fixture *fx)
+{
+    unsigned n = 0;
+    for (unsigned b = 0; b < fx->nbatches; b++)
+        n += fx->batches[b]->n;
+    return n;
+}
+
+static void arrival_windows(void **unused)
+{
+    (void)unused;
+    struct fixture fx;
+    set_up(&fx, 1);
+    announce(&fx, 0, 0, TS_KIND_TIMING, "a");
+    sample(&fx, 0, 1e9 + 4);
+    sample(&fx, 0, 1e9 + 7);
+    sample(&fx, 0, 1e9 + 13);
+    push(&fx, 0, 105 * S, TS_TIME_NONE, false);
+    sample(&fx, 0, 5);
+    sample_ext(&fx, 0, 0, 7, TS_TIME_NONE, 10);
+    push(&fx, 0, 110 * S, TS_TIME_NONE, true);
+    run(&fx);
+    assert_int_equal(points(&fx), 2);
+    const struct ts_rollup *a = find(&fx, "a", 100 * S, 0, NULL), *b = find(&fx, "a", 110 * S, 0, NULL);
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_true(a->stats.count == 3 && a->stats.sum == 3e9 + 24);
+    assert_true(a->stats.min == 1e9 + 4 && a->stats.max == 1e9 + 13);
+    assert_true(fabs(ts_stats_stddev(&a->stats, false) - sqrt(14)) < 1e-12);
+    assert_true(b->stats.count == 11 && b->stats.sum == 75 && b->stats.last == 7);
+    assert_int_equal(ts_counter_sum(TS_C_SAMPLES_AGGREGATED), 5);
+    tear_down(&fx);
+}
+
+static void event_windows_wait_for_the_watermark(void **unused)
+{
+    (void)unused;
+    struct fixture fx;
+    set_up(&fx, 1);
+    announce(&fx, 0, 0, TS_KIND_FIELD, "a");
+    sample_ext(&fx, 0, 0, 1, 9 * S, 1);
+    push(&fx, 0, 1000 * S, 11 * S, false);
+    sample_ext(&fx, 0, 0, 2, 8 * S, 1); /* in order of nothing, yet within lateness */
+    push(&fx, 0, 1001 * S, 11 * S, false);
+    sample_ext(&fx, 0, 0, 4, 12 * S, 1); /* seals [0, 10) */
+    push(&fx, 0, 1002 * S, 12 * S, false);
+    sample_ext(&fx, 0, 0, 8, 7 * S, 1); /* late: [0, 10) is sent again, whole */
+    push(&fx, 0, 1003 * S, 12 * S, false);
+    push(&fx, 0, 1004 * S, 12 * S, false); /* a second later: corrections go out */
+    sample_ext(&fx, 0, 0, 16, 100 * S, 1);
+    push(&fx, 0, 1004 * S, 100 * S, false);
+    sample_ext(&fx, 0, 0, 32, 6 * S, 1); /* 60 s beyond the window's end: too late */
+    push(&fx, 0, 1005 * S, 100 * S, true);
+    run(&fx);
+    const struct ts_rollup *last = NULL, *next;
+    for (unsigned i = 0; (next = find(&fx, "a", 0, i, NULL)); i++)
+        last = next;
+    assert_non_null(last);
+    assert_true(last->stats.count == 3 && last->stats.sum == 11);
+    assert_true(last->stats.last == 1); /* the latest time, 9 s, not the last to come */
+    assert_true(find(&fx, "a", 10 * S, 0, NULL)->stats.sum == 4);
+    assert_true(find(&fx, "a", 100 * S, 0, NULL)->stats.sum == 16);
+    assert_int_equal(ts_counter_sum(TS_C_SAMPLES_AGGREGATED), 5);
+    assert_int_equal(ts_counter_sum(TS_C_DROPPED_LATE), 1);
+    tear_down(&fx);
+}
+
+/* The lowest source holds the others back. A worker takes eight slabs of one lane before it looks at the next. */
+static void sources_wait_for_each_other(void **unused)
+{
+    (void)unused;
+    struct fixture fx;
+    set_up(&fx, 2);
+    announce(&fx, 0, 0, TS_KIND_FIELD, "a");
+    sample_ext(&fx, 0, 0, 1, 3 * S, 1);
+    for (unsigned i = 0; i < 8; i++)
+        push(&fx, 0, 1000 * S, 3 * S, false);
+    sample_ext(&fx, 0, 0, 2, 6 * S, 1); /* comes after the other source's 50 s and is in time */
+    push(&fx, 0, 1001 * S, 6 * S, true);
+    announce(&fx, 1, 0, TS_KIND_FIELD, "a");
+    sample_ext(&fx, 1, 0, 4, 50 * S, 1);
+    push(&fx, 1, 1001 * S, 50 * S, true);
+    run(&fx);
+    const struct ts_rollup *a = find(&fx, "a", 0, 0, NULL);
+    assert_non_null(a);
+    assert_null(find(&fx, "a", 0, 1, NULL));
+    assert_true(a->stats.count == 2 && a->stats.sum == 3);
+    assert_int_equal(ts_counter_sum(TS_C_LATE_CORRECTED), 0);
+    assert_int_equal(fx.series, 1); /* two sources, one series */
+    tear_down(&fx);
+}
+
+static void gauges_sets_strings(void **unused)
+{
+    (void)unused;
+    struct fixture fx;
+    set_up(&fx, 1);
+    announce(&fx, 0, 0, TS_KIND_GAUGE, "g");
+    sample(&fx, 0, 10);
+    *entry(&fx, 0) = (struct ts_point){.id = 0, .flags = TS_POINT_RELATIVE, .value = -4};
+    announce(&fx, 0, 1, TS_KIND_SET, "s");
+    for (uint64_t i = 0; i < 30; i++)
+        *entry(&fx, 0) = (struct ts_point){.id = 1, .bits = ts_hash(&(uint64_t){i % 3}, 8)};
+    announce(&fx, 0, 2, TS_KIND_STRING, "z");
+    for (unsigned i = 0; i < 2; i++) {
+        struct ts_text *text = ts_xalloc(sizeof *text + 5);
+        text->len = 5;
+        memcpy(text->p, i ? "world" : "hello", 5);
+        *entry(&fx, 0) = (struct ts_point){.id = 2, .text = text};
+    }
+    push(&fx, 0, 105 * S, TS_TIME_NONE, false);
+    *entry(&fx, 0) = (struct ts_point){.id = 0, .flags = TS_POINT_RELATIVE, .value = 1}; /* a gauge outlives its window */
+    push(&fx, 0, 115 * S, TS_TIME_NONE, true);
+    run(&fx);
+    const struct ts_rollup *g = find(&fx, "g", 100 * S, 0, NULL);
+    assert_true(g->stats.last == 6 && g->stats.min == 6 && g->stats.max == 10);
+    assert_true(find(&fx, "g", 110 * S, 0, NULL)->stats.last == 7);
+    assert_true(find(&fx, "s", 100 * S, 0, NULL)->distinct == 3);
+    struct ts_str text = find(&fx, "z", 100 * S, 0, NULL)->last_text;
+    assert_int_equal(text.len, 5);
+    assert_memory_equal(text.p, "world", 5);
+    tear_down(&fx);
+}
+
+static void a_series_moves_to_event_time(void **unused)
+{
+    (void)unused;
+    struct fixture fx;
+    set_up(&fx, 1);
+    announce(&fx, 0, 0, TS_KIND_FIELD, "a");
+    sample(&fx, 0, 1);
+    push(&fx, 0, 105 * S, TS_TIME_NONE, false);
+    push(&fx, 0, 112 * S, TS_TIME_NONE, false); /* [100, 110) has been sent by the clock … */
+    sample_ext(&fx, 0, 0, 2, 111 * S, 1);
+    push(&fx, 0, 113 * S, 111 * S, false);
+    sample_ext(&fx, 0, 0, 4, 104 * S, 1); /* … so this one is too late: a partial window must not replace it */
+    sample(&fx, 0, 8);                    /* placed by arrival among those with a time */
+    push(&fx, 0, 114 * S, 111 * S, true);
+    run(&fx);
+    assert_true(find(&fx, "a", 100 * S, 0, NULL)->stats.sum == 1);
+    assert_null(find(&fx, "a", 100 * S, 1, NULL));
+    assert_true(find(&fx, "a", 110 * S, 0, NULL)->stats.sum == 10);
+    assert_int_equal(ts_counter_sum(TS_C_DROPPED_LATE), 1);
+    tear_down(&fx);
+}
+
+static void series_past_the_limit_are_refused(void **unused)
+{
+    (void)unused;
+    struct fixture fx;
+    set_up(&fx, 1);
+    fx.conf.limits.series = 3;
+    for (uint32_t id = 0; id < 5; id++) {
+        char name[8];
+        snprintf(name, sizeof name, "n%u", id);
+        announce(&fx, 0, id, TS_KIND_COUNTER, name);
+        sample(&fx, id, 1);
+        sample(&fx, id, 1);
+    }
+    push(&fx, 0, 105 * S, TS_TIME_NONE, true);
+    run(&fx);
+    assert_int_equal(points(&fx), 3);
+    assert_int_equal(ts_counter_sum(TS_C_SAMPLES_AGGREGATED), 6);
+    assert_int_equal(ts_counter_sum(TS_C_DROPPED_SERIES_LIMIT), 4);
+    tear_down(&fx);
+}
+
+/* More series than one step of sealing and one batch take. */
+static void many_series(void **unused)
+{
+    (void)unused;
+    struct fixture fx;
+    enum { N = 20000 };
+    set_up(&fx, 1);
+    fx.conf.limits.series = N;
+    for (uint32_t id = 0; id < N; id++) {
+        char name[16];
+        snprintf(name, sizeof name, "n%u", id);
+        announce(&fx, 0, id, TS_KIND_COUNTER, name);
+        sample(&fx, id, id);
+        if (fx.slab->n > TS_SLAB_POINTS - 4)
+            push(&fx, 0, 105 * S, TS_TIME_NONE, false);
+    }
+    push(&fx, 0, 125 * S, TS_TIME_NONE, true);
+    run(&fx);
+    double sum = 0;
+    for (unsigned b = 0; b < fx.nbatches; b++)
+        for (unsigned i = 0; i < fx.batches[b]->n; i++)
+            sum += fx.batches[b]->points[i].stats.sum;
+    assert_int_equal(points(&fx), N);
+    assert_true(sum == (double)N * (N - 1) / 2);
+    tear_down(&fx);
+}
+
+static void distinct_counts(void **unused)
+{
+    (void)unused;
+    struct ts_hll *hll = ts_hll_new();
+    unsigned n = 0;
+    const unsigned at[] = {1, 10, 64, 65, 1000, 10000, 100000, 1000000};
+    for (unsigned a = 0; a < TS_ARRAY_SIZE(at); a++) {
+        for (; n < at[a]; n++) {
+            uint64_t member = n;
+            assert_true(ts_hll_add(hll, ts_hash(&member, sizeof member)));
+            assert_true(ts_hll_add(hll, ts_hash(&member, sizeof member)));
+        }
+        double error = ts_hll_estimate(hll) / n - 1;
+        assert_true(fabs(error) <= (n <= 64 ? 0 : 4 * 1.04 / 64)); /* four standard errors */
+    }
+    ts_hll_free(&hll);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arrival_windows),
+        cmocka_unit_test(event_windows_wait_for_the_watermark),
+        cmocka_unit_test(sources_wait_for_each_other),
+        cmocka_unit_test(gauges_sets_strings),
+        cmocka_unit_test(a_series_moves_to_event_time),
+        cmocka_unit_test(series_past_the_limit_are_refused),
+        cmocka_unit_test(many_series),
+        cmocka_unit_test(distinct_counts),
+    };
+    return cmocka_run_group_tests_name("window", tests, NULL, NULL);
+}
