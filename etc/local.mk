@@ -1,1 +1,10 @@
-# Lists of this folder; see Makefile.am.
+# An example configuration and a systemd unit; both are documentation until an administrator puts them in place.
+exampledir = $(docdir)/examples
+dist_example_DATA = etc/tsagg.yaml
+nodist_example_DATA = etc/tsaggd.service
+EXTRA_DIST += etc/tsaggd.service.in
+CLEANFILES += etc/tsaggd.service
+
+etc/tsaggd.service: etc/tsaggd.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) etc && $(SED) -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' \
+		$(srcdir)/etc/tsaggd.service.in > $@

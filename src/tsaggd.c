@@ -256,7 +256,7 @@ static int drain(struct daemon *dmn)
     for (unsigned w = 0; w < dmn->nshards; w++)
         pthread_join(dmn->shards[w].thread, NULL);
     int rc = ts_journal_stop(dmn->journal);
-    ts_sinks_stop(dmn->sinks, SINKS_STOP_NS);
+    ts_sinks_stop(dmn->sinks, ts_clock_mono_ns() + SINKS_STOP_NS);
     ts_server_stop(&dmn->server);
     uint64_t pending = ts_counter_sum(TS_C_SINK_ROLLED_UP) - ts_counter_sum(TS_C_SINK_DELIVERED) -
                        ts_counter_sum(TS_C_SINK_DROPPED);

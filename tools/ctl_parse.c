@@ -241,21 +241,22 @@ static void take_lines(struct parse_tool *tool, bool ended)
     ts_buf_drop_front(&tool->in, from);
 }
 
+/* @return whether all of it could be written */
 static bool write_out(struct parse_tool *tool)
 {
-    bool written =
-        !ts_buf_failed(&tool->out) && fwrite(tool->out.p, 1, tool->out.len, stdout) == tool->out.len;
+    bool written = !ts_buf_failed(&tool->out);
+    if (tool->out.len)
+        written &= fwrite(tool->out.p, 1, tool->out.len, stdout) == tool->out.len;
     ts_buf_clear(&tool->out);
     return written;
 }
 
 static int parse_input(struct parse_tool *tool, int fd, const char *name)
 {
-    for (;;) {
+    ssize_t n;
+    do {
         char *to = ts_buf_reserve(&tool->in, CHUNK);
-        ssize_t n = to ? read(fd, to, CHUNK) : -1;
-        if (n < 0 && to && errno == EINTR)
-            continue;
+        n = to ? read(fd, to, CHUNK) : -1;
         if (n < 0) {
             fprintf(stderr, "tsagg-ctl: cannot read %s: %s\n", name,
                     to ? strerror(errno) : ts_strerror(-TS_ENOMEM));
@@ -263,13 +264,12 @@ static int parse_input(struct parse_tool *tool, int fd, const char *name)
         }
         tool->in.len += (size_t)n;
         take_lines(tool, n == 0);
-        if (!write_out(tool)) {
+        if (!write_out(tool) || (n == 0 && fflush(stdout) != 0)) {
             fprintf(stderr, "tsagg-ctl: cannot write the result: %s\n", strerror(errno));
             return 2;
         }
-        if (n == 0)
-            return tool->bad ? 1 : 0;
-    }
+    } while (n > 0);
+    return tool->bad ? 1 : 0;
 }
 
 static int wrong_value(const char *option, const char *value, const char *right)
@@ -370,5 +370,5 @@ int ctl_parse(int argc, char **argv)
     ts_buf_fini(&tool.out);
     if (fd != STDIN_FILENO)
         close(fd);
-    return fflush(stdout) ? 2 : rc;
+    return rc;
 }

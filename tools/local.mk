@@ -1,2 +1,3 @@
 # Lists of this folder; see Makefile.am.
 include tools/ctl.mk
+include tools/query.mk

@@ -13,6 +13,7 @@ static const struct command {
     const char *text;
 } commands[] = {
     {"check", ctl_check, "is this configuration right?"},
+    {"parse", ctl_parse, "what does tsagg make of these lines?"},
     {"status", ctl_status, "what has tsaggd received and delivered, and does it add up?"},
 };
 

@@ -418,7 +418,7 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
     case TS_CONF_BOOL: expect_choice(opt, buf); break;
     case TS_CONF_UINT: expect_range(opt, "a whole number", "", buf); break;
     case TS_CONF_BYTES: expect_range(opt, "a size", ", such as 4MiB", buf); break;
-    case TS_CONF_DURATION: expect_range(opt, "a duration", ", such as 10s (units ns us ms s m h d w)", buf); break;
+    case TS_CONF_DURATION: expect_range(opt, "a duration", ", such as 10s", buf); break;
     case TS_CONF_AGGREGATES: ts_buf_puts(buf, "a list, such as [count, mean]"); break;
     }
 }

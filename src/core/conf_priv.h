@@ -114,7 +114,6 @@ struct ts_conf_node {
 struct ts_conf_load {
     struct ts_buf *errors;
     unsigned nerrors;
-    unsigned nnodes;
     struct ts_conf_node *root;
     struct ts_conf *conf;
     char **sources; /* texts that nodes borrow */

@@ -73,6 +73,7 @@ struct reader {
     struct ts_conf_load *ld;
     const char *source;
     bool lines;
+    unsigned nnodes;
     yaml_document_t doc;
 };
 
@@ -167,7 +168,7 @@ static struct ts_conf_node *convert(struct reader *rd, int id, unsigned depth, b
     TS_ASSERT(from);
     struct ts_conf_node *node = ts_conf_node_new(TS_NODE_SCALAR, rd->source);
     place(rd, from->start_mark, node);
-    if (depth > DEPTH_MAX || ++rd->ld->nnodes > NODES_MAX) {
+    if (depth > DEPTH_MAX || ++rd->nnodes > NODES_MAX) {
         ts_conf_error(rd->ld, node, depth > DEPTH_MAX ? "nested too deeply; no option is deeper than a few levels"
                                                       : "too many values; use fewer aliases");
         ts_conf_node_free(&node);

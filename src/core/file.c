@@ -68,6 +68,36 @@ int ts_pwrite_all(int fd, struct ts_str bytes, uint64_t offset)
     return 0;
 }
 
+int ts_append_open(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (fd < 0)
+        return -TS_EIO;
+    const char *slash = strrchr(path, '/');
+    char *dir = slash == path ? ts_xstrdup("/")
+                : slash       ? ts_xstrndup(path, (size_t)(slash - path))
+                              : ts_xstrdup(".");
+    (void)!ts_dir_sync(dir); /* a folder that cannot be synced holds devices and pipes */
+    ts_free(dir);
+    return fd;
+}
+
+int ts_append_whole(int fd, struct ts_str bytes)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return -TS_EIO;
+    if (!S_ISREG(st.st_mode))
+        return ts_write_all(fd, bytes);
+    if (ts_write_all(fd, bytes) == 0 && fdatasync(fd) == 0)
+        return 0;
+    int saved = errno;
+    int cut = ftruncate(fd, st.st_size);
+    (void)cut; /* the former error is the one to tell */
+    errno = saved;
+    return -TS_EIO;
+}
+
 int ts_pread_all(int fd, void *to, size_t len, uint64_t offset)
 {
     for (char *p = to; len;) {

@@ -16,6 +16,15 @@ int ts_write_all(int fd, struct ts_str bytes) TS_MUST_CHECK;
 /** The same at an offset. @return 0, -TS_EIO. */
 int ts_pwrite_all(int fd, struct ts_str bytes, uint64_t offset) TS_MUST_CHECK;
 
+/** Opens a file to append to, and makes its creation durable. @return a descriptor, -TS_EIO. */
+int ts_append_open(const char *path) TS_MUST_CHECK;
+
+/**
+ * Appends all of it to such a file and makes it durable; when that fails, cuts what was written of it.
+ * What is not a regular file is only written to. @return 0, -TS_EIO.
+ */
+int ts_append_whole(int fd, struct ts_str bytes) TS_MUST_CHECK;
+
 /** Reads exactly len bytes at an offset. @return 0, -TS_EIO (errno 0: the file ends before). */
 int ts_pread_all(int fd, void *to, size_t len, uint64_t offset) TS_MUST_CHECK;
 

@@ -67,14 +67,14 @@ int ts_num_read(struct ts_str s, double *out)
     const char *first = p;
     for (; p < end && is_digit(*p); p++) {
         m = m * 10 + (uint64_t)(*p - '0');
-        digits += m != 0;
+        digits += digits > 0 || m != 0; /* m wraps, also to 0 */
     }
     size_t seen = (size_t)(p - first);
     if (p < end && *p == '.') {
         const char *frac = ++p;
         for (; p < end && is_digit(*p); p++) {
             m = m * 10 + (uint64_t)(*p - '0');
-            digits += m != 0;
+            digits += digits > 0 || m != 0;
         }
         exp10 = -(int)TS_MIN((size_t)(p - frac), (size_t)100000);
         seen += (size_t)(p - frac);

@@ -1,14 +1,14 @@
 #ifndef TS_CORE_SINK_STATUS_H
 #define TS_CORE_SINK_STATUS_H
-/* What the status page says about a sink; the sinks make it, the server shows it, tsaggd.c introduces them.
- */
+/* What the status page says about a sink; the sinks make it, the server shows it, tsaggd.c introduces them. */
 #include "core/base.h"
 
 struct ts_sink_status {
-    const char *name, *type,
-        *url;        /* url: or the file's path; never with secrets. Live as long as the configuration */
-    char state[256]; /* "ok", "retrying: connection refused, next in 3 s", "held: HTTP 401 …, next in 30 s" */
+    const char *name, *type; /* live as long as the configuration */
+    const char *url;         /* or the file's path; never with secrets */
+    char state[256];         /* "ok", "retrying: connection refused, next in 3 s", "held: HTTP 401 …, next in 30 s" */
     uint64_t rolled_up, delivered, dropped, pending; /* points; pending is what remains of the others */
+    uint64_t retries;                                /* batches sent again */
 };
 
 /** Fills *out with sink i of the configuration; false when there is none. @thread any */

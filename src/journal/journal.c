@@ -97,9 +97,9 @@ struct ts_ring *ts_journal_input(struct ts_journal *jr, unsigned worker)
     return &jr->inputs[worker];
 }
 
-void ts_journal_ring_bell(struct ts_journal *jr)
+struct ts_bell *ts_journal_bell(struct ts_journal *jr)
 {
-    ts_bell_ring(&jr->bell);
+    return &jr->bell;
 }
 
 int ts_journal_start(struct ts_journal *jr, struct ts_err *err)

@@ -17,6 +17,7 @@
 #include "core/feed.h"
 #include "core/ring.h"
 #include "core/rollup.h"
+#include "core/thread.h"
 
 #define TS_JOURNAL_RING 256 /* slots of the ring between a worker and the journal */
 
@@ -39,8 +40,8 @@ struct ts_feed *const *ts_journal_feeds(struct ts_journal *jr);
  * worker's. @thread main */
 struct ts_ring *ts_journal_input(struct ts_journal *jr, unsigned worker);
 
-/** To be called after pushing. @thread worker */
-void ts_journal_ring_bell(struct ts_journal *jr);
+/** To be rung after pushing. @thread main */
+struct ts_bell *ts_journal_bell(struct ts_journal *jr);
 
 /** Starts the journal's thread. @return 0, -TS_ENOMEM. @thread main */
 int ts_journal_start(struct ts_journal *jr, struct ts_err *err) TS_MUST_CHECK;

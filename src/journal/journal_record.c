@@ -9,6 +9,8 @@
 #include "core/file.h"
 #include "core/hash.h"
 
+#include <errno.h>
+
 static const unsigned char magic[4] = {0xF5, 'R', 0xC1, 0xFF};
 
 static void put_u32(char *to, uint32_t v)
@@ -58,14 +60,23 @@ void ts_record_stamp(struct ts_buf *buf, uint64_t seq, uint64_t offset)
     }
 }
 
+/* Bytes that the file no longer has are damaged like any other, and not worth another try. */
+static int read_bytes(int fd, void *to, size_t len, uint64_t offset)
+{
+    if (ts_pread_all(fd, to, len, offset) == 0)
+        return 0;
+    return errno == 0 ? -TS_ECORRUPT : -TS_EIO;
+}
+
 /* Reads the record at offset if there is an intact one. @return 0, -TS_ECORRUPT, -TS_EIO, -TS_ENOMEM. */
 static int read_here(int fd, uint64_t seq, uint64_t offset, uint64_t end, struct ts_buf *payload)
 {
     char head[TS_RECORD_HEAD];
     if (end - offset < sizeof head)
         return -TS_ECORRUPT;
-    if (ts_pread_all(fd, head, sizeof head, offset) != 0)
-        return -TS_EIO;
+    int rc = read_bytes(fd, head, sizeof head, offset);
+    if (rc != 0)
+        return rc;
     size_t len = get_u32(head + 4);
     if (memcmp(head, magic, sizeof magic) != 0 || len == 0 || len > TS_RECORD_MAX ||
         len > end - offset - sizeof head)
@@ -73,8 +84,9 @@ static int read_here(int fd, uint64_t seq, uint64_t offset, uint64_t end, struct
     ts_buf_clear(payload);
     if (!ts_buf_reserve(payload, len))
         return -TS_ENOMEM;
-    if (ts_pread_all(fd, payload->p, len, offset + sizeof head) != 0)
-        return -TS_EIO;
+    rc = read_bytes(fd, payload->p, len, offset + sizeof head);
+    if (rc != 0)
+        return rc;
     payload->len = len;
     uint64_t sum = get_u32(head + 8) | (uint64_t)get_u32(head + 12) << 32;
     return checksum(payload->p, len, seq, offset) == sum ? 0 : -TS_ECORRUPT;
@@ -87,11 +99,14 @@ static int find_intact(int fd, uint64_t seq, uint64_t from, uint64_t end, struct
     char chunk[4096];
     while (end - from >= TS_RECORD_HEAD) {
         size_t n = TS_MIN(end - from, sizeof chunk);
-        if (ts_pread_all(fd, chunk, n, from) != 0)
-            return -TS_EIO;
+        int rc = read_bytes(fd, chunk, n, from);
+        if (rc == -TS_ECORRUPT)
+            break;
+        if (rc != 0)
+            return rc;
         for (const char *p = chunk; (p = memmem(p, n - (size_t)(p - chunk), magic, sizeof magic)); p++) {
             *found = from + (size_t)(p - chunk);
-            int rc = read_here(fd, seq, *found, end, payload);
+            rc = read_here(fd, seq, *found, end, payload);
             if (rc != -TS_ECORRUPT)
                 return rc;
         }

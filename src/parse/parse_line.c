@@ -58,6 +58,13 @@ static const char *skip_blanks(const char *p, const char *end)
     return p;
 }
 
+static const char *trim_blanks(const char *p, const char *end)
+{
+    while (end > p && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    return end;
+}
+
 /* UTF-8, and in statsd no control characters but tab. Line protocol may have them in strings: see
  * parse_influx.c. */
 static int check_text(struct ts_parser *prs, enum ts_format format)
@@ -108,6 +115,8 @@ int ts_parse_line(struct ts_parser *prs, struct ts_str line, ts_parsed_fn *fn, v
         format = ts_parse_detect(line);
     if (format == TS_FORMAT_INFLUX && *prs->p == '#')
         return 0;
+    if (format == TS_FORMAT_STATSD)
+        prs->end = trim_blanks(prs->p, prs->end);
     prs->parsed = (struct ts_parsed){.what = TS_PARSED_POINT, .tags = prs->tags};
     prs->nsections = prs->nvalues = 0;
     prs->scratch_used = 0;
@@ -175,7 +184,7 @@ static bool is_statsd_rest(const char *p, const char *end, bool name_has_tags)
 
 enum ts_format ts_parse_detect(struct ts_str line)
 {
-    const char *end = line.p + line.len, *p = skip_blanks(line.p, end);
+    const char *end = trim_blanks(line.p, line.p + line.len), *p = skip_blanks(line.p, end);
     size_t len = (size_t)(end - p);
     if (len >= 3 && (memcmp(p, "_e{", 3) == 0 || (len >= 4 && memcmp(p, "_sc|", 4) == 0)))
         return TS_FORMAT_STATSD;

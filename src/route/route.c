@@ -126,7 +126,7 @@ static TS_COLD struct ts_entry *introduce(struct ts_router *rt, struct ts_tile *
     enum ts_counter reason;
     struct ts_announce *announce = NULL;
     if (atomic_load_explicit(rt->conf.series, memory_order_relaxed) >= rt->conf.series_limit ||
-        ts_intern_count(rt->in) >= 2 * rt->conf.series_limit + 1024) {
+        rt->in->count >= 2 * rt->conf.series_limit + 1024) {
         reason = TS_C_DROPPED_SERIES_LIMIT;
         goto drop;
     }

@@ -6,7 +6,12 @@
  * a whole tile and let the memory latencies overlap.
  */
 #include "core/base.h"
+#include "core/hash.h"
 #include "core/tile.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #define TS_BUCKET_SLOTS 8
 
@@ -27,27 +32,105 @@ struct ts_entry {
 };
 #define TS_ENTRY_CANONICAL 0x80
 
-struct ts_intern;
+#define TS_INTERN_UNIT        16 /* bytes; entries are named in units */
+#define TS_INTERN_CHUNK_BYTES ((size_t)2 << 20)
+#define TS_INTERN_CHUNK_UNITS (TS_INTERN_CHUNK_BYTES / TS_INTERN_UNIT)
+#define TS_INTERN_CHUNKS_MAX  4096 /* 8 GiB of keys */
+
+struct ts_intern {
+    struct ts_bucket *buckets;
+    uint32_t mask; /* number of buckets - 1 */
+    uint32_t count;
+    uint32_t nchunks;
+    size_t used; /* units of the last chunk */
+    char *chunks[TS_INTERN_CHUNKS_MAX];
+};
 
 struct ts_intern *ts_intern_new(void); /* ends the process without memory */
 void ts_intern_free(struct ts_intern **in);
 
-/** The key's hash; low half chooses the bucket, high half is the tag. */
-uint64_t ts_intern_hash(const struct ts_raw *raw);
-
-void ts_intern_prefetch(const struct ts_intern *in, uint64_t hash);
-
-/** The entry whose tag fits, most likely the right one, or NULL: worth prefetching. */
-const struct ts_entry *ts_intern_guess(const struct ts_intern *in, uint64_t hash);
-
-/** @return NULL when the key is not there. */
+/** @return NULL when the key is not there. raw->hash is set. */
 struct ts_entry *ts_intern_find(struct ts_intern *in, const struct ts_raw *raw);
-
-bool ts_entry_matches(const struct ts_entry *entry, const struct ts_raw *raw);
 
 /** Adds a key that is not there, with an id of its own: 0, 1, 2, … @return NULL without memory. */
 struct ts_entry *ts_intern_add(struct ts_intern *in, const struct ts_raw *raw, unsigned worker);
 
-uint32_t ts_intern_count(const struct ts_intern *in);
+/** The key's hash; low half chooses the bucket, high half is the tag. */
+TS_INLINE uint64_t ts_intern_hash(const struct ts_raw *raw)
+{
+    uint64_t seed = (uint64_t)raw->kind << 8 | (raw->flags & TS_RAW_CANONICAL);
+    if (raw->tail_len)
+        seed ^= ts_hash(raw->tail, raw->tail_len);
+    return ts_hash_seeded(raw->head, raw->head_len, seed);
+}
+
+TS_INLINE void ts_intern_prefetch(const struct ts_intern *in, uint64_t hash)
+{
+    __builtin_prefetch(&in->buckets[(uint32_t)hash & in->mask]);
+}
+
+/* Never 0, which marks a free slot. */
+TS_INLINE uint32_t ts_intern_tag(uint64_t hash)
+{
+    return (uint32_t)(hash >> 32) | 1;
+}
+
+TS_INLINE struct ts_entry *ts_intern_entry(const struct ts_intern *in, uint32_t ref)
+{
+    return (struct ts_entry *)(void *)(in->chunks[ref / TS_INTERN_CHUNK_UNITS] +
+                                       (size_t)(ref % TS_INTERN_CHUNK_UNITS) * TS_INTERN_UNIT);
+}
+
+/** Bit i is set when slot i has the tag. */
+TS_INLINE unsigned ts_bucket_slots_with(const struct ts_bucket *bucket, uint32_t tag)
+{
+#if defined(__SSE2__)
+    __m128i want = _mm_set1_epi32((int)tag);
+    __m128i low = _mm_cmpeq_epi32(want, _mm_load_si128((const __m128i *)(const void *)bucket->tag));
+    __m128i high = _mm_cmpeq_epi32(want, _mm_load_si128((const __m128i *)(const void *)(bucket->tag + 4)));
+    return (unsigned)_mm_movemask_ps(_mm_castsi128_ps(low)) |
+           (unsigned)_mm_movemask_ps(_mm_castsi128_ps(high)) << 4;
+#else
+    unsigned bits = 0;
+    for (unsigned i = 0; i < TS_BUCKET_SLOTS; i++)
+        bits |= (unsigned)(bucket->tag[i] == tag) << i;
+    return bits;
+#endif
+}
+
+/** The entry whose tag fits, most likely the right one, or NULL: worth prefetching. */
+TS_INLINE const struct ts_entry *ts_intern_guess(const struct ts_intern *in, uint64_t hash)
+{
+    const struct ts_bucket *bucket = &in->buckets[(uint32_t)hash & in->mask];
+    unsigned bits = ts_bucket_slots_with(bucket, ts_intern_tag(hash));
+    return TS_LIKELY(bits) ? ts_intern_entry(in, bucket->ref[__builtin_ctz(bits)]) : NULL;
+}
+
+/* memcmp() == 0 for short keys, in place: words from the front, and one that ends with the key. */
+TS_INLINE bool ts_key_same(const char *a, const char *b, size_t len)
+{
+    uint64_t x, y, diff = 0;
+    if (len < 8) {
+        for (size_t i = 0; i < len; i++)
+            diff |= (uint64_t)(a[i] ^ b[i]);
+        return diff == 0;
+    }
+    for (size_t i = 0; i + 8 < len; i += 8) {
+        memcpy(&x, a + i, 8);
+        memcpy(&y, b + i, 8);
+        diff |= x ^ y;
+    }
+    memcpy(&x, a + len - 8, 8);
+    memcpy(&y, b + len - 8, 8);
+    return (diff | (x ^ y)) == 0;
+}
+
+TS_INLINE bool ts_entry_matches(const struct ts_entry *entry, const struct ts_raw *raw)
+{
+    uint8_t kind = raw->kind | (raw->flags & TS_RAW_CANONICAL ? TS_ENTRY_CANONICAL : 0);
+    return entry->head_len == raw->head_len && entry->tail_len == raw->tail_len && entry->kind == kind &&
+           ts_key_same(entry->key, raw->head, raw->head_len) &&
+           ts_key_same(entry->key + raw->head_len, raw->tail, raw->tail_len);
+}
 
 #endif

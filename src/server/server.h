@@ -8,14 +8,9 @@
 #include "core/buf.h"
 #include "core/conf.h"
 #include "core/err.h"
+#include "core/sink_status.h"
 
 struct ts_server;
-
-struct ts_server_sink {
-    const char *name, *type; /* live as long as the server */
-    const char *state;       /* a constant: "delivering", "retrying", … */
-    uint64_t rolled_up, delivered, pending, dropped, retries;
-};
 
 /** What is shown beyond counters. The functions run on server threads, several at a time, until ts_server_stop returns. */
 struct ts_server_info {
@@ -23,9 +18,9 @@ struct ts_server_info {
     int64_t started_ns;
     /** Appends further lines in Prometheus' text format, HELP and TYPE included. May be NULL. */
     void (*gauges)(void *arg, struct ts_buf *metrics);
-    /** Fills out with at most max sinks and returns how many there are. May be NULL. */
-    unsigned (*sinks)(void *arg, struct ts_server_sink *out, unsigned max);
-    void *arg;
+    void *gauges_arg;
+    ts_sink_status_fn *sink_status; /* asked for sink 0, 1, … until it says false; may be NULL */
+    void *sinks;
 };
 
 /**

@@ -97,5 +97,5 @@ void ts_server_metrics(const struct ts_server_info *info, struct ts_buf *body)
     ts_buf_put_double(body, (double)((ts_clock_now_ns() - info->started_ns) / TS_MS) / 1e3);
     ts_buf_putc(body, '\n');
     if (info->gauges)
-        info->gauges(info->arg, body);
+        info->gauges(info->gauges_arg, body);
 }

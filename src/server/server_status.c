@@ -67,15 +67,17 @@ static void put_ledger(struct ts_buf *body, const struct ts_ledger *led)
     ts_buf_putc(body, '}');
 }
 
-static void put_sinks(struct ts_buf *body, const struct ts_server_sink *sinks, unsigned n)
+static void put_sinks(struct ts_buf *body, const struct ts_sink_status *sinks, unsigned n)
 {
     ts_buf_puts(body, ",\n \"sinks\": [");
     for (unsigned i = 0; i < n; i++) {
-        const struct ts_server_sink *sink = &sinks[i];
+        const struct ts_sink_status *sink = &sinks[i];
         ts_buf_puts(body, i ? ",\n  {\"name\": " : "\n  {\"name\": ");
         ts_buf_put_json(body, ts_str_of(sink->name));
         ts_buf_puts(body, ", \"type\": ");
         ts_buf_put_json(body, ts_str_of(sink->type));
+        ts_buf_puts(body, ", \"url\": ");
+        ts_buf_put_json(body, ts_str_of(sink->url));
         ts_buf_puts(body, ", \"state\": ");
         ts_buf_put_json(body, ts_str_of(sink->state));
         put_member(body, ", ", "rolled_up", sink->rolled_up);
@@ -90,19 +92,21 @@ static void put_sinks(struct ts_buf *body, const struct ts_server_sink *sinks, u
 
 struct look {
     struct ts_ledger ledger;
-    struct ts_server_sink sinks[SINKS_MAX];
+    struct ts_sink_status sinks[SINKS_MAX];
     unsigned nsinks;
     bool balanced;
 };
 
 static void look_at(const struct ts_server_info *info, struct look *look)
 {
-    unsigned n = info->sinks ? info->sinks(info->arg, look->sinks, SINKS_MAX) : 0;
-    look->nsinks = TS_MIN(n, (unsigned)SINKS_MAX);
+    look->nsinks = 0;
+    while (info->sink_status && look->nsinks < SINKS_MAX &&
+           info->sink_status(info->sinks, look->nsinks, &look->sinks[look->nsinks]))
+        look->nsinks++;
     ts_ledger_read(&look->ledger);
     look->balanced = look->ledger.balanced;
     for (unsigned i = 0; i < look->nsinks; i++) {
-        const struct ts_server_sink *sink = &look->sinks[i];
+        const struct ts_sink_status *sink = &look->sinks[i];
         look->balanced &= ts_ledger_sink_balances(sink->rolled_up, sink->delivered, sink->pending, sink->dropped);
     }
 }

@@ -177,12 +177,10 @@ static enum verdict add_to_rule(struct ts_worker *wk, struct ts_rule *rule, cons
     struct ts_window *win = ts_rule_window(rule, smp->time_ns);
     if (!win)
         return NO_MEMORY;
-    struct ts_pane_chunk *ch;
-    bool gone;
-    union ts_pane *pane = ts_window_pane(win, smp->slot, &ch, &gone);
-    if (!pane)
-        return gone ? TOO_LATE : NO_MEMORY;
-    if (!put(wk, pane, ch, smp))
+    struct ts_pane_chunk *ch = ts_window_chunk(win, smp->slot);
+    if (!ch || ch == TS_CHUNK_GONE)
+        return ch ? TOO_LATE : NO_MEMORY;
+    if (!put(wk, &ch->panes[smp->slot % TS_CHUNK_PANES], ch, smp))
         return NO_MEMORY;
     win->used[event ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL] = true;
     if (event) {
@@ -252,11 +250,9 @@ TS_INLINE bool add_plain(struct ts_worker *wk, const struct ts_slab *slab, uint3
             if (!win)
                 continue;
         }
-        struct ts_pane_chunk *ch;
-        bool gone;
-        union ts_pane *pane = ts_window_pane(win, slot, &ch, &gone);
-        if (TS_LIKELY(pane)) {
-            ts_stats_add(&pane->stats, value, weight);
+        struct ts_pane_chunk *ch = ts_window_chunk(win, slot);
+        if (TS_LIKELY(ch && ch != TS_CHUNK_GONE)) {
+            ts_stats_add(&ch->panes[slot % TS_CHUNK_PANES].stats, value, weight);
             win->used[TS_DOMAIN_ARRIVAL] = true;
             taken = true;
         }

@@ -38,7 +38,7 @@ struct ts_window *ts_rule_window(struct ts_rule *rule, int64_t t_ns)
     return win;
 }
 
-static TS_COLD struct ts_pane_chunk *make_chunk(struct ts_window *win, uint32_t index)
+TS_COLD struct ts_pane_chunk *ts_window_make_chunk(struct ts_window *win, uint32_t index)
 {
     if (index >= win->nchunks) {
         uint32_t n = TS_MAX(index + 1, win->nchunks * 2);
@@ -52,19 +52,6 @@ static TS_COLD struct ts_pane_chunk *make_chunk(struct ts_window *win, uint32_t 
     if (!win->chunks[index])
         win->chunks[index] = ts_alloc_aligned(sizeof(struct ts_pane_chunk), TS_CACHELINE);
     return win->chunks[index];
-}
-
-union ts_pane *ts_window_pane(struct ts_window *win, uint32_t slot, struct ts_pane_chunk **chunk, bool *gone)
-{
-    uint32_t index = slot / TS_CHUNK_PANES;
-    struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
-    if (TS_UNLIKELY(!ch))
-        ch = make_chunk(win, index);
-    *gone = ch == TS_CHUNK_GONE;
-    if (TS_UNLIKELY(!ch || *gone))
-        return NULL;
-    *chunk = ch;
-    return &ch->panes[slot % TS_CHUNK_PANES];
 }
 
 void ts_window_free_chunk(struct ts_window *win, uint32_t index, const struct ts_series_table *tab)

@@ -105,8 +105,15 @@ struct ts_rule {
 /** The window that t_ns falls into, made when it is not there. @return NULL without memory. */
 struct ts_window *ts_rule_window(struct ts_rule *rule, int64_t t_ns);
 
-/** A series' pane. @return NULL: no memory, or *gone: it has been sent and freed. */
-union ts_pane *ts_window_pane(struct ts_window *win, uint32_t slot, struct ts_pane_chunk **chunk, bool *gone);
+/** The chunk of a slot, made when it is not there. @return NULL without memory; TS_CHUNK_GONE. */
+struct ts_pane_chunk *ts_window_make_chunk(struct ts_window *win, uint32_t index);
+
+TS_INLINE struct ts_pane_chunk *ts_window_chunk(struct ts_window *win, uint32_t slot)
+{
+    uint32_t index = slot / TS_CHUNK_PANES;
+    struct ts_pane_chunk *ch = TS_LIKELY(index < win->nchunks) ? win->chunks[index] : NULL;
+    return TS_LIKELY(ch) ? ch : ts_window_make_chunk(win, index);
+}
 
 /** Frees the chunk's memory with what its panes own. */
 void ts_window_free_chunk(struct ts_window *win, uint32_t index, const struct ts_series_table *tab);

@@ -71,7 +71,7 @@ static void push(struct ts_journal *jr, int64_t number, const char *to)
         add_numbers(batch, series, 1, (const double[]){(double)i});
     while (!ts_ring_push(ts_journal_input(jr, 0), batch))
         usleep(100);
-    ts_journal_ring_bell(jr);
+    ts_bell_ring(ts_journal_bell(jr));
 }
 
 /* Writes each batch with a flush of its own. */

@@ -1,0 +1,149 @@
+/*
+ * All configured sinks: finds their types in tbl/sinks.def, starts and stops their threads, tells their
+ * state. Thread: main; status any. Owns everything of the sinks but their feeds.
+ */
+#include "config.h"
+#include "sink/sink_priv.h"
+
+#include "core/clock.h"
+#include "core/mem.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+struct ts_sinks {
+    unsigned n;
+    struct ts_sink sinks[];
+};
+
+static const struct {
+    const char *type;
+    const struct ts_sink_ops *ops;
+} types[] = {
+#define TS_SINK(type, ops, text) {#type, &ops},
+#include "tbl/sinks.def"
+#undef TS_SINK
+};
+
+static const struct ts_sink_ops *find_ops(const char *type)
+{
+    for (size_t i = 0; i < TS_ARRAY_SIZE(types); i++) {
+        if (strcmp(types[i].type, type) == 0)
+            return types[i].ops;
+    }
+    return NULL;
+}
+
+static int open_sink(struct ts_sink *snk, struct ts_err *err)
+{
+    snk->dead_fd = -1;
+    snk->random = (uint64_t)ts_clock_mono_ns() ^ (uint64_t)(uintptr_t)snk;
+    pthread_mutex_init(&snk->lock, NULL);
+    snprintf(snk->state, sizeof snk->state, "ok");
+    snk->batch = ts_rollup_batch_new();
+    if (!snk->batch)
+        return ts_fail(err, TS_ENOMEM, "no memory for sink %s", snk->conf->name);
+    snk->ops = find_ops(snk->conf->type);
+    if (!snk->ops)
+        return ts_fail(err, TS_ECONF, "sink %s: there is no sink type %s", snk->conf->name, snk->conf->type);
+    return snk->ops->open(snk, err);
+}
+
+int ts_sinks_open(const struct ts_conf *conf, struct ts_feed *const *feeds, struct ts_sinks **out,
+                  struct ts_err *err)
+{
+    struct ts_sinks *sinks = ts_xalloc(sizeof *sinks + conf->nsinks * sizeof sinks->sinks[0]);
+    int rc = 0;
+    for (unsigned i = 0; i < conf->nsinks && rc == 0; i++) {
+        struct ts_sink *snk = &sinks->sinks[sinks->n++];
+        snk->all = conf;
+        snk->conf = &conf->sinks[i];
+        snk->feed = feeds[i];
+        rc = open_sink(snk, err);
+    }
+    if (rc != 0)
+        ts_sinks_free(&sinks);
+    *out = sinks;
+    return rc;
+}
+
+int ts_sinks_start(struct ts_sinks *sinks, struct ts_err *err)
+{
+    for (unsigned i = 0; i < sinks->n; i++) {
+        struct ts_sink *snk = &sinks->sinks[i];
+        char name[16];
+        snprintf(name, sizeof name, "sink:%.10s", snk->conf->name);
+        if (ts_thread_start(&snk->thread, name, ts_sink_run, snk) != 0)
+            return ts_fail(err, TS_ENOMEM, "cannot start the thread of sink %s", snk->conf->name);
+        snk->started = true;
+    }
+    return 0;
+}
+
+void ts_sinks_stop(struct ts_sinks *sinks, int64_t deadline_mono_ns)
+{
+    for (unsigned i = 0; i < sinks->n; i++) {
+        struct ts_sink *snk = &sinks->sinks[i];
+        if (!snk->started)
+            continue;
+        atomic_store_explicit(&snk->deadline_ns, deadline_mono_ns, memory_order_relaxed);
+        /* Who sees it sees the deadline, and all that the journal has published before. */
+        atomic_store_explicit(&snk->stopping, true, memory_order_release);
+        ts_bell_ring(&snk->feed->bell);
+        if (snk->ops->wake)
+            snk->ops->wake(snk);
+    }
+    for (unsigned i = 0; i < sinks->n; i++) {
+        if (sinks->sinks[i].started)
+            pthread_join(sinks->sinks[i].thread, NULL);
+        sinks->sinks[i].started = false;
+    }
+}
+
+void ts_sinks_free(struct ts_sinks **sinks)
+{
+    if (!*sinks)
+        return;
+    for (unsigned i = 0; i < (*sinks)->n; i++) {
+        struct ts_sink *snk = &(*sinks)->sinks[i];
+        TS_ASSERT(!snk->started);
+        if (snk->ops)
+            snk->ops->close(snk);
+        if (snk->dead_fd >= 0)
+            close(snk->dead_fd);
+        ts_rollup_batch_free(&snk->batch);
+        ts_sink_queue_fini(&snk->queue);
+        pthread_mutex_destroy(&snk->lock);
+    }
+    TS_FREE(*sinks);
+}
+
+bool ts_sinks_status(void *arg, unsigned i, struct ts_sink_status *out)
+{
+    struct ts_sinks *sinks = arg;
+    if (i >= sinks->n)
+        return false;
+    struct ts_sink *snk = &sinks->sinks[i];
+    const struct ts_conf_sink *conf = snk->conf;
+    *out = (struct ts_sink_status){
+        .name = conf->name,
+        .type = conf->type,
+        .url = snk->target,
+        .delivered = ts_counter_of(snk->feed->cnt, TS_C_SINK_DELIVERED),
+        .dropped = ts_counter_of(snk->feed->cnt, TS_C_SINK_DROPPED),
+        .retries = ts_counter_of(snk->feed->cnt, TS_C_SINK_RETRIES),
+    };
+    out->rolled_up = ts_feed_rolled_up(snk->feed);
+    /* The counters are read one after the other while they move. */
+    uint64_t done = out->delivered + out->dropped;
+    out->pending = out->rolled_up > done ? out->rolled_up - done : 0;
+    pthread_mutex_lock(&snk->lock);
+    int64_t wait_ns = snk->next_try_ns - ts_clock_mono_ns();
+    if (snk->next_try_ns)
+        snprintf(out->state, sizeof out->state, "%s, next in %lld s", snk->state,
+                 (long long)((TS_MAX(wait_ns, 0) + TS_SEC - 1) / TS_SEC));
+    else
+        snprintf(out->state, sizeof out->state, "%s", snk->state);
+    pthread_mutex_unlock(&snk->lock);
+    return true;
+}

@@ -1,0 +1,146 @@
+/*
+ * A rollup point to a line of line protocol. Thread: the sink's. Owns nothing; without memory the buffer is
+ * marked.
+ *
+ * Escapes are what InfluxDB 1 and 2 undo: a backslash before comma and blank, and in tags and field keys
+ * before the equals sign. Any other backslash stands for itself, so a few texts cannot be written and are
+ * changed: a backslash at the end of a name, which would escape the separator, and in a field key also one
+ * before an escaped character, become '_'; line ends and tabs become \n, \r, \t, other control characters
+ * '_', and a '#' at the start of a measurement, which makes a comment, '_'.
+ */
+#include "config.h"
+#include "sink/sink_priv.h"
+
+#include <math.h>
+
+enum place { MEASUREMENT, TAG, FIELD_KEY };
+
+static bool is_special(char c, enum place place)
+{
+    return c == ',' || c == ' ' || (c == '=' && place != MEASUREMENT);
+}
+
+static void put_name(struct ts_buf *out, struct ts_str s, enum place place)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.p[i];
+        bool end = i + 1 == s.len;
+        if (c == '\\' && (end ? place != FIELD_KEY : place == FIELD_KEY && is_special(s.p[i + 1], place)))
+            ts_buf_putc(out, '_');
+        else if (is_special(c, place))
+            ts_buf_put(out, (char[]){'\\', c}, 2);
+        else if (c == '\n' || c == '\r' || c == '\t')
+            ts_buf_put(out, c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t", 2);
+        else if ((unsigned char)c < 0x20 || c == 0x7f || (c == '#' && i == 0 && place == MEASUREMENT))
+            ts_buf_putc(out, '_');
+        else
+            ts_buf_putc(out, c);
+    }
+}
+
+static void put_tag(struct ts_buf *out, struct ts_str key, struct ts_str value)
+{
+    if (key.len == 0 || value.len == 0) /* line protocol has neither */
+        return;
+    ts_buf_putc(out, ',');
+    put_name(out, key, TAG);
+    ts_buf_putc(out, '=');
+    put_name(out, value, TAG);
+}
+
+/* Sorted as the series' own tags are; metric_type is ours, whatever the emitter calls so. */
+static void put_tags(struct ts_buf *out, const struct ts_series_view *view)
+{
+    const char *type = ts_kind_metric_type(view->kind);
+    struct ts_str key = TS_STR("metric_type");
+    unsigned i = 0;
+    for (; i < view->ntags && (!type || ts_str_cmp(view->tags[i].key, key) < 0); i++)
+        put_tag(out, view->tags[i].key, view->tags[i].value);
+    if (type)
+        put_tag(out, key, ts_str_of(type));
+    for (; i < view->ntags; i++) {
+        if (!ts_str_eq(view->tags[i].key, key))
+            put_tag(out, view->tags[i].key, view->tags[i].value);
+    }
+}
+
+static double value_of(const struct ts_rollup_batch *batch, const struct ts_rollup *pt, enum ts_aggregate agg)
+{
+    const struct ts_stats *st = &pt->stats;
+    switch (agg) {
+    case TS_AGG_count: return st->count;
+    case TS_AGG_sum: return st->sum;
+    case TS_AGG_min: return st->min;
+    case TS_AGG_max: return st->max;
+    case TS_AGG_mean: return ts_stats_mean(st);
+    case TS_AGG_stddev: return ts_stats_stddev(st, batch->stddev_sample);
+    case TS_AGG_last: return st->last;
+    case TS_AGG_rate: return st->sum / ((double)(batch->end_ns - batch->start_ns) / 1e9);
+    case TS_AGG_distinct: return pt->distinct;
+    default: return NAN;
+    }
+}
+
+static void put_string(struct ts_buf *out, struct ts_str s)
+{
+    ts_buf_putc(out, '"');
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.p[i] == '"' || s.p[i] == '\\')
+            ts_buf_putc(out, '\\');
+        ts_buf_putc(out, s.p[i]);
+    }
+    ts_buf_putc(out, '"');
+}
+
+static void put_field_key(struct ts_buf *out, const struct ts_series_view *view, enum ts_aggregate agg)
+{
+    if (view->field.len) {
+        put_name(out, view->field, FIELD_KEY);
+        ts_buf_putc(out, '_');
+    }
+    ts_buf_puts(out, ts_aggregate_name(agg));
+    ts_buf_putc(out, '=');
+}
+
+/* @return number of fields: those that are no numbers are left out. */
+static unsigned put_fields(struct ts_buf *out, const struct ts_series_view *view,
+                           const struct ts_rollup_batch *batch, const struct ts_rollup *pt)
+{
+    uint32_t aggregates = ts_kind_aggregates(view->kind, batch->aggregates);
+    unsigned n = 0;
+    for (unsigned i = 0; i < TS_AGG_COUNT; i++) {
+        enum ts_aggregate agg = (enum ts_aggregate)i;
+        bool text = view->kind == TS_KIND_STRING;
+        double v = text ? 0 : value_of(batch, pt, agg);
+        if (!(aggregates & 1u << i) || !isfinite(v))
+            continue;
+        ts_buf_putc(out, n++ ? ',' : ' ');
+        put_field_key(out, view, agg);
+        if (text)
+            put_string(out, pt->last_text);
+        else
+            ts_buf_put_double(out, v);
+    }
+    return n;
+}
+
+int ts_sink_lp_put(const struct ts_rollup_batch *batch, const struct ts_rollup *pt, struct ts_buf *out)
+{
+    struct ts_series_view view;
+    int rc = ts_series_decode(pt->series, &view);
+    TS_ASSERT(rc == 0); /* decoding the batch has checked it */
+    size_t from = out->len;
+    put_name(out, view.name, MEASUREMENT);
+    put_tags(out, &view);
+    unsigned fields = put_fields(out, &view, batch, pt);
+    ts_buf_putc(out, ' ');
+    ts_buf_put_int(out, batch->start_ns);
+    ts_buf_putc(out, '\n');
+    if (ts_buf_failed(out))
+        return -TS_ENOMEM;
+    if (fields == 0) {
+        out->len = from;
+        return -TS_EINVAL;
+    }
+    return 0;
+}

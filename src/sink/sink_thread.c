@@ -1,0 +1,151 @@
+/*
+ * A sink's thread: feed records to queued points, queued points to batches, batches to ts_sink_deliver, and
+ * the cursor behind what is done. Owns the queue: at most a batch and a record. A full queue leaves the rest
+ * in the journal; what fails waits (sink_deliver.c) and so leaves it there too.
+ */
+#include "config.h"
+#include "sink/sink_priv.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+
+#define BODY_MAX (8u << 20) /* bytes of a batch before compression; InfluxDB 1 takes 25 MB */
+#define AGAIN_NS TS_SEC     /* between tries to read the feed */
+
+static bool is_stopping(struct ts_sink *snk)
+{
+    return ts_sink_time_left(snk) != INT64_MAX;
+}
+
+static bool is_full(const struct ts_sink *snk)
+{
+    return snk->queue.n >= snk->conf->batch || snk->queue.text.len >= BODY_MAX;
+}
+
+static void drop_unsent(struct ts_sink *snk, unsigned points, const char *why)
+{
+    ts_count(snk->feed->cnt, TS_C_SINK_DROPPED, points);
+    ts_log(TS_LOG_ERROR, "points_dropped", "stage=sink sink=%s points=%u why=%s", snk->conf->name, points,
+           ts_log_quote_z(why));
+}
+
+/* Encodes all points of the record in hand behind the queue. @return 0, or -TS_ENOMEM with the queue as it
+ * was. */
+static int queue_record(struct ts_sink *snk)
+{
+    struct ts_sink_queue *queue = &snk->queue;
+    struct ts_rollup_head head;
+    int rc = ts_rollup_head_decode(snk->record, &head);
+    TS_ASSERT(rc == 0); /* the feed has read the same to find out whose it is */
+    rc = ts_rollup_batch_decode(snk->record, snk->batch);
+    if (rc == -TS_ENOMEM || !ts_sink_queue_reserve(queue, head.n + 1))
+        return -TS_ENOMEM;
+    if (rc != 0) {
+        drop_unsent(snk, head.n, "a record with a good checksum cannot be read");
+    } else {
+        unsigned before = queue->n, mute = 0;
+        for (unsigned i = 0; i < snk->batch->n; i++) {
+            rc = snk->ops->encode(snk->batch, &snk->batch->points[i], &queue->text);
+            if (rc == -TS_ENOMEM) {
+                ts_sink_queue_cut(queue, before);
+                return rc;
+            }
+            if (rc == 0)
+                ts_sink_queue_add(queue);
+            else
+                mute++;
+        }
+        if (mute)
+            drop_unsent(snk, mute, "no aggregate of the point is a finite number");
+        if (before == 0)
+            snk->queued_since_ns = ts_clock_mono_ns();
+    }
+    ts_sink_queue_mark(queue, snk->record_end);
+    return 0;
+}
+
+/* Reads records until the queue is full or nothing is left. @return how long until it makes sense to look
+ * again unasked. */
+static int64_t fill(struct ts_sink *snk)
+{
+    while (!is_full(snk)) {
+        if (!snk->record.p) {
+            int rc = ts_feed_next(snk->feed, &snk->record, &snk->record_end);
+            if (rc == -TS_EAGAIN && snk->queue.n == 0)
+                (void)!ts_feed_ack(snk->feed,
+                                   snk->record_end); /* what failed is logged, and tried with the next */
+            if (rc != 0) {
+                snk->record.p = NULL;
+                return rc == -TS_EAGAIN ? INT64_MAX : AGAIN_NS;
+            }
+        }
+        if (queue_record(snk) != 0) {
+            ts_log(TS_LOG_WARN, "no_memory", "stage=sink sink=%s next_try=1s", snk->conf->name);
+            return AGAIN_NS;
+        }
+        snk->record.p = NULL;
+    }
+    return 0;
+}
+
+/* Sleeps until the bell is rung, but not when there is something that was rung for between fill and here:
+ * fill is asked again behind the mark. */
+static void sleep_for(struct ts_sink *snk, int64_t timeout_ns)
+{
+    ts_bell_prepare(&snk->feed->bell);
+    unsigned before = snk->queue.n;
+    if (fill(snk) == 0 || snk->queue.n > before || is_stopping(snk))
+        ts_bell_cancel(&snk->feed->bell);
+    else
+        ts_bell_sleep(&snk->feed->bell, TS_MIN(timeout_ns, 3600 * TS_SEC));
+}
+
+static unsigned batch_size(const struct ts_sink *snk)
+{
+    unsigned n = TS_MIN(snk->queue.n, snk->conf->batch);
+    while (n > 1 && snk->queue.ends[n - 1] > BODY_MAX)
+        n /= 2;
+    return n;
+}
+
+static void log_end(struct ts_sink *snk)
+{
+    struct ts_counters *cnt = snk->feed->cnt;
+    uint64_t delivered = ts_counter_of(cnt, TS_C_SINK_DELIVERED),
+             dropped = ts_counter_of(cnt, TS_C_SINK_DROPPED);
+    uint64_t pending = ts_feed_rolled_up(snk->feed) - delivered - dropped;
+    ts_log(pending ? TS_LOG_WARN : TS_LOG_INFO, "sink_stopped",
+           "stage=sink sink=%s delivered=%llu dropped=%llu pending=%llu%s", snk->conf->name,
+           (unsigned long long)delivered, (unsigned long long)dropped, (unsigned long long)pending,
+           pending ? " what=\"pending points stay in the journal and go out after the next start\"" : "");
+}
+
+void *ts_sink_run(void *arg)
+{
+    struct ts_sink *snk = arg;
+    for (;;) {
+        bool stopping = is_stopping(snk); /* asked before looking: the journal has ended when it is set */
+        int64_t idle_ns = fill(snk);
+        if (stopping && ts_sink_time_left(snk) == 0)
+            break;
+        if (snk->queue.n == 0) {
+            if (stopping)
+                break;
+            sleep_for(snk, idle_ns);
+            continue;
+        }
+        int64_t due_ns = snk->queued_since_ns + snk->conf->flush_interval_ns - ts_clock_mono_ns();
+        if (!is_full(snk) && !stopping && due_ns > 0) {
+            sleep_for(snk, TS_MIN(due_ns, idle_ns));
+            continue;
+        }
+        unsigned n = batch_size(snk);
+        if (!ts_sink_deliver(snk, n))
+            break;
+        struct ts_feed_pos pos;
+        if (ts_sink_queue_pop(&snk->queue, n, &pos))
+            (void)!ts_feed_ack(snk->feed, pos); /* what failed is logged, and tried with the next */
+    }
+    log_end(snk);
+    return NULL;
+}

@@ -1,0 +1,26 @@
+# Fuzz targets. Each is tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput and a folder of inputs, corpus/fuzz_NAME.
+# With --enable-fuzz (CC=clang) they are libFuzzer programs: tests/fuzz/fuzz_NAME tests/fuzz/corpus/fuzz_NAME.
+# Without, `make check` replays the corpus. To add one: a line in the list, and its LDADD and LDFLAGS below.
+fuzz_targets = \
+	tests/fuzz/fuzz_line_influx \
+	tests/fuzz/fuzz_line_statsd
+
+tests_fuzz_fuzz_line_influx_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_line_influx_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_line_statsd_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_line_statsd_LDFLAGS = $(fuzz_ldflags)
+
+check_LIBRARIES = tests/fuzz/libfuzz.a
+tests_fuzz_libfuzz_a_SOURCES = tests/fuzz/fuzz_line.c tests/fuzz/fuzz_line.h
+tests_fuzz_libfuzz_a_CPPFLAGS = $(AM_CPPFLAGS) -DTS_FUZZ_CORPUS='"$(srcdir)/tests/fuzz/corpus"'
+fuzz_ldadd = tests/fuzz/libfuzz.a $(LDADD)
+fuzz_ldflags = $(AM_LDFLAGS)
+
+check_PROGRAMS += $(fuzz_targets)
+EXTRA_DIST += tests/fuzz/corpus
+if ENABLE_FUZZ
+fuzz_ldflags += -fsanitize=fuzzer
+else
+tests_fuzz_libfuzz_a_SOURCES += tests/fuzz/replay_main.c
+TESTS += $(fuzz_targets)
+endif

@@ -1,0 +1,269 @@
+/* Every class of configuration error: its exact position, what is wrong, and the remedy. */
+#include "config.h"
+#include "core/conf.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define DURATION(from, to) "give a duration from " from " to " to ", such as 10s"
+#define AGGREGATES         "there are: count, sum, min, max, mean, stddev, last, rate, distinct"
+
+struct example {
+    const char *name, *yaml;
+    const char *errors; /* without the file's name and the colon behind it in each line */
+};
+
+static const struct example examples[] = {
+    {"unknown key at the top", "state_dir: /x\nsinsk: {}\n",
+     "2:1: unknown key \"sinsk\"; did you mean \"sinks\"? known here: state_dir, workers, idle_after, correct_for, future, "
+     "log_level, listen, http, limits, rollups, sinks\n"},
+    {"unknown key like none", "limits:\n  memory: 2GiB\n", "2:3: unknown key \"memory\"; known here: series\n"},
+    {"unknown key in a flow mapping", "rollups: [{name: a, evry: 10s, every: 10s}]\n",
+     "1:21: unknown key \"evry\"; did you mean \"every\"? known here: name, every, lateness, late, aggregates, stddev, to\n"},
+    {"option of another sink type", "sinks:\n  a:\n    type: file\n    url: http://h\n",
+     "4:5: url does not belong to a sink of type file; known here: type, path, batch, flush_interval, retry_min, retry_max\n"},
+    {"a scalar for a mapping", "http: 127.0.0.1:80\n", "1:7: http is a single value; give a mapping of options\n"},
+    {"a list for a scalar", "workers: [1]\n", "1:10: workers is a list; give a whole number from 1 to 256, or auto\n"},
+    {"a mapping for a list", "listen: {url: x}\n",
+     "1:9: listen is a mapping; give a list, such as [{url: \"udp://127.0.0.1:8125\"}]\n"},
+    {"a scalar for a list of names", "rollups: [{name: a, every: 1s, to: file}]\n",
+     "1:36: to is a single value; give a list of one or more, such as [file]\n"},
+    {"a list in a list of names", "rollups: [{name: a, every: 1s, to: [[file]]}]\n",
+     "1:37: to: an entry is a list; give a name\n"},
+    {"nothing for a value", "limits:\n  series:\n", "2:10: series is empty; give a whole number from 1 to 100000000\n"},
+    {"nothing for a section", "http:\n", "1:6: http is empty; give a mapping of options\n"},
+    {"an empty list", "rollups: []\n", "1:10: rollups is empty; give a list, such as [{name: raw10s, every: 10s}]\n"},
+    {"not a number", "workers: many\n", "1:10: workers: \"many\" is not a whole number; give a whole number from 1 to 256, or auto\n"},
+    {"a fraction", "workers: 1.5\n", "1:10: workers: \"1.5\" is not a whole number; give a whole number from 1 to 256, or auto\n"},
+    {"a negative number", "limits: {series: -1}\n",
+     "1:18: series: \"-1\" is not a whole number; give a whole number from 1 to 100000000\n"},
+    {"too large", "workers: 257\n", "1:10: workers: \"257\" is too large; give a whole number from 1 to 256, or auto\n"},
+    {"beyond 64 bits", "limits: {series: 99999999999999999999}\n",
+     "1:18: series: \"99999999999999999999\" is too large; give a whole number from 1 to 100000000\n"},
+    {"too small", "workers: 0\n", "1:10: workers: \"0\" is too small; give a whole number from 1 to 256, or auto\n"},
+    {"no unit", "idle_after: 10\n", "1:13: idle_after: \"10\" has no unit; " DURATION("100ms", "1h") "\n"},
+    {"bad unit", "idle_after: 10x\n", "1:13: idle_after: \"10x\" is not a duration; " DURATION("100ms", "1h") "\n"},
+    {"window of no length", "rollups: [{name: a, every: 0s}]\n",
+     "1:28: every: \"0s\" is too small; " DURATION("100ms", "1d") "\n"},
+    {"window below a nanosecond", "rollups: [{name: a, every: 0.4ns}]\n",
+     "1:28: every: \"0.4ns\" is too small; " DURATION("100ms", "1d") "\n"},
+    {"lateness too long", "rollups: [{name: a, every: 1s, lateness: 2h}]\n",
+     "1:42: lateness: \"2h\" is too large; " DURATION("0s", "1h") "\n"},
+    {"bad size", "listen: [{url: \"udp://:1\", rcvbuf: 4Mib}]\n",
+     "1:36: rcvbuf: \"4Mib\" is not a size; give a size from 4KiB to 1GiB, such as 4MiB\n"},
+    {"bad bool", "sinks: {a: {type: influxdb, url: \"http://h\", org: o, bucket: b, gzip: maybe}}\n",
+     "1:71: gzip: \"maybe\" will not do; give false or true\n"},
+    {"bad choice", "listen: [{url: \"udp://:1\", format: graphite}]\n",
+     "1:36: format: \"graphite\" will not do; give auto, statsd or influx\n"},
+    {"bad log level", "log_level: loud\n", "1:12: log_level: \"loud\" will not do; give debug, info, warn or error\n"},
+    {"unknown sink type", "sinks:\n  a: {type: influx}\n", "2:13: type: \"influx\" will not do; give file, influxdb or influxdb1\n"},
+    {"unknown aggregate", "rollups:\n  - name: a\n    every: 1s\n    aggregates: [count, avg]\n",
+     "4:25: aggregates: unknown aggregate \"avg\"; " AGGREGATES "\n"},
+    {"unknown aggregate like one", "rollups: [{name: a, every: 1s, aggregates: [sdtdev, Count]}]\n",
+     "1:45: aggregates: unknown aggregate \"sdtdev\"; did you mean \"stddev\"? " AGGREGATES "\n"
+     "1:53: aggregates: unknown aggregate \"Count\"; did you mean \"count\"? " AGGREGATES "\n"},
+    {"an aggregate twice", "rollups: [{name: a, every: 1s, aggregates: [sum, sum]}]\n",
+     "1:50: aggregates: \"sum\" twice; keep one of them\n"},
+    {"unknown sink", "sinks: {influx: {type: file}, other: {type: file, path: x}}\nrollups: [{name: a, every: 1s, to: [inflx]}]\n",
+     "2:37: to: unknown sink \"inflx\"; did you mean \"influx\"? there are: influx, other\n"},
+    {"duplicate rollup",
+     "sinks: {a: {type: file, path: a}, b: {type: file, path: b}}\n"
+     "rollups:\n  - {name: x, every: 1s, to: [a]}\n  - {name: x, every: 2s, to: [b]}\n",
+     "4:12: name: a second rollup \"x\"; give it another name\n"},
+    {"duplicate sink", "sinks:\n  a: {type: file}\n  a: {type: file}\n",
+     "3:3: duplicate key \"a\", first in line 2; keep one of them\n"},
+    {"two rules to one sink", "rollups:\n  - {name: x, every: 1s}\n  - {name: y, every: 1s, to: [file]}\n",
+     "3:30: to: rollups x and y both write to sink file, where their points would replace each other; give each a sink of its "
+     "own\n"},
+    {"two sinks to one place", "sinks:\n  a: {type: file, path: p}\n  b: {path: p, type: file}\n",
+     "3:22: sinks a and b write to the same place; remove one, or give it another target\n"},
+    {"missing in a list", "rollups:\n  - every: 10s\n", "2:5: name is missing; give a name of 1 to 63 letters, digits, _ and -\n"},
+    {"missing type", "sinks:\n  a: {}\n", "2:3: type is missing; give file, influxdb or influxdb1\n"},
+    {"missing for influxdb", "sinks:\n  a: {type: influxdb}\n",
+     "2:3: url is missing; give http://HOST:PORT or https://HOST:PORT without user and query, such as http://127.0.0.1:8086\n"
+     "2:3: org is missing; give text\n2:3: bucket is missing; give text\n"},
+    {"missing for influxdb1", "sinks:\n  a: {type: influxdb1, url: \"http://h\"}\n", "2:3: database is missing; give text\n"},
+    {"empty bucket", "sinks:\n  a: {type: influxdb, url: \"http://h\", org: o, bucket: \"\"}\n",
+     "2:56: bucket is empty; give text\n"},
+    {"url scheme", "sinks:\n  a: {type: influxdb1, url: \"udp://h\", database: d}\n",
+     "2:29: url: \"udp://h\" will not do; give http://HOST:PORT or https://HOST:PORT without user and query, such as "
+     "http://127.0.0.1:8086\n"},
+    {"url with a user", "sinks:\n  a: {type: influxdb1, url: \"http://u:p@h\", database: d}\n",
+     "2:29: url: \"http://u:p@h\" will not do; give http://HOST:PORT or https://HOST:PORT without user and query, such as "
+     "http://127.0.0.1:8086\n"},
+    {"listen scheme", "listen: [{url: \"tcp://127.0.0.1:1\"}]\n",
+     "1:16: url: \"tcp://127.0.0.1:1\" will not do; give udp://HOST:PORT, such as udp://127.0.0.1:8125\n"},
+    {"listen port", "listen: [{url: \"udp://127.0.0.1:65536\"}]\n",
+     "1:16: url: \"udp://127.0.0.1:65536\" will not do; give udp://HOST:PORT, such as udp://127.0.0.1:8125\n"},
+    {"listen address twice", "listen:\n  - {url: \"udp://127.0.0.1:81\"}\n  - {url: \"udp://localhost:81\"}\n",
+     "3:11: url: udp://localhost:81 is listened on already; use another port, or sockets: 2 for more threads\n"},
+    {"no token outside of loopback", "http: {address: \"0.0.0.0:80\"}\n",
+     "1:17: address: 0.0.0.0:80 can be reached from outside and there is no token; give http.token, or listen on 127.0.0.1\n"},
+    {"bad address", "http: {address: \"127.0.0.1\"}\n",
+     "1:17: address: \"127.0.0.1\" will not do; give HOST:PORT, such as 127.0.0.1:8186 or [::1]:8186\n"},
+    {"a printed secret", "http: {token: \"<hidden>\"}\n",
+     "1:15: token is \"<hidden>\", which --print-config writes in a secret's place; give the secret itself, or \"${NAME}\" for an "
+     "environment variable\n"},
+    {"a bad secret is not shown", "http: {token: \"s\\x01\"}\n",
+     "1:15: token: \"<hidden>\" has control characters or is not UTF-8; give the secret itself, or \"${NAME}\" for an environment "
+     "variable\n"},
+    {"control characters", "state_dir: \"a\\nb\"\n",
+     "1:12: state_dir: \"a\\x0ab\" has control characters or is not UTF-8; give a path\n"},
+    {"sink name", "sinks: {\"a b\": {type: file}}\n",
+     "1:9: sink: \"a b\" will not do; give a name of 1 to 63 letters, digits, _ and -\n"},
+    {"retries", "sinks: {a: {type: file, retry_min: 2m}}\n",
+     "1:36: retry_min is longer than retry_max; give a shorter one\n"},
+    {"password alone", "sinks: {a: {type: influxdb1, url: \"http://h\", database: d, password: p}}\n",
+     "1:70: password without username; give both or none\n"},
+    {"unset variable", "http:\n  token: \"${TSAGG_TEST_UNSET}\"\n",
+     "2:10: environment variable TSAGG_TEST_UNSET is not set; set it, or write the value here\n"},
+    {"open variable", "state_dir: /a${B\n",
+     "1:12: \"${\" without a name and \"}\"; write ${NAME} for an environment variable, $${ for the characters themselves\n"},
+    {"duplicate key", "workers: 1\nworkers: 2\n", "2:1: duplicate key \"workers\", first in line 1; keep one of them\n"},
+    {"a list at the top", "- a\n", "1:1: the configuration is a list; give a mapping, such as state_dir: /var/lib/tsagg\n"},
+    {"several documents", "workers: 1\n---\nworkers: 2\n", "2:1: a second document; put all of it into one\n"},
+    {"a key that is a list", "? [a]\n: b\n", "1:3: a key that is a list or a mapping; write a plain word\n"},
+    {"syntax: bracket", "listen: [{url: a}\nhttp: {}\n",
+     "2:1: no YAML: did not find expected ',' or ']' while parsing a flow sequence; check indentation, quotes and brackets up to "
+     "here\n"},
+    {"syntax: indentation", "http:\n  address: a\n token: b\n",
+     "3:2: no YAML: did not find expected key while parsing a block mapping; check indentation, quotes and brackets up to here\n"},
+    {"syntax: unknown anchor", "http: *x\n",
+     "1:7: no YAML: found undefined alias; check indentation, quotes and brackets up to here\n"},
+    {"syntax: not text", "a: b\nworkers: \xff\n", "2:10: no YAML: invalid leading UTF-8 octet; the file must be UTF-8 text\n"},
+    {"several at once, in the file's order of sections", "limits: {series: x}\nworkers: 0\n",
+     "1:18: series: \"x\" is not a whole number; give a whole number from 1 to 100000000\n"
+     "2:10: workers: \"0\" is too small; give a whole number from 1 to 256, or auto\n"},
+};
+
+static char file[] = "/tmp/test_conf_XXXXXX";
+
+static void write_file(const char *text, size_t len)
+{
+    FILE *f = fopen(file, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, 1, len, f), len);
+    fclose(f);
+}
+
+static void examples_are_told(void **state)
+{
+    (void)state;
+    unsetenv("TSAGG_TEST_UNSET");
+    unsigned bad = 0;
+    for (size_t i = 0; i < TS_ARRAY_SIZE(examples); i++) {
+        struct ts_buf got = TS_BUF_INIT, want = TS_BUF_INIT;
+        struct ts_conf *conf;
+        write_file(examples[i].yaml, strlen(examples[i].yaml));
+        int rc = ts_conf_load(file, NULL, 0, &conf, &got);
+        for (const char *p = examples[i].errors; *p; p = strchr(p, '\n') + 1)
+            ts_buf_printf(&want, "%s:%.*s\n", file, (int)(strchr(p, '\n') - p), p);
+        if (rc != -TS_ECONF || conf || !ts_str_eq(ts_buf_str(&got), ts_buf_str(&want))) {
+            print_error("%s: rc %d\n got  %s want %s", examples[i].name, rc, ts_buf_cstr(&got), ts_buf_cstr(&want));
+            bad++;
+        }
+        ts_buf_fini(&got);
+        ts_buf_fini(&want);
+        ts_conf_free(&conf);
+    }
+    assert_int_equal(bad, 0);
+}
+
+static unsigned count_lines(const struct ts_buf *buf)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < buf->len; i++)
+        n += buf->p[i] == '\n';
+    return n;
+}
+
+static void twenty_are_enough(void **state)
+{
+    struct ts_buf yaml = TS_BUF_INIT, errors = TS_BUF_INIT;
+    struct ts_conf *conf;
+    (void)state;
+    for (unsigned i = 0; i < 50; i++)
+        ts_buf_printf(&yaml, "unknown%u: 1\n", i);
+    write_file(yaml.p, yaml.len);
+    assert_int_equal(ts_conf_load(file, NULL, 0, &conf, &errors), -TS_ECONF);
+    assert_int_equal(count_lines(&errors), 20);
+    ts_buf_fini(&yaml);
+    ts_buf_fini(&errors);
+}
+
+/* Nine lists of nine aliases each would be 9^9 values. */
+static void aliases_do_not_explode(void **state)
+{
+    struct ts_buf yaml = TS_BUF_INIT, errors = TS_BUF_INIT;
+    struct ts_conf *conf;
+    (void)state;
+    ts_buf_puts(&yaml, "a0: &a0 [x,x,x,x,x,x,x,x,x]\n");
+    for (unsigned i = 1; i < 9; i++)
+        ts_buf_printf(&yaml, "a%u: &a%u [*a%u,*a%u,*a%u,*a%u,*a%u,*a%u,*a%u,*a%u,*a%u]\n", i, i, i - 1, i - 1, i - 1, i - 1, i - 1,
+                      i - 1, i - 1, i - 1, i - 1);
+    write_file(yaml.p, yaml.len);
+    assert_int_equal(ts_conf_load(file, NULL, 0, &conf, &errors), -TS_ECONF);
+    assert_non_null(strstr(ts_buf_cstr(&errors), "too many values; use fewer aliases"));
+    ts_buf_clear(&errors);
+    write_file("a: &a [*a]\n", 11);
+    assert_int_equal(ts_conf_load(file, NULL, 0, &conf, &errors), -TS_ECONF);
+    assert_non_null(strstr(ts_buf_cstr(&errors), "nested too deeply"));
+    ts_buf_fini(&yaml);
+    ts_buf_fini(&errors);
+}
+
+static void unreadable_files(void **state)
+{
+    struct ts_buf errors = TS_BUF_INIT;
+    struct ts_conf *conf;
+    (void)state;
+    assert_int_equal(ts_conf_load("/nonexistent/x.yaml", NULL, 0, &conf, &errors), -TS_EIO);
+    assert_string_equal(ts_buf_cstr(&errors),
+                        "/nonexistent/x.yaml: cannot be read: No such file or directory; give a readable YAML file\n");
+    ts_buf_clear(&errors);
+    assert_int_equal(ts_conf_load("/", NULL, 0, &conf, &errors), -TS_EIO);
+    assert_string_equal(ts_buf_cstr(&errors), "/: cannot be read: Is a directory; give a readable YAML file\n");
+    ts_buf_fini(&errors);
+}
+
+/* Whatever a damaged file says, it is read or refused; the sanitizers watch. */
+static void damaged_files(void **state)
+{
+    static const char good[] = "listen: [{url: \"udp://:1\", rcvbuf: 4MiB}]\nrollups:\n  - &r {name: a, every: 1s, to: [f]}\n"
+                               "sinks: {f: {type: file, path: \"${HOME}/x\"}}\n";
+    (void)state;
+    for (size_t i = 0; i < sizeof good - 1; i++) {
+        for (const char *c = "\0\xff[{:\"'&*-#\n \t!|%"; c < "\0\xff[{:\"'&*-#\n \t!|%" + 17; c++) {
+            struct ts_buf errors = TS_BUF_INIT;
+            struct ts_conf *conf;
+            char text[sizeof good];
+            memcpy(text, good, sizeof good);
+            text[i] = *c;
+            write_file(text, sizeof good - 1);
+            int rc = ts_conf_load(file, NULL, 0, &conf, &errors);
+            assert_true((rc == 0) == (conf != NULL) && (rc == 0) == (errors.len == 0));
+            ts_conf_free(&conf);
+            ts_buf_fini(&errors);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(examples_are_told), cmocka_unit_test(twenty_are_enough), cmocka_unit_test(aliases_do_not_explode),
+        cmocka_unit_test(unreadable_files),  cmocka_unit_test(damaged_files),
+    };
+    int fd = mkstemp(file);
+    if (fd < 0)
+        return 1;
+    close(fd);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    unlink(file);
+    return failed;
+}

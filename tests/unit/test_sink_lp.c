@@ -1,0 +1,130 @@
+/* Rollup points as line protocol: names, escapes and numbers against lines written by hand. */
+#include "config.h"
+#include "sink/sink_priv.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include "rollups.h"
+
+static struct ts_buf line;
+
+static void expect_point(const struct ts_rollup_batch *batch, unsigned i, const char *want)
+{
+    ts_buf_clear(&line);
+    int rc = ts_sink_lp_put(batch, &batch->points[i], &line);
+    assert_int_equal(rc, want ? 0 : -TS_EINVAL);
+    assert_string_equal(ts_buf_cstr(&line), want ? want : "");
+}
+
+/* One point with the value 1 under the aggregate count. */
+static void expect_names(enum ts_kind kind, const char *name, const char *field, unsigned ntags,
+                         const char *const *tags, const char *want)
+{
+    struct ts_rollup_batch *batch = make_batch("a", 7);
+    batch->aggregates = TS_AGG_BIT(count);
+    add_numbers(batch, make_series(kind, name, field, ntags, tags), 1, (const double[]){1});
+    expect_point(batch, 0, want);
+    ts_rollup_batch_free(&batch);
+}
+
+static void kinds_and_their_fields(void **state)
+{
+    (void)state;
+    static const char *const tags[] = {"zone", "z", "app", "w"};
+    struct ts_rollup_batch *batch = make_batch("a", 1700000010000000000);
+    const double v[] = {1e9 + 4, 1e9 + 7,
+                        1e9 + 13}; /* mean 1e9+8; deviations -4 -1 5: 42/3 = 14, or 42/2 = 21 */
+    add_numbers(batch, make_series(TS_KIND_COUNTER, "hits", "", 2, tags), 2, (const double[]){30, 5});
+    add_numbers(batch, make_series(TS_KIND_GAUGE, "temp", "", 0, NULL), 3, (const double[]){-1.5, 4, 2});
+    add_numbers(batch, make_series(TS_KIND_TIMING, "api.latency", "", 2, tags), 3, v);
+    add_numbers(batch, make_series(TS_KIND_SET, "users", "", 0, NULL), 3, v);
+    batch->points[3].distinct = 17;
+    add_numbers(batch, make_series(TS_KIND_FIELD, "cpu", "usage", 2, tags), 3, v);
+    add_numbers(batch, make_series(TS_KIND_STRING, "app", "version", 0, NULL), 0, NULL);
+    batch->points[5].last_text = TS_STR("a \"b\" \\ c, d=e\nf");
+    expect_point(batch, 0,
+                 "hits,app=w,metric_type=counter,zone=z count=2,sum=35,rate=3.5 1700000010000000000\n");
+    expect_point(batch, 1, "temp,metric_type=gauge min=-1.5,max=4,mean=1.5,last=2 1700000010000000000\n");
+    expect_point(batch, 2,
+                 "api.latency,app=w,metric_type=timing,zone=z count=3,sum=3000000024,min=1000000004,"
+                 "max=1000000013,mean=1000000008,stddev=3.7416573867739413 1700000010000000000\n");
+    expect_point(batch, 3, "users,metric_type=set distinct=17 1700000010000000000\n");
+    batch->stddev_sample = true;
+    expect_point(
+        batch, 4,
+        "cpu,app=w,zone=z usage_count=3,usage_sum=3000000024,usage_min=1000000004,"
+        "usage_max=1000000013,usage_mean=1000000008,usage_stddev=4.58257569495584 1700000010000000000\n");
+    expect_point(batch, 5, "app version_last=\"a \\\"b\\\" \\\\ c, d=e\nf\" 1700000010000000000\n");
+    ts_rollup_batch_free(&batch);
+}
+
+static void names_are_escaped(void **state)
+{
+    (void)state;
+    enum ts_kind f = TS_KIND_FIELD;
+    expect_names(f, "a b,c=d", "e f,g=h", 0, NULL, "a\\ b\\,c=d e\\ f\\,g\\=h_count=1 7\n");
+    expect_names(f, "m", "f", 1, (const char *const[]){"k 1,=", "v 1,="},
+                 "m,k\\ 1\\,\\==v\\ 1\\,\\= f_count=1 7\n");
+    expect_names(f, "#m", "#f", 1, (const char *const[]){"#k", "#v"}, "_m,#k=#v #f_count=1 7\n");
+    expect_names(f, "l\nm", "f\r", 1, (const char *const[]){"k\t", "v\001\177"},
+                 "l\\nm,k\\t=v__ f\\r_count=1 7\n");
+    expect_names(f, "m", "\xc3\xa9", 1, (const char *const[]){"\xf0\x9f\x98\x80", "\"q\""},
+                 "m,\xf0\x9f\x98\x80=\"q\" \xc3\xa9_count=1 7\n");
+}
+
+static void backslashes_stand_for_themselves_where_they_can(void **state)
+{
+    (void)state;
+    enum ts_kind f = TS_KIND_FIELD;
+    expect_names(f, "a\\b", "c\\d", 1, (const char *const[]){"e\\f", "C:\\dir"},
+                 "a\\b,e\\f=C:\\dir c\\d_count=1 7\n");
+    expect_names(f, "a\\", "b\\", 1, (const char *const[]){"c\\", "C:\\"}, "a_,c_=C:_ b\\_count=1 7\n");
+    expect_names(f, "a\\\\", "b", 0, NULL, "a\\_ b_count=1 7\n");
+    expect_names(f, "a\\,b", "c\\,d", 1, (const char *const[]){"k", "\\ v"},
+                 "a\\\\,b,k=\\\\ v c_\\,d_count=1 7\n");
+}
+
+static void tags_that_cannot_be_sent(void **state)
+{
+    (void)state;
+    expect_names(TS_KIND_FIELD, "m", "f", 2, (const char *const[]){"a", "", "b", "1"}, "m,b=1 f_count=1 7\n");
+    expect_names(TS_KIND_COUNTER, "m", "", 3,
+                 (const char *const[]){"metric_type", "mine", "a", "1", "z", "2"},
+                 "m,a=1,metric_type=counter,z=2 count=1,sum=1,rate=0.1 7\n");
+}
+
+static void numbers_that_are_none_are_left_out(void **state)
+{
+    (void)state;
+    struct ts_rollup_batch *batch = make_batch("a", -5);
+    add_numbers(batch, make_series(TS_KIND_FIELD, "m", "f", 0, NULL), 2, (const double[]){1e308, 1.5e308});
+    batch->aggregates = TS_AGG_BIT(count) | TS_AGG_BIT(sum) | TS_AGG_BIT(max);
+    expect_point(batch, 0, "m f_count=2,f_max=1.5e+308 -5\n");
+    batch->aggregates = TS_AGG_BIT(sum);
+    expect_point(batch, 0, NULL);
+    ts_rollup_batch_free(&batch);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    free_series();
+    ts_buf_fini(&line);
+    return 0;
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_teardown(fn, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(kinds_and_their_fields),
+        TEST(names_are_escaped),
+        TEST(backslashes_stand_for_themselves_where_they_can),
+        TEST(tags_that_cannot_be_sent),
+        TEST(numbers_that_are_none_are_left_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,2 @@
+bin_PROGRAMS += tsagg-query
+tsagg_query_SOURCES = tools/tsagg-query.c
