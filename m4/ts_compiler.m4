@@ -15,7 +15,7 @@ AC_DEFUN([TS_WARNINGS], [
     TS_CFLAGS="-std=gnu11"
     m4_foreach_w([flag], [-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
         -Wpointer-arith -Wcast-align -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wconversion -Wno-sign-conversion
-        -Wimplicit-fallthrough -Wnull-dereference -fno-strict-aliasing -fstack-protector-strong],
+        -Wimplicit-fallthrough -fno-strict-aliasing -fstack-protector-strong],
         [TS_CC_FLAG(flag, [TS_CFLAGS])])
     AS_IF([test "x$enable_werror" = xyes], [TS_CFLAGS="$TS_CFLAGS -Werror"])
     AC_SUBST([TS_CFLAGS])
