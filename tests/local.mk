@@ -2,7 +2,13 @@
 include tests/conformance/local.mk
 include tests/fuzz/local.mk
 include tests/unit/conf.mk
+include tests/unit/core.mk
 include tests/unit/delivery.mk
 include tests/unit/parse.mk
-include tests/unit/way.mk
 include tests/unit/query.mk
+include tests/unit/way.mk
+
+EXTRA_DIST += tests/tsan.supp
+if ENABLE_TSAN
+AM_TESTS_ENVIRONMENT = TSAN_OPTIONS=suppressions=$(abs_top_srcdir)/tests/tsan.supp; export TSAN_OPTIONS;
+endif

@@ -16,9 +16,9 @@ void ts_buf_fini(struct ts_buf *buf)
 
 char *ts_buf_reserve(struct ts_buf *buf, size_t bytes)
 {
-    size_t want = buf->len + bytes;
-    if (TS_LIKELY(want <= buf->cap && buf->p))
+    if (TS_LIKELY(bytes <= buf->cap - buf->len && buf->p))
         return buf->p + buf->len;
+    size_t want = buf->len + bytes;
     if (want < bytes || (buf->limit && want > buf->limit)) {
         buf->failed = true;
         return NULL;

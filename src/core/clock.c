@@ -63,7 +63,7 @@ int ts_clock_read_duration(struct ts_str s, int64_t *out_ns)
         if (u == TS_ARRAY_SIZE(units) || ts_num_read(number, &v) != 0)
             return -TS_EPARSE;
         double ns = v * (double)units[u].ns;
-        if (ns > 9e18 || __builtin_add_overflow(total, (int64_t)llround(ns), &total))
+        if (ns >= 0x1p63 || __builtin_add_overflow(total, (int64_t)llround(ns), &total))
             return -TS_ELIMIT;
     }
     *out_ns = total;

@@ -1,13 +1,14 @@
 /*
- * Numbers from and to text. Thread: any. Allocates nothing.
+ * Numbers from and to text. Thread: any. Allocates nothing, but for reading texts of 400 characters and more.
  * Reading: up to 19 digits with a power of ten of at most 22 are exact in one multiplication or division
  * (Clinger, "How to read floating point numbers accurately", 1990); the rest goes to strtod_l in the C locale.
- * Printing: the decimal v·10^k for the smallest k that divides back to v, then %.15g, 16, 17 until it reads back.
+ * Printing: the decimal v·10^k for the smallest k that divides back to v, then 15, 16, 17 digits until it reads back.
  */
 #include "config.h"
 #include "core/num.h"
 
 #include <errno.h>
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
@@ -67,14 +68,14 @@ int ts_num_read(struct ts_str s, double *out)
     const char *first = p;
     for (; p < end && is_digit(*p); p++) {
         m = m * 10 + (uint64_t)(*p - '0');
-        digits += digits > 0 || m != 0; /* m wraps, also to 0 */
+        digits += digits || *p != '0';
     }
     size_t seen = (size_t)(p - first);
     if (p < end && *p == '.') {
         const char *frac = ++p;
         for (; p < end && is_digit(*p); p++) {
             m = m * 10 + (uint64_t)(*p - '0');
-            digits += digits > 0 || m != 0;
+            digits += digits || *p != '0';
         }
         exp10 = -(int)TS_MIN((size_t)(p - frac), (size_t)100000);
         seen += (size_t)(p - frac);
@@ -185,20 +186,35 @@ static size_t put_fixed(char *to, uint64_t m, unsigned k)
     return n + 1;
 }
 
+/* v is finite and above 0. 15 digits always survive, 17 always suffice; below DBL_MIN fewer may do. */
 static TS_COLD size_t put_slow(char *to, double v)
 {
     pthread_once(&c_locale_once, make_c_locale);
     locale_t former = uselocale(c_locale);
     char tmp[TS_NUM_MAX];
-    int n = 0;
-    for (int precision = 15; precision <= 17; precision++) {
+    int precision = v < DBL_MIN ? 1 : 15, n = snprintf(tmp, sizeof tmp, "%.*e", precision - 1, v);
+    while (precision < 17 && strtod_l(tmp, NULL, c_locale) != v)
+        n = snprintf(tmp, sizeof tmp, "%.*e", precision++, v);
+    int64_t exp10 = 0;
+    uint64_t m = 0;
+    const char *e = memchr(tmp, 'e', (size_t)n);
+    TS_ASSERT(e && ts_num_read_int((struct ts_str){e + 1, (size_t)(tmp + n - e - 1)}, &exp10) == 0);
+    if (exp10 < -5 || exp10 > 20)
         n = snprintf(tmp, sizeof tmp, "%.*g", precision, v);
-        if (strtod_l(tmp, NULL, c_locale) == v)
-            break;
-    }
     uselocale(former);
-    memcpy(to, tmp, (size_t)n);
-    return (size_t)n;
+    if (exp10 < -5 || exp10 > 20) {
+        memcpy(to, tmp, (size_t)n);
+        return (size_t)n;
+    }
+    for (const char *p = tmp; p < e; p++)
+        m = *p == '.' ? m : m * 10 + (uint64_t)(*p - '0');
+    int64_t k = precision - 1 - exp10; /* v = m / 10^k */
+    for (; k > 0 && m % 10 == 0; k--)
+        m /= 10;
+    size_t len = put_fixed(to, m, (unsigned)TS_MAX(k, 0));
+    for (; k < 0; k++)
+        to[len++] = '0';
+    return len;
 }
 
 size_t ts_num_put_double(char *to, double v)

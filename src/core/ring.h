@@ -5,7 +5,7 @@
  * includes Concurrency Kit. A successful push gives the object away; after a refused one the caller still owns it.
  *
  * ThreadSanitizer does not see the fences in ck's inline assembly, so the hand-over is told to it here; that asserts the
- * order rather than proves it, which is why tests/unit/test_ring.c stays.
+ * order rather than proves it, which is why tests/unit/test_core_ring.c stays.
  */
 #include "core/base.h"
 #include "core/err.h"

@@ -33,7 +33,7 @@ double ts_stats_stddev(const struct ts_stats *st, bool sample_form)
 {
     double m2 = st->sd2 - st->sd * st->sd / st->count;
     double n = sample_form ? st->count - 1 : st->count;
-    if (n <= 0)
+    if (n <= 0 || !isfinite(m2)) /* one value, or squares beyond the range of double */
         return NAN;
     return m2 > 0 ? sqrt(m2 / n) : 0;
 }

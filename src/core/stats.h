@@ -41,7 +41,7 @@ void ts_stats_merge(struct ts_stats *a, const struct ts_stats *b, bool b_is_late
 
 double ts_stats_mean(const struct ts_stats *st);
 
-/** Population form (divide by n), or the sample form (n - 1; NaN for n <= 1). */
+/** Population form (divide by n), or the sample form (n - 1; NaN for n <= 1); NaN when squares overflow. */
 double ts_stats_stddev(const struct ts_stats *st, bool sample_form);
 
 #endif

@@ -60,13 +60,13 @@ static const char *skip_blanks(const char *p, const char *end)
 
 static const char *trim_blanks(const char *p, const char *end)
 {
-    while (end > p && (end[-1] == ' ' || end[-1] == '\t'))
+    while (end > p && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
         end--;
     return end;
 }
 
-/* UTF-8, and in statsd no control characters but tab. Line protocol may have them in strings: see
- * parse_influx.c. */
+/* UTF-8, and in statsd no control characters but tab; line protocol may have them in strings
+ * (parse_influx.c). */
 static int check_text(struct ts_parser *prs, enum ts_format format)
 {
     for (const char *p = prs->p; p < prs->end;) {
@@ -153,8 +153,7 @@ static struct ts_str until_any(const char *p, const char *end, const char *stops
     return (struct ts_str){start, (size_t)(p - start)};
 }
 
-/* What may follow name and ':' in a statsd line: value "|" type {"|" field} [":" the same again]; tags need
- * no look. */
+/* What may follow name and ':' in a statsd line: value "|" type {"|" field} [":" the same again]. */
 static bool is_statsd_rest(const char *p, const char *end, bool name_has_tags)
 {
     for (;;) {
@@ -200,8 +199,7 @@ enum ts_format ts_parse_detect(struct ts_str line)
                                                                               : TS_FORMAT_INFLUX;
 }
 
-/* As InfluxDB's scanLine: a quote opens a string only in a field's value, that is when more '=' than ',' came
- * before it. */
+/* As InfluxDB's scanLine: a quote opens a string only in a field's value: after more '=' than ','. */
 static size_t influx_line_end(const char *p, size_t len)
 {
     bool quoted = false, fields = false;

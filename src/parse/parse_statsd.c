@@ -144,8 +144,8 @@ static int add_section(struct ts_parser *prs, char type, bool relative, struct t
     return 0;
 }
 
-/* values = [number] {":" [number]}; empty ones are passed over. A gauge's change and its setting are sections
- * apart. */
+/* values = [number] {":" [number]}; empty ones are passed over. Changes of a gauge and settings get sections
+ * of their own. */
 static int add_values(struct ts_parser *prs, char type, struct ts_str text)
 {
     bool can_be_relative = type == 'g' && prs->opts.signed_gauges == TS_GAUGES_RELATIVE;
@@ -235,8 +235,7 @@ int ts_parse_dog_tags(struct ts_parser *prs, struct ts_str text)
     return 0;
 }
 
-/* One field behind its '|'. A field that is nothing but ':' says nothing; with more behind the ':' a section
- * begins there. */
+/* One field, behind its '|'. With ':' in front the next section begins, but ':' alone says nothing. */
 static int read_field(struct ts_parser *prs, unsigned first)
 {
     const char *start = prs->p;

@@ -57,6 +57,7 @@ TS_INLINE struct ts_raw *next_raw(struct ts_tiler *tl)
 static void count_rejected(struct ts_tiler *tl, enum ts_counter reason)
 {
     ts_count(tl->cnt, TS_C_LINES_RECEIVED, 1);
+    ts_count(tl->cnt, TS_C_SAMPLES_RECEIVED, 1);
     ts_count(tl->cnt, reason, 1);
 }
 
@@ -190,12 +191,14 @@ static int resolve(struct ts_tile *tile, unsigned i, struct ts_series_view *out)
         *out = tl->view;
         return 0;
     }
-    /* Taken back: the line is no good in full. Of a line with several fields all share the fate of the first. */
+    /* Taken back: the line is no good in full. Of a line with several fields all share the fate of the first, which goes on
+     * counting as a sample: the rejected one. */
     if (raw->index == 0) {
         ts_count(tl->cnt, TS_C_LINES_ACCEPTED, UINT64_C(0) - 1);
         ts_count(tl->cnt, error.reason, 1);
+    } else {
+        ts_count(tl->cnt, TS_C_SAMPLES_RECEIVED, UINT64_C(0) - 1);
     }
-    ts_count(tl->cnt, TS_C_SAMPLES_RECEIVED, UINT64_C(0) - 1);
     return -TS_EPARSE;
 }
 

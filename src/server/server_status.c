@@ -46,10 +46,10 @@ static void put_ledger(struct ts_buf *body, const struct ts_ledger *led)
     put_reasons(body, "rejected_by_reason", led, TS_C_REJECTED_SYNTAX);
     put_member(body, "},\n \"samples\": {", "received", v[TS_C_SAMPLES_RECEIVED]);
     put_member(body, ", ", "aggregated", v[TS_C_SAMPLES_AGGREGATED]);
+    put_member(body, ", ", "rejected", led->lines_rejected);
     put_member(body, ", ", "dropped", led->samples_dropped);
     ts_buf_printf(body, ", \"in_flight\": %" PRId64, led->in_flight);
     put_reasons(body, "dropped_by_reason", led, TS_C_DROPPED_RING_FULL);
-    put_reasons(body, "rejected_by_reason", led, TS_C_REJECTED_SYNTAX);
     put_member(body, "},\n \"datagrams\": {", "received", v[TS_C_DATAGRAMS_RECEIVED]);
     put_member(body, ", ", "kernel_dropped", v[TS_C_KERNEL_DROPPED]);
     put_member(body, ", ", "truncated", v[TS_C_DATAGRAMS_TRUNCATED]);

@@ -86,6 +86,8 @@ def test_print_config_round_trip():
     assert code == 0, err
     assert ENV["TSAGG_TEST_TOKEN"] not in first, "secrets are masked"
     code, second, err = tsaggd(first, "--print-config")
+    assert code == 3 and "TSAGG_TEST_TOKEN" not in err and "<hidden>" in err, "a mask is not a secret"
+    code, second, err = tsaggd(first.replace("<hidden>", "${TSAGG_TEST_TOKEN}"), "--print-config")
     assert code == 0, err
     assert second == first
     for part in ("18125", "18186", "5000", "/tmp/tsagg-test.lp", "http://127.0.0.1:8086"):

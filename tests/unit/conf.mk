@@ -1,3 +1,8 @@
-unit_tests += tests/unit/test_conf_errors
+unit_tests += tests/unit/test_conf_errors tests/unit/test_conf_load tests/unit/test_server
+
 tests_unit_test_conf_errors_SOURCES = tests/unit/test_conf_errors.c
 tests_unit_test_conf_errors_LDADD = $(unit_ldadd)
+tests_unit_test_conf_load_SOURCES = tests/unit/test_conf_load.c
+tests_unit_test_conf_load_LDADD = $(unit_ldadd)
+tests_unit_test_server_SOURCES = tests/unit/test_server.c
+tests_unit_test_server_LDADD = $(unit_ldadd)

@@ -19,6 +19,7 @@ static void statsd(void **state)
     static const char *const lines[] = {
         "a:1|c",
         "a b:1|c",
+        "a b:1|ms\r",
         " a:1|c",
         "a:1|c ",
         "a=b,c=d:1|c",

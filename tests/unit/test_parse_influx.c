@@ -1,5 +1,4 @@
-/* Line protocol. Expectations follow the reference of InfluxDB 2 and, where that is silent, its models
- * package. */
+/* Line protocol. Expectations follow InfluxDB 2's reference and, where that is silent, its models package. */
 #include "config.h"
 #include "parse_cases.h"
 

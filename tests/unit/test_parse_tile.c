@@ -193,7 +193,7 @@ static void lines_beside_each_other(void **unused)
     assert_int_equal(samples, 500 * 6);
     assert_int_equal(ts_counter_of(cnt, TS_C_LINES_RECEIVED), 500 * 5);
     assert_int_equal(ts_counter_of(cnt, TS_C_LINES_ACCEPTED), 500 * 4);
-    assert_int_equal(ts_counter_of(cnt, TS_C_SAMPLES_RECEIVED), 500 * 6);
+    assert_int_equal(ts_counter_of(cnt, TS_C_SAMPLES_RECEIVED), 500 * 7);
     assert_int_equal(ts_counter_of(cnt, TS_C_LINES_EMPTY), 500);
     ts_tiler_free(&tl);
     ts_buf_fini(&data);

@@ -126,7 +126,7 @@ def imbalance(status):
         ("samples received", samples["received"],
          samples["aggregated"] + samples["rejected"] + samples["dropped"] + samples["in_flight"]),
         ("samples dropped by reason", samples["dropped"], sum(samples["dropped_by_reason"].values())),
-        ("samples rejected by reason", samples["rejected"], sum(samples["rejected_by_reason"].values())),
+        ("samples rejected by reason", samples["rejected"], sum(lines["rejected_by_reason"].values())),
     ]
     for sink in status["sinks"]:
         checks.append((f"sink {sink['name']} rolled up", sink["rolled_up"],

@@ -1,0 +1,27 @@
+# What every stage stands on.
+unit_tests += \
+	tests/unit/test_core_buf \
+	tests/unit/test_core_clock \
+	tests/unit/test_core_counters \
+	tests/unit/test_core_log \
+	tests/unit/test_core_num \
+	tests/unit/test_core_ring \
+	tests/unit/test_core_series \
+	tests/unit/test_core_stats
+
+tests_unit_test_core_buf_SOURCES = tests/unit/test_core_buf.c
+tests_unit_test_core_buf_LDADD = $(unit_ldadd)
+tests_unit_test_core_clock_SOURCES = tests/unit/test_core_clock.c
+tests_unit_test_core_clock_LDADD = $(unit_ldadd)
+tests_unit_test_core_counters_SOURCES = tests/unit/test_core_counters.c
+tests_unit_test_core_counters_LDADD = $(unit_ldadd)
+tests_unit_test_core_log_SOURCES = tests/unit/test_core_log.c
+tests_unit_test_core_log_LDADD = $(unit_ldadd)
+tests_unit_test_core_num_SOURCES = tests/unit/test_core_num.c
+tests_unit_test_core_num_LDADD = $(unit_ldadd)
+tests_unit_test_core_ring_SOURCES = tests/unit/test_core_ring.c
+tests_unit_test_core_ring_LDADD = $(unit_ldadd)
+tests_unit_test_core_series_SOURCES = tests/unit/test_core_series.c
+tests_unit_test_core_series_LDADD = $(unit_ldadd)
+tests_unit_test_core_stats_SOURCES = tests/unit/test_core_stats.c
+tests_unit_test_core_stats_LDADD = $(unit_ldadd)
