@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define HELD_LOG_NS (60 * TS_SEC)
+#define HELD_TRY_NS (10 * TS_SEC) /* whoever puts it right should not have to wait long */
 
 struct range {
     unsigned from, to;
@@ -32,7 +33,7 @@ int64_t ts_sink_time_left(struct ts_sink *snk)
 static void set_state(struct ts_sink *snk, const char *what, const char *why, int64_t next_try_ns)
 {
     pthread_mutex_lock(&snk->lock);
-    snprintf(snk->state, sizeof snk->state, "%s%s%s", what, *why ? ": " : "", why);
+    snprintf(snk->state, sizeof snk->state, "%s%s%.180s", what, *why ? ": " : "", why);
     snk->next_try_ns = next_try_ns;
     pthread_mutex_unlock(&snk->lock);
 }
@@ -52,7 +53,7 @@ static int64_t delay_of(struct ts_sink *snk, const struct ts_sink_reply *reply)
 {
     int64_t min = snk->conf->retry_min_ns, max = snk->conf->retry_max_ns;
     if (reply->verdict == TS_SINK_HELD)
-        return max;
+        return TS_MIN(max, HELD_TRY_NS);
     int64_t bound = min;
     for (unsigned i = 0; i < snk->failures && bound < max; i++)
         bound = TS_MIN(2 * bound, max);

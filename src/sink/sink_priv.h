@@ -11,7 +11,7 @@ struct ts_sink;
 enum ts_sink_verdict {
     TS_SINK_SENT,    /* all of it is safe on the other side */
     TS_SINK_RETRY,   /* not now: again after a back-off */
-    TS_SINK_HELD,    /* not until somebody changes something: again after retry_max, and say so */
+    TS_SINK_HELD,    /* not until somebody changes something: again after ten seconds, and say so */
     TS_SINK_TOO_BIG, /* in smaller parts */
     TS_SINK_REFUSED, /* something in it is bad: find it */
 };
