@@ -1,5 +1,5 @@
 /*
- * The limit: a bare recvmmsg loop that only counts newlines. Prints, on SIGTERM or after the given number of lines, what it counted.
+ * The limit: a bare recvmmsg loop that only counts newlines. Prints on SIGTERM what it counted.
  * usage: floor PORT
  */
 #include "config.h"
