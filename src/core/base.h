@@ -18,6 +18,7 @@
 #define TS_NORETURN       __attribute__((noreturn))
 #define TS_COLD           __attribute__((cold, noinline))
 #define TS_INLINE         static inline __attribute__((always_inline))
+#define TS_FALLTHROUGH    __attribute__((fallthrough))
 #define TS_CACHELINE      64
 #define TS_ALIGNED        __attribute__((aligned(TS_CACHELINE)))
 #define TS_ARRAY_SIZE(a)  (sizeof(a) / sizeof((a)[0]))

@@ -73,7 +73,7 @@ static char *put_point(char *to, const struct ts_rollup *pt)
     case TS_KIND_STRING: return put_text(to, pt->last_text, 4);
     default:
         for (size_t i = 0; i < TS_ARRAY_SIZE(moments); i++)
-            to = put_double(to, *(const double *)((const char *)&pt->stats + moments[i]));
+            to = put_double(to, *(const double *)(const void *)((const char *)&pt->stats + moments[i]));
         return to;
     }
 }
@@ -146,6 +146,12 @@ static struct ts_str get_text(struct input *in, unsigned len_bytes)
     return s;
 }
 
+/* Names become C strings again. */
+static bool is_name(struct ts_str s)
+{
+    return s.len == 0 || !memchr(s.p, 0, s.len);
+}
+
 static int get_head(struct input *in, struct ts_rollup_head *head)
 {
     if (get_uint(in, 1) != LAYOUT)
@@ -159,7 +165,7 @@ static int get_head(struct input *in, struct ts_rollup_head *head)
     head->rule = get_text(in, 2);
     head->to = get_text(in, 2);
     uint64_t n = get_uint(in, 4);
-    if (in->bad || (flags & ~(unsigned)(FLAG_SAMPLE | FLAG_CORRECTION)) || head->aggregates >> TS_AGG_COUNT ||
+    if (in->bad || !is_name(head->rule) || !is_name(head->to) || (flags & ~(unsigned)(FLAG_SAMPLE | FLAG_CORRECTION)) || head->aggregates >> TS_AGG_COUNT ||
         n > TS_ROLLUP_BATCH_MAX || n * POINT_BYTES_LEAST > (size_t)(in->end - in->p))
         return -TS_ECORRUPT;
     head->n = (unsigned)n;
@@ -186,7 +192,7 @@ static int get_point(struct input *in, struct ts_rollup *pt)
     case TS_KIND_STRING: pt->last_text = get_text(in, 4); break;
     default:
         for (size_t i = 0; i < TS_ARRAY_SIZE(moments); i++)
-            *(double *)((char *)&pt->stats + moments[i]) = get_double(in);
+            *(double *)(void *)((char *)&pt->stats + moments[i]) = get_double(in);
     }
     return in->bad ? -TS_ECORRUPT : 0;
 }

@@ -65,7 +65,7 @@ static int read_char(struct ts_query_csv *csv, char c)
             return 0;
         }
         csv->state = TS_QUERY_PLAIN;
-        /* fallthrough */
+        TS_FALLTHROUGH;
     case TS_QUERY_PLAIN:
         if (c == ',')
             return end_cell(csv);

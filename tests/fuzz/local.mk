@@ -3,15 +3,21 @@
 # Without, `make check` replays the corpus. To add one: a line in the list, and its LDADD and LDFLAGS below.
 fuzz_targets = \
 	tests/fuzz/fuzz_annotated_csv \
+	tests/fuzz/fuzz_conf \
 	tests/fuzz/fuzz_line_influx \
-	tests/fuzz/fuzz_line_statsd
+	tests/fuzz/fuzz_line_statsd \
+	tests/fuzz/fuzz_rollup
 
 tests_fuzz_fuzz_annotated_csv_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_annotated_csv_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_conf_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_conf_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_line_influx_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_line_influx_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_line_statsd_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_line_statsd_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_rollup_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_rollup_LDFLAGS = $(fuzz_ldflags)
 
 check_LIBRARIES = tests/fuzz/libfuzz.a
 tests_fuzz_libfuzz_a_SOURCES = tests/fuzz/fuzz_line.c tests/fuzz/fuzz_line.h
