@@ -25,4 +25,5 @@ EXTRA_DIST += \
 	tests/integration/influxd/main.go \
 	tests/integration/test_influx1.py \
 	tests/integration/test_influx2.py \
+	tests/integration/test_query.py \
 	tests/integration/test_servers.py

@@ -51,9 +51,10 @@ class Quickstart(Process):
 
 
 def assert_ledger_is_shown(shown):
-    received, aggregated, dropped, in_flight = map(int, re.search(
-        r"Ledger: (\d+) samples received = (\d+) aggregated \+ (\d+) dropped \+ (\d+) in flight", shown).groups())
-    assert received == aggregated + dropped + in_flight and aggregated > 0 and dropped == 0
+    received, aggregated, rejected, dropped, in_flight = map(int, re.search(
+        r"Ledger: (\d+) samples received = (\d+) aggregated \+ (\d+) rejected \+ (\d+) dropped \+ (\d+) in flight",
+        shown).groups())
+    assert received == aggregated + in_flight and aggregated > 0 and rejected == dropped == 0
 
 
 def test_once():
