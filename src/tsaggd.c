@@ -32,7 +32,6 @@
 
 enum { EXIT_OK = 0, EXIT_FATAL = 1, EXIT_USAGE = 2, EXIT_CONF = 3 };
 
-#define WORKERS_MAX     64
 #define SINKS_STOP_NS   (5 * TS_SEC)
 
 /* One ingest thread and what it owns. */
@@ -146,7 +145,7 @@ static int open_sources(struct daemon *dmn, struct ts_err *err)
 static unsigned count_workers(const struct ts_conf *conf)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    return conf->workers ? TS_MIN(conf->workers, WORKERS_MAX) : (unsigned)TS_MAX(1, TS_MIN(cpus / 2, 16));
+    return conf->workers ? conf->workers : (unsigned)TS_MAX(1, TS_MIN(cpus / 2, 16));
 }
 
 static void make_workers(struct daemon *dmn)
@@ -322,6 +321,7 @@ static int run(struct ts_conf *conf)
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    ts_log_set_level(conf->log_level);
     struct daemon dmn = {.conf = conf, .started_ns = ts_clock_now_ns()};
     struct ts_err err = {""};
     if (start(&dmn, &err) != 0) {

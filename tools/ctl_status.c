@@ -118,6 +118,12 @@ static void print_group(const json_t *root, const char *group)
     }
 }
 
+static const char *text(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+/* The state, which may be a sentence, stands last. */
 static void print_sinks(const json_t *sinks)
 {
     static const char *const columns[] = {"rolled_up", "delivered", "pending", "dropped", "retries"};
@@ -131,11 +137,10 @@ static void print_sinks(const json_t *sinks)
         printf("%13s", columns[c]);
     puts("  state");
     json_array_foreach(sinks, i, sink) {
-        printf("%-*s  %-9s", wide, json_string_value(json_object_get(sink, "name")),
-               json_string_value(json_object_get(sink, "type")));
+        printf("%-*s  %-9s", wide, text(sink, "name"), text(sink, "type"));
         for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
             printf("%13" PRId64, number(sink, columns[c]));
-        printf("  %s\n", json_string_value(json_object_get(sink, "state")));
+        printf("  %s\n", text(sink, "state"));
     }
 }
 

@@ -8,6 +8,7 @@
 #include "core/base.h"
 #include "core/buf.h"
 #include "core/err.h"
+#include "core/log.h"
 #include "core/sample.h"
 
 enum ts_format { TS_FORMAT_AUTO, TS_FORMAT_STATSD, TS_FORMAT_INFLUX };
@@ -57,7 +58,7 @@ struct ts_conf {
     char *state_dir;
     unsigned workers; /* 0: auto */
     int64_t idle_after_ns, correct_for_ns, future_ns;
-    char *log_level;
+    enum ts_log_level log_level;
     struct {
         char *address; /* "127.0.0.1:8186"; "" is off */
         char *token;   /* "" none */

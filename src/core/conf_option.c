@@ -25,6 +25,14 @@ const struct ts_conf_section_info ts_conf_sections[TS_SECTION_COUNT] = {
 #include "tbl/options.def"
 };
 
+/* The choices of a sink's type: "|influxdb|…" from its own table. */
+static const char sink_types[] =
+#define TS_SINK(type, ops, text) "|" #type
+#include "tbl/sinks.def"
+#undef TS_SINK
+    ;
+#define TS_CONF_SINK_TYPES (sink_types + 1)
+
 const struct ts_conf_option ts_conf_options[] = {
 #define TS_OPTION(section, key, type, field, def, min, max, choices, need, text)                             \
     {TS_SECTION_##section,                                                                                   \

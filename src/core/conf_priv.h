@@ -116,16 +116,22 @@ struct ts_conf_node {
     struct ts_conf_entry *entries;
 };
 
+#define TS_CONF_ERRORS_MAX 20
+
 struct ts_conf_load {
     struct ts_buf *errors;
     unsigned nerrors;
+    struct {
+        unsigned line, column;
+        size_t end; /* in errors */
+    } told[TS_CONF_ERRORS_MAX];
     struct ts_conf_node *root;
     struct ts_conf *conf;
     char **sources; /* texts that nodes borrow */
     unsigned nsources;
 };
 
-/** Adds a line SOURCE:LINE:COLUMN: …, unless there are twenty. */
+/** Adds a line SOURCE:LINE:COLUMN: … in the order of positions, unless there are twenty. */
 void ts_conf_error(struct ts_conf_load *ld, const struct ts_conf_node *at, const char *fmt, ...)
     TS_PRINTF(3, 4);
 

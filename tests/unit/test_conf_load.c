@@ -53,7 +53,7 @@ static void defaults_are_those_of_the_design(void **state)
     assert_int_equal(conf->idle_after_ns, 10 * TS_SEC);
     assert_int_equal(conf->correct_for_ns, 60 * TS_SEC);
     assert_int_equal(conf->future_ns, 600 * TS_SEC);
-    assert_string_equal(conf->log_level, "info");
+    assert_int_equal(conf->log_level, TS_LOG_INFO);
     assert_string_equal(conf->http.address, "127.0.0.1:8186");
     assert_string_equal(conf->http.token, "");
     assert_int_equal(conf->limits.series, 1000000);
@@ -235,10 +235,10 @@ static void wrong_settings_are_told(void **state)
         "--set wrkers=1: unknown key \"wrkers\"; did you mean \"workers\"? known here: state_dir, workers, "
         "idle_after, correct_for, future, log_level, listen, http, limits, rollups, sinks\n");
     assert_setting_fails("workers=x", "--set workers=x: workers: \"x\" is not a whole number; give a whole "
-                                      "number from 1 to 256, or auto\n");
+                                      "number from 1 to 64, or auto\n");
     assert_setting_fails(
         "workers.x=1",
-        "--set workers.x=1: workers is a mapping; give a whole number from 1 to 256, or auto\n");
+        "--set workers.x=1: workers is a mapping; give a whole number from 1 to 64, or auto\n");
     assert_setting_fails(
         "http.address.x=1",
         "--set http.address.x=1: address is a mapping; give HOST:PORT, such as 127.0.0.1:8186 or "
@@ -271,7 +271,7 @@ static void environment_is_filled_in(void **state)
         set, 1);
     assert_string_equal(conf->state_dir, "/x/one-${TSAGG_TEST_A}$");
     assert_int_equal(conf->workers, 7);
-    assert_string_equal(conf->log_level, "warn");
+    assert_int_equal(conf->log_level, TS_LOG_WARN);
     ts_conf_free(&conf);
 }
 
