@@ -18,12 +18,14 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <linux/sock_diag.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BATCH          64
 #define DATAGRAM_MAX   65536
 #define BUFFER_BYTES   (DATAGRAM_MAX + 4096 + 64 * 5) /* not a multiple of 4 KiB: buffers must not share cache sets */
 #define TICK_NS        (50 * TS_MS)
+#define PACE_NS        TS_MS /* between two wake-ups: a switch of threads costs as much as many lines */
 #define DRAIN_NS       (2 * TS_SEC) /* at most this long for what the kernel holds when we stop */
 
 struct ts_udp {
@@ -35,6 +37,7 @@ struct ts_udp {
     _Atomic bool stop; /* relaxed: only its own value matters */
     uint32_t kernel_drops; /* as last read; wraps */
     int64_t looked_ns;     /* when */
+    int64_t woken_ns;      /* when the socket was last waited for */
     char *buffers;
     struct mmsghdr msgs[BATCH];
     struct iovec iovs[BATCH];
@@ -181,14 +184,25 @@ static int read_batch(struct ts_udp *udp, int flags)
     return n;
 }
 
-static void tick(struct ts_udp *udp)
+static void tick(struct ts_udp *udp, int64_t now_ns)
 {
-    int64_t now_ns = ts_clock_mono_ns();
     if (now_ns - udp->looked_ns < TICK_NS)
         return;
     udp->looked_ns = now_ns;
     look_at_kernel_drops(udp);
     udp->to.tick(udp->to.arg, ts_clock_now_ns());
+}
+
+/* The socket is empty: let it fill for a moment when datagrams come faster than that anyway. */
+static void pace(struct ts_udp *udp, int64_t now_ns)
+{
+    int64_t next_ns = udp->woken_ns + PACE_NS;
+    if (now_ns < next_ns) {
+        struct timespec until = {next_ns / TS_SEC, next_ns % TS_SEC};
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+        now_ns = next_ns;
+    }
+    udp->woken_ns = now_ns;
 }
 
 void *ts_udp_run(void *arg)
@@ -202,7 +216,10 @@ void *ts_udp_run(void *arg)
                    ts_log_quote_z(strerror(errno)));
             usleep(TICK_NS / TS_US);
         }
-        tick(udp);
+        int64_t now_ns = ts_clock_mono_ns();
+        tick(udp, now_ns);
+        if (n > 0 && n < BATCH)
+            pace(udp, now_ns);
     }
     int64_t until_ns = ts_clock_mono_ns() + DRAIN_NS;
     while (read_batch(udp, MSG_DONTWAIT) > 0 && ts_clock_mono_ns() < until_ns)
