@@ -401,6 +401,13 @@ void ts_tiler_flush(struct ts_tiler *tl)
     hand_on(tl);
 }
 
+void ts_tiler_set_precision(struct ts_tiler *tl, int64_t precision_ns)
+{
+    tl->opts.precision_ns = precision_ns;
+    ts_parser_set_precision(tl->parser, precision_ns);
+    ts_parser_set_precision(tl->resolver, precision_ns);
+}
+
 struct ts_tiler *ts_tiler_new(const struct ts_parse_opts *opts, struct ts_counters *cnt, ts_tile_fn *fn, void *arg)
 {
     struct ts_tiler *tl = ts_xalloc_aligned(sizeof *tl, TS_CACHELINE);
