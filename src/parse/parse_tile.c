@@ -303,7 +303,8 @@ static bool fast_field_value(const char *p, const char *end, double *out)
 static bool fast_influx(struct ts_tiler *tl, const char *line, size_t len)
 {
     const char *end = line + len, *blank = memchr(line, ' ', len);
-    if (!blank || blank == line || blank[-1] == '\\' || *line == '#' || end[-1] == '\r')
+    if (!blank || blank == line || blank[-1] == '\\' || (unsigned char)*line <= '#' || /* a comment, perhaps behind blanks */
+        end[-1] == '\r')
         return false;
     const char *field_at[TS_TILE_MAX], *eq_at[TS_TILE_MAX];
     double values[TS_TILE_MAX];

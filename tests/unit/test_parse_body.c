@@ -2,7 +2,8 @@
 #include "config.h"
 #include "unit.h"
 
-#include "parse/parse.h"
+#include "core/mem.h"
+#include "parse/parse_tile.h"
 
 static char text[1 << 20];
 
@@ -139,6 +140,78 @@ static void a_quote_that_is_never_closed_takes_the_rest(void **state)
     ts_body_fini(&body);
 }
 
+static void count_samples(struct ts_tile *tile, void *arg)
+{
+    unsigned *samples = arg;
+    for (unsigned i = 0; i < tile->n; i++) {
+        struct ts_series_view view;
+        assert_int_equal(tile->resolve(tile, i, &view), 0);
+        if (tile->raw[i].flags & TS_RAW_TEXT)
+            ts_free(tile->raw[i].text);
+    }
+    *samples += tile->n;
+}
+
+/* What a request was told is good, the tiler must find good, line by line: texts made at random of what makes
+ * lines go wrong. */
+static void tiler_agrees(void **state)
+{
+    static const char *const tokens[] = {"m",
+                                         ",",
+                                         "t",
+                                         "=",
+                                         " ",
+                                         "f=1",
+                                         "f=\"",
+                                         "\"",
+                                         "\\",
+                                         "\n",
+                                         "\n",
+                                         "\nm f=1\n",
+                                         "1i",
+                                         "#",
+                                         "u",
+                                         ":",
+                                         "|c",
+                                         "\r\n",
+                                         "f=t",
+                                         " 5",
+                                         "\t",
+                                         "é",
+                                         "s=\"x\ny\",f=2 1\n"};
+    static char piece[TS_BODY_PIECE_MAX + TS_TILER_PADDING];
+    uint64_t seed = 88172645463325252u, good = 0, bad = 0;
+    (void)state;
+    struct ts_counters *cnt = ts_counters_new(NULL, NULL);
+    struct ts_parse_opts opts = {.format = TS_FORMAT_INFLUX, .precision_ns = 1};
+    unsigned samples = 0;
+    struct ts_tiler *tl = ts_tiler_new(&opts, cnt, count_samples, &samples);
+    for (unsigned round = 0; round < 20000; round++) {
+        size_t len = 0;
+        for (unsigned i = 0; i < 60; i++) {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            len += (size_t)sprintf(text + len, "%s", tokens[seed % TS_ARRAY_SIZE(tokens)]);
+        }
+        struct ts_body body = read_text(len, false);
+        good += body.accepted;
+        bad += body.rejected;
+        for (size_t i = 0; i < body.npieces; i++) {
+            memcpy(piece, body.pieces[i].p, body.pieces[i].len);
+            ts_tiler_feed(tl, piece, body.pieces[i].len);
+            ts_tiler_flush(tl);
+        }
+        ts_body_fini(&body);
+        assert_int_equal(ts_counter_of(cnt, TS_C_LINES_ACCEPTED), good);
+        assert_int_equal(ts_counter_of(cnt, TS_C_LINES_RECEIVED), good);
+    }
+    assert_true(good > 20000 && bad > 20000);
+    assert_int_equal(ts_counter_of(cnt, TS_C_SAMPLES_RECEIVED), samples);
+    ts_tiler_free(&tl);
+    ts_counters_free_all();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +222,7 @@ int main(void)
         cmocka_unit_test(what_is_told_is_text),
         cmocka_unit_test(pieces_end_with_a_line),
         cmocka_unit_test(a_quote_that_is_never_closed_takes_the_rest),
+        cmocka_unit_test(tiler_agrees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
