@@ -15,7 +15,9 @@
 #include "core/mem.h"
 #include "core/thread.h"
 #include "ingest/ingest.h"
+#include "ingest/ingest_body.h"
 #include "journal/journal.h"
+#include "parse/parse.h"
 #include "parse/parse_tile.h"
 #include "route/route.h"
 #include "server/server.h"
@@ -33,10 +35,12 @@
 enum { EXIT_OK = 0, EXIT_FATAL = 1, EXIT_USAGE = 2, EXIT_CONF = 3 };
 
 #define SINKS_STOP_NS   (5 * TS_SEC)
+#define WRITES_STOP_NS  (5 * TS_SEC)
 
 /* One ingest thread and what it owns. */
 struct source {
-    struct ts_udp *udp;
+    struct ts_udp *udp;       /* one of these two */
+    struct ts_bodies *bodies;
     struct ts_tiler *tiler;
     struct ts_router *router;
     struct ts_lane *lanes; /* [nworkers] */
@@ -56,6 +60,7 @@ struct daemon {
     int64_t started_ns;
     unsigned nsources, nshards;
     struct source *sources;
+    struct source *http; /* the last of them, NULL when the server is off */
     struct shard *shards;
     struct ts_journal *journal;
     struct ts_sinks *sinks;
@@ -96,6 +101,20 @@ static void source_last(void *arg)
     ts_router_end(src->router);
 }
 
+static void source_precision(void *arg, int64_t precision_ns)
+{
+    struct source *src = arg;
+    ts_tiler_set_precision(src->tiler, precision_ns);
+}
+
+/* A ts_body_fn. @thread server */
+static int take_body(void *arg, struct ts_body *body)
+{
+    struct source *src = arg;
+    int rc = ts_parse_body(body);
+    return rc ? rc : ts_bodies_post(src->bodies, body);
+}
+
 static void wire_source(struct daemon *dmn, struct source *src, const struct ts_conf_listen *listen,
                         struct ts_counters *cnt)
 {
@@ -116,13 +135,28 @@ static void wire_source(struct daemon *dmn, struct source *src, const struct ts_
         .format = listen->format, .signed_gauges = listen->signed_gauges, .precision_ns = 1};
     src->tiler = ts_tiler_new(&parse, cnt, ts_router_tile, src->router);
     struct ts_ingest_consumer consumer = {source_begin, source_data, source_end, source_tick, source_last, src};
-    ts_udp_set_consumer(src->udp, &consumer);
+    if (src->udp)
+        ts_udp_set_consumer(src->udp, &consumer);
+    else
+        ts_bodies_set_consumer(src->bodies, &consumer, source_precision);
+}
+
+/* A request waits as long as it takes: nothing of it is dropped. */
+static void open_http_source(struct daemon *dmn, struct source *src)
+{
+    static const struct ts_conf_listen listen = {
+        .format = TS_FORMAT_INFLUX, .when_full = TS_FULL_BLOCK, .block_ns = INT64_MAX / 2};
+    struct ts_counters *cnt = ts_counters_new(NULL, NULL);
+    src->bodies = ts_bodies_new(cnt);
+    wire_source(dmn, src, &listen, cnt);
+    dmn->http = src;
 }
 
 static int open_sources(struct daemon *dmn, struct ts_err *err)
 {
     for (unsigned i = 0; i < dmn->conf->nlisten; i++)
         dmn->nsources += dmn->conf->listen[i].sockets;
+    dmn->nsources += dmn->conf->http.address[0] != 0;
     dmn->sources = ts_xalloc_aligned(dmn->nsources * sizeof *dmn->sources, TS_CACHELINE);
     struct source *src = dmn->sources;
     for (unsigned i = 0; i < dmn->conf->nlisten; i++) {
@@ -137,6 +171,8 @@ static int open_sources(struct daemon *dmn, struct ts_err *err)
             wire_source(dmn, src, listen, cnt);
         }
     }
+    if (dmn->conf->http.address[0])
+        open_http_source(dmn, src);
     return 0;
 }
 
@@ -206,9 +242,12 @@ static int start_threads(struct daemon *dmn, struct ts_err *err)
     rc = ts_sinks_start(dmn->sinks, err);
     if (rc)
         return rc;
-    for (unsigned s = 0; s < dmn->nsources; s++)
-        if (ts_thread_start(&dmn->sources[s].thread, "ts-ingest", ts_udp_run, dmn->sources[s].udp) != 0)
+    for (unsigned s = 0; s < dmn->nsources; s++) {
+        struct source *src = &dmn->sources[s];
+        void *(*run)(void *) = src->udp ? ts_udp_run : ts_bodies_run;
+        if (ts_thread_start(&src->thread, "ts-ingest", run, src->udp ? (void *)src->udp : src->bodies) != 0)
             return ts_fail(err, TS_ENOMEM, "cannot start an ingest thread");
+    }
     return 0;
 }
 
@@ -216,7 +255,8 @@ static void announce_ready(const struct daemon *dmn)
 {
     struct ts_buf line = TS_BUF_INIT;
     for (unsigned s = 0; s < dmn->nsources; s++)
-        ts_buf_printf(&line, " udp=%u", ts_udp_port(dmn->sources[s].udp));
+        if (dmn->sources[s].udp)
+            ts_buf_printf(&line, " udp=%u", ts_udp_port(dmn->sources[s].udp));
     if (dmn->server)
         ts_buf_printf(&line, " http=%u", ts_server_port(dmn->server));
     ts_log(TS_LOG_INFO, "ready", "version=%s workers=%u state_dir=%s%s", PACKAGE_VERSION, dmn->nshards,
@@ -249,7 +289,12 @@ static int drain(struct daemon *dmn)
     sd_notify(0, "STOPPING=1");
 #endif
     for (unsigned s = 0; s < dmn->nsources; s++)
-        ts_udp_stop(dmn->sources[s].udp);
+        if (dmn->sources[s].udp)
+            ts_udp_stop(dmn->sources[s].udp);
+    if (dmn->http) {
+        ts_server_end_writes(dmn->server, ts_clock_mono_ns() + WRITES_STOP_NS);
+        ts_bodies_stop(dmn->http->bodies);
+    }
     for (unsigned s = 0; s < dmn->nsources; s++)
         pthread_join(dmn->sources[s].thread, NULL);
     for (unsigned w = 0; w < dmn->nshards; w++)
@@ -271,6 +316,7 @@ static void free_all(struct daemon *dmn)
         ts_tiler_free(&dmn->sources[s].tiler);
         ts_router_free(&dmn->sources[s].router);
         ts_udp_close(&dmn->sources[s].udp);
+        ts_bodies_free(&dmn->sources[s].bodies);
     }
     ts_sinks_free(&dmn->sinks);
     ts_journal_close(&dmn->journal);
@@ -306,7 +352,9 @@ static int start(struct daemon *dmn, struct ts_err *err)
                                   .gauges = show_gauges,
                                   .gauges_arg = dmn,
                                   .sink_status = ts_sinks_status,
-                                  .sinks = dmn->sinks};
+                                  .sinks = dmn->sinks,
+                                  .write = take_body,
+                                  .write_arg = dmn->http};
     if (dmn->conf->http.address[0])
         rc = ts_server_start(&info, &dmn->server, err);
     return rc ? rc : start_threads(dmn, err);

@@ -62,6 +62,7 @@ struct ts_conf {
     struct {
         char *address; /* "127.0.0.1:8186"; "" is off */
         char *token;   /* "" none */
+        uint64_t max_body_bytes; /* of a write request, as it comes and inflated */
     } http;
     struct {
         uint64_t series;

@@ -1,6 +1,7 @@
 libtsagg_a_SOURCES += \
 	src/tbl/aggregates.def src/tbl/counters.def src/tbl/errors.def src/tbl/kinds.def \
 	src/core/base.h \
+	src/core/body.c src/core/body.h \
 	src/core/buf.c src/core/buf.h \
 	src/core/clock.c src/core/clock.h \
 	src/core/counters.c src/core/counters.h \

@@ -1,6 +1,7 @@
 # Lists of this folder; see Makefile.am.
 libtsagg_a_SOURCES += \
 	src/parse/parse.h src/parse/parse_priv.h \
+	src/parse/parse_body.c \
 	src/parse/parse_dogstatsd.c \
 	src/parse/parse_influx.c \
 	src/parse/parse_line.c \

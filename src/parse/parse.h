@@ -9,6 +9,7 @@
  * ts_parse_line.
  */
 #include "core/base.h"
+#include "core/body.h"
 #include "core/conf.h"
 #include "core/counters.h"
 #include "core/series.h"
@@ -89,6 +90,9 @@ struct ts_parser;
 struct ts_parser *ts_parser_new(const struct ts_parse_opts *opts); /* NULL without memory */
 void ts_parser_free(struct ts_parser **parser);
 
+/** Between two lines: the unit of the times to come. */
+void ts_parser_set_precision(struct ts_parser *parser, int64_t precision_ns);
+
 typedef void ts_parsed_fn(const struct ts_parsed *parsed, void *arg);
 
 /**
@@ -120,5 +124,12 @@ unsigned ts_parsed_samples(const struct ts_parsed *parsed);
  * @return 0, -TS_ELIMIT too many tags.
  */
 int ts_parsed_series(const struct ts_parsed *parsed, unsigned i, struct ts_series_view *out) TS_MUST_CHECK;
+
+/**
+ * Reads every line of a body (text, len, precision_ns and whole are set) and fills in the rest of it. A line of a body is at most
+ * TS_BODY_PIECE_MAX long; the good lines of a whole body with bad ones are rejected too, as TS_C_REJECTED_WITH_BODY.
+ * @return 0, also when lines are bad; -TS_ENOMEM. @thread any
+ */
+int ts_parse_body(struct ts_body *body) TS_MUST_CHECK;
 
 #endif

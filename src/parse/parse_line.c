@@ -25,6 +25,11 @@ void ts_parser_free(struct ts_parser **parser)
     TS_FREE(*parser);
 }
 
+void ts_parser_set_precision(struct ts_parser *prs, int64_t precision_ns)
+{
+    prs->opts.precision_ns = precision_ns;
+}
+
 void ts_parse_set_error(struct ts_parser *prs, enum ts_counter reason, const char *at, const char *fmt, ...)
 {
     prs->error->reason = reason;

@@ -303,7 +303,8 @@ static bool fast_field_value(const char *p, const char *end, double *out)
 static bool fast_influx(struct ts_tiler *tl, const char *line, size_t len)
 {
     const char *end = line + len, *blank = memchr(line, ' ', len);
-    if (!blank || blank == line || blank[-1] == '\\' || *line == '#' || end[-1] == '\r')
+    if (!blank || blank == line || blank[-1] == '\\' || (unsigned char)*line <= '#' || /* a comment, perhaps behind blanks */
+        end[-1] == '\r')
         return false;
     const char *field_at[TS_TILE_MAX], *eq_at[TS_TILE_MAX];
     double values[TS_TILE_MAX];
@@ -399,6 +400,13 @@ void ts_tiler_feed(struct ts_tiler *tl, char *data, size_t len)
 void ts_tiler_flush(struct ts_tiler *tl)
 {
     hand_on(tl);
+}
+
+void ts_tiler_set_precision(struct ts_tiler *tl, int64_t precision_ns)
+{
+    tl->opts.precision_ns = precision_ns;
+    ts_parser_set_precision(tl->parser, precision_ns);
+    ts_parser_set_precision(tl->resolver, precision_ns);
 }
 
 struct ts_tiler *ts_tiler_new(const struct ts_parse_opts *opts, struct ts_counters *cnt, ts_tile_fn *fn, void *arg)

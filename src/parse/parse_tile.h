@@ -31,4 +31,7 @@ void ts_tiler_feed(struct ts_tiler *tiler, char *data, size_t len);
 /** Hands on what is left. */
 void ts_tiler_flush(struct ts_tiler *tiler);
 
+/** After a flush: the unit of the times to come. */
+void ts_tiler_set_precision(struct ts_tiler *tiler, int64_t precision_ns);
+
 #endif

@@ -1,44 +1,42 @@
 /*
- * Requests to pages over libmicrohttpd: a table of paths, a token, JSON errors. Threads: one of
- * libmicrohttpd's per connection, at most CONNECTIONS; what comes beyond is refused by it. Owns its listening
- * socket. A connection that says nothing for TIMEOUT_S is closed; a body sent to us is read and thrown away.
+ * Requests to pages and writes over libmicrohttpd: a table of paths. Threads: one of libmicrohttpd's per
+ * connection, at most CONNECTIONS; what comes beyond is refused by it. Owns its listening socket. A
+ * connection that says nothing for TS_SERVER_TIMEOUT_S is closed; a body sent to a page is read and thrown
+ * away.
  */
 #include "config.h"
 #include "server/server_priv.h"
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/mem.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <microhttpd.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
-#include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CONNECTIONS 64u
-#define TIMEOUT_S   10u
-#define BODY_MAX    ((size_t)16 << 20)
-
-struct ts_server {
-    struct ts_server_info info;
-    struct MHD_Daemon *mhd;
-    uint16_t port;
-};
+#define BODY_MAX    ((size_t)16 << 20) /* of a page */
+#define POLL_NS     (5 * TS_MS)
 
 static const struct page {
     const char *path, *type;
     bool open;                                                            /* without a token */
     void (*body)(const struct ts_server_info *info, struct ts_buf *body); /* NULL: 204 */
+    unsigned write; /* takes a POST, as InfluxDB of this version does */
 } pages[] = {
-    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", false, ts_server_metrics},
-    {"/health", "application/json; charset=utf-8", true, ts_server_health},
-    {"/ready", "application/json; charset=utf-8", false, ts_server_ready},
-    {"/api/v1/status", "application/json; charset=utf-8", false, ts_server_status},
-    {"/ping", NULL, true, NULL},
+    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", false, ts_server_metrics, 0},
+    {"/health", "application/json; charset=utf-8", true, ts_server_health, 0},
+    {"/ready", "application/json; charset=utf-8", false, ts_server_ready, 0},
+    {"/api/v1/status", "application/json; charset=utf-8", false, ts_server_status, 0},
+    {"/ping", NULL, true, NULL, 0},
+    {"/api/v2/write", NULL, true, NULL, 2},
+    {"/write", NULL, true, NULL, 1},
 };
 
 static const struct page *find_page(const char *path)
@@ -49,99 +47,74 @@ static const struct page *find_page(const char *path)
     return NULL;
 }
 
-/* Equal, in a time that depends on given's length alone; the secret is not empty. */
-static bool same_secret(const char *given, const char *secret)
-{
-    size_t n = strlen(given), m = strlen(secret);
-    unsigned char differs = n != m;
-    for (size_t i = 0; i < n; i++)
-        differs |= (unsigned char)(given[i] ^ secret[i % m]);
-    return !differs;
-}
-
-static bool is_allowed(const struct ts_server *srv, struct MHD_Connection *con)
-{
-    const char *token = srv->info.conf->http.token;
-    const char *given = MHD_lookup_connection_value(con, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
-    if (!token[0])
-        return true;
-    if (!given)
-        return false;
-    if (strncasecmp(given, "Token ", 6) == 0)
-        return same_secret(given + 6, token);
-    if (strncasecmp(given, "Bearer ", 7) == 0)
-        return same_secret(given + 7, token);
-    return false;
-}
-
-/* Sends body (which is copied) with a header of the caller's choice. */
-static enum MHD_Result respond(struct MHD_Connection *con, unsigned status, const char *type,
-                               struct ts_str body, const char *header, const char *value)
-{
-    struct MHD_Response *rsp =
-        MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
-    if (!rsp)
-        return MHD_NO;
-    enum MHD_Result ok = MHD_YES;
-    if (type)
-        ok = MHD_add_response_header(rsp, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    if (ok && header)
-        ok = MHD_add_response_header(rsp, header, value);
-    if (ok)
-        ok = MHD_queue_response(con, status, rsp);
-    MHD_destroy_response(rsp);
-    return ok;
-}
-
-static enum MHD_Result respond_error(struct MHD_Connection *con, unsigned status, const char *code,
-                                     const char *message, const char *header, const char *value)
-{
-    char body[256];
-    int n = snprintf(body, sizeof body, "{\"code\":\"%s\",\"message\":\"%s\"}\n", code, message);
-    return respond(con, status, "application/json; charset=utf-8", (struct ts_str){body, (size_t)n}, header,
-                   value);
-}
-
 static enum MHD_Result answer(const struct ts_server *srv, struct MHD_Connection *con, const char *path,
                               const char *method)
 {
     const struct page *page = find_page(path);
     if (!page)
-        return respond_error(con, MHD_HTTP_NOT_FOUND, "not found", "no such path", NULL, NULL);
-    if (!page->open && !is_allowed(srv, con))
-        return respond_error(con, MHD_HTTP_UNAUTHORIZED, "unauthorized", "unauthorized access",
-                             MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"tsagg\"");
+        return ts_server_error(con, MHD_HTTP_NOT_FOUND, "no such path", NULL, NULL);
+    if (!page->open && !ts_server_is_allowed(srv, con))
+        return ts_server_error(con, MHD_HTTP_UNAUTHORIZED, "unauthorized access",
+                               MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"tsagg\"");
+    if (page->write)
+        return ts_server_error(con, MHD_HTTP_METHOD_NOT_ALLOWED, "only POST", MHD_HTTP_HEADER_ALLOW, "POST");
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-        return respond_error(con, MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed", "only GET and HEAD",
-                             MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+        return ts_server_error(con, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD", MHD_HTTP_HEADER_ALLOW,
+                               "GET, HEAD");
     if (!page->body)
-        return respond(con, MHD_HTTP_NO_CONTENT, NULL, TS_STR(""), NULL, NULL);
+        return ts_server_respond(con, MHD_HTTP_NO_CONTENT, NULL, TS_STR(""), NULL, NULL);
     struct ts_buf body = {.limit = BODY_MAX};
     page->body(&srv->info, &body);
-    enum MHD_Result rc = ts_buf_failed(&body)
-                             ? respond_error(con, MHD_HTTP_INTERNAL_SERVER_ERROR, "internal error",
-                                             "out of memory", NULL, NULL)
-                             : respond(con, MHD_HTTP_OK, page->type, ts_buf_str(&body), NULL, NULL);
+    enum MHD_Result rc =
+        ts_buf_failed(&body)
+            ? ts_server_error(con, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory", NULL, NULL)
+            : ts_server_respond(con, MHD_HTTP_OK, page->type, ts_buf_str(&body), NULL, NULL);
     ts_buf_fini(&body);
     return rc;
+}
+
+static char no_write; /* the state of requests that are not for ts_write */
+
+static enum MHD_Result begin(struct ts_server *srv, struct MHD_Connection *con, const char *path,
+                             const char *method, void **state)
+{
+    const struct page *page = find_page(path);
+    if (!page || !page->write || !srv->info.write || strcmp(method, MHD_HTTP_METHOD_POST) != 0) {
+        *state = &no_write;
+        return MHD_YES;
+    }
+    struct ts_write *wr = ts_write_new(srv, con, page->write);
+    if (!wr)
+        return MHD_NO;
+    *state = wr;
+    return ts_write_is_over(wr, con) ? ts_write_end(wr, con) : MHD_YES;
 }
 
 /* Called once with the headers, then for every piece of a body, then once more at its end. */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *con, const char *path, const char *method,
                                   const char *version, const char *data, size_t *data_len, void **state)
 {
-    static char seen;
     (void)version;
-    (void)data;
-    if (!*state) {
-        *state = &seen;
-        return MHD_YES;
-    }
+    if (!*state)
+        return begin(arg, con, path, method, state);
+    struct ts_write *wr = *state != &no_write ? *state : NULL;
     if (*data_len) {
+        size_t len = *data_len;
         *data_len = 0;
-        return MHD_YES;
+        return wr ? ts_write_data(wr, data, len) : MHD_YES;
     }
-    return answer(arg, con, path, method);
+    return wr ? ts_write_end(wr, con) : answer(arg, con, path, method);
+}
+
+static void on_completed(void *arg, struct MHD_Connection *con, void **state,
+                         enum MHD_RequestTerminationCode how)
+{
+    (void)arg;
+    (void)con;
+    (void)how;
+    if (*state && *state != &no_write)
+        ts_write_free((struct ts_write **)state);
+    *state = NULL;
 }
 
 __attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *fmt, va_list ap)
@@ -203,12 +176,12 @@ static struct MHD_Daemon *start_daemon(struct ts_server *srv, int fd)
     sigset_t all, former;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &former);
-    struct MHD_Daemon *mhd =
-        MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL |
-                             MHD_USE_ITC | MHD_USE_ERROR_LOG,
-                         0, NULL, NULL, on_request, srv, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-                         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
-                         MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S, MHD_OPTION_END);
+    struct MHD_Daemon *mhd = MHD_start_daemon(
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC |
+            MHD_USE_ERROR_LOG,
+        0, NULL, NULL, on_request, srv, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
+        fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TS_SERVER_TIMEOUT_S,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &former, NULL);
     return mhd;
 }
@@ -223,6 +196,8 @@ int ts_server_start(const struct ts_server_info *info, struct ts_server **out, s
     if (!srv)
         return ts_fail(err, TS_ENOMEM, "http: out of memory");
     srv->info = *info;
+    srv->cnt = ts_counters_new(NULL, NULL);
+    pthread_mutex_init(&srv->lock, NULL);
     if (ts_conf_read_address(ts_str_of(info->conf->http.address), host, &port)) {
         rc = ts_fail(err, TS_EINVAL, "http: %s is no address", info->conf->http.address);
         goto fail_srv;
@@ -243,6 +218,7 @@ int ts_server_start(const struct ts_server_info *info, struct ts_server **out, s
 fail_fd:
     close(fd);
 fail_srv:
+    pthread_mutex_destroy(&srv->lock);
     TS_FREE(srv);
     return rc;
 }
@@ -252,10 +228,18 @@ uint16_t ts_server_port(const struct ts_server *srv)
     return srv->port;
 }
 
+void ts_server_end_writes(struct ts_server *srv, int64_t until_mono_ns)
+{
+    atomic_store(&srv->writes_ended, true);
+    while (atomic_load(&srv->writes) && ts_clock_mono_ns() < until_mono_ns)
+        nanosleep(&(struct timespec){0, POLL_NS}, NULL);
+}
+
 void ts_server_stop(struct ts_server **srv)
 {
     if (!*srv)
         return;
     MHD_stop_daemon((*srv)->mhd);
+    pthread_mutex_destroy(&(*srv)->lock);
     TS_FREE(*srv);
 }

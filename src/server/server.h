@@ -1,10 +1,11 @@
 #ifndef TS_SERVER_SERVER_H
 #define TS_SERVER_SERVER_H
 /*
- * The HTTP status server: GET /metrics, /health, /ready, /ping, /api/v1/status. It reads counters and what
- * the functions of struct ts_server_info tell, and changes nothing.
+ * The HTTP server. GET /metrics, /health, /ready, /ping, /api/v1/status show counters and what the functions
+ * of struct ts_server_info tell; POST /api/v2/write and /write give a body of line protocol to one of them.
  */
 #include "core/base.h"
+#include "core/body.h"
 #include "core/buf.h"
 #include "core/conf.h"
 #include "core/err.h"
@@ -12,8 +13,8 @@
 
 struct ts_server;
 
-/** What is shown beyond counters. The functions run on server threads, several at a time, until
- * ts_server_stop returns. */
+/** What is shown beyond counters, and where bodies go. The functions run on server threads, several at a
+ * time, until ts_server_stop returns. */
 struct ts_server_info {
     const struct ts_conf *conf; /* borrowed */
     int64_t started_ns;
@@ -22,6 +23,8 @@ struct ts_server_info {
     void *gauges_arg;
     ts_sink_status_fn *sink_status; /* asked for sink 0, 1, … until it says false; may be NULL */
     void *sinks;
+    ts_body_fn *write; /* the request is answered when it returns; NULL: writes are not accepted */
+    void *write_arg;
 };
 
 /**
@@ -35,6 +38,12 @@ int ts_server_start(const struct ts_server_info *info, struct ts_server **out,
 
 /** The port listened on, also when the configuration's is 0. */
 uint16_t ts_server_port(const struct ts_server *srv);
+
+/**
+ * Refuses writes that begin from now on with status 503, and waits until those in progress are answered or
+ * the monotonic clock says until_mono_ns. @thread main
+ */
+void ts_server_end_writes(struct ts_server *srv, int64_t until_mono_ns);
 
 /** Ends the connections and joins the threads. @thread main */
 void ts_server_stop(struct ts_server **srv);

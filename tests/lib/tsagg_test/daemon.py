@@ -76,7 +76,10 @@ class Tsaggd(Process):
         return self.start()
 
     def get(self, path):
-        with urllib.request.urlopen(f"http://{LOOPBACK}:{self.http_port}{path}", timeout=30) as answer:
+        token = self.config["http"].get("token")
+        request = urllib.request.Request(f"http://{LOOPBACK}:{self.http_port}{path}",
+                                         headers={"Authorization": f"Token {token}"} if token else {})
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.read().decode()
 
     def status(self):

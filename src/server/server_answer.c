@@ -1,0 +1,100 @@
+/* What every answer has in common, and who may ask. Thread: server. */
+#include "config.h"
+#include "server/server_priv.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+/* InfluxDB's word for a status, in the body and in X-Platform-Error-Code. */
+static const char *code_of(unsigned status)
+{
+    switch (status) {
+    case MHD_HTTP_BAD_REQUEST: return "invalid";
+    case MHD_HTTP_UNAUTHORIZED: return "unauthorized";
+    case MHD_HTTP_NOT_FOUND: return "not found";
+    case MHD_HTTP_METHOD_NOT_ALLOWED: return "method not allowed";
+    case MHD_HTTP_CONTENT_TOO_LARGE: return "request too large";
+    case MHD_HTTP_SERVICE_UNAVAILABLE: return "unavailable";
+    default: return "internal error";
+    }
+}
+
+static enum MHD_Result respond(struct MHD_Connection *con, unsigned status, const char *type,
+                               struct ts_str body, const char *header, const char *value, const char *code)
+{
+    struct MHD_Response *rsp =
+        MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
+    if (!rsp)
+        return MHD_NO;
+    /* Clients of InfluxDB ask /ping for these two. */
+    enum MHD_Result ok = MHD_add_response_header(rsp, "X-Influxdb-Build", "tsagg");
+    if (ok)
+        ok = MHD_add_response_header(rsp, "X-Influxdb-Version", PACKAGE_VERSION);
+    if (ok && type)
+        ok = MHD_add_response_header(rsp, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    if (ok && code)
+        ok = MHD_add_response_header(rsp, "X-Platform-Error-Code", code);
+    if (ok && header)
+        ok = MHD_add_response_header(rsp, header, value);
+    if (ok)
+        ok = MHD_queue_response(con, status, rsp);
+    MHD_destroy_response(rsp);
+    return ok;
+}
+
+enum MHD_Result ts_server_respond(struct MHD_Connection *con, unsigned status, const char *type,
+                                  struct ts_str body, const char *header, const char *value)
+{
+    return respond(con, status, type, body, header, value, NULL);
+}
+
+enum MHD_Result ts_server_error(struct MHD_Connection *con, unsigned status, const char *message,
+                                const char *header, const char *value)
+{
+    struct ts_buf body = TS_BUF_INIT;
+    ts_buf_printf(&body, "{\"code\":\"%s\",\"message\":", code_of(status));
+    ts_buf_put_json(&body, ts_str_of(message));
+    ts_buf_puts(&body, "}\n");
+    enum MHD_Result rc = ts_buf_failed(&body) ? MHD_NO
+                                              : respond(con, status, "application/json; charset=utf-8",
+                                                        ts_buf_str(&body), header, value, code_of(status));
+    ts_buf_fini(&body);
+    return rc;
+}
+
+/* Equal, in a time that depends on given's length alone; the secret is not empty. */
+static bool same_secret(const char *given, const char *secret)
+{
+    size_t n = strlen(given), m = strlen(secret);
+    unsigned char differs = n != m;
+    for (size_t i = 0; i < n; i++)
+        differs |= (unsigned char)(given[i] ^ secret[i % m]);
+    return !differs;
+}
+
+bool ts_server_is_allowed(const struct ts_server *srv, struct MHD_Connection *con)
+{
+    const char *token = srv->info.conf->http.token;
+    const char *given = MHD_lookup_connection_value(con, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
+    if (!token[0])
+        return true;
+    if (!given)
+        return false;
+    if (strncasecmp(given, "Token ", 6) == 0)
+        return same_secret(given + 6, token);
+    if (strncasecmp(given, "Bearer ", 7) == 0)
+        return same_secret(given + 7, token);
+    return false;
+}
+
+bool ts_server_is_allowed_v1(const struct ts_server *srv, struct MHD_Connection *con)
+{
+    const char *p = MHD_lookup_connection_value(con, MHD_GET_ARGUMENT_KIND, "p");
+    if (ts_server_is_allowed(srv, con) || (p && same_secret(p, srv->info.conf->http.token)))
+        return true;
+    char *password = NULL, *user = MHD_basic_auth_get_username_password(con, &password);
+    bool allowed = password && same_secret(password, srv->info.conf->http.token);
+    MHD_free(user);
+    MHD_free(password);
+    return allowed;
+}
