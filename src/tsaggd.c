@@ -25,6 +25,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
@@ -34,10 +35,12 @@ enum { EXIT_OK = 0, EXIT_FATAL = 1, EXIT_USAGE = 2, EXIT_CONF = 3 };
 
 #define WORKERS_MAX     64
 #define SINKS_STOP_NS   (5 * TS_SEC)
+#define FOREVER_NS      (INT64_MAX / 2)
 
 /* One ingest thread and what it owns. */
 struct source {
-    struct ts_udp *udp;
+    struct ts_listener *listener;
+    const struct ts_conf_listen *listen;
     struct ts_tiler *tiler;
     struct ts_router *router;
     struct ts_lane *lanes; /* [nworkers] */
@@ -100,6 +103,8 @@ static void source_last(void *arg)
 static void wire_source(struct daemon *dmn, struct source *src, const struct ts_conf_listen *listen,
                         struct ts_counters *cnt)
 {
+    src->listen = listen;
+    bool stream = ts_transport_info(listen->transport)->is_stream;
     src->lanes = ts_xalloc_aligned(dmn->nshards * sizeof *src->lanes, TS_CACHELINE);
     for (unsigned w = 0; w < dmn->nshards; w++)
         ts_lane_init(&src->lanes[w], &dmn->shards[w].bell, &src->bell);
@@ -111,13 +116,13 @@ static void wire_source(struct daemon *dmn, struct source *src, const struct ts_
                                    .series = &dmn->series,
                                    .future_ns = dmn->conf->future_ns,
                                    .when_full = listen->when_full,
-                                   .block_ns = listen->block_ns};
+                                   .block_ns = stream ? FOREVER_NS : listen->block_ns};
     src->router = ts_router_new(&route);
     struct ts_parse_opts parse = {
-        .format = listen->format, .signed_gauges = listen->signed_gauges, .precision_ns = 1};
+        .format = listen->format, .signed_gauges = listen->signed_gauges, .precision_ns = 1, .newline_ends = stream};
     src->tiler = ts_tiler_new(&parse, cnt, ts_router_tile, src->router);
     struct ts_ingest_consumer consumer = {source_begin, source_data, source_end, source_tick, source_last, src};
-    ts_udp_set_consumer(src->udp, &consumer);
+    ts_listener_set_consumer(src->listener, &consumer);
 }
 
 static int open_sources(struct daemon *dmn, struct ts_err *err)
@@ -130,11 +135,11 @@ static int open_sources(struct daemon *dmn, struct ts_err *err)
         const struct ts_conf_listen *listen = &dmn->conf->listen[i];
         uint16_t port = listen->port;
         for (unsigned s = 0; s < listen->sockets; s++, src++) {
-            struct ts_counters *cnt = ts_counters_new(NULL, NULL);
-            int rc = ts_udp_open(listen, port, cnt, &src->udp, err);
+            struct ts_counters *cnt = ts_counters_new("listener", listen->url);
+            int rc = ts_listener_open(listen, port, cnt, &src->listener, err);
             if (rc)
                 return rc;
-            port = ts_udp_port(src->udp);
+            port = ts_listener_port(src->listener);
             wire_source(dmn, src, listen, cnt);
         }
     }
@@ -208,7 +213,7 @@ static int start_threads(struct daemon *dmn, struct ts_err *err)
     if (rc)
         return rc;
     for (unsigned s = 0; s < dmn->nsources; s++)
-        if (ts_thread_start(&dmn->sources[s].thread, "ts-ingest", ts_udp_run, dmn->sources[s].udp) != 0)
+        if (ts_thread_start(&dmn->sources[s].thread, "ts-ingest", ts_listener_run, dmn->sources[s].listener) != 0)
             return ts_fail(err, TS_ENOMEM, "cannot start an ingest thread");
     return 0;
 }
@@ -216,8 +221,14 @@ static int start_threads(struct daemon *dmn, struct ts_err *err)
 static void announce_ready(const struct daemon *dmn)
 {
     struct ts_buf line = TS_BUF_INIT;
-    for (unsigned s = 0; s < dmn->nsources; s++)
-        ts_buf_printf(&line, " udp=%u", ts_udp_port(dmn->sources[s].udp));
+    for (unsigned s = 0; s < dmn->nsources; s++) {
+        const struct ts_conf_listen *listen = dmn->sources[s].listen;
+        const char *scheme = ts_transport_info(listen->transport)->scheme;
+        if (listen->path[0])
+            ts_buf_printf(&line, " %s=%s", scheme, ts_log_quote_z(listen->path));
+        else
+            ts_buf_printf(&line, " %s=%u", scheme, ts_listener_port(dmn->sources[s].listener));
+    }
     if (dmn->server)
         ts_buf_printf(&line, " http=%u", ts_server_port(dmn->server));
     ts_log(TS_LOG_INFO, "ready", "version=%s workers=%u state_dir=%s%s", PACKAGE_VERSION, dmn->nshards,
@@ -250,7 +261,7 @@ static int drain(struct daemon *dmn)
     sd_notify(0, "STOPPING=1");
 #endif
     for (unsigned s = 0; s < dmn->nsources; s++)
-        ts_udp_stop(dmn->sources[s].udp);
+        ts_listener_stop(dmn->sources[s].listener);
     for (unsigned s = 0; s < dmn->nsources; s++)
         pthread_join(dmn->sources[s].thread, NULL);
     for (unsigned w = 0; w < dmn->nshards; w++)
@@ -271,7 +282,7 @@ static void free_all(struct daemon *dmn)
     for (unsigned s = 0; s < dmn->nsources; s++) {
         ts_tiler_free(&dmn->sources[s].tiler);
         ts_router_free(&dmn->sources[s].router);
-        ts_udp_close(&dmn->sources[s].udp);
+        ts_listener_close(&dmn->sources[s].listener);
     }
     ts_sinks_free(&dmn->sinks);
     ts_journal_close(&dmn->journal);
@@ -313,6 +324,16 @@ static int start(struct daemon *dmn, struct ts_err *err)
     return rc ? rc : start_threads(dmn, err);
 }
 
+/* Each connection takes one; the usual soft limit is there for programs that use select(). */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int run(struct ts_conf *conf)
 {
     sigset_t signals;
@@ -322,6 +343,7 @@ static int run(struct ts_conf *conf)
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
     struct daemon dmn = {.conf = conf, .started_ns = ts_clock_now_ns()};
     struct ts_err err = {""};
     if (start(&dmn, &err) != 0) {

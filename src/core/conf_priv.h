@@ -38,6 +38,7 @@ enum ts_conf_type {
     TS_CONF_UINT,
     TS_CONF_BYTES,
     TS_CONF_DURATION,
+    TS_CONF_MODE,
     TS_CONF_AGGREGATES,
 };
 
@@ -57,9 +58,12 @@ extern const unsigned ts_conf_noptions;
 
 enum ts_conf_need { TS_NEED_NOT_HERE, TS_NEED_OPTIONAL, TS_NEED_REQUIRED };
 
-/** Whether the option belongs into its section, and must be there. sink_type is NULL outside of sinks or when
- * unknown. */
-enum ts_conf_need ts_conf_option_need(const struct ts_conf_option *opt, const char *sink_type);
+/** What decides which options an entry of a section may have: a sink's type, a listener's scheme; NULL
+ * elsewhere, or when unknown. */
+const char *ts_conf_kind_of(enum ts_conf_section section, const void *base);
+
+/** Whether the option belongs into its section, and must be there. kind as ts_conf_kind_of gives it. */
+enum ts_conf_need ts_conf_option_need(const struct ts_conf_option *opt, const char *kind);
 
 /** Sets the field in the section's struct at base from text (lists: joined by commas). On failure err says
  * what is wrong. */

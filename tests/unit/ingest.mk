@@ -1,0 +1,4 @@
+# Bytes in.
+unit_tests += tests/unit/test_ingest_frame
+tests_unit_test_ingest_frame_SOURCES = tests/unit/test_ingest_frame.c tests/unit/unit.h
+tests_unit_test_ingest_frame_LDADD = $(unit_ldadd)
