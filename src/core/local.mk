@@ -1,5 +1,5 @@
 libtsagg_a_SOURCES += \
-	src/tbl/aggregates.def src/tbl/counters.def src/tbl/errors.def src/tbl/kinds.def \
+	src/tbl/aggregates.def src/tbl/counters.def src/tbl/errors.def src/tbl/kinds.def src/tbl/listeners.def \
 	src/core/base.h \
 	src/core/buf.c src/core/buf.h \
 	src/core/clock.c src/core/clock.h \

@@ -1,3 +1,3 @@
 libtsagg_a_SOURCES += \
 	src/server/server.h src/server/server_priv.h \
-	src/server/server.c src/server/server_metrics.c src/server/server_status.c
+	src/server/server.c src/server/server_listeners.c src/server/server_metrics.c src/server/server_status.c
