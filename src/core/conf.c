@@ -7,6 +7,7 @@
 #include "config.h"
 #include "core/conf_priv.h"
 
+#include "core/cidr.h"
 #include "core/log.h"
 #include "core/mem.h"
 
@@ -119,6 +120,13 @@ static bool check_item(struct ts_conf_load *ld, const struct ts_conf_option *opt
             ts_conf_error(ld, item, "%s: %s twice; keep one of them", opt->key, ts_log_quote_z(item->text));
             return false;
         }
+    }
+    struct ts_cidr range;
+    if (opt->type == TS_CONF_CIDRS && ts_cidr_read(ts_str_of(item->text), &range)) {
+        ts_conf_error(ld, item,
+                      "%s: %s is no range of addresses; give ADDRESS or ADDRESS/BITS, such as 10.0.0.0/8",
+                      opt->key, ts_log_quote_z(item->text));
+        return false;
     }
     if (opt->type == TS_CONF_AGGREGATES && !ts_aggregate_find(ts_str_of(item->text), &agg)) {
         struct ts_conf_near near = {.asked = ts_str_of(item->text)};

@@ -45,7 +45,9 @@ struct ts_conf_listen {
     unsigned connections;    /* at the same time */
     int64_t idle_timeout_ns; /* 0: none */
     enum ts_framing framing;
-    unsigned mode; /* of the socket's file */
+    unsigned mode;              /* of the socket's file */
+    char *allow;                /* ranges of addresses, comma-separated, without blanks; NULL: everyone */
+    unsigned rate_limit, burst; /* lines a second, 0: no limit; lines, 0: those of a second */
 };
 
 struct ts_conf_rollup {

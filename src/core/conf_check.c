@@ -69,6 +69,9 @@ static void check_listeners(struct ts_conf_load *ld)
         lis->host = ts_xstrdup(url.host);
         lis->path = ts_xstrndup(url.path.len ? url.path.p : "", url.path.len);
         lis->port = url.port;
+        if (lis->burst && !lis->rate_limit)
+            ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "burst"),
+                          "burst without rate_limit; give both or none");
         for (unsigned j = 0; j < i; j++)
             if (same_address(&ld->conf->listen[j], lis))
                 ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "url"), "url: %s is listened on already; %s",

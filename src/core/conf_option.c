@@ -116,6 +116,11 @@ static const char *fetch_text(const struct ts_conf_option *opt, const void *base
     return *(char *const *)from;
 }
 
+bool ts_conf_option_is_set(const struct ts_conf_option *opt, const void *base)
+{
+    return !ts_conf_option_is_text(opt) || fetch_text(opt, base);
+}
+
 static const char *choices_of(const struct ts_conf_option *opt)
 {
     return opt->choices ? opt->choices : opt->type == TS_CONF_BOOL ? "false|true" : "";
@@ -438,6 +443,7 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
             buf,
             "http://HOST:PORT or https://HOST:PORT without user and query, such as http://127.0.0.1:8086");
         break;
+    case TS_CONF_CIDRS: ts_buf_puts(buf, "a list, such as [10.0.0.0/8, 127.0.0.1]"); break;
     case TS_CONF_NAMES: ts_buf_puts(buf, "a list, such as [a, b]"); break;
     case TS_CONF_WORD:
     case TS_CONF_CHOICE:

@@ -8,7 +8,8 @@ static void print_options(enum ts_conf_section section, const void *base, const 
     const char *kind = ts_conf_kind_of(section, base);
     for (unsigned i = 0; i < ts_conf_noptions; i++) {
         const struct ts_conf_option *opt = &ts_conf_options[i];
-        if (opt->section != section || ts_conf_option_need(opt, kind) == TS_NEED_NOT_HERE)
+        if (opt->section != section || ts_conf_option_need(opt, kind) == TS_NEED_NOT_HERE ||
+            !ts_conf_option_is_set(opt, base))
             continue;
         ts_buf_printf(out, "%s%s: ", first, opt->key);
         ts_conf_option_print(opt, base, out);

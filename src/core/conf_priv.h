@@ -32,6 +32,7 @@ enum ts_conf_type {
     TS_CONF_ADDRESS,
     TS_CONF_LISTEN_URL,
     TS_CONF_HTTP_URL,
+    TS_CONF_CIDRS,
     TS_CONF_NAMES,
     TS_CONF_CHOICE,
     TS_CONF_BOOL,
@@ -70,6 +71,9 @@ enum ts_conf_need ts_conf_option_need(const struct ts_conf_option *opt, const ch
 int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, void *base,
                         struct ts_err *err) TS_MUST_CHECK;
 
+/** Whether the field has a value: a text option without a default may have none. */
+bool ts_conf_option_is_set(const struct ts_conf_option *opt, const void *base);
+
 /** The field's value as YAML. */
 void ts_conf_option_print(const struct ts_conf_option *opt, const void *base, struct ts_buf *buf);
 
@@ -78,7 +82,7 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
 
 static inline bool ts_conf_option_is_list(const struct ts_conf_option *opt)
 {
-    return opt->type == TS_CONF_NAMES || opt->type == TS_CONF_AGGREGATES;
+    return opt->type == TS_CONF_CIDRS || opt->type == TS_CONF_NAMES || opt->type == TS_CONF_AGGREGATES;
 }
 
 static inline bool ts_conf_option_is_text(const struct ts_conf_option *opt)

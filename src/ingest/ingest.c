@@ -20,6 +20,19 @@ static void close_socket(struct ts_listener *lis)
     close(lis->fd);
 }
 
+static void read_allow(struct ts_listener *lis)
+{
+    struct ts_str rest = ts_str_of(lis->conf->allow ? lis->conf->allow : "");
+    while (rest.len) {
+        const char *comma = memchr(rest.p, ',', rest.len);
+        size_t len = comma ? (size_t)(comma - rest.p) : rest.len;
+        lis->allow = ts_xresize(lis->allow, (lis->nallow + 1) * sizeof *lis->allow);
+        int rc = ts_cidr_read((struct ts_str){rest.p, len}, &lis->allow[lis->nallow++]);
+        TS_ASSERT(rc == 0); /* the configuration was checked */
+        rest = (struct ts_str){rest.p + len + (comma != NULL), rest.len - len - (comma != NULL)};
+    }
+}
+
 int ts_listener_open(const struct ts_conf_listen *conf, uint16_t port, struct ts_counters *cnt,
                      struct ts_listener **out, struct ts_err *err)
 {
@@ -28,6 +41,8 @@ int ts_listener_open(const struct ts_conf_listen *conf, uint16_t port, struct ts
     lis->ops = ops;
     lis->conf = conf;
     lis->cnt = cnt;
+    ts_limit_init(&lis->limit, conf->rate_limit, conf->burst, ts_clock_mono_ns());
+    read_allow(lis);
     int rc = ts_ingest_bind(lis, port, err);
     if (rc)
         goto fail;
@@ -39,6 +54,7 @@ int ts_listener_open(const struct ts_conf_listen *conf, uint16_t port, struct ts
 fail_socket:
     close_socket(lis);
 fail:
+    ts_free(lis->allow);
     TS_FREE(lis);
     return rc;
 }
@@ -71,8 +87,27 @@ void ts_listener_close(struct ts_listener **lis)
     if (*lis) {
         (*lis)->ops->fini(*lis);
         close_socket(*lis);
+        ts_free((*lis)->allow);
         TS_FREE(*lis);
     }
+}
+
+void ts_listener_begin(struct ts_listener *lis)
+{
+    if (lis->limit.rate)
+        ts_limit_fill(&lis->limit, ts_clock_mono_ns());
+    lis->to.begin(lis->to.arg, ts_clock_now_ns());
+}
+
+void ts_listener_data(struct ts_listener *lis, char *data, size_t len)
+{
+    if (lis->limit.rate) {
+        uint64_t over;
+        len = ts_limit_take(&lis->limit, data, len, &over);
+        ts_listener_drop(lis, TS_C_DROPPED_RATE_LIMIT, over);
+    }
+    if (len)
+        lis->to.data(lis->to.arg, data, len);
 }
 
 bool ts_listener_tick(struct ts_listener *lis)

@@ -24,6 +24,7 @@ struct datagrams {
     struct ts_listener lis;
     uint32_t kernel_drops; /* as last read; wraps */
     char *buffers;
+    struct sockaddr_storage *senders; /* [BATCH]; NULL: nobody asks */
     struct mmsghdr msgs[BATCH];
     struct iovec iovs[BATCH];
 };
@@ -51,16 +52,24 @@ static int datagrams_init(struct ts_listener *lis, struct ts_err *err)
     dg->buffers = ts_pages_alloc((size_t)BATCH * BUFFER_BYTES);
     if (!dg->buffers)
         return ts_fail(err, TS_ENOMEM, "listen %s: no memory", lis->conf->url);
+    if (lis->allow)
+        dg->senders = ts_xalloc(BATCH * sizeof *dg->senders);
     for (unsigned i = 0; i < BATCH; i++) {
         dg->iovs[i] = (struct iovec){dg->buffers + (size_t)i * BUFFER_BYTES, TS_INGEST_BYTES};
         dg->msgs[i].msg_hdr = (struct msghdr){.msg_iov = &dg->iovs[i], .msg_iovlen = 1};
+        if (dg->senders) {
+            dg->msgs[i].msg_hdr.msg_name = &dg->senders[i];
+            dg->msgs[i].msg_hdr.msg_namelen = sizeof *dg->senders;
+        }
     }
     return 0;
 }
 
 static void datagrams_fini(struct ts_listener *lis)
 {
-    ts_pages_free(((struct datagrams *)lis)->buffers, (size_t)BATCH * BUFFER_BYTES);
+    struct datagrams *dg = (struct datagrams *)lis;
+    ts_pages_free(dg->buffers, (size_t)BATCH * BUFFER_BYTES);
+    ts_free(dg->senders);
 }
 
 static void look_at_kernel_drops(struct datagrams *dg)
@@ -73,21 +82,32 @@ static void look_at_kernel_drops(struct datagrams *dg)
     dg->kernel_drops = info[SK_MEMINFO_DROPS];
 }
 
+static bool is_allowed(struct datagrams *dg, int i)
+{
+    if (!dg->senders)
+        return true;
+    dg->msgs[i].msg_hdr.msg_namelen = sizeof *dg->senders; /* for the next one */
+    bool allowed = ts_listener_allows(&dg->lis, &dg->senders[i]);
+    ts_count(dg->lis.cnt, TS_C_DATAGRAMS_NOT_ALLOWED, !allowed);
+    return allowed;
+}
+
 /* @return datagrams read; 0 nothing came; negative: errno. */
 static int read_batch(struct datagrams *dg, int flags)
 {
-    const struct ts_listener *lis = &dg->lis;
+    struct ts_listener *lis = &dg->lis;
     int n = recvmmsg(lis->fd, dg->msgs, BATCH, flags, NULL);
     if (n < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -errno;
     uint64_t bytes = 0;
-    lis->to.begin(lis->to.arg, ts_clock_now_ns());
+    ts_listener_begin(lis);
     for (int i = 0; i < n; i++) {
         size_t len = dg->msgs[i].msg_len;
         bytes += len;
         if (dg->msgs[i].msg_hdr.msg_flags & MSG_TRUNC)
             ts_count(lis->cnt, TS_C_DATAGRAMS_TRUNCATED, 1);
-        lis->to.data(lis->to.arg, dg->iovs[i].iov_base, len);
+        if (is_allowed(dg, i))
+            ts_listener_data(lis, dg->iovs[i].iov_base, len);
     }
     ts_count(lis->cnt, TS_C_DATAGRAMS_RECEIVED, (uint64_t)n);
     ts_count(lis->cnt, TS_C_BYTES_RECEIVED, bytes);

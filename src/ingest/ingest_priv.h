@@ -4,7 +4,9 @@
  */
 #include "ingest/ingest.h"
 
+#include "core/cidr.h"
 #include "core/clock.h"
+#include "ingest/ingest_limit.h"
 
 #include <stdatomic.h>
 
@@ -23,6 +25,9 @@ struct ts_listener {
     bool own_path;     /* the socket's file is ours to remove */
     _Atomic bool stop; /* relaxed: only its own value matters */
     int64_t ticked_ns; /* monotonic */
+    struct ts_limit limit;
+    struct ts_cidr *allow; /* NULL: everyone */
+    size_t nallow;
 };
 
 struct ts_listener_ops {
@@ -46,6 +51,18 @@ static inline bool ts_listener_stopped(const struct ts_listener *lis)
 
 /** Tells the consumer the time, when it is due. @return whether it was. */
 bool ts_listener_tick(struct ts_listener *lis);
+
+/** A batch begins: no other way to the consumer's begin and data than these. */
+void ts_listener_begin(struct ts_listener *lis);
+
+/** Hands on whole lines, as far as rate_limit lets them; the others are counted. */
+void ts_listener_data(struct ts_listener *lis, char *data, size_t len);
+
+/** Whether `allow` has the address; only where there is such a list. */
+static inline bool ts_listener_allows(const struct ts_listener *lis, const struct sockaddr_storage *addr)
+{
+    return ts_cidr_match(lis->allow, lis->nallow, addr);
+}
 
 /** Counts a line that was refused unread. */
 void ts_listener_reject(struct ts_listener *lis, enum ts_counter reason);

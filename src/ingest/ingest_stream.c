@@ -72,7 +72,7 @@ static bool hand_on(struct stream *st, const struct ts_frame *frame, enum ts_fra
 {
     struct ts_listener *lis = &st->lis;
     if (frame->len)
-        lis->to.data(lis->to.arg, frame->lines, frame->len);
+        ts_listener_data(lis, frame->lines, frame->len);
     switch (frame->loss) {
     case TS_FRAME_NOTHING: return true;
     case TS_FRAME_TOO_LONG: ts_listener_reject(lis, TS_C_REJECTED_TOO_LONG); return true;
@@ -99,10 +99,14 @@ static void close_conn(struct stream *st, struct conn *conn, enum ts_counter why
     accept_again(st, true);
 }
 
-static void add_conn(struct stream *st, int fd)
+static void add_conn(struct stream *st, int fd, const struct sockaddr_storage *peer)
 {
     const struct ts_conf_listen *conf = st->lis.conf;
     struct conn *conn = NULL;
+    if (st->lis.allow && !ts_listener_allows(&st->lis, peer)) {
+        ts_count(st->lis.cnt, TS_C_REFUSED_NOT_ALLOWED, 1);
+        goto refuse;
+    }
     if (st->nconns >= conf->connections) {
         ts_count(st->lis.cnt, TS_C_REFUSED_LIMIT, 1);
         ts_log(TS_LOG_WARN, "connection_refused", "url=%s reason=limit connections=%u", conf->url,
@@ -129,9 +133,11 @@ refuse:
 static void accept_some(struct stream *st)
 {
     for (unsigned i = 0; i < ACCEPTS; i++) {
-        int fd = accept4(st->lis.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage peer;
+        socklen_t len = sizeof peer;
+        int fd = accept4(st->lis.fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            add_conn(st, fd);
+            add_conn(st, fd, &peer);
             continue;
         }
         /* A connection that ended while it waited, or a network that has its troubles, is no trouble of ours.
@@ -172,20 +178,19 @@ static void read_conn(struct stream *st, struct conn *conn, char *region)
 /* @return how many sockets had something. */
 static int read_batch(struct stream *st, int timeout_ms)
 {
-    const struct ts_ingest_consumer *to = &st->lis.to;
     struct epoll_event events[BATCH];
     int n = epoll_wait(st->epoll, events, BATCH, timeout_ms);
     st->round_ns = ts_clock_mono_ns();
     if (n <= 0)
         return 0;
-    to->begin(to->arg, ts_clock_now_ns());
+    ts_listener_begin(&st->lis);
     for (int i = 0; i < n; i++) {
         if (events[i].data.ptr)
             read_conn(st, events[i].data.ptr, st->regions + (size_t)i * REGION_BYTES);
         else
             accept_some(st);
     }
-    to->end(to->arg);
+    st->lis.to.end(st->lis.to.arg);
     return n;
 }
 

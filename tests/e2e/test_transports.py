@@ -262,6 +262,54 @@ def test_dogstatsd_framing():
         assert tsaggd.written() == {"a": 7 * n + 2, "b": 3 * n}
 
 
+def send_from(address, port, line):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((address, 0))
+        sock.sendto(line, (LOOPBACK, port))
+
+
+def test_allowed_datagrams():
+    tsaggd = Streams("udp", allow=["127.0.0.8/29", "::1"])
+    tsaggd.config["listen"][0]["url"] = tsaggd.url = f"udp://{LOOPBACK}:{tsaggd.udp_port}"
+    with tsaggd:
+        for _ in range(100):  # more than one batch holds
+            send_from("127.0.0.1", tsaggd.udp_port, b"bad:1|c")
+            send_from("127.0.0.9", tsaggd.udp_port, b"good:1|c")
+        tsaggd.wait_read(100)
+        until(lambda: tsaggd.listener()["datagrams_received"] == 200, 30, "all datagrams read")
+        assert tsaggd.reasons("datagrams_refused") == {"not_allowed": 100}
+        assert tsaggd.written() == {"good": 100}
+
+
+def test_allowed_connections():
+    with Streams(allow=["127.0.0.9"]) as tsaggd:
+        with socket.create_connection((LOOPBACK, tsaggd.port), source_address=("127.0.0.9", 0)) as sock:
+            sock.sendall(b"good:1|c\n")
+            with tsaggd.connect() as other:
+                other.settimeout(30)
+                assert other.recv(1) == b""
+            sock.sendall(b"good:1|c\n")
+        tsaggd.wait_read(2)
+        assert tsaggd.reasons("connections_refused") == {"not_allowed": 1}
+        assert tsaggd.written() == {"good": 2}
+
+
+def test_rate_limit():
+    for scheme in ("tcp", "unixgram"):
+        with Streams(scheme, rate_limit=1, burst=10) as tsaggd:
+            begin = time.monotonic()
+            with tsaggd.connect() as sock:
+                for _ in range(20):
+                    sock.sendall(b"a:1|c\n\nb:1:1|c\nbad\n")
+            tsaggd.wait_read(60)
+            dropped = tsaggd.reasons("samples_dropped")["rate_limit"]
+            assert 50 - (time.monotonic() - begin) - 1 <= dropped <= 50, dropped
+            lines = tsaggd.status()["lines"]
+            written = tsaggd.written()
+            assert lines["received"] == 60 and lines["rejected"] + lines["accepted"] == 60, lines
+            assert written["a"] + written["b"] / 2 + lines["rejected"] + dropped == 60, (written, lines, dropped)
+
+
 def test_listeners_side_by_side():
     tsaggd = Streams()
     udp = f"udp://{LOOPBACK}:{tsaggd.udp_port}"

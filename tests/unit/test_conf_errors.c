@@ -129,7 +129,16 @@ static const struct example examples[] = {
      "1:62: url: \"tcp:///a\" will not do; " LISTEN_URL "\n"},
     {"option of another transport", "listen:\n  - url: \"tcp://:1\"\n    rcvbuf: 1MiB\n",
      "3:5: rcvbuf does not belong to a listener of tcp; known here: url, format, signed_gauges, when_full, "
-     "connections, idle_timeout\n"},
+     "connections, idle_timeout, allow, rate_limit, burst\n"},
+    {"address range", "listen: [{url: \"tcp://:1\", allow: [127.0.0.1, 10.0.0.0/33, \"::1/\"]}]\n",
+     "1:47: allow: \"10.0.0.0/33\" is no range of addresses; give ADDRESS or ADDRESS/BITS, such as "
+     "10.0.0.0/8\n"
+     "1:60: allow: \"::1/\" is no range of addresses; give ADDRESS or ADDRESS/BITS, such as 10.0.0.0/8\n"},
+    {"address ranges of a path", "listen: [{url: \"unix:///a\", allow: [127.0.0.1]}]\n",
+     "1:29: allow does not belong to a listener of unix; known here: url, format, signed_gauges, when_full, "
+     "connections, idle_timeout, framing, mode, rate_limit, burst\n"},
+    {"burst alone", "listen: [{url: \"udp://:1\", burst: 5}]\n",
+     "1:35: burst without rate_limit; give both or none\n"},
     {"file mode", "listen: [{mode: 0668, url: \"unix:///a\"}, {mode: 1777, url: \"unix:///b\"}]\n",
      "1:17: mode: \"0668\" is not an octal number; give an octal number from 0000 to 0777, such as 0660\n"
      "1:49: mode: \"1777\" is too large; give an octal number from 0000 to 0777, such as 0660\n"},
