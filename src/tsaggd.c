@@ -125,7 +125,7 @@ static void wire_source(struct daemon *dmn, struct source *src, const struct ts_
     ts_listener_set_consumer(src->listener, &consumer);
 }
 
-static int open_sources(struct daemon *dmn, struct ts_err *err)
+static int open_sources(struct daemon *dmn, struct ts_inherited *inh, struct ts_err *err)
 {
     for (unsigned i = 0; i < dmn->conf->nlisten; i++)
         dmn->nsources += dmn->conf->listen[i].sockets;
@@ -136,7 +136,7 @@ static int open_sources(struct daemon *dmn, struct ts_err *err)
         uint16_t port = listen->port;
         for (unsigned s = 0; s < listen->sockets; s++, src++) {
             struct ts_counters *cnt = ts_counters_new("listener", listen->url);
-            int rc = ts_listener_open(listen, port, cnt, &src->listener, err);
+            int rc = ts_listener_open(listen, port, inh, cnt, &src->listener, err);
             if (rc)
                 return rc;
             port = ts_listener_port(src->listener);
@@ -303,15 +303,18 @@ static void free_all(struct daemon *dmn)
 
 static int start(struct daemon *dmn, struct ts_err *err)
 {
+    struct ts_inherited inh;
+    ts_inherited_init(&inh);
     dmn->nshards = count_workers(dmn->conf);
     dmn->shards = ts_xalloc_aligned(dmn->nshards * sizeof *dmn->shards, TS_CACHELINE);
     int rc = ts_journal_open(dmn->conf, dmn->nshards, &dmn->journal, err);
     if (rc == 0)
         rc = ts_sinks_open(dmn->conf, ts_journal_feeds(dmn->journal), &dmn->sinks, err);
     if (rc == 0)
-        rc = open_sources(dmn, err);
+        rc = open_sources(dmn, &inh, err);
     if (rc)
         return rc;
+    ts_inherited_fini(&inh);
     make_workers(dmn);
     struct ts_server_info info = {.conf = dmn->conf,
                                   .started_ns = dmn->started_ns,

@@ -33,8 +33,8 @@ static void read_allow(struct ts_listener *lis)
     }
 }
 
-int ts_listener_open(const struct ts_conf_listen *conf, uint16_t port, struct ts_counters *cnt,
-                     struct ts_listener **out, struct ts_err *err)
+int ts_listener_open(const struct ts_conf_listen *conf, uint16_t port, struct ts_inherited *inh,
+                     struct ts_counters *cnt, struct ts_listener **out, struct ts_err *err)
 {
     const struct ts_listener_ops *ops = readers[conf->transport];
     struct ts_listener *lis = ts_xalloc_aligned(ops->bytes, TS_CACHELINE);
@@ -43,7 +43,7 @@ int ts_listener_open(const struct ts_conf_listen *conf, uint16_t port, struct ts
     lis->cnt = cnt;
     ts_limit_init(&lis->limit, conf->rate_limit, conf->burst, ts_clock_mono_ns());
     read_allow(lis);
-    int rc = ts_ingest_bind(lis, port, err);
+    int rc = ts_ingest_bind(lis, port, inh, err);
     if (rc)
         goto fail;
     rc = ops->init(lis, err);

@@ -22,13 +22,25 @@ struct ts_ingest_consumer {
 
 struct ts_listener;
 
+/** Sockets that a service manager has bound and passed on. @thread main */
+struct ts_inherited {
+    int fds[256];
+    unsigned n;
+};
+
+/** From the environment, which forgets them; none without libsystemd. */
+void ts_inherited_init(struct ts_inherited *inh);
+
+/** Closes those that no listener took, and says so. */
+void ts_inherited_fini(struct ts_inherited *inh);
+
 /**
- * Opens and binds one socket of a listener. port 0: the system chooses; ts_listener_port tells. conf and cnt
- * are borrowed.
- * @return 0; -TS_EIO, -TS_EINVAL with *err filled (the URL and what is wrong with it).
+ * Opens one socket of a listener: takes an inherited one of its address, or binds one. port 0: the system
+ * chooses; ts_listener_port tells. conf and cnt are borrowed.
+ * @return 0; -TS_EIO, -TS_EINVAL, -TS_ENOMEM with *err filled (the URL and what is wrong with it).
  */
-int ts_listener_open(const struct ts_conf_listen *conf, uint16_t port, struct ts_counters *cnt,
-                     struct ts_listener **out, struct ts_err *err) TS_MUST_CHECK;
+int ts_listener_open(const struct ts_conf_listen *conf, uint16_t port, struct ts_inherited *inh,
+                     struct ts_counters *cnt, struct ts_listener **out, struct ts_err *err) TS_MUST_CHECK;
 
 /** 0 for a unix socket. */
 uint16_t ts_listener_port(const struct ts_listener *lis);

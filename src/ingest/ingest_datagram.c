@@ -11,6 +11,7 @@
 #include "core/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <linux/sock_diag.h>
@@ -45,7 +46,10 @@ static int datagrams_init(struct ts_listener *lis, struct ts_err *err)
 {
     struct datagrams *dg = (struct datagrams *)lis;
     struct timeval tick = {0, TS_INGEST_TICK_NS / TS_US};
-    if (setsockopt(lis->fd, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick) != 0)
+    int flags = fcntl(lis->fd, F_GETFL);
+    /* An inherited socket may be one that does not block. */
+    if (flags < 0 || fcntl(lis->fd, F_SETFL, flags & ~O_NONBLOCK) != 0 ||
+        setsockopt(lis->fd, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick) != 0)
         return ts_fail_errno(err, TS_EIO, "listen %s", lis->conf->url);
     if (!ts_transport_info(lis->conf->transport)->is_path)
         set_rcvbuf(lis);

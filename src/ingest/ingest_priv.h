@@ -42,7 +42,11 @@ struct ts_listener_ops {
 #undef TS_TRANSPORT
 
 /** Sets fd, port and own_path. @return 0, -TS_EIO, -TS_EINVAL. */
-int ts_ingest_bind(struct ts_listener *lis, uint16_t port, struct ts_err *err) TS_MUST_CHECK;
+int ts_ingest_bind(struct ts_listener *lis, uint16_t port, struct ts_inherited *inh,
+                   struct ts_err *err) TS_MUST_CHECK;
+
+/** Takes a socket of this type and address out of the inherited ones. @return -1 without one. */
+int ts_inherited_take(struct ts_inherited *inh, int type, const struct sockaddr *want);
 
 static inline bool ts_listener_stopped(const struct ts_listener *lis)
 {

@@ -5,6 +5,8 @@
 #include "config.h"
 #include "ingest/ingest_priv.h"
 
+#include "core/log.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -55,7 +57,15 @@ static uint16_t bound_port(int fd)
     return ntohs(addr.any.sa_family == AF_INET6 ? addr.v6.sin6_port : addr.v4.sin_port);
 }
 
-static int open_ip(struct ts_listener *lis, uint16_t port, struct ts_err *err)
+/* fd becomes -1 without one. */
+static void take_inherited(struct ts_listener *lis, struct ts_inherited *inh, const struct sockaddr *addr)
+{
+    lis->fd = ts_inherited_take(inh, socket_type(lis), addr);
+    if (lis->fd >= 0)
+        ts_log(TS_LOG_INFO, "socket_inherited", "url=%s fd=%d", lis->conf->url, lis->fd);
+}
+
+static int open_ip(struct ts_listener *lis, uint16_t port, struct ts_inherited *inh, struct ts_err *err)
 {
     const struct ts_conf_listen *conf = lis->conf;
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = socket_type(lis), .ai_flags = AI_PASSIVE},
@@ -66,6 +76,8 @@ static int open_ip(struct ts_listener *lis, uint16_t port, struct ts_err *err)
     if (rc)
         return ts_fail(err, TS_EINVAL, "listen %s: %s", conf->url, gai_strerror(rc));
     lis->fd = -1;
+    for (const struct addrinfo *ai = list; ai && lis->fd < 0; ai = ai->ai_next)
+        take_inherited(lis, inh, ai->ai_addr);
     for (const struct addrinfo *ai = list; ai && lis->fd < 0; ai = ai->ai_next)
         lis->fd = bind_ip(lis, ai);
     freeaddrinfo(list);
@@ -89,13 +101,16 @@ static bool is_stale(const struct sockaddr_un *addr, int type)
     return stale;
 }
 
-static int open_path(struct ts_listener *lis, struct ts_err *err)
+static int open_path(struct ts_listener *lis, struct ts_inherited *inh, struct ts_err *err)
 {
     const struct ts_conf_listen *conf = lis->conf;
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     size_t len = strlen(conf->path);
     TS_ASSERT(len < sizeof addr.sun_path);
     memcpy(addr.sun_path, conf->path, len);
+    take_inherited(lis, inh, (const struct sockaddr *)&addr);
+    if (lis->fd >= 0)
+        return 0;
     lis->fd = socket(AF_UNIX, socket_type(lis) | SOCK_CLOEXEC, 0);
     if (lis->fd < 0)
         return ts_fail_errno(err, TS_EIO, "listen %s", conf->url);
@@ -124,7 +139,8 @@ fail:
     return rc;
 }
 
-int ts_ingest_bind(struct ts_listener *lis, uint16_t port, struct ts_err *err)
+int ts_ingest_bind(struct ts_listener *lis, uint16_t port, struct ts_inherited *inh, struct ts_err *err)
 {
-    return ts_transport_info(lis->conf->transport)->is_path ? open_path(lis, err) : open_ip(lis, port, err);
+    return ts_transport_info(lis->conf->transport)->is_path ? open_path(lis, inh, err)
+                                                            : open_ip(lis, port, inh, err);
 }

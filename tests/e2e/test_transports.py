@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Lines over TCP and unix sockets: cut anywhere, from many connections, slowly, as garbage, and at the end of the daemon."""
+"""Lines over every kind of socket: cut anywhere, from many connections, slowly, as garbage, refused, and at the daemon's end."""
 import contextlib
 import os
 import pathlib
@@ -308,6 +308,58 @@ def test_rate_limit():
             written = tsaggd.written()
             assert lines["received"] == 60 and lines["rejected"] + lines["accepted"] == 60, lines
             assert written["a"] + written["b"] / 2 + lines["rejected"] + dropped == 60, (written, lines, dropped)
+
+
+class Activated(Streams):
+    """A daemon that is started with these sockets as a service manager would."""
+
+    def __init__(self, scheme, passed):
+        super().__init__(scheme)
+        self.passed = passed
+
+    def spawn(self, argv, env=None):
+        # The process that is to use them must be named in the environment.
+        fds = [sock.fileno() for sock in self.passed]
+        script = "import os, sys; fds = [int(f) for f in sys.argv[1].split(',')]\n"
+        script += "high = [os.dup2(f, 100 + i) for i, f in enumerate(fds)]\n"
+        script += "[os.dup2(f, 3 + i) for i, f in enumerate(high)]; [os.close(f) for f in high]\n"
+        script += "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)))\n"
+        script += "os.execv(sys.argv[2], sys.argv[2:])"
+        super().spawn([sys.executable, "-c", script, ",".join(map(str, fds)), *argv], env, pass_fds=fds)
+
+
+def test_socket_activation():
+    with contextlib.ExitStack() as stack:
+        tcp, udp, stray, unix = [stack.enter_context(socket.socket(family, kind)) for family, kind in (
+            (socket.AF_INET, socket.SOCK_STREAM), (socket.AF_INET, socket.SOCK_DGRAM),
+            (socket.AF_INET, socket.SOCK_STREAM), (socket.AF_UNIX, socket.SOCK_DGRAM))]
+        tsaggd = Activated("unixgram", [stray, udp, unix, tcp])
+        for sock in (tcp, udp, stray):
+            sock.setblocking(False)
+            sock.bind((LOOPBACK, 0))
+        unix.bind(str(tsaggd.path))
+        tcp.listen()
+        for scheme, sock in (("tcp", tcp), ("udp", udp)):
+            tsaggd.config["listen"].append({"url": f"{scheme}://{LOOPBACK}:{sock.getsockname()[1]}"})
+
+        def say_all():
+            with socket.create_connection(tcp.getsockname()) as sock:
+                sock.sendall(b"a:1|c\n")
+            send_from(LOOPBACK, udp.getsockname()[1], b"b:1|c")
+            with tsaggd.connect() as sock:
+                sock.send(b"c:1|c")
+
+        say_all()  # before it runs
+        with tsaggd:
+            assert tsaggd.log().count("event=socket_inherited") == 3, tsaggd.log()
+            assert tsaggd.log().count("event=socket_unused") == 1, tsaggd.log()
+            tsaggd.wait_read(3)
+            tsaggd.stop()
+            say_all()  # while it restarts
+            tsaggd.restart()
+            tsaggd.wait_read(3)
+            assert {lis["lines_accepted"] for lis in tsaggd.status()["listeners"]} == {1}
+        assert tsaggd.path.exists(), "it is the service manager's"
 
 
 def test_listeners_side_by_side():
