@@ -140,8 +140,7 @@ static void accept_some(struct stream *st)
             add_conn(st, fd, &peer);
             continue;
         }
-        /* A connection that ended while it waited, or a network that has its troubles, is no trouble of ours.
-         */
+        /* A connection that ended while it waited is no trouble of ours. */
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             ts_log(TS_LOG_WARN, "accept_failed", "url=%s error=%s", st->lis.conf->url,
                    ts_log_quote_z(strerror(errno)));
@@ -194,8 +193,10 @@ static int read_batch(struct stream *st, int timeout_ms)
     return n;
 }
 
-/* After a round that read every connection that had something: however long the consumer then took, they were
- * not idle. */
+/*
+ * After a round that read every connection that had something: however long the consumer took for that, they
+ * were not idle meanwhile.
+ */
 static void close_idle(struct stream *st)
 {
     int64_t idle_ns = st->lis.conf->idle_timeout_ns;

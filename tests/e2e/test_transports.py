@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import random
+import resource
 import socket
 import stat
 import struct
@@ -164,6 +165,23 @@ def test_connection_limit():
             sock.sendall(b"good:1|c\n")
         tsaggd.wait_read(3)
         assert tsaggd.written() == {"good": 3}
+
+
+class FewDescriptors(Streams):
+    def spawn(self, argv, env=None):
+        super().spawn(argv, env, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)))
+
+
+def test_connections_wait_for_descriptors():
+    connections = 60
+    with FewDescriptors() as tsaggd:
+        with contextlib.ExitStack() as stack:
+            socks = [stack.enter_context(tsaggd.connect()) for _ in range(connections)]
+            for sock in socks:
+                sock.sendall(b"a:1|c\n")
+            until(lambda: "event=accept_failed" in tsaggd.log(), 30, "out of descriptors")
+        tsaggd.wait_read(connections)
+        assert tsaggd.written() == {"a": connections}
 
 
 def test_idle_connection_is_closed():

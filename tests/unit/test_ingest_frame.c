@@ -211,12 +211,35 @@ static void longest_packet(void **state)
     ts_free(stream);
 }
 
+#ifdef TS_HOSTILE
+static void no_memory_loses_one_line(void **state)
+{
+    struct reader rd;
+    (void)state;
+    reader_init(&rd, TS_FRAMING_LINES);
+    ts_alloc_fail_at(1);
+    rd.region[0] = 'x';
+    struct ts_frame frame = ts_frame_take(&rd.framer, rd.region, 1);
+    assert_int_equal(frame.loss, TS_FRAME_NO_MEMORY);
+    give(&rd, "y", 1, 1);
+    give(&rd, "z\ngood\n", 7, 7);
+    assert_got(&rd, "good\n", 5);
+    reader_fini(&rd);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_reads_cut_anywhere), cmocka_unit_test(only_whole_lines_are_given),
-        cmocka_unit_test(length_limit),           cmocka_unit_test(random_texts),
-        cmocka_unit_test(packets_cut_anywhere),   cmocka_unit_test(longest_packet),
+        cmocka_unit_test(two_reads_cut_anywhere),
+        cmocka_unit_test(only_whole_lines_are_given),
+        cmocka_unit_test(length_limit),
+        cmocka_unit_test(random_texts),
+        cmocka_unit_test(packets_cut_anywhere),
+        cmocka_unit_test(longest_packet),
+#ifdef TS_HOSTILE
+        cmocka_unit_test(no_memory_loses_one_line),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
