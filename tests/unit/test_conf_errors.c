@@ -11,7 +11,9 @@
 #include <cmocka.h>
 
 #define DURATION(from, to) "give a duration from " from " to " to ", such as 10s"
-#define AGGREGATES         "there are: count, sum, min, max, mean, stddev, last, rate, distinct"
+#define LISTEN_URL                                                                                           \
+    "give udp://HOST:PORT, tcp://HOST:PORT, unix:///PATH or unixgram:///PATH, such as udp://127.0.0.1:8125"
+#define AGGREGATES "there are: count, sum, min, max, mean, stddev, last, rate, distinct"
 
 struct example {
     const char *name, *yaml;
@@ -119,15 +121,35 @@ static const struct example examples[] = {
      "2:29: url: \"http://u:p@h\" will not do; give http://HOST:PORT or https://HOST:PORT without user and "
      "query, such as "
      "http://127.0.0.1:8086\n"},
-    {"listen scheme", "listen: [{url: \"tcp://127.0.0.1:1\"}]\n",
-     "1:16: url: \"tcp://127.0.0.1:1\" will not do; give udp://HOST:PORT, such as udp://127.0.0.1:8125\n"},
+    {"listen scheme", "listen: [{url: \"sctp://127.0.0.1:1\"}]\n",
+     "1:16: url: \"sctp://127.0.0.1:1\" will not do; " LISTEN_URL "\n"},
+    {"listen path", "listen: [{url: \"unix://a/b\"}, {url: \"unixgram:///a/\"}, {url: \"tcp:///a\"}]\n",
+     "1:16: url: \"unix://a/b\" will not do; " LISTEN_URL "\n"
+     "1:37: url: \"unixgram:///a/\" will not do; " LISTEN_URL "\n"
+     "1:62: url: \"tcp:///a\" will not do; " LISTEN_URL "\n"},
+    {"option of another transport", "listen:\n  - url: \"tcp://:1\"\n    rcvbuf: 1MiB\n",
+     "3:5: rcvbuf does not belong to a listener of tcp; known here: url, format, signed_gauges, when_full, "
+     "connections, idle_timeout, allow, rate_limit, burst\n"},
+    {"address range", "listen: [{url: \"tcp://:1\", allow: [127.0.0.1, 10.0.0.0/33, \"::1/\"]}]\n",
+     "1:47: allow: \"10.0.0.0/33\" is no range of addresses; give ADDRESS or ADDRESS/BITS, such as "
+     "10.0.0.0/8\n"
+     "1:60: allow: \"::1/\" is no range of addresses; give ADDRESS or ADDRESS/BITS, such as 10.0.0.0/8\n"},
+    {"address ranges of a path", "listen: [{url: \"unix:///a\", allow: [127.0.0.1]}]\n",
+     "1:29: allow does not belong to a listener of unix; known here: url, format, signed_gauges, when_full, "
+     "connections, idle_timeout, framing, mode, rate_limit, burst\n"},
+    {"burst alone", "listen: [{url: \"udp://:1\", burst: 5}]\n",
+     "1:35: burst without rate_limit; give both or none\n"},
+    {"file mode", "listen: [{mode: 0668, url: \"unix:///a\"}, {mode: 1777, url: \"unix:///b\"}]\n",
+     "1:17: mode: \"0668\" is not an octal number; give an octal number from 0000 to 0777, such as 0660\n"
+     "1:49: mode: \"1777\" is too large; give an octal number from 0000 to 0777, such as 0660\n"},
+    {"path twice", "listen: [{url: \"unix:///a\"}, {url: \"unixgram:///a\"}]\n",
+     "1:36: url: unixgram:///a is listened on already; use another path\n"},
     {"listen port", "listen: [{url: \"udp://127.0.0.1:65536\"}]\n",
-     "1:16: url: \"udp://127.0.0.1:65536\" will not do; give udp://HOST:PORT, such as "
-     "udp://127.0.0.1:8125\n"},
+     "1:16: url: \"udp://127.0.0.1:65536\" will not do; " LISTEN_URL "\n"},
     {"listen address twice",
      "listen:\n  - {url: \"udp://127.0.0.1:81\"}\n  - {url: \"udp://localhost:81\"}\n",
-     "3:11: url: udp://localhost:81 is listened on already; use another port, or sockets: 2 for more "
-     "threads\n"},
+     "3:11: url: udp://localhost:81 is listened on already; use another port, or with udp sockets: 2 "
+     "for more threads\n"},
     {"no token outside of loopback", "http: {address: \"0.0.0.0:80\"}\n",
      "1:17: address: 0.0.0.0:80 can be reached from outside and there is no token; give http.token, or "
      "listen on 127.0.0.1\n"},

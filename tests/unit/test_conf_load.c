@@ -107,6 +107,10 @@ static const char everything[] =
     "1.5s, sockets: 2,\n"
     "     rcvbuf: 64kB}\n"
     "  - url: udp://:0\n"
+    "  - {connections: 7, idle_timeout: off, allow: [10.0.0.0/8, \"::1\"], rate_limit: 5, burst: 9, url: "
+    "\"tcp://:1\"}\n"
+    "  - {url: \"unix:///tmp/a b\", framing: dogstatsd, mode: 660}\n"
+    "  - {url: \"unixgram:///tmp/c\", mode: \"0600\", block: 2s}\n"
     "http: {address: \"\"}\n"
     "limits: {series: 5}\n"
     "rollups:\n"
@@ -138,6 +142,19 @@ static void values_arrive(void **state)
     assert_int_equal(conf->listen[0].rcvbuf_bytes, 64000);
     assert_string_equal(conf->listen[1].host, "");
     assert_int_equal(conf->listen[1].port, 0);
+    assert_int_equal(conf->listen[2].transport, TS_TRANSPORT_TCP);
+    assert_int_equal(conf->listen[2].connections, 7);
+    assert_int_equal(conf->listen[2].idle_timeout_ns, 0);
+    assert_string_equal(conf->listen[2].allow, "10.0.0.0/8,::1");
+    assert_int_equal(conf->listen[2].rate_limit, 5);
+    assert_int_equal(conf->listen[2].burst, 9);
+    assert_int_equal(conf->listen[3].transport, TS_TRANSPORT_UNIX);
+    assert_string_equal(conf->listen[3].path, "/tmp/a b");
+    assert_int_equal(conf->listen[3].framing, TS_FRAMING_DOGSTATSD);
+    assert_int_equal(conf->listen[3].mode, 0660);
+    assert_null(conf->listen[3].allow);
+    assert_int_equal(conf->listen[4].mode, 0600);
+    assert_int_equal(conf->listen[4].idle_timeout_ns, 600 * TS_SEC);
     assert_int_equal(conf->rollups[0].aggregates, TS_AGG_BIT(stddev) | TS_AGG_BIT(distinct));
     assert_true(conf->rollups[0].stddev_sample);
     assert_int_equal(conf->rollups[0].late, TS_LATE_DROP);
