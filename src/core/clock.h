@@ -12,6 +12,9 @@
 
 #define TS_TIME_NONE INT64_MIN /* "no time": before every other */
 
+/** The earliest time of a sample, in 1678: windows, lateness and corrections reach back from it without an overflow. */
+#define TS_TIME_FIRST (INT64_MIN + 366 * 86400 * TS_SEC)
+
 int64_t ts_clock_now_ns(void);
 int64_t ts_clock_mono_ns(void);
 

@@ -177,6 +177,10 @@ static bool emit_ext(struct ts_router *rt, const struct ts_entry *entry, struct 
             drop(rt, raw, TS_C_DROPPED_FUTURE);
             return true;
         }
+        if (time_ns < TS_TIME_FIRST) {
+            drop(rt, raw, TS_C_DROPPED_LATE);
+            return true;
+        }
     }
     struct ts_point *pt = room(rt, entry->worker, 2);
     if (!pt)

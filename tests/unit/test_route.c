@@ -123,6 +123,7 @@ static void what_reaches_the_worker(void **unused)
     put(&way, "a", 1, TS_TIME_NONE);
     put(&way, "a", 2, 900 * TS_SEC);
     put(&way, "a", 3, 1601 * TS_SEC); /* more than 600 s ahead */
+    put(&way, "a", 4, INT64_MIN + 2); /* line protocol's first */
     ts_router_tile(&way.tile, way.router);
     ts_router_flush(way.router);
     struct ts_slab *slab = ts_ring_pop(&way.lane.full);
@@ -135,6 +136,7 @@ static void what_reaches_the_worker(void **unused)
     assert_int_equal(slab->arrival_ns, 1000 * TS_SEC);
     assert_int_equal(slab->max_event_ns, 900 * TS_SEC);
     assert_int_equal(ts_counter_of(way.cnt, TS_C_DROPPED_FUTURE), 1);
+    assert_int_equal(ts_counter_of(way.cnt, TS_C_DROPPED_LATE), 1);
     ts_router_tick(way.router, 1000 * TS_SEC + 10 * TS_MS);
     assert_null(ts_ring_pop(&way.lane.full)); /* told of the time only just now */
     ts_router_tick(way.router, 1000 * TS_SEC + 60 * TS_MS);
