@@ -1,6 +1,6 @@
-# An example configuration and a systemd unit; both are documentation until an administrator puts them in place.
+# An example configuration and systemd units; all are documentation until an administrator puts them in place.
 exampledir = $(docdir)/examples
-dist_example_DATA = etc/tsagg.yaml
+dist_example_DATA = etc/tsagg.yaml etc/tsaggd.socket
 nodist_example_DATA = etc/tsaggd.service
 EXTRA_DIST += etc/tsaggd.service.in
 CLEANFILES += etc/tsaggd.service

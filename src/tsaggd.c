@@ -27,6 +27,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
@@ -34,14 +35,15 @@
 
 enum { EXIT_OK = 0, EXIT_FATAL = 1, EXIT_USAGE = 2, EXIT_CONF = 3 };
 
-#define WORKERS_MAX     64
 #define SINKS_STOP_NS   (5 * TS_SEC)
 #define WRITES_STOP_NS  (5 * TS_SEC)
+#define FOREVER_NS      (INT64_MAX / 2)
 
 /* One ingest thread and what it owns. */
 struct source {
-    struct ts_udp *udp;       /* one of these two */
+    struct ts_listener *listener; /* one of these two */
     struct ts_bodies *bodies;
+    const struct ts_conf_listen *listen;
     struct ts_tiler *tiler;
     struct ts_router *router;
     struct ts_lane *lanes; /* [nworkers] */
@@ -119,6 +121,8 @@ static int take_body(void *arg, struct ts_body *body)
 static void wire_source(struct daemon *dmn, struct source *src, const struct ts_conf_listen *listen,
                         struct ts_counters *cnt)
 {
+    src->listen = listen;
+    bool stream = ts_transport_info(listen->transport)->is_stream;
     src->lanes = ts_xalloc_aligned(dmn->nshards * sizeof *src->lanes, TS_CACHELINE);
     for (unsigned w = 0; w < dmn->nshards; w++)
         ts_lane_init(&src->lanes[w], &dmn->shards[w].bell, &src->bell);
@@ -130,14 +134,14 @@ static void wire_source(struct daemon *dmn, struct source *src, const struct ts_
                                    .series = &dmn->series,
                                    .future_ns = dmn->conf->future_ns,
                                    .when_full = listen->when_full,
-                                   .block_ns = listen->block_ns};
+                                   .block_ns = stream ? FOREVER_NS : listen->block_ns};
     src->router = ts_router_new(&route);
     struct ts_parse_opts parse = {
-        .format = listen->format, .signed_gauges = listen->signed_gauges, .precision_ns = 1};
+        .format = listen->format, .signed_gauges = listen->signed_gauges, .precision_ns = 1, .newline_ends = stream};
     src->tiler = ts_tiler_new(&parse, cnt, ts_router_tile, src->router);
     struct ts_ingest_consumer consumer = {source_begin, source_data, source_end, source_tick, source_last, src};
-    if (src->udp)
-        ts_udp_set_consumer(src->udp, &consumer);
+    if (src->listener)
+        ts_listener_set_consumer(src->listener, &consumer);
     else
         ts_bodies_set_consumer(src->bodies, &consumer, source_precision);
 }
@@ -146,14 +150,14 @@ static void wire_source(struct daemon *dmn, struct source *src, const struct ts_
 static void open_http_source(struct daemon *dmn, struct source *src)
 {
     static const struct ts_conf_listen listen = {
-        .format = TS_FORMAT_INFLUX, .when_full = TS_FULL_BLOCK, .block_ns = INT64_MAX / 2};
+        .format = TS_FORMAT_INFLUX, .when_full = TS_FULL_BLOCK, .block_ns = FOREVER_NS};
     struct ts_counters *cnt = ts_counters_new(NULL, NULL);
     src->bodies = ts_bodies_new(cnt);
     wire_source(dmn, src, &listen, cnt);
     dmn->http = src;
 }
 
-static int open_sources(struct daemon *dmn, struct ts_err *err)
+static int open_sources(struct daemon *dmn, struct ts_inherited *inh, struct ts_err *err)
 {
     for (unsigned i = 0; i < dmn->conf->nlisten; i++)
         dmn->nsources += dmn->conf->listen[i].sockets;
@@ -164,11 +168,11 @@ static int open_sources(struct daemon *dmn, struct ts_err *err)
         const struct ts_conf_listen *listen = &dmn->conf->listen[i];
         uint16_t port = listen->port;
         for (unsigned s = 0; s < listen->sockets; s++, src++) {
-            struct ts_counters *cnt = ts_counters_new(NULL, NULL);
-            int rc = ts_udp_open(listen, port, cnt, &src->udp, err);
+            struct ts_counters *cnt = ts_counters_new("listener", listen->url);
+            int rc = ts_listener_open(listen, port, inh, cnt, &src->listener, err);
             if (rc)
                 return rc;
-            port = ts_udp_port(src->udp);
+            port = ts_listener_port(src->listener);
             wire_source(dmn, src, listen, cnt);
         }
     }
@@ -182,7 +186,7 @@ static int open_sources(struct daemon *dmn, struct ts_err *err)
 static unsigned count_workers(const struct ts_conf *conf)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    return conf->workers ? TS_MIN(conf->workers, WORKERS_MAX) : (unsigned)TS_MAX(1, TS_MIN(cpus / 2, 16));
+    return conf->workers ? conf->workers : (unsigned)TS_MAX(1, TS_MIN(cpus / 2, 16));
 }
 
 static void make_workers(struct daemon *dmn)
@@ -245,8 +249,8 @@ static int start_threads(struct daemon *dmn, struct ts_err *err)
         return rc;
     for (unsigned s = 0; s < dmn->nsources; s++) {
         struct source *src = &dmn->sources[s];
-        void *(*run)(void *) = src->udp ? ts_udp_run : ts_bodies_run;
-        if (ts_thread_start(&src->thread, "ts-ingest", run, src->udp ? (void *)src->udp : src->bodies) != 0)
+        void *(*run)(void *) = src->listener ? ts_listener_run : ts_bodies_run;
+        if (ts_thread_start(&src->thread, "ts-ingest", run, src->listener ? (void *)src->listener : src->bodies) != 0)
             return ts_fail(err, TS_ENOMEM, "cannot start an ingest thread");
     }
     return 0;
@@ -255,9 +259,16 @@ static int start_threads(struct daemon *dmn, struct ts_err *err)
 static void announce_ready(const struct daemon *dmn)
 {
     struct ts_buf line = TS_BUF_INIT;
-    for (unsigned s = 0; s < dmn->nsources; s++)
-        if (dmn->sources[s].udp)
-            ts_buf_printf(&line, " udp=%u", ts_udp_port(dmn->sources[s].udp));
+    for (unsigned s = 0; s < dmn->nsources; s++) {
+        const struct ts_conf_listen *listen = dmn->sources[s].listen;
+        if (!dmn->sources[s].listener)
+            continue;
+        const char *scheme = ts_transport_info(listen->transport)->scheme;
+        if (listen->path[0])
+            ts_buf_printf(&line, " %s=%s", scheme, ts_log_quote_z(listen->path));
+        else
+            ts_buf_printf(&line, " %s=%u", scheme, ts_listener_port(dmn->sources[s].listener));
+    }
     if (dmn->server)
         ts_buf_printf(&line, " http=%u", ts_server_port(dmn->server));
     ts_log(TS_LOG_INFO, "ready", "version=%s workers=%u state_dir=%s%s", PACKAGE_VERSION, dmn->nshards,
@@ -290,8 +301,8 @@ static int drain(struct daemon *dmn)
     sd_notify(0, "STOPPING=1");
 #endif
     for (unsigned s = 0; s < dmn->nsources; s++)
-        if (dmn->sources[s].udp)
-            ts_udp_stop(dmn->sources[s].udp);
+        if (dmn->sources[s].listener)
+            ts_listener_stop(dmn->sources[s].listener);
     if (dmn->http) {
         ts_server_end_writes(dmn->server, ts_clock_mono_ns() + WRITES_STOP_NS);
         ts_bodies_stop(dmn->http->bodies);
@@ -316,7 +327,7 @@ static void free_all(struct daemon *dmn)
     for (unsigned s = 0; s < dmn->nsources; s++) {
         ts_tiler_free(&dmn->sources[s].tiler);
         ts_router_free(&dmn->sources[s].router);
-        ts_udp_close(&dmn->sources[s].udp);
+        ts_listener_close(&dmn->sources[s].listener);
         ts_bodies_free(&dmn->sources[s].bodies);
     }
     ts_sinks_free(&dmn->sinks);
@@ -338,15 +349,18 @@ static void free_all(struct daemon *dmn)
 
 static int start(struct daemon *dmn, struct ts_err *err)
 {
+    struct ts_inherited inh;
+    ts_inherited_init(&inh);
     dmn->nshards = count_workers(dmn->conf);
     dmn->shards = ts_xalloc_aligned(dmn->nshards * sizeof *dmn->shards, TS_CACHELINE);
     int rc = ts_journal_open(dmn->conf, dmn->nshards, &dmn->journal, err);
     if (rc == 0)
         rc = ts_sinks_open(dmn->conf, ts_journal_feeds(dmn->journal), &dmn->sinks, err);
     if (rc == 0)
-        rc = open_sources(dmn, err);
+        rc = open_sources(dmn, &inh, err);
     if (rc)
         return rc;
+    ts_inherited_fini(&inh);
     make_workers(dmn);
     struct ts_server_info info = {.conf = dmn->conf,
                                   .started_ns = dmn->started_ns,
@@ -361,6 +375,16 @@ static int start(struct daemon *dmn, struct ts_err *err)
     return rc ? rc : start_threads(dmn, err);
 }
 
+/* Each connection takes one; the usual soft limit is there for programs that use select(). */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int run(struct ts_conf *conf)
 {
     sigset_t signals;
@@ -370,6 +394,8 @@ static int run(struct ts_conf *conf)
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    ts_log_set_level(conf->log_level);
+    raise_descriptor_limit();
     struct daemon dmn = {.conf = conf, .started_ns = ts_clock_now_ns()};
     struct ts_err err = {""};
     if (start(&dmn, &err) != 0) {

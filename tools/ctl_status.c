@@ -118,6 +118,12 @@ static void print_group(const json_t *root, const char *group)
     }
 }
 
+static const char *text(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+/* The state, which may be a sentence, stands last. */
 static void print_sinks(const json_t *sinks)
 {
     static const char *const columns[] = {"rolled_up", "delivered", "pending", "dropped", "retries"};
@@ -131,12 +137,43 @@ static void print_sinks(const json_t *sinks)
         printf("%13s", columns[c]);
     puts("  state");
     json_array_foreach(sinks, i, sink) {
-        printf("%-*s  %-9s", wide, json_string_value(json_object_get(sink, "name")),
-               json_string_value(json_object_get(sink, "type")));
+        printf("%-*s  %-9s", wide, text(sink, "name"), text(sink, "type"));
         for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
             printf("%13" PRId64, number(sink, columns[c]));
-        printf("  %s\n", json_string_value(json_object_get(sink, "state")));
+        printf("  %s\n", text(sink, "state"));
     }
+}
+
+static int column_width(const char *head)
+{
+    return TS_MAX(11, (int)strlen(head));
+}
+
+static void print_listeners(const json_t *listeners)
+{
+    static const struct {
+        const char *key, *head;
+    } columns[] = {{"lines_received", "lines"},
+                   {"lines_accepted", "accepted"},
+                   {"lines_rejected", "rejected"},
+                   {"samples_dropped", "dropped"},
+                   {"datagrams_received", "datagrams"},
+                   {"kernel_dropped", "kernel dropped"},
+                   {"connections_accepted", "connections"}};
+    const json_t *lis;
+    size_t i;
+    int wide = 8;
+    json_array_foreach(listeners, i, lis)
+        wide = TS_MAX(wide, (int)json_string_length(json_object_get(lis, "url")));
+    printf("\n%-*s", wide, "listener");
+    for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
+        printf("  %*s", column_width(columns[c].head), columns[c].head);
+    json_array_foreach(listeners, i, lis) {
+        printf("\n%-*s", wide, json_string_value(json_object_get(lis, "url")));
+        for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
+            printf("  %*" PRId64, column_width(columns[c].head), number(lis, columns[c].key));
+    }
+    puts("");
 }
 
 static void print_what_is_off(const json_t *root)
@@ -171,6 +208,7 @@ static int print_status(const json_t *root)
            (int)nup, up, number(root, "series"));
     for (size_t i = 0; i < TS_ARRAY_SIZE(groups); i++)
         print_group(root, groups[i]);
+    print_listeners(json_object_get(root, "listeners"));
     print_sinks(json_object_get(root, "sinks"));
     printf("\n%s%s%s\n", color ? (balanced ? "\033[32m" : "\033[31m") : "",
            balanced ? "BALANCED" : "NOT BALANCED", color ? "\033[0m" : "");
@@ -181,8 +219,11 @@ static int print_status(const json_t *root)
 /* Whether everything that is printed without a further look is there. */
 static bool is_status(const json_t *root)
 {
-    const json_t *sink;
+    const json_t *sink, *lis;
     size_t i;
+    json_array_foreach(json_object_get(root, "listeners"), i, lis)
+        if (!json_is_string(json_object_get(lis, "url")))
+            return false;
     json_array_foreach(json_object_get(root, "sinks"), i, sink)
         if (!json_is_string(json_object_get(sink, "name")) ||
             !json_is_string(json_object_get(sink, "type")) || !json_is_string(json_object_get(sink, "state")))

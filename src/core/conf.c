@@ -7,6 +7,7 @@
 #include "config.h"
 #include "core/conf_priv.h"
 
+#include "core/cidr.h"
 #include "core/log.h"
 #include "core/mem.h"
 
@@ -55,34 +56,34 @@ static void set_defaults(enum ts_conf_section section, void *base)
 }
 
 static const struct ts_conf_option *find_option(enum ts_conf_section section, const char *key,
-                                                const char *sink_type)
+                                                const char *kind)
 {
     for (unsigned i = 0; i < ts_conf_noptions; i++) {
         const struct ts_conf_option *opt = &ts_conf_options[i];
         if (opt->section == section && strcmp(opt->key, key) == 0 &&
-            ts_conf_option_need(opt, sink_type) != TS_NEED_NOT_HERE)
+            ts_conf_option_need(opt, kind) != TS_NEED_NOT_HERE)
             return opt;
     }
     return NULL;
 }
 
 static void tell_unknown_key(struct ts_conf_load *ld, enum ts_conf_section section,
-                             const struct ts_conf_node *key, const char *sink_type)
+                             const struct ts_conf_node *key, const char *kind)
 {
     struct ts_conf_near near = {.asked = ts_str_of(key->text)};
     struct ts_err remedy;
-    bool of_other_type = find_option(section, key->text, NULL) != NULL;
+    bool of_other_kind = find_option(section, key->text, NULL) != NULL;
     for (unsigned i = 0; i < ts_conf_noptions; i++) {
         const struct ts_conf_option *opt = &ts_conf_options[i];
-        if (opt->section == section && ts_conf_option_need(opt, sink_type) != TS_NEED_NOT_HERE)
+        if (opt->section == section && ts_conf_option_need(opt, kind) != TS_NEED_NOT_HERE)
             ts_conf_near_offer(&near, ts_str_of(opt->key));
     }
     for (unsigned i = TS_SECTION_top + 1; section == TS_SECTION_top && i < TS_SECTION_COUNT; i++)
         ts_conf_near_offer(&near, ts_str_of(ts_conf_sections[i].key));
     ts_conf_near_print(&near, "known here:", &remedy);
-    if (of_other_type)
-        ts_conf_error(ld, key, "%s does not belong to a sink of type %s; %s", key->text, sink_type,
-                      remedy.msg);
+    if (of_other_kind)
+        ts_conf_error(ld, key, "%s does not belong to a %s %s; %s", key->text,
+                      section == TS_SECTION_listen ? "listener of" : "sink of type", kind, remedy.msg);
     else
         ts_conf_error(ld, key, "unknown key %s; %s", ts_log_quote_z(key->text), remedy.msg);
 }
@@ -119,6 +120,13 @@ static bool check_item(struct ts_conf_load *ld, const struct ts_conf_option *opt
             ts_conf_error(ld, item, "%s: %s twice; keep one of them", opt->key, ts_log_quote_z(item->text));
             return false;
         }
+    }
+    struct ts_cidr range;
+    if (opt->type == TS_CONF_CIDRS && ts_cidr_read(ts_str_of(item->text), &range)) {
+        ts_conf_error(ld, item,
+                      "%s: %s is no range of addresses; give ADDRESS or ADDRESS/BITS, such as 10.0.0.0/8",
+                      opt->key, ts_log_quote_z(item->text));
+        return false;
     }
     if (opt->type == TS_CONF_AGGREGATES && !ts_aggregate_find(ts_str_of(item->text), &agg)) {
         struct ts_conf_near near = {.asked = ts_str_of(item->text)};
@@ -176,7 +184,7 @@ static void read_option(struct ts_conf_load *ld, const struct ts_conf_option *op
 static void read_map(struct ts_conf_load *ld, enum ts_conf_section section, const struct ts_conf_node *map,
                      const struct ts_conf_node *at, void *base)
 {
-    const char *sink_type = NULL;
+    const char *kind = NULL;
     set_defaults(section, base);
     if (map->kind != TS_NODE_MAP) {
         ts_conf_error(ld, map, "%s is %s; give a mapping of options",
@@ -184,24 +192,24 @@ static void read_map(struct ts_conf_load *ld, enum ts_conf_section section, cons
                       kind_name(map));
         return;
     }
-    const struct ts_conf_entry *type =
-        section == TS_SECTION_sinks ? ts_conf_node_find(map, TS_STR("type")) : NULL;
-    if (type) {
-        read_option(ld, find_option(section, "type", NULL), type->value, base);
-        sink_type = ((struct ts_conf_sink *)base)->type;
+    const char *decider = section == TS_SECTION_sinks ? "type" : section == TS_SECTION_listen ? "url" : NULL;
+    const struct ts_conf_entry *first = decider ? ts_conf_node_find(map, ts_str_of(decider)) : NULL;
+    if (first) {
+        read_option(ld, find_option(section, decider, NULL), first->value, base);
+        kind = ts_conf_kind_of(section, base);
     }
     for (unsigned i = 0; i < map->n; i++) {
         const struct ts_conf_node *key = map->entries[i].key;
-        const struct ts_conf_option *opt = find_option(section, key->text, sink_type);
-        if (opt && &map->entries[i] != type)
+        const struct ts_conf_option *opt = find_option(section, key->text, kind);
+        if (opt && &map->entries[i] != first)
             read_option(ld, opt, map->entries[i].value, base);
         else if (!opt)
-            tell_unknown_key(ld, section, key, sink_type);
+            tell_unknown_key(ld, section, key, kind);
     }
     for (unsigned i = 0; i < ts_conf_noptions; i++) {
         const struct ts_conf_option *opt = &ts_conf_options[i];
-        if (opt->section == section && ts_conf_option_need(opt, sink_type) == TS_NEED_REQUIRED &&
-            (sink_type || opt->need[0] == '!') && !ts_conf_node_find(map, ts_str_of(opt->key))) {
+        if (opt->section == section && ts_conf_option_need(opt, kind) == TS_NEED_REQUIRED &&
+            (kind || opt->need[0] == '!') && !ts_conf_node_find(map, ts_str_of(opt->key))) {
             struct ts_err err;
             (void)ts_fail(&err, TS_ECONF, "%s is missing", opt->key);
             tell_wrong_value(ld, opt, at, err.msg);
@@ -322,6 +330,7 @@ void ts_conf_free(struct ts_conf **conf)
     for (unsigned i = 0; i < (*conf)->nlisten; i++) {
         free_texts(TS_SECTION_listen, &(*conf)->listen[i]);
         ts_free((*conf)->listen[i].host);
+        ts_free((*conf)->listen[i].path);
     }
     for (unsigned i = 0; i < (*conf)->nrollups; i++)
         free_texts(TS_SECTION_rollups, &(*conf)->rollups[i]);

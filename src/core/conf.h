@@ -8,23 +8,47 @@
 #include "core/base.h"
 #include "core/buf.h"
 #include "core/err.h"
+#include "core/log.h"
 #include "core/sample.h"
 
 enum ts_format { TS_FORMAT_AUTO, TS_FORMAT_STATSD, TS_FORMAT_INFLUX };
 enum ts_signed_gauges { TS_GAUGES_RELATIVE, TS_GAUGES_ABSOLUTE };
 enum ts_when_full { TS_FULL_BLOCK, TS_FULL_DROP_NEW };
+enum ts_framing { TS_FRAMING_LINES, TS_FRAMING_DOGSTATSD };
 enum ts_late { TS_LATE_CORRECT, TS_LATE_DROP };
 
+enum ts_transport {
+#define TS_TRANSPORT(id, scheme, address, socket, reader) TS_TRANSPORT_##id,
+#include "tbl/transports.def"
+#undef TS_TRANSPORT
+    TS_TRANSPORT_COUNT
+};
+
+struct ts_transport_info {
+    const char *scheme;
+    bool is_path, is_stream;
+};
+const struct ts_transport_info *ts_transport_info(enum ts_transport transport);
+
+/* Options of every transport side by side; which apply to which says tbl/options.def. */
 struct ts_conf_listen {
-    char *url;     /* as written: "udp://127.0.0.1:8125" */
-    char *host;    /* numeric: "127.0.0.1", "::1"; "" for any */
+    char *url; /* as written: "udp://127.0.0.1:8125" */
+    enum ts_transport transport;
+    char *host;    /* numeric: "127.0.0.1", "::1"; "" for any; of a path too */
+    char *path;    /* of a unix socket, else "" */
     uint16_t port; /* 0: the system chooses; the ready line tells */
     enum ts_format format;
     enum ts_signed_gauges signed_gauges;
-    enum ts_when_full when_full; /* block waits block_ns for room, then drops */
+    enum ts_when_full when_full; /* block: datagrams wait block_ns for room, then drop; streams wait */
     int64_t block_ns;
     unsigned sockets; /* sockets (threads) with SO_REUSEPORT, 1 … 64 */
     uint64_t rcvbuf_bytes;
+    unsigned connections;    /* at the same time */
+    int64_t idle_timeout_ns; /* 0: none */
+    enum ts_framing framing;
+    unsigned mode;              /* of the socket's file */
+    char *allow;                /* ranges of addresses, comma-separated, without blanks; NULL: everyone */
+    unsigned rate_limit, burst; /* lines a second, 0: no limit; lines, 0: those of a second */
 };
 
 struct ts_conf_rollup {
@@ -57,7 +81,7 @@ struct ts_conf {
     char *state_dir;
     unsigned workers; /* 0: auto */
     int64_t idle_after_ns, correct_for_ns, future_ns;
-    char *log_level;
+    enum ts_log_level log_level;
     struct {
         char *address; /* "127.0.0.1:8186"; "" is off */
         char *token;   /* "" none */
@@ -101,6 +125,17 @@ void ts_conf_print_options(struct ts_buf *out);
  * or nothing (any address, ""). @return 0, -TS_EPARSE.
  */
 int ts_conf_read_address(struct ts_str s, char host[TS_HOST_MAX], uint16_t *port) TS_MUST_CHECK;
+
+struct ts_listen_url {
+    enum ts_transport transport;
+    char host[TS_HOST_MAX];
+    uint16_t port;
+    struct ts_str path; /* borrowed from the URL */
+};
+
+/** Reads a listener's URL: scheme://HOST:PORT or scheme:///PATH, as tbl/transports.def says. @return 0,
+ * -TS_EPARSE. */
+int ts_conf_read_listen_url(struct ts_str url, struct ts_listen_url *out) TS_MUST_CHECK;
 
 /** Whether a host as ts_conf_read_address gives it is reached from this machine only. */
 bool ts_conf_is_loopback(const char *host);

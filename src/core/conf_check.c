@@ -48,22 +48,36 @@ static void default_state_dir(struct ts_conf_load *ld)
                       "state_dir has no default without XDG_STATE_HOME and HOME; give a directory");
 }
 
+/* Whether a cannot be bound beside b. */
+static bool same_address(const struct ts_conf_listen *a, const struct ts_conf_listen *b)
+{
+    if (!a->host)
+        return false;
+    if (b->path[0])
+        return strcmp(a->path, b->path) == 0;
+    return a->transport == b->transport && b->port && a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
 static void check_listeners(struct ts_conf_load *ld)
 {
     for (unsigned i = 0; i < ld->conf->nlisten; i++) {
         struct ts_conf_listen *lis = &ld->conf->listen[i];
-        char host[TS_HOST_MAX];
-        if (!lis->url || ts_conf_read_address(ts_str_of(lis->url + strlen("udp://")), host, &lis->port))
+        struct ts_listen_url url;
+        if (!lis->url || ts_conf_read_listen_url(ts_str_of(lis->url), &url))
             continue;
-        lis->host = ts_xstrdup(host);
-        for (unsigned j = 0; j < i && lis->port; j++) {
-            const struct ts_conf_listen *other = &ld->conf->listen[j];
-            if (other->host && other->port == lis->port && strcmp(other->host, host) == 0)
-                ts_conf_error(
-                    ld, at(ld, TS_SECTION_listen, i, "url"),
-                    "url: %s is listened on already; use another port, or sockets: 2 for more threads",
-                    lis->url);
-        }
+        lis->transport = url.transport;
+        lis->host = ts_xstrdup(url.host);
+        lis->path = ts_xstrndup(url.path.len ? url.path.p : "", url.path.len);
+        lis->port = url.port;
+        if (lis->burst && !lis->rate_limit)
+            ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "burst"),
+                          "burst without rate_limit; give both or none");
+        for (unsigned j = 0; j < i; j++)
+            if (same_address(&ld->conf->listen[j], lis))
+                ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "url"), "url: %s is listened on already; %s",
+                              lis->url,
+                              lis->path[0] ? "use another path"
+                                           : "use another port, or with udp sockets: 2 for more threads");
     }
 }
 

@@ -97,6 +97,13 @@ void ts_conf_doc_aggregates(struct ts_buf *out)
 
 void ts_conf_doc_counters(struct ts_buf *out)
 {
+    static const struct {
+        const char *key, *help;
+    } of_listeners[] = {
+#define TS_LISTENER_VALUE(key, counter, help) {#key, help},
+#include "tbl/listeners.def"
+#undef TS_LISTENER_VALUE
+    };
     const char *former = "";
     for (unsigned i = 0; i < TS_C_COUNT; i++) {
         const struct ts_counter_info *info = ts_counter_info((enum ts_counter)i);
@@ -114,5 +121,10 @@ void ts_conf_doc_counters(struct ts_buf *out)
             i + 1 == TS_C_COUNT || strcmp(ts_counter_info((enum ts_counter)(i + 1))->name, former) != 0;
         if (last && info->value)
             ts_buf_puts(out, ".\n");
+    }
+    for (unsigned i = 0; i < TS_ARRAY_SIZE(of_listeners); i++) {
+        ts_buf_printf(out, ".TP\n.B tsagg_listener_%s_total\n", of_listeners[i].key);
+        put_troff(out, of_listeners[i].help);
+        ts_buf_puts(out, ".\nBy listener: one line for each.\n");
     }
 }

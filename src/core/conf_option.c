@@ -11,8 +11,6 @@
 #include "core/num.h"
 #include "core/utf8.h"
 
-#include <arpa/inet.h>
-
 #define TS_OF_top     struct ts_conf
 #define TS_OF_http    struct ts_conf
 #define TS_OF_limits  struct ts_conf
@@ -24,6 +22,14 @@ const struct ts_conf_section_info ts_conf_sections[TS_SECTION_COUNT] = {
 #define TS_SECTION(id, key, shape, def, text) {key, TS_SHAPE_##shape, def, text},
 #include "tbl/options.def"
 };
+
+/* The choices of a sink's type: "|influxdb|…" from its own table. */
+static const char sink_types[] =
+#define TS_SINK(type, ops, text) "|" #type
+#include "tbl/sinks.def"
+#undef TS_SINK
+    ;
+#define TS_CONF_SINK_TYPES (sink_types + 1)
 
 const struct ts_conf_option ts_conf_options[] = {
 #define TS_OPTION(section, key, type, field, def, min, max, choices, need, text)                             \
@@ -55,17 +61,28 @@ bool ts_conf_next(struct ts_str *list, char by, struct ts_str *word)
     return true;
 }
 
-enum ts_conf_need ts_conf_option_need(const struct ts_conf_option *opt, const char *sink_type)
+const char *ts_conf_kind_of(enum ts_conf_section section, const void *base)
+{
+    const struct ts_conf_listen *lis = base;
+    struct ts_listen_url url;
+    if (section == TS_SECTION_sinks)
+        return ((const struct ts_conf_sink *)base)->type;
+    if (section != TS_SECTION_listen || !lis->url || ts_conf_read_listen_url(ts_str_of(lis->url), &url))
+        return NULL;
+    return ts_transport_info(url.transport)->scheme;
+}
+
+enum ts_conf_need ts_conf_option_need(const struct ts_conf_option *opt, const char *kind)
 {
     if (opt->need[0] == '!')
         return TS_NEED_REQUIRED;
-    if (opt->need[0] == 0 || !sink_type)
+    if (opt->need[0] == 0 || !kind)
         return TS_NEED_OPTIONAL;
     struct ts_str list = ts_str_of(opt->need), word;
     while (ts_conf_next(&list, ' ', &word)) {
         bool required = word.p[word.len - 1] == '!';
         word.len -= required;
-        if (ts_str_eq(word, ts_str_of(sink_type)))
+        if (ts_str_eq(word, ts_str_of(kind)))
             return required ? TS_NEED_REQUIRED : TS_NEED_OPTIONAL;
     }
     return TS_NEED_NOT_HERE;
@@ -105,6 +122,11 @@ static const char *fetch_text(const struct ts_conf_option *opt, const void *base
 {
     const void *from = (const char *)base + opt->offset;
     return *(char *const *)from;
+}
+
+bool ts_conf_option_is_set(const struct ts_conf_option *opt, const void *base)
+{
+    return !ts_conf_option_is_text(opt) || fetch_text(opt, base);
 }
 
 static const char *choices_of(const struct ts_conf_option *opt)
@@ -175,50 +197,9 @@ static bool is_http_url(struct ts_str s)
     return true;
 }
 
-static bool is_listen_url(struct ts_str s)
-{
-    char host[TS_HOST_MAX];
-    uint16_t port;
-    return starts_with(s, TS_STR("udp://")) &&
-           ts_conf_read_address((struct ts_str){s.p + 6, s.len - 6}, host, &port) == 0;
-}
-
-int ts_conf_read_address(struct ts_str s, char host[TS_HOST_MAX], uint16_t *port)
-{
-    unsigned char addr[16];
-    uint64_t number;
-    size_t colon = s.len;
-    while (colon > 0 && s.p[colon - 1] != ':')
-        colon--;
-    if (colon == 0 || ts_num_read_uint((struct ts_str){s.p + colon, s.len - colon}, &number) ||
-        number > 65535)
-        return -TS_EPARSE;
-    struct ts_str name = {s.p, colon - 1};
-    bool v6 = name.len >= 2 && name.p[0] == '[' && name.p[name.len - 1] == ']';
-    if (v6)
-        name = (struct ts_str){name.p + 1, name.len - 2};
-    if (ts_str_eq(name, TS_STR("localhost")))
-        name = TS_STR("127.0.0.1");
-    if (name.len >= TS_HOST_MAX)
-        return -TS_EPARSE;
-    if (name.len)
-        memcpy(host, name.p, name.len);
-    host[name.len] = 0;
-    if ((v6 || name.len) && inet_pton(v6 ? AF_INET6 : AF_INET, host, addr) != 1)
-        return -TS_EPARSE;
-    *port = (uint16_t)number;
-    return 0;
-}
-
-bool ts_conf_is_loopback(const char *host)
-{
-    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
-}
-
 static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *base, struct ts_err *err)
 {
-    char host[TS_HOST_MAX];
-    uint16_t port;
+    struct ts_listen_url url;
     uint64_t choice;
     struct ts_log_quoted shown = ts_log_quote(opt->type == TS_CONF_SECRET ? TS_STR(TS_CONF_HIDDEN) : s);
     if (!is_clean_text(s))
@@ -227,8 +208,8 @@ static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *ba
     switch (opt->type) {
     case TS_CONF_NAME: ok = is_name(s); break;
     case TS_CONF_WORD: ok = find_choice(opt->choices, s, &choice); break;
-    case TS_CONF_ADDRESS: ok = s.len == 0 || ts_conf_read_address(s, host, &port) == 0; break;
-    case TS_CONF_LISTEN_URL: ok = is_listen_url(s); break;
+    case TS_CONF_ADDRESS: ok = s.len == 0 || ts_conf_read_address(s, url.host, &url.port) == 0; break;
+    case TS_CONF_LISTEN_URL: ok = ts_conf_read_listen_url(s, &url) == 0; break;
     case TS_CONF_HTTP_URL: ok = is_http_url(s); break;
     case TS_CONF_SECRET:
         if (ts_str_eq(s, TS_STR(TS_CONF_HIDDEN)))
@@ -247,6 +228,18 @@ static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *ba
     return 0;
 }
 
+/* Octal digits, with or without a 0 in front. */
+static int read_mode(struct ts_str s, uint64_t *v)
+{
+    *v = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.p[i] < '0' || s.p[i] > '7' || i == 4)
+            return -TS_EPARSE;
+        *v = *v << 3 | (uint64_t)(s.p[i] - '0');
+    }
+    return s.len ? 0 : -TS_EPARSE;
+}
+
 static int read_amount(const struct ts_conf_option *opt, struct ts_str s, uint64_t *v)
 {
     int64_t ns = 0;
@@ -257,14 +250,17 @@ static int read_amount(const struct ts_conf_option *opt, struct ts_str s, uint64
         rc = ts_clock_read_duration(s, &ns);
         *v = (uint64_t)ns;
         return rc;
+    case TS_CONF_MODE: return read_mode(s, v);
     default: return ts_num_read_uint(s, v);
     }
 }
 
 static int read_number(const struct ts_conf_option *opt, struct ts_str s, void *base, struct ts_err *err)
 {
-    static const char *const what[] = {
-        [TS_CONF_UINT] = "a whole number", [TS_CONF_BYTES] = "a size", [TS_CONF_DURATION] = "a duration"};
+    static const char *const what[] = {[TS_CONF_UINT] = "a whole number",
+                                       [TS_CONF_BYTES] = "a size",
+                                       [TS_CONF_DURATION] = "a duration",
+                                       [TS_CONF_MODE] = "an octal number"};
     uint64_t v;
     if (opt->choices && find_choice(opt->choices, s, &v)) {
         store(opt, base, v);
@@ -305,7 +301,8 @@ int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, vo
     case TS_CONF_BOOL: return read_choice(opt, text, base, err);
     case TS_CONF_UINT:
     case TS_CONF_BYTES:
-    case TS_CONF_DURATION: return read_number(opt, text, base, err);
+    case TS_CONF_DURATION:
+    case TS_CONF_MODE: return read_number(opt, text, base, err);
     case TS_CONF_AGGREGATES:
         while (ts_conf_next(&text, ',', &word)) {
             if (!ts_aggregate_find(word, &agg))
@@ -337,6 +334,8 @@ static void print_number(const struct ts_conf_option *opt, uint64_t v, struct ts
         print_bytes(buf, v);
     else if (opt->type == TS_CONF_DURATION)
         ts_buf_put(buf, duration, ts_clock_put_duration(duration, (int64_t)v));
+    else if (opt->type == TS_CONF_MODE)
+        ts_buf_printf(buf, "%04o", (unsigned)v);
     else
         ts_buf_put_uint(buf, v);
 }
@@ -423,6 +422,19 @@ static void expect_choice(const struct ts_conf_option *opt, struct ts_buf *buf)
     }
 }
 
+static void expect_listen_url(struct ts_buf *buf)
+{
+    for (unsigned i = 0; i < TS_TRANSPORT_COUNT; i++) {
+        const struct ts_transport_info *info = ts_transport_info((enum ts_transport)i);
+        ts_buf_printf(buf, "%s%s://%s",
+                      i == 0                       ? ""
+                      : i + 1 < TS_TRANSPORT_COUNT ? ", "
+                                                   : " or ",
+                      info->scheme, info->is_path ? "/PATH" : "HOST:PORT");
+    }
+    ts_buf_puts(buf, ", such as udp://127.0.0.1:8125");
+}
+
 void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf)
 {
     switch (opt->type) {
@@ -433,12 +445,13 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
     case TS_CONF_PATH: ts_buf_puts(buf, "a path"); break;
     case TS_CONF_NAME: ts_buf_puts(buf, "a name of 1 to 63 letters, digits, _ and -"); break;
     case TS_CONF_ADDRESS: ts_buf_puts(buf, "HOST:PORT, such as 127.0.0.1:8186 or [::1]:8186"); break;
-    case TS_CONF_LISTEN_URL: ts_buf_puts(buf, "udp://HOST:PORT, such as udp://127.0.0.1:8125"); break;
+    case TS_CONF_LISTEN_URL: expect_listen_url(buf); break;
     case TS_CONF_HTTP_URL:
         ts_buf_puts(
             buf,
             "http://HOST:PORT or https://HOST:PORT without user and query, such as http://127.0.0.1:8086");
         break;
+    case TS_CONF_CIDRS: ts_buf_puts(buf, "a list, such as [10.0.0.0/8, 127.0.0.1]"); break;
     case TS_CONF_NAMES: ts_buf_puts(buf, "a list, such as [a, b]"); break;
     case TS_CONF_WORD:
     case TS_CONF_CHOICE:
@@ -446,6 +459,7 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
     case TS_CONF_UINT: expect_range(opt, "a whole number", "", buf); break;
     case TS_CONF_BYTES: expect_range(opt, "a size", ", such as 4MiB", buf); break;
     case TS_CONF_DURATION: expect_range(opt, "a duration", ", such as 10s", buf); break;
+    case TS_CONF_MODE: expect_range(opt, "an octal number", ", such as 0660", buf); break;
     case TS_CONF_AGGREGATES: ts_buf_puts(buf, "a list, such as [count, mean]"); break;
     }
 }

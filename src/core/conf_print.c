@@ -2,12 +2,14 @@
 #include "config.h"
 #include "core/conf_priv.h"
 
-static void print_options(enum ts_conf_section section, const void *base, const char *sink_type,
-                          const char *first, const char *indent, struct ts_buf *out)
+static void print_options(enum ts_conf_section section, const void *base, const char *first,
+                          const char *indent, struct ts_buf *out)
 {
+    const char *kind = ts_conf_kind_of(section, base);
     for (unsigned i = 0; i < ts_conf_noptions; i++) {
         const struct ts_conf_option *opt = &ts_conf_options[i];
-        if (opt->section != section || ts_conf_option_need(opt, sink_type) == TS_NEED_NOT_HERE)
+        if (opt->section != section || ts_conf_option_need(opt, kind) == TS_NEED_NOT_HERE ||
+            !ts_conf_option_is_set(opt, base))
             continue;
         ts_buf_printf(out, "%s%s: ", first, opt->key);
         ts_conf_option_print(opt, base, out);
@@ -18,21 +20,21 @@ static void print_options(enum ts_conf_section section, const void *base, const 
 
 void ts_conf_print(const struct ts_conf *conf, struct ts_buf *out)
 {
-    print_options(TS_SECTION_top, conf, NULL, "", "", out);
+    print_options(TS_SECTION_top, conf, "", "", out);
     ts_buf_puts(out, "listen:\n");
     for (unsigned i = 0; i < conf->nlisten; i++)
-        print_options(TS_SECTION_listen, &conf->listen[i], NULL, "  - ", "    ", out);
+        print_options(TS_SECTION_listen, &conf->listen[i], "  - ", "    ", out);
     ts_buf_puts(out, "http:\n");
-    print_options(TS_SECTION_http, conf, NULL, "  ", "  ", out);
+    print_options(TS_SECTION_http, conf, "  ", "  ", out);
     ts_buf_puts(out, "limits:\n");
-    print_options(TS_SECTION_limits, conf, NULL, "  ", "  ", out);
+    print_options(TS_SECTION_limits, conf, "  ", "  ", out);
     ts_buf_puts(out, "rollups:\n");
     for (unsigned i = 0; i < conf->nrollups; i++)
-        print_options(TS_SECTION_rollups, &conf->rollups[i], NULL, "  - ", "    ", out);
+        print_options(TS_SECTION_rollups, &conf->rollups[i], "  - ", "    ", out);
     ts_buf_puts(out, "sinks:\n");
     for (unsigned i = 0; i < conf->nsinks; i++) {
         ts_buf_printf(out, "  \"%s\":\n", conf->sinks[i].name);
-        print_options(TS_SECTION_sinks, &conf->sinks[i], conf->sinks[i].type, "    ", "    ", out);
+        print_options(TS_SECTION_sinks, &conf->sinks[i], "    ", "    ", out);
     }
 }
 

@@ -32,12 +32,14 @@ enum ts_conf_type {
     TS_CONF_ADDRESS,
     TS_CONF_LISTEN_URL,
     TS_CONF_HTTP_URL,
+    TS_CONF_CIDRS,
     TS_CONF_NAMES,
     TS_CONF_CHOICE,
     TS_CONF_BOOL,
     TS_CONF_UINT,
     TS_CONF_BYTES,
     TS_CONF_DURATION,
+    TS_CONF_MODE,
     TS_CONF_AGGREGATES,
 };
 
@@ -57,14 +59,20 @@ extern const unsigned ts_conf_noptions;
 
 enum ts_conf_need { TS_NEED_NOT_HERE, TS_NEED_OPTIONAL, TS_NEED_REQUIRED };
 
-/** Whether the option belongs into its section, and must be there. sink_type is NULL outside of sinks or when
- * unknown. */
-enum ts_conf_need ts_conf_option_need(const struct ts_conf_option *opt, const char *sink_type);
+/** What decides which options an entry of a section may have: a sink's type, a listener's scheme; NULL
+ * elsewhere, or when unknown. */
+const char *ts_conf_kind_of(enum ts_conf_section section, const void *base);
+
+/** Whether the option belongs into its section, and must be there. kind as ts_conf_kind_of gives it. */
+enum ts_conf_need ts_conf_option_need(const struct ts_conf_option *opt, const char *kind);
 
 /** Sets the field in the section's struct at base from text (lists: joined by commas). On failure err says
  * what is wrong. */
 int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, void *base,
                         struct ts_err *err) TS_MUST_CHECK;
+
+/** Whether the field has a value: a text option without a default may have none. */
+bool ts_conf_option_is_set(const struct ts_conf_option *opt, const void *base);
 
 /** The field's value as YAML. */
 void ts_conf_option_print(const struct ts_conf_option *opt, const void *base, struct ts_buf *buf);
@@ -74,7 +82,7 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
 
 static inline bool ts_conf_option_is_list(const struct ts_conf_option *opt)
 {
-    return opt->type == TS_CONF_NAMES || opt->type == TS_CONF_AGGREGATES;
+    return opt->type == TS_CONF_CIDRS || opt->type == TS_CONF_NAMES || opt->type == TS_CONF_AGGREGATES;
 }
 
 static inline bool ts_conf_option_is_text(const struct ts_conf_option *opt)
@@ -116,16 +124,22 @@ struct ts_conf_node {
     struct ts_conf_entry *entries;
 };
 
+#define TS_CONF_ERRORS_MAX 20
+
 struct ts_conf_load {
     struct ts_buf *errors;
     unsigned nerrors;
+    struct {
+        unsigned line, column;
+        size_t end; /* in errors */
+    } told[TS_CONF_ERRORS_MAX];
     struct ts_conf_node *root;
     struct ts_conf *conf;
     char **sources; /* texts that nodes borrow */
     unsigned nsources;
 };
 
-/** Adds a line SOURCE:LINE:COLUMN: …, unless there are twenty. */
+/** Adds a line SOURCE:LINE:COLUMN: … in the order of positions, unless there are twenty. */
 void ts_conf_error(struct ts_conf_load *ld, const struct ts_conf_node *at, const char *fmt, ...)
     TS_PRINTF(3, 4);
 

@@ -15,23 +15,43 @@
 #include <stdlib.h>
 #include <yaml.h>
 
-#define ERRORS_MAX 20
 #define DEPTH_MAX  16
 #define NODES_MAX  100000
 
 void ts_conf_error(struct ts_conf_load *ld, const struct ts_conf_node *at, const char *fmt, ...)
 {
     char text[2048];
-    if (ld->nerrors++ >= ERRORS_MAX)
+    unsigned n = ld->nerrors++;
+    if (n >= TS_CONF_ERRORS_MAX)
         return;
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    struct ts_buf line = TS_BUF_INIT, after = TS_BUF_INIT;
     if (at->line)
-        ts_buf_printf(ld->errors, "%s:%u:%u: %s\n", at->source, at->line, at->column, text);
+        ts_buf_printf(&line, "%s:%u:%u: %s\n", at->source, at->line, at->column, text);
     else
-        ts_buf_printf(ld->errors, "%s: %s\n", at->source, text);
+        ts_buf_printf(&line, "%s: %s\n", at->source, text);
+    /* Behind the last one that does not stand further down. */
+    unsigned i = n;
+    while (i > 0 && (ld->told[i - 1].line > at->line ||
+                     (ld->told[i - 1].line == at->line && ld->told[i - 1].column > at->column)))
+        i--;
+    size_t from = i ? ld->told[i - 1].end : 0;
+    ts_buf_put(&after, ld->errors->p + from, ld->errors->len - from);
+    ld->errors->len = from;
+    ts_buf_put_str(ld->errors, ts_buf_str(&line));
+    ts_buf_put_str(ld->errors, ts_buf_str(&after));
+    for (unsigned j = n; j > i; j--) {
+        ld->told[j] = ld->told[j - 1];
+        ld->told[j].end += line.len;
+    }
+    ld->told[i].line = at->line;
+    ld->told[i].column = at->column;
+    ld->told[i].end = from + line.len;
+    ts_buf_fini(&line);
+    ts_buf_fini(&after);
 }
 
 struct ts_conf_node *ts_conf_node_new(enum ts_node_kind kind, const char *source)

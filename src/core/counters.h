@@ -19,7 +19,7 @@ enum ts_counter {
 
 struct ts_counters {
     _Atomic uint64_t v[TS_C_COUNT] TS_ALIGNED;
-    char label[16], value[64]; /* "sink", "influx"; empty: none */
+    char label[16], value[128]; /* "sink", "influx"; empty: none */
     struct ts_counters *next;
 } TS_ALIGNED;
 

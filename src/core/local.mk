@@ -1,8 +1,9 @@
 libtsagg_a_SOURCES += \
-	src/tbl/aggregates.def src/tbl/counters.def src/tbl/errors.def src/tbl/kinds.def \
+	src/tbl/aggregates.def src/tbl/counters.def src/tbl/errors.def src/tbl/kinds.def src/tbl/listeners.def \
 	src/core/base.h \
 	src/core/body.c src/core/body.h \
 	src/core/buf.c src/core/buf.h \
+	src/core/cidr.c src/core/cidr.h \
 	src/core/clock.c src/core/clock.h \
 	src/core/counters.c src/core/counters.h \
 	src/core/err.c src/core/err.h \

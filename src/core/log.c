@@ -64,8 +64,10 @@ void ts_log(enum ts_log_level level, const char *event, const char *fmt, ...)
     if ((int)level < atomic_load_explicit(&least_level, memory_order_relaxed) || !admit(event, &suppressed))
         return;
     char line[2048], when[TS_NUM_MAX + 1];
-    when[ts_clock_put_time(when, ts_clock_now_ns() / TS_MS * TS_MS)] = 0;
-    size_t len = (size_t)snprintf(line, sizeof line, "time=%s level=%s event=%s ", when, level_names[level], event);
+    int64_t now_ns = ts_clock_now_ns(), second_ns = ts_clock_floor(now_ns, TS_SEC);
+    when[ts_clock_put_time(when, second_ns) - 1] = 0; /* the Z comes behind the milliseconds */
+    size_t len = (size_t)snprintf(line, sizeof line, "time=%s.%03dZ level=%s event=%s ", when,
+                                  (int)((now_ns - second_ns) / TS_MS), level_names[level], event);
     va_list ap;
     va_start(ap, fmt);
     int n = vsnprintf(line + len, sizeof line - len, fmt, ap);

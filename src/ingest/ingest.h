@@ -1,8 +1,9 @@
 #ifndef TS_INGEST_INGEST_H
 #define TS_INGEST_INGEST_H
 /*
- * Bytes in. A listener reads its socket in batches on a thread of its own and hands the bytes to a consumer: batch begin,
- * data …, batch end. The consumer is what tsaggd.c wires behind it (parse and route).
+ * Bytes in. A listener reads its socket in batches on a thread of its own and hands the bytes to a consumer:
+ * batch begin, data …, batch end. The consumer is what tsaggd.c wires behind it (parse and route).
+ * tbl/transports.def says which listener serves which URL.
  */
 #include "core/base.h"
 #include "core/conf.h"
@@ -11,34 +12,52 @@
 
 struct ts_ingest_consumer {
     void (*begin)(void *arg, int64_t arrival_ns);
-    void (*data)(void *arg, char *data, size_t len); /* at most 64 KiB; 64 bytes behind it may be overwritten; stays until end */
+    /* Whole lines, at most 64 KiB; 64 bytes behind them may be overwritten; they stay until end. */
+    void (*data)(void *arg, char *data, size_t len);
     void (*end)(void *arg);
-    void (*tick)(void *arg, int64_t now_ns);         /* between batches, at least every 50 ms */
-    void (*last)(void *arg);                         /* nothing comes after this */
+    void (*tick)(void *arg, int64_t now_ns); /* between batches, at least every 50 ms */
+    void (*last)(void *arg);                 /* nothing comes after this */
     void *arg;
 };
 
-struct ts_udp;
+struct ts_listener;
+
+/** Sockets that a service manager has bound and passed on. @thread main */
+struct ts_inherited {
+    int fds[256];
+    unsigned n;
+};
+
+/** From the environment, which forgets them; none without libsystemd. */
+void ts_inherited_init(struct ts_inherited *inh);
+
+/** Closes those that no listener took, and says so. */
+void ts_inherited_fini(struct ts_inherited *inh);
 
 /**
- * Opens and binds one socket of a UDP listener. port 0: the system chooses; ts_udp_port tells.
- * @return 0; -TS_EIO, -TS_EINVAL with *err filled (the URL and what is wrong with it).
+ * Opens one socket of a listener: takes an inherited one of its address, or binds one. port 0: the system
+ * chooses; ts_listener_port tells. conf and cnt are borrowed.
+ * @return 0; -TS_EIO, -TS_EINVAL, -TS_ENOMEM with *err filled (the URL and what is wrong with it).
  */
-int ts_udp_open(const struct ts_conf_listen *conf, uint16_t port, struct ts_counters *cnt, struct ts_udp **out,
-                struct ts_err *err) TS_MUST_CHECK;
+int ts_listener_open(const struct ts_conf_listen *conf, uint16_t port, struct ts_inherited *inh,
+                     struct ts_counters *cnt, struct ts_listener **out, struct ts_err *err) TS_MUST_CHECK;
 
-uint16_t ts_udp_port(const struct ts_udp *udp);
+/** 0 for a unix socket. */
+uint16_t ts_listener_port(const struct ts_listener *lis);
 
 /** Where the bytes go; before the thread starts. */
-void ts_udp_set_consumer(struct ts_udp *udp, const struct ts_ingest_consumer *consumer);
+void ts_listener_set_consumer(struct ts_listener *lis, const struct ts_ingest_consumer *consumer);
 
-/** The thread's function: reads until ts_udp_stop, then what the kernel still holds, then `last`. arg is the struct ts_udp. */
-void *ts_udp_run(void *arg);
+/**
+ * The thread's function: reads until ts_listener_stop, then what the kernel still holds, for 2 s at most,
+ * then `last`. arg is the struct ts_listener.
+ */
+void *ts_listener_run(void *arg);
 
 /** @thread any */
-void ts_udp_stop(struct ts_udp *udp);
+void ts_listener_stop(struct ts_listener *lis);
 
 /** After the thread has ended. */
-void ts_udp_close(struct ts_udp **udp);
+void ts_listener_close(struct ts_listener **lis);
 
 #endif

@@ -83,6 +83,7 @@ struct ts_parse_opts {
     enum ts_format format;
     enum ts_signed_gauges signed_gauges;
     int64_t precision_ns; /* unit of line-protocol timestamps; 1 is nanoseconds */
+    bool newline_ends;    /* tiles: a line end inside quotes ends the line, since data may be cut there */
 };
 
 /** Scratch memory for parsing; one per thread. */

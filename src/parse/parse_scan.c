@@ -19,17 +19,22 @@ size_t ts_scan_plain(const char *data, size_t len, uint32_t *pos)
 }
 
 #if defined(__x86_64__)
-/* Writes four positions at a time and then counts how many were real: the branch on the count predicts well. */
-TS_INLINE size_t put_bits(uint64_t bits, uint32_t base, uint32_t *pos)
+/* Writes positions in groups, real or not, and then counts how many were real: the branch on the count predicts well. */
+#define PUT_BITS(lowest, bits, base, pos, n)                                                                 \
+    do {                                                                                                     \
+        size_t count_ = (size_t)__builtin_popcountll(bits);                                                  \
+        for (size_t i_ = 0; i_ < count_; i_ += 8) {                                                          \
+            for (size_t j_ = 0; j_ < 8; j_++) {                                                              \
+                (pos)[(n) + i_ + j_] = (base) + (uint32_t)lowest(bits);                                      \
+                (bits) &= (bits)-1;                                                                          \
+            }                                                                                                \
+        }                                                                                                    \
+        (n) += count_;                                                                                       \
+    } while (0)
+
+TS_INLINE unsigned lowest_plain(uint64_t bits)
 {
-    size_t count = (size_t)__builtin_popcountll(bits);
-    for (size_t i = 0; i < count; i += 4) {
-        for (size_t j = 0; j < 4; j++) {
-            pos[i + j] = base + (uint32_t)(bits ? __builtin_ctzll(bits) : 0);
-            bits &= bits - 1;
-        }
-    }
-    return count;
+    return bits ? (unsigned)__builtin_ctzll(bits) : 64;
 }
 
 TS_INLINE uint64_t in_range(uint64_t bits, size_t at, size_t len)
@@ -49,7 +54,8 @@ static size_t scan_sse2(const char *data, size_t len, uint32_t *pos)
                                        _mm_cmpeq_epi8(x, bar));
             bits |= (uint64_t)(uint32_t)_mm_movemask_epi8(hit) << (16 * j);
         }
-        n += put_bits(in_range(bits, i, len), (uint32_t)i, pos + n);
+        bits = in_range(bits, i, len);
+        PUT_BITS(lowest_plain, bits, (uint32_t)i, pos, n);
     }
     return n;
 }
@@ -66,7 +72,8 @@ __attribute__((target("avx2,bmi,popcnt"))) static size_t scan_avx2(const char *d
                                           _mm256_cmpeq_epi8(x, bar));
             bits |= (uint64_t)(uint32_t)_mm256_movemask_epi8(hit) << (32 * j);
         }
-        n += put_bits(in_range(bits, i, len), (uint32_t)i, pos + n);
+        bits = in_range(bits, i, len);
+        PUT_BITS(_tzcnt_u64, bits, (uint32_t)i, pos, n);
     }
     return n;
 }

@@ -360,7 +360,7 @@ static const char *other_line(struct ts_tiler *tl, const char *line, const char 
     bool influx = tl->opts.format == TS_FORMAT_INFLUX || (tl->opts.format == TS_FORMAT_AUTO && !bar);
     if (influx && len && fast_influx(tl, line, len))
         return next;
-    if (tl->opts.format != TS_FORMAT_STATSD && memchr(line, '"', len)) {
+    if (tl->opts.format != TS_FORMAT_STATSD && !tl->opts.newline_ends && memchr(line, '"', len)) {
         len = ts_parse_line_end(line, (size_t)(end - line), tl->opts.format);
         next = line + len;
     }

@@ -31,7 +31,7 @@ static void gather(const struct ts_counters *cnt, void *arg)
     }
 }
 
-static void put_label(struct ts_buf *body, const char *label, const char *value)
+void ts_server_put_label(struct ts_buf *body, const char *label, const char *value)
 {
     ts_buf_printf(body, "{%s=\"", label);
     for (; *value; value++) {
@@ -65,7 +65,7 @@ static void put_by_set(struct ts_buf *body, enum ts_counter id, const struct set
         if (told)
             continue;
         ts_buf_printf(body, "tsagg_%s", info->name);
-        put_label(body, info->label, cnt->value);
+        ts_server_put_label(body, info->label, cnt->value);
         ts_buf_printf(body, " %" PRIu64 "\n", sum);
     }
 }
@@ -82,7 +82,7 @@ static void put_counter(struct ts_buf *body, enum ts_counter id, const struct se
     }
     ts_buf_printf(body, "tsagg_%s", info->name);
     if (info->label)
-        put_label(body, info->label, info->value);
+        ts_server_put_label(body, info->label, info->value);
     ts_buf_printf(body, " %" PRIu64 "\n", ts_counter_sum(id));
 }
 
@@ -94,6 +94,7 @@ void ts_server_metrics(const struct ts_server_info *info, struct ts_buf *body)
     for (unsigned i = 0; i < TS_C_COUNT; i++)
         put_counter(body, (enum ts_counter)i, &sets);
     ts_free(sets.set);
+    ts_server_listeners_metrics(body);
     ts_buf_puts(body,
                 "# HELP tsagg_build_info The version, as a label; always 1\n# TYPE tsagg_build_info gauge\n"
                 "tsagg_build_info{version=\"" PACKAGE_VERSION "\"} 1\n"

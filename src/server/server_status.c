@@ -125,6 +125,7 @@ void ts_server_status(const struct ts_server_info *info, struct ts_buf *body)
     ts_buf_put_double(body, (double)((ts_clock_now_ns() - info->started_ns) / TS_MS) / 1e3);
     ts_buf_printf(body, ",\n \"balanced\": %s", look.balanced ? "true" : "false");
     put_ledger(body, &look.ledger);
+    ts_server_listeners_status(body);
     put_sinks(body, look.sinks, look.nsinks);
     ts_buf_puts(body, "}\n");
 }

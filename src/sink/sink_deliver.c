@@ -63,8 +63,6 @@ static int64_t delay_of(struct ts_sink *snk, const struct ts_sink_reply *reply)
 
 static void tell(struct ts_sink *snk, const struct ts_sink_reply *reply, int64_t delay_ns)
 {
-    char next[TS_NUM_MAX + 1];
-    next[ts_clock_put_duration(next, delay_ns / TS_MS * TS_MS)] = 0;
     int64_t now = ts_clock_mono_ns();
     bool held = reply->verdict == TS_SINK_HELD;
     if (held && snk->told_held_ns && now - snk->told_held_ns < HELD_LOG_NS)
@@ -72,9 +70,8 @@ static void tell(struct ts_sink *snk, const struct ts_sink_reply *reply, int64_t
     if (held)
         snk->told_held_ns = now;
     ts_log(held ? TS_LOG_ERROR : TS_LOG_WARN, held ? "held" : "retry",
-           "stage=sink sink=%s why=%s next_try=%s pending=%llu", snk->conf->name, ts_log_quote_z(reply->why),
-           next,
-           (unsigned long long)(ts_feed_rolled_up(snk->feed) -
+           "stage=sink sink=%s why=%s next_try=%.1fs pending=%llu", snk->conf->name, ts_log_quote_z(reply->why),
+           (double)delay_ns / 1e9, (unsigned long long)(ts_feed_rolled_up(snk->feed) -
                                 ts_counter_of(snk->feed->cnt, TS_C_SINK_DELIVERED) -
                                 ts_counter_of(snk->feed->cnt, TS_C_SINK_DROPPED)));
 }

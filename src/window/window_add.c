@@ -1,6 +1,6 @@
 /*
  * Points of a slab into panes. Thread: worker. The plain case (a timing, counter or field, placed by arrival) touches the id
- * table, the pane, and nothing else; panes are fetched ahead in groups. Late samples follow the rule's policy; what no
+ * table, the pane, and nothing else, and is done in groups. Late samples follow the rule's policy; what no
  * rule takes is dropped by reason.
  */
 #include "config.h"
@@ -8,7 +8,7 @@
 
 #include "core/mem.h"
 
-#define GROUP 16 /* points whose panes are fetched together */
+#define GROUP 16 /* points that are added together when all are plain */
 
 enum verdict { TAKEN, TAKEN_LATE, TOO_LATE, NO_MEMORY };
 
@@ -281,24 +281,64 @@ static TS_COLD void refuse(struct ts_worker *wk, const struct ts_point *pt, uint
     ts_count(wk->cnt, TS_C_DROPPED_SERIES_LIMIT, 1);
 }
 
-/* Fetches ids' slots two groups ahead and their panes one group ahead. Extensions are taken for points: harmless. */
-TS_INLINE void fetch_group(const struct ts_worker *wk, const struct ts_source *src, const struct ts_slab *slab,
-                           uint32_t from)
+/*
+ * A group of plain points under a single rule: first all panes' addresses, so that their cache misses overlap, then all
+ * additions. @return false: something in the group is not plain, and nothing has been done.
+ */
+TS_INLINE bool add_plain_group(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points)
 {
-    uint32_t end = TS_MIN(from + GROUP, slab->n);
-    const struct ts_window *win = wk->rules[0].arrival ? wk->rules[0].arrival : wk->rules[0].recent;
-    for (uint32_t i = from; i < end; i++) {
-        if (slab->points[i].id >= src->nslots)
-            continue;
-        uint32_t slot = src->slots[slab->points[i].id] & ~TS_SLOT_SPECIAL;
+    struct ts_window *win = wk->rules[0].arrival;
+    struct ts_stats *panes[GROUP];
+    uint32_t flags = 0;
+    if (!win)
+        return false;
+    for (unsigned i = 0; i < GROUP; i++) {
+        flags |= points[i].flags;
+        uint32_t slot = TS_LIKELY(points[i].id < src->nslots) ? src->slots[points[i].id] : TS_SLOT_REFUSED;
         uint32_t index = slot / TS_CHUNK_PANES;
-        if (TS_LIKELY(win && index < win->nchunks)) { /* an address only: the chunk may be NULL or gone */
-            uintptr_t at = (uintptr_t)win->chunks[index] + slot % TS_CHUNK_PANES * sizeof(union ts_pane);
-            __builtin_prefetch((const void *)at, 1);
-        }
+        if (slot >= TS_SLOT_SPECIAL || index >= win->nchunks || wk->event_chunks[index])
+            return false;
+        struct ts_pane_chunk *ch = win->chunks[index];
+        if (!ch || ch == TS_CHUNK_GONE)
+            return false;
+        panes[i] = &ch->panes[slot % TS_CHUNK_PANES].stats;
+        __builtin_prefetch(panes[i], 1);
     }
-    for (uint32_t i = end; i < TS_MIN(end + GROUP, slab->n); i++)
-        __builtin_prefetch((const void *)((uintptr_t)src->slots + slab->points[i].id * sizeof *src->slots));
+    if (flags)
+        return false;
+    for (unsigned i = 0; i < GROUP; i++)
+        ts_stats_add(panes[i], points[i].value, 1);
+    win->used[TS_DOMAIN_ARRIVAL] = true;
+    return true;
+}
+
+/* Any point. @return the entries that it took: 1, or 2 with its extension. */
+static uint32_t add_point(struct ts_worker *wk, struct ts_source *src, const struct ts_slab *slab,
+                          const struct ts_point *pt, uint64_t *aggregated)
+{
+    struct ts_point_ext ext = {TS_TIME_NONE, 1};
+    uint32_t used = 1;
+    if (pt->flags & TS_POINT_EXT) {
+        memcpy(&ext, pt + 1, sizeof ext);
+        used = 2;
+    }
+    if (TS_UNLIKELY(pt->flags & TS_POINT_SERIES)) {
+        learn(wk, src, pt);
+        return used;
+    }
+    uint32_t slot = TS_LIKELY(pt->id < src->nslots) ? src->slots[pt->id] : TS_SLOT_REFUSED;
+    if (TS_UNLIKELY(slot >= TS_SLOT_REFUSED_TEXT)) {
+        refuse(wk, pt, slot);
+    } else if (slot < TS_SLOT_SPECIAL && ext.time_ns == TS_TIME_NONE &&
+               !wk->event_chunks[slot / TS_CHUNK_PANES]) {
+        if (TS_LIKELY(add_plain(wk, slab, slot, pt->value, ext.weight)))
+            ++*aggregated;
+        else
+            count_verdict(wk, NO_MEMORY);
+    } else {
+        *aggregated += add_special(wk, src, slab, pt, ext, slot & ~TS_SLOT_SPECIAL);
+    }
+    return used;
 }
 
 void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struct ts_slab *slab)
@@ -309,34 +349,14 @@ void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struc
         if (win && (slab->arrival_ns < win->start_ns || slab->arrival_ns >= win->end_ns))
             wk->rules[r].arrival = NULL;
     }
-    uint32_t fetched = 0;
-    for (uint32_t i = 0; i < slab->n; i++) {
-        if (i >= fetched) {
-            if (i == 0)
-                fetch_group(wk, src, slab, 0);
-            fetch_group(wk, src, slab, fetched + GROUP);
-            fetched += GROUP;
-        }
-        const struct ts_point *pt = &slab->points[i];
-        struct ts_point_ext ext = {TS_TIME_NONE, 1};
-        if (pt->flags & TS_POINT_EXT)
-            memcpy(&ext, &slab->points[++i], sizeof ext);
-        if (TS_UNLIKELY(pt->flags & TS_POINT_SERIES)) {
-            learn(wk, src, pt);
+    for (uint32_t i = 0; i < slab->n;) {
+        if (wk->nrules == 1 && i + GROUP <= slab->n && add_plain_group(wk, src, &slab->points[i])) {
+            aggregated += GROUP;
+            i += GROUP;
             continue;
         }
-        uint32_t slot = TS_LIKELY(pt->id < src->nslots) ? src->slots[pt->id] : TS_SLOT_REFUSED;
-        if (TS_UNLIKELY(slot >= TS_SLOT_REFUSED_TEXT)) {
-            refuse(wk, pt, slot);
-        } else if (TS_LIKELY(slot < TS_SLOT_SPECIAL && ext.time_ns == TS_TIME_NONE &&
-                             !wk->event_chunks[slot / TS_CHUNK_PANES])) {
-            if (TS_LIKELY(add_plain(wk, slab, slot, pt->value, ext.weight)))
-                aggregated++;
-            else
-                count_verdict(wk, NO_MEMORY);
-        } else {
-            aggregated += add_special(wk, src, slab, pt, ext, slot & ~TS_SLOT_SPECIAL);
-        }
+        for (uint32_t end = TS_MIN(i + GROUP, slab->n); i < end;)
+            i += add_point(wk, src, slab, &slab->points[i], &aggregated);
     }
     ts_count(wk->cnt, TS_C_SAMPLES_AGGREGATED, aggregated);
 }

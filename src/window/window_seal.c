@@ -6,6 +6,8 @@
 #include "config.h"
 #include "window/window_priv.h"
 
+#include <math.h>
+
 #define STEP_SLOTS       8192 /* looked at in one call */
 #define CORRECT_EVERY_NS TS_SEC /* late samples of a sealed window are collected for this long */
 
@@ -74,7 +76,7 @@ static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const st
     switch (sl->kind) {
     case TS_KIND_SET:
         point->stats.count = pane->set.count;
-        point->distinct = ts_hll_estimate(pane->set.hll);
+        point->distinct = round(ts_hll_estimate(pane->set.hll));
         break;
     case TS_KIND_STRING:
         point->stats.count = pane->string.count;

@@ -11,7 +11,9 @@
 #include <cmocka.h>
 
 #define DURATION(from, to) "give a duration from " from " to " to ", such as 10s"
-#define AGGREGATES         "there are: count, sum, min, max, mean, stddev, last, rate, distinct"
+#define LISTEN_URL                                                                                           \
+    "give udp://HOST:PORT, tcp://HOST:PORT, unix:///PATH or unixgram:///PATH, such as udp://127.0.0.1:8125"
+#define AGGREGATES "there are: count, sum, min, max, mean, stddev, last, rate, distinct"
 
 struct example {
     const char *name, *yaml;
@@ -34,7 +36,7 @@ static const struct example examples[] = {
     {"a scalar for a mapping", "http: 127.0.0.1:80\n",
      "1:7: http is a single value; give a mapping of options\n"},
     {"a list for a scalar", "workers: [1]\n",
-     "1:10: workers is a list; give a whole number from 1 to 256, or auto\n"},
+     "1:10: workers is a list; give a whole number from 1 to 64, or auto\n"},
     {"a mapping for a list", "listen: {url: x}\n",
      "1:9: listen is a mapping; give a list, such as [{url: \"udp://127.0.0.1:8125\"}]\n"},
     {"a scalar for a list of names", "rollups: [{name: a, every: 1s, to: file}]\n",
@@ -47,17 +49,17 @@ static const struct example examples[] = {
     {"an empty list", "rollups: []\n",
      "1:10: rollups is empty; give a list, such as [{name: raw10s, every: 10s}]\n"},
     {"not a number", "workers: many\n",
-     "1:10: workers: \"many\" is not a whole number; give a whole number from 1 to 256, or auto\n"},
+     "1:10: workers: \"many\" is not a whole number; give a whole number from 1 to 64, or auto\n"},
     {"a fraction", "workers: 1.5\n",
-     "1:10: workers: \"1.5\" is not a whole number; give a whole number from 1 to 256, or auto\n"},
+     "1:10: workers: \"1.5\" is not a whole number; give a whole number from 1 to 64, or auto\n"},
     {"a negative number", "limits: {series: -1}\n",
      "1:18: series: \"-1\" is not a whole number; give a whole number from 1 to 100000000\n"},
-    {"too large", "workers: 257\n",
-     "1:10: workers: \"257\" is too large; give a whole number from 1 to 256, or auto\n"},
+    {"too large", "workers: 65\n",
+     "1:10: workers: \"65\" is too large; give a whole number from 1 to 64, or auto\n"},
     {"beyond 64 bits", "limits: {series: 99999999999999999999}\n",
      "1:18: series: \"99999999999999999999\" is too large; give a whole number from 1 to 100000000\n"},
     {"too small", "workers: 0\n",
-     "1:10: workers: \"0\" is too small; give a whole number from 1 to 256, or auto\n"},
+     "1:10: workers: \"0\" is too small; give a whole number from 1 to 64, or auto\n"},
     {"no unit", "idle_after: 10\n", "1:13: idle_after: \"10\" has no unit; " DURATION("100ms", "1h") "\n"},
     {"bad unit", "idle_after: 10x\n",
      "1:13: idle_after: \"10x\" is not a duration; " DURATION("100ms", "1h") "\n"},
@@ -76,7 +78,7 @@ static const struct example examples[] = {
     {"bad log level", "log_level: loud\n",
      "1:12: log_level: \"loud\" will not do; give debug, info, warn or error\n"},
     {"unknown sink type", "sinks:\n  a: {type: influx}\n",
-     "2:13: type: \"influx\" will not do; give file, influxdb or influxdb1\n"},
+     "2:13: type: \"influx\" will not do; give influxdb, influxdb1 or file\n"},
     {"unknown aggregate", "rollups:\n  - name: a\n    every: 1s\n    aggregates: [count, avg]\n",
      "4:25: aggregates: unknown aggregate \"avg\"; " AGGREGATES "\n"},
     {"unknown aggregate like one", "rollups: [{name: a, every: 1s, aggregates: [sdtdev, Count]}]\n",
@@ -102,7 +104,7 @@ static const struct example examples[] = {
      "3:22: sinks a and b write to the same place; remove one, or give it another target\n"},
     {"missing in a list", "rollups:\n  - every: 10s\n",
      "2:5: name is missing; give a name of 1 to 63 letters, digits, _ and -\n"},
-    {"missing type", "sinks:\n  a: {}\n", "2:3: type is missing; give file, influxdb or influxdb1\n"},
+    {"missing type", "sinks:\n  a: {}\n", "2:3: type is missing; give influxdb, influxdb1 or file\n"},
     {"missing for influxdb", "sinks:\n  a: {type: influxdb}\n",
      "2:3: url is missing; give http://HOST:PORT or https://HOST:PORT without user and query, such as "
      "http://127.0.0.1:8086\n"
@@ -119,15 +121,35 @@ static const struct example examples[] = {
      "2:29: url: \"http://u:p@h\" will not do; give http://HOST:PORT or https://HOST:PORT without user and "
      "query, such as "
      "http://127.0.0.1:8086\n"},
-    {"listen scheme", "listen: [{url: \"tcp://127.0.0.1:1\"}]\n",
-     "1:16: url: \"tcp://127.0.0.1:1\" will not do; give udp://HOST:PORT, such as udp://127.0.0.1:8125\n"},
+    {"listen scheme", "listen: [{url: \"sctp://127.0.0.1:1\"}]\n",
+     "1:16: url: \"sctp://127.0.0.1:1\" will not do; " LISTEN_URL "\n"},
+    {"listen path", "listen: [{url: \"unix://a/b\"}, {url: \"unixgram:///a/\"}, {url: \"tcp:///a\"}]\n",
+     "1:16: url: \"unix://a/b\" will not do; " LISTEN_URL "\n"
+     "1:37: url: \"unixgram:///a/\" will not do; " LISTEN_URL "\n"
+     "1:62: url: \"tcp:///a\" will not do; " LISTEN_URL "\n"},
+    {"option of another transport", "listen:\n  - url: \"tcp://:1\"\n    rcvbuf: 1MiB\n",
+     "3:5: rcvbuf does not belong to a listener of tcp; known here: url, format, signed_gauges, when_full, "
+     "connections, idle_timeout, allow, rate_limit, burst\n"},
+    {"address range", "listen: [{url: \"tcp://:1\", allow: [127.0.0.1, 10.0.0.0/33, \"::1/\"]}]\n",
+     "1:47: allow: \"10.0.0.0/33\" is no range of addresses; give ADDRESS or ADDRESS/BITS, such as "
+     "10.0.0.0/8\n"
+     "1:60: allow: \"::1/\" is no range of addresses; give ADDRESS or ADDRESS/BITS, such as 10.0.0.0/8\n"},
+    {"address ranges of a path", "listen: [{url: \"unix:///a\", allow: [127.0.0.1]}]\n",
+     "1:29: allow does not belong to a listener of unix; known here: url, format, signed_gauges, when_full, "
+     "connections, idle_timeout, framing, mode, rate_limit, burst\n"},
+    {"burst alone", "listen: [{url: \"udp://:1\", burst: 5}]\n",
+     "1:35: burst without rate_limit; give both or none\n"},
+    {"file mode", "listen: [{mode: 0668, url: \"unix:///a\"}, {mode: 1777, url: \"unix:///b\"}]\n",
+     "1:17: mode: \"0668\" is not an octal number; give an octal number from 0000 to 0777, such as 0660\n"
+     "1:49: mode: \"1777\" is too large; give an octal number from 0000 to 0777, such as 0660\n"},
+    {"path twice", "listen: [{url: \"unix:///a\"}, {url: \"unixgram:///a\"}]\n",
+     "1:36: url: unixgram:///a is listened on already; use another path\n"},
     {"listen port", "listen: [{url: \"udp://127.0.0.1:65536\"}]\n",
-     "1:16: url: \"udp://127.0.0.1:65536\" will not do; give udp://HOST:PORT, such as "
-     "udp://127.0.0.1:8125\n"},
+     "1:16: url: \"udp://127.0.0.1:65536\" will not do; " LISTEN_URL "\n"},
     {"listen address twice",
      "listen:\n  - {url: \"udp://127.0.0.1:81\"}\n  - {url: \"udp://localhost:81\"}\n",
-     "3:11: url: udp://localhost:81 is listened on already; use another port, or sockets: 2 for more "
-     "threads\n"},
+     "3:11: url: udp://localhost:81 is listened on already; use another port, or with udp sockets: 2 "
+     "for more threads\n"},
     {"no token outside of loopback", "http: {address: \"0.0.0.0:80\"}\n",
      "1:17: address: 0.0.0.0:80 can be reached from outside and there is no token; give http.token, or "
      "listen on 127.0.0.1\n"},
@@ -172,9 +194,9 @@ static const struct example examples[] = {
      "1:7: no YAML: found undefined alias; check indentation, quotes and brackets up to here\n"},
     {"syntax: not text", "a: b\nworkers: \xff\n",
      "2:10: no YAML: invalid leading UTF-8 octet; the file must be UTF-8 text\n"},
-    {"several at once, in the file's order of sections", "limits: {series: x}\nworkers: 0\n",
+    {"several at once, in the file's order of lines", "limits: {series: x}\nworkers: 0\n",
      "1:18: series: \"x\" is not a whole number; give a whole number from 1 to 100000000\n"
-     "2:10: workers: \"0\" is too small; give a whole number from 1 to 256, or auto\n"},
+     "2:10: workers: \"0\" is too small; give a whole number from 1 to 64, or auto\n"},
 };
 
 static char file[] = "/tmp/test_conf_XXXXXX";

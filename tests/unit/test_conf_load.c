@@ -53,7 +53,7 @@ static void defaults_are_those_of_the_design(void **state)
     assert_int_equal(conf->idle_after_ns, 10 * TS_SEC);
     assert_int_equal(conf->correct_for_ns, 60 * TS_SEC);
     assert_int_equal(conf->future_ns, 600 * TS_SEC);
-    assert_string_equal(conf->log_level, "info");
+    assert_int_equal(conf->log_level, TS_LOG_INFO);
     assert_string_equal(conf->http.address, "127.0.0.1:8186");
     assert_string_equal(conf->http.token, "");
     assert_int_equal(conf->limits.series, 1000000);
@@ -107,6 +107,10 @@ static const char everything[] =
     "1.5s, sockets: 2,\n"
     "     rcvbuf: 64kB}\n"
     "  - url: udp://:0\n"
+    "  - {connections: 7, idle_timeout: off, allow: [10.0.0.0/8, \"::1\"], rate_limit: 5, burst: 9, url: "
+    "\"tcp://:1\"}\n"
+    "  - {url: \"unix:///tmp/a b\", framing: dogstatsd, mode: 660}\n"
+    "  - {url: \"unixgram:///tmp/c\", mode: \"0600\", block: 2s}\n"
     "http: {address: \"\"}\n"
     "limits: {series: 5}\n"
     "rollups:\n"
@@ -138,6 +142,19 @@ static void values_arrive(void **state)
     assert_int_equal(conf->listen[0].rcvbuf_bytes, 64000);
     assert_string_equal(conf->listen[1].host, "");
     assert_int_equal(conf->listen[1].port, 0);
+    assert_int_equal(conf->listen[2].transport, TS_TRANSPORT_TCP);
+    assert_int_equal(conf->listen[2].connections, 7);
+    assert_int_equal(conf->listen[2].idle_timeout_ns, 0);
+    assert_string_equal(conf->listen[2].allow, "10.0.0.0/8,::1");
+    assert_int_equal(conf->listen[2].rate_limit, 5);
+    assert_int_equal(conf->listen[2].burst, 9);
+    assert_int_equal(conf->listen[3].transport, TS_TRANSPORT_UNIX);
+    assert_string_equal(conf->listen[3].path, "/tmp/a b");
+    assert_int_equal(conf->listen[3].framing, TS_FRAMING_DOGSTATSD);
+    assert_int_equal(conf->listen[3].mode, 0660);
+    assert_null(conf->listen[3].allow);
+    assert_int_equal(conf->listen[4].mode, 0600);
+    assert_int_equal(conf->listen[4].idle_timeout_ns, 600 * TS_SEC);
     assert_int_equal(conf->rollups[0].aggregates, TS_AGG_BIT(stddev) | TS_AGG_BIT(distinct));
     assert_true(conf->rollups[0].stddev_sample);
     assert_int_equal(conf->rollups[0].late, TS_LATE_DROP);
@@ -235,10 +252,10 @@ static void wrong_settings_are_told(void **state)
         "--set wrkers=1: unknown key \"wrkers\"; did you mean \"workers\"? known here: state_dir, workers, "
         "idle_after, correct_for, future, log_level, listen, http, limits, rollups, sinks\n");
     assert_setting_fails("workers=x", "--set workers=x: workers: \"x\" is not a whole number; give a whole "
-                                      "number from 1 to 256, or auto\n");
+                                      "number from 1 to 64, or auto\n");
     assert_setting_fails(
         "workers.x=1",
-        "--set workers.x=1: workers is a mapping; give a whole number from 1 to 256, or auto\n");
+        "--set workers.x=1: workers is a mapping; give a whole number from 1 to 64, or auto\n");
     assert_setting_fails(
         "http.address.x=1",
         "--set http.address.x=1: address is a mapping; give HOST:PORT, such as 127.0.0.1:8186 or "
@@ -271,7 +288,7 @@ static void environment_is_filled_in(void **state)
         set, 1);
     assert_string_equal(conf->state_dir, "/x/one-${TSAGG_TEST_A}$");
     assert_int_equal(conf->workers, 7);
-    assert_string_equal(conf->log_level, "warn");
+    assert_int_equal(conf->log_level, TS_LOG_WARN);
     ts_conf_free(&conf);
 }
 

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-static const struct ts_parse_opts opts = {TS_FORMAT_INFLUX, TS_GAUGES_RELATIVE, 1};
+static const struct ts_parse_opts opts = {.format = TS_FORMAT_INFLUX, .precision_ns = 1};
 
 #define CHECK_WITH(options, ...)                                                                             \
     do {                                                                                                     \
@@ -84,7 +84,7 @@ static void numbers(void **state)
 static void times(void **state)
 {
     (void)state;
-    static const struct ts_parse_opts seconds = {TS_FORMAT_INFLUX, TS_GAUGES_RELATIVE, 1000000000};
+    static const struct ts_parse_opts seconds = {.format = TS_FORMAT_INFLUX, .precision_ns = 1000000000};
     CHECK({"m f=1 9223372036854775806", "m f=f:1 T9223372036854775806"},
           {"m f=1 9223372036854775807", "!bad_time@7"},
           {"m f=1 -9223372036854775806", "m f=f:1 T-9223372036854775806"},

@@ -8,8 +8,9 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-static const struct ts_parse_opts relative = {TS_FORMAT_STATSD, TS_GAUGES_RELATIVE, 1};
-static const struct ts_parse_opts absolute = {TS_FORMAT_STATSD, TS_GAUGES_ABSOLUTE, 1};
+static const struct ts_parse_opts relative = {.format = TS_FORMAT_STATSD, .precision_ns = 1};
+static const struct ts_parse_opts absolute = {
+    .format = TS_FORMAT_STATSD, .signed_gauges = TS_GAUGES_ABSOLUTE, .precision_ns = 1};
 
 #define CHECK(opts, ...)                                                                                     \
     do {                                                                                                     \

@@ -187,6 +187,43 @@ static void arrival_windows(void **unused)
     tear_down(&fx);
 }
 
+/* Long runs of plain points are added in groups; extensions and announcements among them break the groups up. */
+static void groups_of_plain_points(void **unused)
+{
+    (void)unused;
+    struct fixture fx;
+    double sum[3] = {0}, count[3] = {0};
+    set_up(&fx, 1);
+    for (uint32_t id = 0; id < 3; id++) {
+        char name[8];
+        snprintf(name, sizeof name, "n%u", id);
+        announce(&fx, 0, id, TS_KIND_TIMING, name);
+        sample(&fx, id, 0);
+        count[id]++;
+    }
+    for (unsigned i = 0; i < 900; i++) {
+        uint32_t id = i * 7 % 3;
+        double weight = i % 101 == 100 ? 4 : 1;
+        if (weight == 1)
+            sample(&fx, id, i);
+        else
+            sample_ext(&fx, 0, id, i, TS_TIME_NONE, weight);
+        sum[id] += weight * i;
+        count[id] += weight;
+    }
+    push(&fx, 0, 105 * S, TS_TIME_NONE, true);
+    run(&fx);
+    for (uint32_t id = 0; id < 3; id++) {
+        char name[8];
+        snprintf(name, sizeof name, "n%u", id);
+        const struct ts_rollup *point = find(&fx, name, 100 * S, 0, NULL);
+        assert_true(point->stats.sum == sum[id] && point->stats.count == count[id]);
+        assert_true(point->stats.min == 0 && point->stats.max >= 897);
+    }
+    assert_int_equal(ts_counter_sum(TS_C_SAMPLES_AGGREGATED), 903);
+    tear_down(&fx);
+}
+
 static void event_windows_wait_for_the_watermark(void **unused)
 {
     (void)unused;
@@ -370,6 +407,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arrival_windows),
+        cmocka_unit_test(groups_of_plain_points),
         cmocka_unit_test(event_windows_wait_for_the_watermark),
         cmocka_unit_test(sources_wait_for_each_other),
         cmocka_unit_test(gauges_sets_strings),

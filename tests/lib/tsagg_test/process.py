@@ -23,12 +23,13 @@ class Process:
         self.log_start = 0
         Process.current.append(self)
 
-    def spawn(self, argv, env=None):
+    def spawn(self, argv, env=None, **more):
         assert not self.running(), f"{self.name} is running already"
         with open(self.log_path, "ab") as log:
             self.log_start = log.tell()
             self.popen = subprocess.Popen(
-                [str(arg) for arg in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir, env=env)
+                [str(arg) for arg in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir, env=env,
+                **more)
 
     def running(self):
         return self.popen is not None and self.popen.poll() is None

@@ -1,0 +1,140 @@
+/* What all listeners share: open by the URL's scheme, run, stop, close. Each owns its socket, and the file of
+ * a unix socket. */
+#include "config.h"
+#include "ingest/ingest_priv.h"
+
+#include "core/mem.h"
+
+#include <unistd.h>
+
+static const struct ts_listener_ops *const readers[] = {
+#define TS_TRANSPORT(id, scheme, address, socket, reader) &reader,
+#include "tbl/transports.def"
+#undef TS_TRANSPORT
+};
+
+static void close_socket(struct ts_listener *lis)
+{
+    if (lis->own_path)
+        (void)unlink(lis->conf->path);
+    close(lis->fd);
+}
+
+static void read_allow(struct ts_listener *lis)
+{
+    struct ts_str rest = ts_str_of(lis->conf->allow ? lis->conf->allow : "");
+    while (rest.len) {
+        const char *comma = memchr(rest.p, ',', rest.len);
+        size_t len = comma ? (size_t)(comma - rest.p) : rest.len;
+        lis->allow = ts_xresize(lis->allow, (lis->nallow + 1) * sizeof *lis->allow);
+        int rc = ts_cidr_read((struct ts_str){rest.p, len}, &lis->allow[lis->nallow++]);
+        TS_ASSERT(rc == 0); /* the configuration was checked */
+        rest = (struct ts_str){rest.p + len + (comma != NULL), rest.len - len - (comma != NULL)};
+    }
+}
+
+int ts_listener_open(const struct ts_conf_listen *conf, uint16_t port, struct ts_inherited *inh,
+                     struct ts_counters *cnt, struct ts_listener **out, struct ts_err *err)
+{
+    const struct ts_listener_ops *ops = readers[conf->transport];
+    struct ts_listener *lis = ts_xalloc_aligned(ops->bytes, TS_CACHELINE);
+    lis->ops = ops;
+    lis->conf = conf;
+    lis->cnt = cnt;
+    ts_limit_init(&lis->limit, conf->rate_limit, conf->burst, ts_clock_mono_ns());
+    read_allow(lis);
+    int rc = ts_ingest_bind(lis, port, inh, err);
+    if (rc)
+        goto fail;
+    rc = ops->init(lis, err);
+    if (rc)
+        goto fail_socket;
+    *out = lis;
+    return 0;
+fail_socket:
+    close_socket(lis);
+fail:
+    ts_free(lis->allow);
+    TS_FREE(lis);
+    return rc;
+}
+
+uint16_t ts_listener_port(const struct ts_listener *lis)
+{
+    return lis->port;
+}
+
+void ts_listener_set_consumer(struct ts_listener *lis, const struct ts_ingest_consumer *consumer)
+{
+    lis->to = *consumer;
+}
+
+void *ts_listener_run(void *arg)
+{
+    struct ts_listener *lis = arg;
+    lis->ops->run(lis);
+    lis->to.last(lis->to.arg);
+    return NULL;
+}
+
+void ts_listener_stop(struct ts_listener *lis)
+{
+    atomic_store_explicit(&lis->stop, true, memory_order_relaxed);
+}
+
+void ts_listener_close(struct ts_listener **lis)
+{
+    if (*lis) {
+        (*lis)->ops->fini(*lis);
+        close_socket(*lis);
+        ts_free((*lis)->allow);
+        TS_FREE(*lis);
+    }
+}
+
+void ts_listener_begin(struct ts_listener *lis)
+{
+    if (lis->limit.rate)
+        ts_limit_fill(&lis->limit, ts_clock_mono_ns());
+    lis->to.begin(lis->to.arg, ts_clock_now_ns());
+}
+
+void ts_listener_data(struct ts_listener *lis, char *data, size_t len)
+{
+    if (lis->limit.rate) {
+        uint64_t over;
+        len = ts_limit_take(&lis->limit, data, len, &over);
+        ts_listener_drop(lis, TS_C_DROPPED_RATE_LIMIT, over);
+    }
+    if (len)
+        lis->to.data(lis->to.arg, data, len);
+}
+
+bool ts_listener_tick(struct ts_listener *lis)
+{
+    int64_t now_ns = ts_clock_mono_ns();
+    if (now_ns - lis->ticked_ns < TS_INGEST_TICK_NS)
+        return false;
+    lis->ticked_ns = now_ns;
+    lis->to.tick(lis->to.arg, ts_clock_now_ns());
+    return true;
+}
+
+/* Wholes before parts: a reader must never see more parts. */
+static void count_lines(struct ts_listener *lis, enum ts_counter reason, uint64_t lines, uint64_t accepted)
+{
+    ts_count(lis->cnt, TS_C_LINES_RECEIVED, lines);
+    ts_count(lis->cnt, TS_C_LINES_ACCEPTED, accepted);
+    ts_count(lis->cnt, TS_C_SAMPLES_RECEIVED, lines);
+    ts_count(lis->cnt, reason, lines);
+}
+
+void ts_listener_reject(struct ts_listener *lis, enum ts_counter reason)
+{
+    count_lines(lis, reason, 1, 0);
+}
+
+void ts_listener_drop(struct ts_listener *lis, enum ts_counter reason, uint64_t lines)
+{
+    count_lines(lis, reason, lines, lines);
+}

@@ -1,0 +1,162 @@
+/*
+ * Datagram sockets (UDP, unix) to batches: recvmmsg, up to 64 at a time, one thread a socket. Owns the
+ * buffers. When the consumer is slow the kernel's buffer takes the datagrams; what that drops is read from
+ * the socket (SK_MEMINFO_DROPS, the counter behind SO_RXQ_OVFL, without a control message per datagram) and
+ * counted. Of a unix socket the kernel drops nothing: its senders wait, or are told.
+ */
+#include "config.h"
+#include "ingest/ingest_priv.h"
+
+#include "core/log.h"
+#include "core/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <linux/sock_diag.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH   64
+#define PACE_NS TS_MS /* between two wake-ups: a switch of threads costs as much as many lines */
+#define BUFFER_BYTES                                                                                         \
+    (TS_INGEST_BYTES + 4096 + 64 * 5) /* not a multiple of 4 KiB: buffers must not share cache sets */
+
+struct datagrams {
+    struct ts_listener lis;
+    uint32_t kernel_drops; /* as last read; wraps */
+    int64_t woken_ns;      /* when the socket was last waited for */
+    char *buffers;
+    struct sockaddr_storage *senders; /* [BATCH]; NULL: nobody asks */
+    struct mmsghdr msgs[BATCH];
+    struct iovec iovs[BATCH];
+};
+
+static void set_rcvbuf(const struct ts_listener *lis)
+{
+    int want = (int)TS_MIN(lis->conf->rcvbuf_bytes, (uint64_t)INT32_MAX / 2), got = 0;
+    socklen_t len = sizeof got;
+    /* With CAP_NET_ADMIN beyond rmem_max, else as far as that allows. */
+    if (setsockopt(lis->fd, SOL_SOCKET, SO_RCVBUFFORCE, &want, sizeof want) != 0)
+        (void)setsockopt(lis->fd, SOL_SOCKET, SO_RCVBUF, &want, sizeof want);
+    if (getsockopt(lis->fd, SOL_SOCKET, SO_RCVBUF, &got, &len) == 0 && got / 2 < want)
+        ts_log(TS_LOG_WARN, "rcvbuf_small", "url=%s wanted=%d got=%d remedy=\"raise net.core.rmem_max\"",
+               lis->conf->url, want, got / 2);
+}
+
+static int datagrams_init(struct ts_listener *lis, struct ts_err *err)
+{
+    struct datagrams *dg = (struct datagrams *)lis;
+    struct timeval tick = {0, TS_INGEST_TICK_NS / TS_US};
+    int flags = fcntl(lis->fd, F_GETFL);
+    /* An inherited socket may be one that does not block. */
+    if (flags < 0 || fcntl(lis->fd, F_SETFL, flags & ~O_NONBLOCK) != 0 ||
+        setsockopt(lis->fd, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick) != 0)
+        return ts_fail_errno(err, TS_EIO, "listen %s", lis->conf->url);
+    if (!ts_transport_info(lis->conf->transport)->is_path)
+        set_rcvbuf(lis);
+    dg->buffers = ts_pages_alloc((size_t)BATCH * BUFFER_BYTES);
+    if (!dg->buffers)
+        return ts_fail(err, TS_ENOMEM, "listen %s: no memory", lis->conf->url);
+    if (lis->allow)
+        dg->senders = ts_xalloc(BATCH * sizeof *dg->senders);
+    for (unsigned i = 0; i < BATCH; i++) {
+        dg->iovs[i] = (struct iovec){dg->buffers + (size_t)i * BUFFER_BYTES, TS_INGEST_BYTES};
+        dg->msgs[i].msg_hdr = (struct msghdr){.msg_iov = &dg->iovs[i], .msg_iovlen = 1};
+        if (dg->senders) {
+            dg->msgs[i].msg_hdr.msg_name = &dg->senders[i];
+            dg->msgs[i].msg_hdr.msg_namelen = sizeof *dg->senders;
+        }
+    }
+    return 0;
+}
+
+static void datagrams_fini(struct ts_listener *lis)
+{
+    struct datagrams *dg = (struct datagrams *)lis;
+    ts_pages_free(dg->buffers, (size_t)BATCH * BUFFER_BYTES);
+    ts_free(dg->senders);
+}
+
+static void look_at_kernel_drops(struct datagrams *dg)
+{
+    uint32_t info[SK_MEMINFO_VARS];
+    socklen_t len = sizeof info;
+    if (getsockopt(dg->lis.fd, SOL_SOCKET, SO_MEMINFO, info, &len) != 0 || len < sizeof info)
+        return;
+    ts_count(dg->lis.cnt, TS_C_KERNEL_DROPPED, info[SK_MEMINFO_DROPS] - dg->kernel_drops);
+    dg->kernel_drops = info[SK_MEMINFO_DROPS];
+}
+
+static bool is_allowed(struct datagrams *dg, int i)
+{
+    if (!dg->senders)
+        return true;
+    dg->msgs[i].msg_hdr.msg_namelen = sizeof *dg->senders; /* for the next one */
+    bool allowed = ts_listener_allows(&dg->lis, &dg->senders[i]);
+    ts_count(dg->lis.cnt, TS_C_DATAGRAMS_NOT_ALLOWED, !allowed);
+    return allowed;
+}
+
+/* @return datagrams read; 0 nothing came; negative: errno. */
+static int read_batch(struct datagrams *dg, int flags)
+{
+    struct ts_listener *lis = &dg->lis;
+    int n = recvmmsg(lis->fd, dg->msgs, BATCH, flags, NULL);
+    if (n < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -errno;
+    uint64_t bytes = 0;
+    ts_listener_begin(lis);
+    for (int i = 0; i < n; i++) {
+        size_t len = dg->msgs[i].msg_len;
+        bytes += len;
+        if (dg->msgs[i].msg_hdr.msg_flags & MSG_TRUNC)
+            ts_count(lis->cnt, TS_C_DATAGRAMS_TRUNCATED, 1);
+        if (is_allowed(dg, i))
+            ts_listener_data(lis, dg->iovs[i].iov_base, len);
+    }
+    ts_count(lis->cnt, TS_C_DATAGRAMS_RECEIVED, (uint64_t)n);
+    ts_count(lis->cnt, TS_C_BYTES_RECEIVED, bytes);
+    lis->to.end(lis->to.arg);
+    return n;
+}
+
+/*
+ * The socket is empty: let it fill for a moment when datagrams come faster than that anyway. Not a unix socket: it holds few,
+ * and its senders would wait.
+ */
+static void pace(struct datagrams *dg)
+{
+    int64_t now_ns = ts_clock_mono_ns(), next_ns = dg->woken_ns + PACE_NS;
+    if (now_ns < next_ns && !dg->lis.conf->path[0]) {
+        struct timespec until = {next_ns / TS_SEC, next_ns % TS_SEC};
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+        now_ns = next_ns;
+    }
+    dg->woken_ns = now_ns;
+}
+
+static void datagrams_run(struct ts_listener *lis)
+{
+    struct datagrams *dg = (struct datagrams *)lis;
+    while (!ts_listener_stopped(lis)) {
+        int n = read_batch(dg, MSG_WAITFORONE);
+        if (n < 0) {
+            ts_log(TS_LOG_ERROR, "receive_failed", "url=%s error=%s", lis->conf->url,
+                   ts_log_quote_z(strerror(-n)));
+            usleep(TS_INGEST_TICK_NS / TS_US);
+        }
+        if (ts_listener_tick(lis))
+            look_at_kernel_drops(dg);
+        if (n > 0 && n < BATCH)
+            pace(dg);
+    }
+    int64_t until_ns = ts_clock_mono_ns() + TS_INGEST_DRAIN_NS;
+    while (read_batch(dg, MSG_DONTWAIT) > 0 && ts_clock_mono_ns() < until_ns)
+        ;
+    look_at_kernel_drops(dg);
+}
+
+const struct ts_listener_ops ts_datagram_ops = {sizeof(struct datagrams), datagrams_init, datagrams_run,
+                                                datagrams_fini};

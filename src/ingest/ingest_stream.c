@@ -1,0 +1,251 @@
+/*
+ * Stream sockets (TCP, unix) to batches of whole lines: one thread a listener, epoll over its connections.
+ * Each connection that has something gets one read per round, so that none keeps the others waiting. Owns the
+ * connections, what of their lines is not whole yet (ingest_frame), and the regions that are read into. When
+ * the consumer is slow nothing is read, and the kernel makes senders wait. Connections beyond the limit are
+ * closed and counted; without descriptors they wait in the kernel.
+ */
+#include "config.h"
+#include "ingest/ingest_frame.h"
+#include "ingest/ingest_priv.h"
+
+#include "core/log.h"
+#include "core/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BATCH        32
+#define ACCEPTS      64 /* in one round */
+#define REGION_BYTES (TS_FRAME_MAX + TS_INGEST_PADDING)
+
+_Static_assert(TS_FRAME_MAX == TS_INGEST_BYTES, "what a region holds is one piece of data");
+
+struct conn {
+    int fd;
+    int64_t heard_ns; /* begin of the round in which something came */
+    struct conn *prev, *next;
+    struct ts_framer framer;
+};
+
+struct stream {
+    struct ts_listener lis;
+    int epoll;
+    int64_t round_ns; /* monotonic: when this round began */
+    bool accepting;   /* the socket is among what epoll watches */
+    unsigned nconns;
+    struct conn ring; /* of connections, the longest silent first */
+    char *regions;
+};
+
+static void ring_add(struct stream *st, struct conn *conn)
+{
+    conn->prev = st->ring.prev;
+    conn->next = &st->ring;
+    conn->prev->next = conn->next->prev = conn;
+}
+
+static void ring_remove(struct conn *conn)
+{
+    conn->prev->next = conn->next;
+    conn->next->prev = conn->prev;
+}
+
+/* what is NULL for the listening socket itself. */
+static int watch(struct stream *st, int op, int fd, void *what, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = what};
+    return epoll_ctl(st->epoll, op, fd, &event);
+}
+
+static void accept_again(struct stream *st, bool on)
+{
+    if (st->accepting != on && watch(st, EPOLL_CTL_MOD, st->lis.fd, NULL, on ? EPOLLIN : 0) == 0)
+        st->accepting = on;
+}
+
+/* Hands on whole lines, and counts what was lost. @return false: the stream cannot be read on. */
+static bool hand_on(struct stream *st, const struct ts_frame *frame, enum ts_framing framing)
+{
+    struct ts_listener *lis = &st->lis;
+    if (frame->len)
+        ts_listener_data(lis, frame->lines, frame->len);
+    switch (frame->loss) {
+    case TS_FRAME_NOTHING: return true;
+    case TS_FRAME_TOO_LONG: ts_listener_reject(lis, TS_C_REJECTED_TOO_LONG); return true;
+    case TS_FRAME_NO_MEMORY:
+        ts_listener_drop(lis, TS_C_DROPPED_NO_MEMORY, 1);
+        return framing == TS_FRAMING_LINES;
+    case TS_FRAME_BROKEN: ts_listener_reject(lis, TS_C_REJECTED_TOO_LONG); return false;
+    case TS_FRAME_CUT_OFF: ts_listener_reject(lis, TS_C_REJECTED_CUT_OFF); return false;
+    }
+    return false;
+}
+
+/* why: TS_C_CLOSED_… */
+static void close_conn(struct stream *st, struct conn *conn, enum ts_counter why)
+{
+    if (conn->framer.carry.len)
+        ts_listener_reject(&st->lis, TS_C_REJECTED_CUT_OFF);
+    ts_count(st->lis.cnt, why, 1);
+    ring_remove(conn);
+    close(conn->fd);
+    ts_frame_fini(&conn->framer);
+    ts_free(conn);
+    st->nconns--;
+    accept_again(st, true);
+}
+
+static void add_conn(struct stream *st, int fd, const struct sockaddr_storage *peer)
+{
+    const struct ts_conf_listen *conf = st->lis.conf;
+    struct conn *conn = NULL;
+    if (st->lis.allow && !ts_listener_allows(&st->lis, peer)) {
+        ts_count(st->lis.cnt, TS_C_REFUSED_NOT_ALLOWED, 1);
+        goto refuse;
+    }
+    if (st->nconns >= conf->connections) {
+        ts_count(st->lis.cnt, TS_C_REFUSED_LIMIT, 1);
+        ts_log(TS_LOG_WARN, "connection_refused", "url=%s reason=limit connections=%u", conf->url,
+               conf->connections);
+        goto refuse;
+    }
+    conn = ts_alloc(sizeof *conn);
+    if (!conn || watch(st, EPOLL_CTL_ADD, fd, conn, EPOLLIN) != 0) {
+        ts_count(st->lis.cnt, TS_C_REFUSED_NO_MEMORY, 1);
+        goto refuse;
+    }
+    conn->fd = fd;
+    conn->heard_ns = st->round_ns;
+    ts_frame_init(&conn->framer, conf->framing);
+    ring_add(st, conn);
+    st->nconns++;
+    ts_count(st->lis.cnt, TS_C_CONNECTIONS_ACCEPTED, 1);
+    return;
+refuse:
+    ts_free(conn);
+    close(fd);
+}
+
+static void accept_some(struct stream *st)
+{
+    for (unsigned i = 0; i < ACCEPTS; i++) {
+        struct sockaddr_storage peer;
+        socklen_t len = sizeof peer;
+        int fd = accept4(st->lis.fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            add_conn(st, fd, &peer);
+            continue;
+        }
+        /* A connection that ended while it waited is no trouble of ours. */
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            ts_log(TS_LOG_WARN, "accept_failed", "url=%s error=%s", st->lis.conf->url,
+                   ts_log_quote_z(strerror(errno)));
+            accept_again(st, false); /* until a connection ends, or the next tick */
+        }
+        return;
+    }
+}
+
+static void read_conn(struct stream *st, struct conn *conn, char *region)
+{
+    size_t room;
+    char *to = ts_frame_room(&conn->framer, region, &room);
+    ssize_t n = read(conn->fd, to, room);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return;
+    if (n < 0) {
+        close_conn(st, conn, TS_C_CLOSED_ERROR);
+        return;
+    }
+    struct ts_frame frame =
+        n ? ts_frame_take(&conn->framer, region, (size_t)n) : ts_frame_end(&conn->framer, region);
+    bool go_on = hand_on(st, &frame, conn->framer.framing);
+    ts_count(st->lis.cnt, TS_C_BYTES_RECEIVED, (uint64_t)n);
+    if (n == 0 || !go_on) {
+        close_conn(st, conn, n == 0 ? TS_C_CLOSED_PEER : TS_C_CLOSED_ERROR);
+        return;
+    }
+    conn->heard_ns = st->round_ns;
+    ring_remove(conn);
+    ring_add(st, conn);
+}
+
+/* @return how many sockets had something. */
+static int read_batch(struct stream *st, int timeout_ms)
+{
+    struct epoll_event events[BATCH];
+    int n = epoll_wait(st->epoll, events, BATCH, timeout_ms);
+    st->round_ns = ts_clock_mono_ns();
+    if (n <= 0)
+        return 0;
+    ts_listener_begin(&st->lis);
+    for (int i = 0; i < n; i++) {
+        if (events[i].data.ptr)
+            read_conn(st, events[i].data.ptr, st->regions + (size_t)i * REGION_BYTES);
+        else
+            accept_some(st);
+    }
+    st->lis.to.end(st->lis.to.arg);
+    return n;
+}
+
+/*
+ * After a round that read every connection that had something: however long the consumer took for that, they
+ * were not idle meanwhile.
+ */
+static void close_idle(struct stream *st)
+{
+    int64_t idle_ns = st->lis.conf->idle_timeout_ns;
+    while (idle_ns && st->nconns && st->round_ns - st->ring.next->heard_ns >= idle_ns)
+        close_conn(st, st->ring.next, TS_C_CLOSED_IDLE);
+}
+
+static void stream_run(struct ts_listener *lis)
+{
+    struct stream *st = (struct stream *)lis;
+    while (!ts_listener_stopped(lis)) {
+        int n = read_batch(st, (int)(TS_INGEST_TICK_NS / TS_MS));
+        if (n < BATCH)
+            close_idle(st);
+        if (ts_listener_tick(lis))
+            accept_again(st, true);
+    }
+    int64_t until_ns = ts_clock_mono_ns() + TS_INGEST_DRAIN_NS;
+    while (read_batch(st, 0) > 0 && ts_clock_mono_ns() < until_ns)
+        ;
+    while (st->nconns)
+        close_conn(st, st->ring.next, TS_C_CLOSED_STOP);
+}
+
+static int stream_init(struct ts_listener *lis, struct ts_err *err)
+{
+    struct stream *st = (struct stream *)lis;
+    int flags = fcntl(lis->fd, F_GETFL);
+    st->ring.prev = st->ring.next = &st->ring;
+    st->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (st->epoll < 0)
+        return ts_fail_errno(err, TS_EIO, "listen %s", lis->conf->url);
+    if (flags < 0 || fcntl(lis->fd, F_SETFL, flags | O_NONBLOCK) != 0 || listen(lis->fd, SOMAXCONN) != 0 ||
+        watch(st, EPOLL_CTL_ADD, lis->fd, NULL, EPOLLIN) != 0) {
+        int rc = ts_fail_errno(err, TS_EIO, "listen %s", lis->conf->url);
+        close(st->epoll);
+        return rc;
+    }
+    st->accepting = true;
+    st->regions = ts_pages_alloc((size_t)BATCH * REGION_BYTES);
+    TS_ASSERT(st->regions);
+    return 0;
+}
+
+static void stream_fini(struct ts_listener *lis)
+{
+    struct stream *st = (struct stream *)lis;
+    close(st->epoll);
+    ts_pages_free(st->regions, (size_t)BATCH * REGION_BYTES);
+}
+
+const struct ts_listener_ops ts_stream_ops = {sizeof(struct stream), stream_init, stream_run, stream_fini};
