@@ -55,7 +55,7 @@ def failed(conf, data, error):
     said["errors"].append(str(error))
 with InfluxDBClient(url=url, token=token, org="o", enable_gzip=gzip) as client:
     said["ping"], said["version"] = client.ping(), client.version()
-    with client.write_api(WriteOptions(batch_size=1000, flush_interval=60_000), success_callback=taken,
+    with client.write_api(WriteOptions(batch_size=1000, flush_interval=500), success_callback=taken,
                           error_callback=failed) as api:
         for i in range(lines):
             api.write("b", "o", Point("m").tag("host", f"h {i % 10}").field("f", i / 2).field("n", i)
@@ -79,7 +79,7 @@ def influxdb_client(gzip):
     lines = scaled(20_000, least=2000)
     with Rollups(token=TOKEN) as tsaggd:
         said = json.loads(Python.run(INFLUXDB_CLIENT, tsaggd.url, TOKEN, lines, T0, gzip))
-        assert said["errors"] == [] and said["batches"] == -(-lines // 1000), said
+        assert said["errors"] == [] and said["batches"] >= -(-lines // 1000), said
         assert said["ping"] is True and said["version"], said
         assert said["status"] == 400 and said["message"].startswith("unable to parse 'bad': line 2"), said
         assert said["unauthorized"] == 401, said
