@@ -202,6 +202,7 @@ static void make_workers(struct daemon *dmn)
                                       .bell = &shard->bell,
                                       .rollups = ts_journal_input(dmn->journal, w),
                                       .rollups_bell = ts_journal_bell(dmn->journal),
+                                      .seal_first = dmn->input_path != NULL,
                                       .series = &dmn->series};
         shard->worker = ts_worker_new(&conf);
     }
