@@ -18,6 +18,7 @@ enum load_format { LOAD_STATSD, LOAD_DOGSTATSD, LOAD_INFLUX };
 
 #define LOAD_TAGS_MAX   32
 #define LOAD_TYPES_MAX  16
+#define LOAD_BURST_S    0.05  /* what is sent at once is due within this time */
 #define LOAD_PACKET_MAX 65507 /* what a UDP datagram holds */
 
 struct load_options {

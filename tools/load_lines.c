@@ -16,7 +16,6 @@
 #define PACKETS_MANY  65536
 #define MANY_SERIES   100000
 #define BYTES_MAX     (UINT64_C(128) << 20)
-#define BURST_S       0.05 /* a packet holds no more lines than are due in this time */
 #define DIGITS_NS     19
 #define DIGITS_S      10
 
@@ -104,7 +103,7 @@ void load_packets_make(const struct load_options *opt, struct load_packets *out)
     size_t npackets = opt->series > MANY_SERIES ? PACKETS_MANY : PACKETS_FEW;
     size_t stride = TS_MAX(opt->packet, (size_t)LINE_MAX);
     npackets = TS_MIN(npackets, TS_MAX(BYTES_MAX / stride, 1u));
-    double most_lines = opt->rate > 0 ? TS_MAX(opt->rate * BURST_S, 1) : 1e9;
+    double most_lines = opt->rate > 0 ? TS_MAX(opt->rate * LOAD_BURST_S, 1) : 1e9;
     out->v = ts_xalloc(npackets * sizeof *out->v);
     out->bytes = ts_xalloc(npackets * stride);
     out->n = npackets;

@@ -1,6 +1,6 @@
 /*
- * Sends the packets round and round at a steady rate: sendmmsg for UDP, whole packets in order for TCP. When the rate cannot be
- * kept it is as fast as it goes; what was sent says the truth.
+ * Sends the packets round and round at a steady rate, in bursts of up to 32 packets: sendmmsg for UDP, whole packets in order for TCP.
+ * When the rate cannot be kept it is as fast as it goes; what was sent says the truth.
  */
 #include "config.h"
 #include "load.h"
@@ -102,22 +102,22 @@ static int send_datagrams(int fd, struct iovec *iovs, unsigned n)
     return sent;
 }
 
-/* Sends from packet `at` on, as many as are due, and no line beyond `most`. @return packets sent, or -1 with errno. */
-static int send_some(const struct load_options *opt, int fd, struct load_packets *packets, size_t at, double due,
-                     uint64_t most, struct load_sent *sent)
+/* Sends a burst from packet `at` on, and no line beyond `most`. @return packets sent, or -1 with errno. */
+static int send_burst(const struct load_options *opt, int fd, struct load_packets *packets, size_t at, uint64_t most,
+                      struct load_sent *sent)
 {
     struct iovec iovs[BATCH];
     uint32_t lines[BATCH];
     unsigned n = 0;
     int64_t now_ns = ts_clock_now_ns();
-    for (; n < BATCH && most && (n == 0 || due > 0); n++) {
+    most = opt->rate > 0 ? TS_MIN(most, (uint64_t)TS_MAX(opt->rate * LOAD_BURST_S, 1)) : most;
+    for (; n < BATCH && most; n++) {
         struct load_packet *packet = &packets->v[(at + n) % packets->n];
         if (opt->timestamps)
             load_packet_stamp(opt, packet, now_ns);
         lines[n] = (uint32_t)TS_MIN(most, packet->lines);
         iovs[n] = (struct iovec){packet->p, lines[n] < packet->lines ? load_packet_cut(packet, lines[n]) : packet->len};
         most -= lines[n];
-        due -= lines[n];
     }
     int done = is_tcp(opt) ? send_stream(fd, iovs, n) : send_datagrams(fd, iovs, n);
     for (int i = 0; i < done; i++) {
@@ -161,12 +161,11 @@ int load_send(const struct load_options *opt, int fd, struct load_packets *packe
         if (opt->duration_ns && passed_ns >= opt->duration_ns)
             break;
         show(&prg, opt, sent, passed_ns);
-        double due = opt->rate > 0 ? opt->rate * (double)passed_ns / 1e9 - (double)sent->lines : 1e9;
-        if (due < 0) {
+        if (opt->rate > 0 && (double)sent->lines > opt->rate * (double)passed_ns / 1e9) {
             nanosleep(&(struct timespec){0, NAP_NS}, NULL);
             continue;
         }
-        int n = send_some(opt, fd, packets, at, due, opt->count ? opt->count - sent->lines : UINT64_MAX, sent);
+        int n = send_burst(opt, fd, packets, at, opt->count ? opt->count - sent->lines : UINT64_MAX, sent);
         error = n < 0 ? errno : 0;
         at = (at + (size_t)TS_MAX(n, 0)) % packets->n;
     }
