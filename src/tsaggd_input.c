@@ -1,6 +1,6 @@
 /*
- * tsaggd --input: waits for the file's end and then for the sinks, shows on a terminal how far it is, and says at the end what came
- * of it. Thread: main. Owns nothing but the progress line.
+ * tsaggd --input: waits for the file's end and then for the sinks, shows on a terminal how far it is, and
+ * says at the end what came of it. Thread: main. Owns nothing but the progress line.
  */
 #include "config.h"
 #include "tsaggd_input.h"
@@ -32,7 +32,7 @@ static bool nap(const sigset_t *signals)
 {
     int sig = sigtimedwait(signals, NULL, &(struct timespec){0, LOOK_NS});
     if (sig > 0)
-        ts_log(TS_LOG_INFO, "stopping", "signal=%s", strsignal(sig));
+        ts_log(TS_LOG_INFO, "stopping", "signal=SIG%s", sigabbrev_np(sig));
     return sig > 0;
 }
 
@@ -48,7 +48,8 @@ void input_wait_read(struct input *in, const sigset_t *signals)
             ts_progress_draw(&in->progress, (double)bytes / (double)size, "%s of %s, %s lines/s",
                              ts_num_size(bytes).z, ts_num_size(size).z, ts_num_group(rate).z);
         else
-            ts_progress_draw(&in->progress, -1, "%s read, %s lines/s", ts_num_size(bytes).z, ts_num_group(rate).z);
+            ts_progress_draw(&in->progress, -1, "%s read, %s lines/s", ts_num_size(bytes).z,
+                             ts_num_group(rate).z);
     }
     ts_progress_end(&in->progress);
 }
@@ -61,6 +62,8 @@ static uint64_t count_pending(void)
 
 void input_wait_delivered(struct input *in, const sigset_t *signals)
 {
+    if (ts_file_state(in->file) == TS_FILE_STOPPED)
+        return; /* by a signal: the sinks have what time every stop gives them */
     int64_t patience_ns = PATIENCE_MIN_NS, progressed_ns = ts_clock_mono_ns();
     for (unsigned i = 0; i < in->conf->nsinks; i++)
         patience_ns = TS_MAX(patience_ns, in->conf->sinks[i].timeout_ns);
@@ -112,7 +115,8 @@ static bool report_sinks(const struct input *in, struct ts_sinks *sinks)
     for (unsigned i = 0; ts_sinks_status(sinks, i, &sink); i++) {
         if (sink.pending)
             fprintf(stderr,
-                    "tsaggd: sink %s: %s rollups are not delivered (%s); they wait in %s/journal and go out when tsaggd "
+                    "tsaggd: sink %s: %s rollups are not delivered (%s); they wait in %s/journal and go out "
+                    "when tsaggd "
                     "runs with this state_dir again\n",
                     sink.name, ts_num_group(sink.pending).z, sink.state, in->conf->state_dir);
         if (sink.dropped)
@@ -133,7 +137,7 @@ bool input_report(struct input *in, struct ts_sinks *sinks)
         fprintf(stderr, "tsaggd: %s rollups were lost: neither memory nor disk could hold them\n",
                 ts_num_group(led.v[TS_C_ROLLUPS_LOST]).z);
     if (ts_file_state(in->file) != TS_FILE_ENDED)
-        fprintf(stderr, "tsaggd: %s: stopped after %s bytes; what was read is kept, the rest was not read\n", in->path,
-                ts_num_group(led.v[TS_C_BYTES_RECEIVED]).z);
+        fprintf(stderr, "tsaggd: %s: stopped after %s bytes; what was read is kept, the rest was not read\n",
+                in->path, ts_num_group(led.v[TS_C_BYTES_RECEIVED]).z);
     return all && !led.v[TS_C_ROLLUPS_LOST];
 }

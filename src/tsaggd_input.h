@@ -22,8 +22,8 @@ void input_begin(struct input *in, const char *path, const struct ts_conf *conf,
 void input_wait_read(struct input *in, const sigset_t *signals);
 
 /**
- * Everything is in the journal: waits until the sinks have delivered it, until none of them has got anything off for the longest of
- * their time-outs, or until a signal comes.
+ * Everything is in the journal: waits until the sinks have delivered it, until none of them has got anything
+ * off for the longest of their time-outs, or until a signal comes.
  */
 void input_wait_delivered(struct input *in, const sigset_t *signals);
 

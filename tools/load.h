@@ -7,7 +7,7 @@
 
 enum load_exit {
     LOAD_OK,
-    LOAD_LOST,        /* --verify: something that was sent has not been aggregated */
+    LOAD_LOST, /* --verify: something that was sent has not been aggregated */
     LOAD_USAGE,
     LOAD_FAILED,      /* sending went wrong */
     LOAD_UNREACHABLE, /* nobody listens, or no tsaggd at --verify */
@@ -23,9 +23,9 @@ enum load_format { LOAD_STATSD, LOAD_DOGSTATSD, LOAD_INFLUX };
 
 struct load_options {
     const char *to, *verify, *token;
-    double rate;           /* lines/s; 0: as fast as it goes */
-    uint64_t count;        /* lines; 0: no limit */
-    int64_t duration_ns;   /* 0: no limit */
+    double rate;         /* lines/s; 0: as fast as it goes */
+    uint64_t count;      /* lines; 0: no limit */
+    int64_t duration_ns; /* 0: no limit */
     uint64_t series, seed, tag_values;
     enum load_format format;
     unsigned ntypes, tags;
@@ -67,13 +67,14 @@ struct load_sent {
 int load_connect(const struct load_options *opt);
 
 /** Sends until count, duration or *stop. @return load_exit; what was sent is in *sent in any case. */
-int load_send(const struct load_options *opt, int fd, struct load_packets *packets, const volatile sig_atomic_t *stop,
-              struct load_sent *sent);
+int load_send(const struct load_options *opt, int fd, struct load_packets *packets,
+              const volatile sig_atomic_t *stop, struct load_sent *sent);
 
 /* ---- the daemon's ledger: load_verify.c ---- */
 
 struct load_ledger {
-    uint64_t received, rejected, aggregated, dropped, kernel_dropped; /* lines, lines, samples, samples, datagrams */
+    uint64_t received, rejected, aggregated, dropped,
+        kernel_dropped; /* lines, lines, samples, samples, datagrams */
 };
 
 struct load_verdict {
@@ -86,7 +87,7 @@ struct load_verdict {
 int load_ledger_read(const struct load_options *opt, struct load_ledger *out);
 
 /** Waits until all that was sent is aggregated, or nothing more comes. @return load_exit */
-int load_verify(const struct load_options *opt, const struct load_ledger *before, const struct load_sent *sent,
-                int64_t sent_at_ns, struct load_verdict *out);
+int load_verify(const struct load_options *opt, const struct load_ledger *before,
+                const struct load_sent *sent, int64_t sent_at_ns, struct load_verdict *out);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Sends the packets round and round at a steady rate, in bursts of up to 32 packets: sendmmsg for UDP, whole packets in order for TCP.
- * When the rate cannot be kept it is as fast as it goes; what was sent says the truth.
+ * Sends the packets round and round at a steady rate, in bursts of up to 32 packets: sendmmsg for UDP, whole
+ * packets in order for TCP. When the rate cannot be kept it is as fast as it goes; what was sent says the
+ * truth.
  */
 #include "config.h"
 #include "load.h"
@@ -26,7 +27,9 @@ static bool is_tcp(const struct load_options *opt)
 
 static int bad_url(const char *url)
 {
-    fprintf(stderr, "tsagg-load: --to %s is no address; write it as in udp://127.0.0.1:8125 or tcp://[::1]:8125\n", url);
+    fprintf(stderr,
+            "tsagg-load: --to %s is no address; write it as in udp://127.0.0.1:8125 or tcp://[::1]:8125\n",
+            url);
     return -LOAD_USAGE;
 }
 
@@ -58,7 +61,8 @@ int load_connect(const struct load_options *opt)
     }
     freeaddrinfo(list);
     if (fd < 0) {
-        fprintf(stderr, "tsagg-load: cannot connect to %s: %s; is tsaggd listening there?\n", opt->to, strerror(errno));
+        fprintf(stderr, "tsagg-load: cannot connect to %s: %s; is tsaggd listening there?\n", opt->to,
+                strerror(errno));
         return -LOAD_UNREACHABLE;
     }
     return fd;
@@ -67,7 +71,8 @@ int load_connect(const struct load_options *opt)
 static int tell_failure(const struct load_options *opt, int error)
 {
     if (error == ECONNREFUSED || error == EPIPE || error == ECONNRESET) {
-        fprintf(stderr, "tsagg-load: nobody listens at %s%s\n", opt->to, error == ECONNREFUSED ? "" : " any more");
+        fprintf(stderr, "tsagg-load: nobody listens at %s%s\n", opt->to,
+                error == ECONNREFUSED ? "" : " any more");
         return LOAD_UNREACHABLE;
     }
     fprintf(stderr, "tsagg-load: cannot send to %s: %s%s\n", opt->to, strerror(error),
@@ -91,20 +96,34 @@ static int send_stream(int fd, const struct iovec *iovs, unsigned n)
     return (int)n;
 }
 
+/* An answer to what was sent last: nobody listens. */
+static int pending_error(int fd)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 ? error : 0;
+}
+
 static int send_datagrams(int fd, struct iovec *iovs, unsigned n)
 {
     struct mmsghdr msgs[BATCH];
     for (unsigned i = 0; i < n; i++)
         msgs[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &iovs[i], .msg_iovlen = 1}};
     int sent = sendmmsg(fd, msgs, n, 0);
+    if (sent > 0 && (unsigned)sent < n) {
+        /* What stopped it is not told; when nobody listens, one packet alone brings that up again. */
+        sent += send(fd, iovs[sent].iov_base, iovs[sent].iov_len, 0) >= 0;
+        errno = pending_error(fd);
+        return errno ? -1 : sent;
+    }
     if (sent < 0 && (errno == EINTR || errno == ENOBUFS || errno == EAGAIN))
         return 0;
     return sent;
 }
 
 /* Sends a burst from packet `at` on, and no line beyond `most`. @return packets sent, or -1 with errno. */
-static int send_burst(const struct load_options *opt, int fd, struct load_packets *packets, size_t at, uint64_t most,
-                      struct load_sent *sent)
+static int send_burst(const struct load_options *opt, int fd, struct load_packets *packets, size_t at,
+                      uint64_t most, struct load_sent *sent)
 {
     struct iovec iovs[BATCH];
     uint32_t lines[BATCH];
@@ -116,7 +135,8 @@ static int send_burst(const struct load_options *opt, int fd, struct load_packet
         if (opt->timestamps)
             load_packet_stamp(opt, packet, now_ns);
         lines[n] = (uint32_t)TS_MIN(most, packet->lines);
-        iovs[n] = (struct iovec){packet->p, lines[n] < packet->lines ? load_packet_cut(packet, lines[n]) : packet->len};
+        iovs[n] = (struct iovec){packet->p,
+                                 lines[n] < packet->lines ? load_packet_cut(packet, lines[n]) : packet->len};
         most -= lines[n];
     }
     int done = is_tcp(opt) ? send_stream(fd, iovs, n) : send_datagrams(fd, iovs, n);
@@ -128,7 +148,8 @@ static int send_burst(const struct load_options *opt, int fd, struct load_packet
     return done;
 }
 
-static void show(struct ts_progress *prg, const struct load_options *opt, const struct load_sent *sent, int64_t passed_ns)
+static void show(struct ts_progress *prg, const struct load_options *opt, const struct load_sent *sent,
+                 int64_t passed_ns)
 {
     if (!ts_progress_is_due(prg))
         return;
@@ -139,16 +160,8 @@ static void show(struct ts_progress *prg, const struct load_options *opt, const 
     ts_progress_draw(prg, share, "%s lines, %s lines/s", ts_num_group(sent->lines).z, ts_num_group(rate).z);
 }
 
-/* An answer to what was sent last: nobody listens. */
-static int pending_error(int fd)
-{
-    int error = 0;
-    socklen_t len = sizeof error;
-    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 ? error : 0;
-}
-
-int load_send(const struct load_options *opt, int fd, struct load_packets *packets, const volatile sig_atomic_t *stop,
-              struct load_sent *sent)
+int load_send(const struct load_options *opt, int fd, struct load_packets *packets,
+              const volatile sig_atomic_t *stop, struct load_sent *sent)
 {
     struct ts_progress prg;
     int64_t begun_ns = ts_clock_mono_ns(), passed_ns = 0;

@@ -1,6 +1,7 @@
 /*
- * Asks a tsaggd for its ledger before and after a load, and makes of the difference what was lost, where, and how long it took.
- * What others send meanwhile cannot be told apart: more than was sent then arrives, and is told.
+ * Asks a tsaggd for its ledger before and after a load, and makes of the difference what was lost, where, and
+ * how long it took. What others send meanwhile cannot be told apart: more than was sent then arrives, and is
+ * told.
  */
 #include "config.h"
 #include "load.h"
@@ -26,7 +27,8 @@ int load_ledger_read(const struct load_options *opt, struct load_ledger *out)
     int rc = status_fetch("tsagg-load: --verify", opt->verify, opt->token, &answer);
     json_t *root = rc == 0 ? json_loadb(answer.p ? answer.p : "", answer.len, 0, NULL) : NULL;
     if (rc == 0 && !json_is_object(json_object_get(root, "samples"))) {
-        fprintf(stderr, "tsagg-load: --verify: the answer of %s is no status; is this tsaggd's http.address?\n",
+        fprintf(stderr,
+                "tsagg-load: --verify: the answer of %s is no status; is this tsaggd's http.address?\n",
                 opt->verify);
         rc = -TS_ECONNECT;
     }
@@ -40,8 +42,8 @@ int load_ledger_read(const struct load_options *opt, struct load_ledger *out)
     return rc == 0 ? LOAD_OK : rc == -TS_EAUTH ? LOAD_REFUSED : LOAD_UNREACHABLE;
 }
 
-int load_verify(const struct load_options *opt, const struct load_ledger *before, const struct load_sent *sent,
-                int64_t sent_at_ns, struct load_verdict *out)
+int load_verify(const struct load_options *opt, const struct load_ledger *before,
+                const struct load_sent *sent, int64_t sent_at_ns, struct load_verdict *out)
 {
     int64_t moved_ns = ts_clock_mono_ns();
     uint64_t seen = 0;
@@ -52,7 +54,8 @@ int load_verify(const struct load_options *opt, const struct load_ledger *before
         if (rc != LOAD_OK)
             return rc;
         if (now.received < before->received) {
-            fprintf(stderr, "tsagg-load: --verify: the tsaggd at %s was restarted meanwhile: its ledger began anew\n",
+            fprintf(stderr,
+                    "tsagg-load: --verify: the tsaggd at %s was restarted meanwhile: its ledger began anew\n",
                     opt->verify);
             return LOAD_LOST;
         }

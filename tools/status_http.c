@@ -1,4 +1,5 @@
-/* The status of a tsaggd over HTTP with libcurl. Thread: main. The whole answer is held in memory, ANSWER_MAX bytes at most. */
+/* The status of a tsaggd over HTTP with libcurl. Thread: main. The whole answer is held in memory, ANSWER_MAX
+ * bytes at most. */
 #include "config.h"
 #include "status_http.h"
 
@@ -25,9 +26,11 @@ static bool is_loopback(const char *url)
 static int judge_answer(const char *who, const char *host, CURLcode rc, long status, const char *why)
 {
     if (rc != CURLE_OK)
-        fprintf(stderr, "%s: cannot reach %s: %s; is tsaggd running, and is this its http.address?\n", who, host, why);
+        fprintf(stderr, "%s: cannot reach %s: %s; is tsaggd running, and is this its http.address?\n", who,
+                host, why);
     else if (status == 401 || status == 403)
-        fprintf(stderr, "%s: %s refuses (%ld); give its http.token with --token or TSAGG_TOKEN\n", who, host, status);
+        fprintf(stderr, "%s: %s refuses (%ld); give its http.token with --token or TSAGG_TOKEN\n", who, host,
+                status);
     else if (status != 200)
         fprintf(stderr, "%s: %s answers %ld; is this tsaggd's http.address?\n", who, host, status);
     else

@@ -5,7 +5,8 @@
 
 /**
  * Appends the answer, 16 MiB at most.
- * @param who    begins the message on stderr: "tsagg-ctl status". host: a URL, http:// or https://. token: "" for none.
+ * @param who    begins the message on stderr: "tsagg-ctl status". host: a URL, http:// or https://. token: ""
+ * for none.
  * @return 0; -TS_ECONNECT: no answer, or none of tsaggd's; -TS_EAUTH: refused. stderr says why.
  */
 int status_fetch(const char *who, const char *host, const char *token, struct ts_buf *answer) TS_MUST_CHECK;

@@ -1,6 +1,7 @@
 /*
- * tsagg-load: sends lines to a tsaggd, or to whatever else reads them, at a steady rate, and says what it sent; with --verify also
- * what became of it. Options, the order of things, and the report; the work is in load_*.c.
+ * tsagg-load: sends lines to a tsaggd, or to whatever else reads them, at a steady rate, and says what it
+ * sent; with --verify also what became of it. Options, the order of things, and the report; the work is in
+ * load_*.c.
  */
 #include "config.h"
 #include "load.h"
@@ -23,7 +24,7 @@ static void on_signal(int sig)
     stop = 1;
 }
 
-static void print_help(FILE *to)
+static void print_help(void)
 {
     fputs("Usage: tsagg-load [OPTIONS]\n\n"
           "  --to URL           udp://HOST:PORT or tcp://HOST:PORT (udp://127.0.0.1:8125)\n"
@@ -46,7 +47,7 @@ static void print_help(FILE *to)
           "  -h, --help         print this\n\n"
           "Exit: 0 well, 1 something was lost, 2 usage, 3 cannot send, 4 nobody listens, 5 refused.\n"
           "See tsagg-load(1).\n",
-          to);
+          stdout);
 }
 
 /* ---- options ---- */
@@ -82,7 +83,8 @@ static int read_number(const char *option, const char *text, uint64_t least, uin
         *out = (uint64_t)v;
         return LOAD_OK;
     }
-    fprintf(stderr, "tsagg-load: --%s %s: give a number from %" PRIu64 " to %" PRIu64 "\n", option, text, least, most);
+    fprintf(stderr, "tsagg-load: --%s %s: give a number from %" PRIu64 " to %" PRIu64 "\n", option, text,
+            least, most);
     return LOAD_USAGE;
 }
 
@@ -133,15 +135,31 @@ static int read_duration(const char *text, int64_t *out)
     return usage("duration", text, "a time such as 10s or 5m");
 }
 
-static int is_url(const char *text)
+static int check_url(const char *text)
 {
     if (strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0)
         return LOAD_OK;
     return usage("verify", text, "the URL of a tsaggd, such as http://127.0.0.1:8186");
 }
 
-enum { TO = 256, RATE, COUNT, DURATION, SERIES, FORMAT, TYPES, TAGS, TAG_VALUES, PACKET, SEQUENTIAL, TIMESTAMPS, SEED,
-       VERIFY, TOKEN, JSON };
+enum {
+    TO = 256,
+    RATE,
+    COUNT,
+    DURATION,
+    SERIES,
+    FORMAT,
+    TYPES,
+    TAGS,
+    TAG_VALUES,
+    PACKET,
+    SEQUENTIAL,
+    TIMESTAMPS,
+    SEED,
+    VERIFY,
+    TOKEN,
+    JSON
+};
 
 static int read_option(int c, struct load_options *opt, uint64_t *tags)
 {
@@ -164,7 +182,7 @@ static int read_option(int c, struct load_options *opt, uint64_t *tags)
     case SEQUENTIAL: opt->sequential = true; break;
     case TIMESTAMPS: opt->timestamps = true; break;
     case SEED: return read_number("seed", optarg, 0, UINT32_MAX, &opt->seed);
-    case VERIFY: opt->verify = optarg; return is_url(optarg);
+    case VERIFY: opt->verify = optarg; return check_url(optarg);
     case TOKEN: opt->token = optarg; break;
     case JSON: opt->json = true; break;
     }
@@ -214,8 +232,12 @@ static int read_options(int argc, char **argv, struct load_options *opt)
     bool typed = false;
     int c;
     while ((c = getopt_long(argc, argv, "Vh", longs, NULL)) != -1) {
-        if (c == 'V' || c == 'h') {
-            c == 'V' ? (void)puts("tsagg-load " PACKAGE_VERSION) : print_help(stdout);
+        if (c == 'V') {
+            puts("tsagg-load " PACKAGE_VERSION);
+            return LOAD_OK;
+        }
+        if (c == 'h') {
+            print_help();
             return LOAD_OK;
         }
         if (c == '?') {
@@ -239,8 +261,8 @@ static int read_options(int argc, char **argv, struct load_options *opt)
 static void print_sent(const struct load_sent *sent)
 {
     double seconds = TS_MAX(sent->seconds, 1e-9);
-    printf("sent        %15s lines, %s in %s packets, %.2f s\n", ts_num_group(sent->lines).z, ts_num_size(sent->bytes).z,
-           ts_num_group(sent->packets).z, sent->seconds);
+    printf("sent        %15s lines, %s in %s packets, %.2f s\n", ts_num_group(sent->lines).z,
+           ts_num_size(sent->bytes).z, ts_num_group(sent->packets).z, sent->seconds);
     printf("            %15s lines/s, %s/s\n", ts_num_group((uint64_t)((double)sent->lines / seconds)).z,
            ts_num_size((uint64_t)((double)sent->bytes / seconds)).z);
 }
@@ -259,8 +281,8 @@ static void print_verdict(const struct load_sent *sent, const struct load_verdic
         printf("; %s of them from others", ts_num_group(now->received - sent->lines).z);
     printf("\nrejected    %15s lines\n", ts_num_group(now->rejected).z);
     printf("dropped     %15s samples\n", ts_num_group(now->dropped).z);
-    printf("aggregated  %15s samples, the last of them %.0f ms after the last packet\n", ts_num_group(now->aggregated).z,
-           (double)verdict->lag_ns / 1e6);
+    printf("aggregated  %15s samples, the last of them %.0f ms after the last packet\n",
+           ts_num_group(now->aggregated).z, (double)verdict->lag_ns / 1e6);
     if (verdict->lost)
         printf("%sLOST %s lines, %.4f %%%s\n", color ? "\033[31m" : "", ts_num_group(verdict->lost).z,
                100 * (double)verdict->lost / (double)sent->lines, color ? "\033[0m" : "");
@@ -270,13 +292,14 @@ static void print_verdict(const struct load_sent *sent, const struct load_verdic
 
 static void print_json(const struct load_sent *sent, const struct load_verdict *verdict)
 {
-    printf("{\"lines\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"packets\": %" PRIu64 ", \"seconds\": %.6f", sent->lines,
-           sent->bytes, sent->packets, sent->seconds);
+    printf("{\"lines\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"packets\": %" PRIu64 ", \"seconds\": %.6f",
+           sent->lines, sent->bytes, sent->packets, sent->seconds);
     if (verdict)
         printf(", \"received\": %" PRIu64 ", \"kernel_dropped\": %" PRIu64 ", \"rejected\": %" PRIu64
-               ", \"dropped\": %" PRIu64 ", \"aggregated\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"lag_seconds\": %.6f",
-               verdict->now.received, verdict->now.kernel_dropped, verdict->now.rejected, verdict->now.dropped,
-               verdict->now.aggregated, verdict->lost, (double)verdict->lag_ns / 1e9);
+               ", \"dropped\": %" PRIu64 ", \"aggregated\": %" PRIu64 ", \"lost\": %" PRIu64
+               ", \"lag_seconds\": %.6f",
+               verdict->now.received, verdict->now.kernel_dropped, verdict->now.rejected,
+               verdict->now.dropped, verdict->now.aggregated, verdict->lost, (double)verdict->lag_ns / 1e9);
     puts("}");
 }
 
@@ -314,8 +337,15 @@ static int load(const struct load_options *opt)
 int main(int argc, char **argv)
 {
     const char *token = getenv("TSAGG_TOKEN");
-    struct load_options opt = {.to = "udp://127.0.0.1:8125", .token = token ? token : "", .rate = 100000, .series = 1000,
-                               .seed = 1, .tag_values = 10, .ntypes = 1, .types = {"ms"}, .packet = 1400};
+    struct load_options opt = {.to = "udp://127.0.0.1:8125",
+                               .token = token ? token : "",
+                               .rate = 100000,
+                               .series = 1000,
+                               .seed = 1,
+                               .tag_values = 10,
+                               .ntypes = 1,
+                               .types = {"ms"},
+                               .packet = 1400};
     int code = read_options(argc, argv, &opt);
     if (code >= 0)
         return code;

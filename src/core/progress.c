@@ -1,4 +1,5 @@
-/* The progress line: one write for each drawing, so that log lines of other threads do not fall into it. Thread: its caller's. */
+/* The progress line: one write for each drawing, so that log lines of other threads do not fall into it.
+ * Thread: its caller's. */
 #include "config.h"
 #include "core/progress.h"
 

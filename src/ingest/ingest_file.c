@@ -1,8 +1,9 @@
 /*
- * A file, or a pipe, to pieces of whole lines. Thread: ingest, one for the file. Owns the descriptor and two buffers, which take turns:
- * the line that a piece ends in the middle of is carried over into the other one, since the consumer may write behind a piece.
- * When the consumer is slow nothing more is read. A line that does not end within a piece is counted as too long and skipped up to
- * its line end. A read that fails ends the input.
+ * A file, or a pipe, to pieces of whole lines. Thread: ingest, one for the file. Owns the descriptor and two
+ * buffers, which take turns: the line that a piece ends in the middle of is carried over into the other one,
+ * since the consumer may write behind a piece. When the consumer is slow nothing more is read. A line that
+ * does not end within a piece is counted as too long and skipped up to its line end. A read that fails ends
+ * the input.
  */
 #include "config.h"
 #include "ingest/ingest.h"
@@ -31,8 +32,8 @@ struct ts_file {
     struct ts_ingest_consumer to;
     struct ts_counters *cnt;
     char *buf, *other;
-    size_t len;    /* bytes in buf */
-    bool skipping; /* buf begins inside a line that is too long */
+    size_t len;                       /* bytes in buf */
+    bool skipping;                    /* buf begins inside a line that is too long */
     _Atomic bool stop;                /* relaxed: only its own value matters */
     _Atomic enum ts_file_state state; /* relaxed: who wants more than the value joins the thread */
 };
@@ -121,7 +122,8 @@ static void hand_on(struct ts_file *file, size_t n)
     file->to.end(file->to.arg);
 }
 
-/* Up to and with the first \n: a quote that is never closed costs one line, and not all that follow. @return false: none yet. */
+/* Up to and with the first \n: a quote that is never closed costs one line, and not all that follow. @return
+ * false: none yet. */
 static bool skip_line(struct ts_file *file)
 {
     const char *end = memchr(file->buf, '\n', file->len);
@@ -177,6 +179,7 @@ void *ts_file_run(void *arg)
     if (state == TS_FILE_ENDED && file->len && !file->skipping)
         hand_on(file, file->len); /* the last line has no \n */
     file->to.last(file->to.arg);
-    atomic_store_explicit(&file->state, state == TS_FILE_READING ? TS_FILE_STOPPED : state, memory_order_relaxed);
+    atomic_store_explicit(&file->state, state == TS_FILE_READING ? TS_FILE_STOPPED : state,
+                          memory_order_relaxed);
     return NULL;
 }
