@@ -1,11 +1,9 @@
-# Measurements; `make bench` builds what they need, bench/ingest prints the table. They never fail a build.
-EXTRA_PROGRAMS = bench/floor bench/send
+# Measurements; `make bench` builds what they need, bench/ingest prints the tables. They never fail a build.
+EXTRA_PROGRAMS = bench/floor
 bench_floor_SOURCES = bench/floor.c
 bench_floor_LDADD =
-bench_send_SOURCES = bench/send.c
-bench_send_LDADD =
 CLEANFILES += $(EXTRA_PROGRAMS)
-EXTRA_DIST += bench/ingest
+EXTRA_DIST += bench/ingest bench/servers.py
 
 .PHONY: bench
-bench: $(EXTRA_PROGRAMS) tsaggd
+bench: $(EXTRA_PROGRAMS) tsaggd tsagg-load

@@ -22,6 +22,7 @@
 #include "route/route.h"
 #include "server/server.h"
 #include "sink/sink.h"
+#include "tsaggd_input.h"
 #include "window/window.h"
 
 #include <getopt.h>
@@ -41,8 +42,9 @@ enum { EXIT_OK = 0, EXIT_FATAL = 1, EXIT_USAGE = 2, EXIT_CONF = 3 };
 
 /* One ingest thread and what it owns. */
 struct source {
-    struct ts_listener *listener; /* one of these two */
+    struct ts_listener *listener; /* one of these three */
     struct ts_bodies *bodies;
+    struct ts_file *file;
     const struct ts_conf_listen *listen;
     struct ts_tiler *tiler;
     struct ts_router *router;
@@ -68,6 +70,8 @@ struct daemon {
     struct ts_journal *journal;
     struct ts_sinks *sinks;
     struct ts_server *server;
+    const char *input_path; /* --input; NULL: listen */
+    struct input input;
     _Atomic uint64_t series; /* of all workers; relaxed, a limit need not be exact to one */
 };
 
@@ -118,10 +122,9 @@ static int take_body(void *arg, struct ts_body *body)
     return rc ? rc : ts_bodies_post(src->bodies, body);
 }
 
-static void wire_source(struct daemon *dmn, struct source *src, const struct ts_conf_listen *listen,
-                        struct ts_counters *cnt)
+static struct ts_ingest_consumer wire_source(struct daemon *dmn, struct source *src,
+                                             const struct ts_conf_listen *listen, struct ts_counters *cnt)
 {
-    src->listen = listen;
     bool stream = ts_transport_info(listen->transport)->is_stream;
     src->lanes = ts_xalloc_aligned(dmn->nshards * sizeof *src->lanes, TS_CACHELINE);
     for (unsigned w = 0; w < dmn->nshards; w++)
@@ -139,11 +142,7 @@ static void wire_source(struct daemon *dmn, struct source *src, const struct ts_
     struct ts_parse_opts parse = {
         .format = listen->format, .signed_gauges = listen->signed_gauges, .precision_ns = 1, .newline_ends = stream};
     src->tiler = ts_tiler_new(&parse, cnt, ts_router_tile, src->router);
-    struct ts_ingest_consumer consumer = {source_begin, source_data, source_end, source_tick, source_last, src};
-    if (src->listener)
-        ts_listener_set_consumer(src->listener, &consumer);
-    else
-        ts_bodies_set_consumer(src->bodies, &consumer, source_precision);
+    return (struct ts_ingest_consumer){source_begin, source_data, source_end, source_tick, source_last, src};
 }
 
 /* A request waits as long as it takes: nothing of it is dropped. */
@@ -153,7 +152,8 @@ static void open_http_source(struct daemon *dmn, struct source *src)
         .format = TS_FORMAT_INFLUX, .when_full = TS_FULL_BLOCK, .block_ns = FOREVER_NS};
     struct ts_counters *cnt = ts_counters_new(NULL, NULL);
     src->bodies = ts_bodies_new(cnt);
-    wire_source(dmn, src, &listen, cnt);
+    struct ts_ingest_consumer consumer = wire_source(dmn, src, &listen, cnt);
+    ts_bodies_set_consumer(src->bodies, &consumer, source_precision);
     dmn->http = src;
 }
 
@@ -172,13 +172,58 @@ static int open_sources(struct daemon *dmn, struct ts_inherited *inh, struct ts_
             int rc = ts_listener_open(listen, port, inh, cnt, &src->listener, err);
             if (rc)
                 return rc;
+            src->listen = listen;
             port = ts_listener_port(src->listener);
-            wire_source(dmn, src, listen, cnt);
+            struct ts_ingest_consumer consumer = wire_source(dmn, src, listen, cnt);
+            ts_listener_set_consumer(src->listener, &consumer);
         }
     }
     if (dmn->conf->http.address[0])
         open_http_source(dmn, src);
     return 0;
+}
+
+/* --input: the file is the only source. It is read as the first listener would read it, waits for room without limit, and is
+ * never idle: no pause may change what is sealed. */
+static int open_input(struct daemon *dmn, struct ts_err *err)
+{
+    struct ts_conf_listen read_as = dmn->conf->nlisten ? dmn->conf->listen[0] : (struct ts_conf_listen){0};
+    struct ts_counters *cnt = ts_counters_new(NULL, NULL);
+    dmn->nsources = 1;
+    dmn->sources = ts_xalloc_aligned(sizeof *dmn->sources, TS_CACHELINE);
+    struct source *src = &dmn->sources[0];
+    int rc = ts_file_open(dmn->input_path, read_as.format, ts_parse_line_end, cnt, &src->file, err);
+    if (rc)
+        return rc;
+    read_as.when_full = TS_FULL_BLOCK;
+    read_as.block_ns = FOREVER_NS;
+    dmn->conf->idle_after_ns = INT64_MAX;
+    struct ts_ingest_consumer consumer = wire_source(dmn, src, &read_as, cnt);
+    ts_file_set_consumer(src->file, &consumer);
+    input_begin(&dmn->input, dmn->input_path, dmn->conf, src->file);
+    return 0;
+}
+
+static int start_source(struct source *src)
+{
+    void *(*run)(void *) = src->listener ? ts_listener_run : src->bodies ? ts_bodies_run : ts_file_run;
+    void *arg = src->listener ? (void *)src->listener : src->bodies ? (void *)src->bodies : (void *)src->file;
+    return ts_thread_start(&src->thread, "ts-ingest", run, arg);
+}
+
+/* Requests in progress are finished before the source that they go to ends. */
+static void stop_sources(struct daemon *dmn)
+{
+    for (unsigned s = 0; s < dmn->nsources; s++) {
+        if (dmn->sources[s].listener)
+            ts_listener_stop(dmn->sources[s].listener);
+        if (dmn->sources[s].file)
+            ts_file_stop(dmn->sources[s].file);
+    }
+    if (dmn->http) {
+        ts_server_end_writes(dmn->server, ts_clock_mono_ns() + WRITES_STOP_NS);
+        ts_bodies_stop(dmn->http->bodies);
+    }
 }
 
 /* ---- workers ---- */
@@ -203,6 +248,7 @@ static void make_workers(struct daemon *dmn)
                                       .bell = &shard->bell,
                                       .rollups = ts_journal_input(dmn->journal, w),
                                       .rollups_bell = ts_journal_bell(dmn->journal),
+                                      .seal_first = dmn->input_path != NULL,
                                       .series = &dmn->series};
         shard->worker = ts_worker_new(&conf);
     }
@@ -248,9 +294,7 @@ static int start_threads(struct daemon *dmn, struct ts_err *err)
     if (rc)
         return rc;
     for (unsigned s = 0; s < dmn->nsources; s++) {
-        struct source *src = &dmn->sources[s];
-        void *(*run)(void *) = src->listener ? ts_listener_run : ts_bodies_run;
-        if (ts_thread_start(&src->thread, "ts-ingest", run, src->listener ? (void *)src->listener : src->bodies) != 0)
+        if (start_source(&dmn->sources[s]) != 0)
             return ts_fail(err, TS_ENOMEM, "cannot start an ingest thread");
     }
     return 0;
@@ -295,23 +339,19 @@ static void wait_for_signal(const sigset_t *signals)
     }
 }
 
-static int drain(struct daemon *dmn)
+static int drain(struct daemon *dmn, const sigset_t *signals)
 {
 #ifdef HAVE_SYSTEMD
     sd_notify(0, "STOPPING=1");
 #endif
-    for (unsigned s = 0; s < dmn->nsources; s++)
-        if (dmn->sources[s].listener)
-            ts_listener_stop(dmn->sources[s].listener);
-    if (dmn->http) {
-        ts_server_end_writes(dmn->server, ts_clock_mono_ns() + WRITES_STOP_NS);
-        ts_bodies_stop(dmn->http->bodies);
-    }
+    stop_sources(dmn);
     for (unsigned s = 0; s < dmn->nsources; s++)
         pthread_join(dmn->sources[s].thread, NULL);
     for (unsigned w = 0; w < dmn->nshards; w++)
         pthread_join(dmn->shards[w].thread, NULL);
     int rc = ts_journal_stop(dmn->journal);
+    if (dmn->input_path)
+        input_wait_delivered(&dmn->input, signals);
     ts_sinks_stop(dmn->sinks, ts_clock_mono_ns() + SINKS_STOP_NS);
     ts_server_stop(&dmn->server);
     uint64_t pending = ts_counter_sum(TS_C_SINK_ROLLED_UP) - ts_counter_sum(TS_C_SINK_DELIVERED) -
@@ -329,6 +369,7 @@ static void free_all(struct daemon *dmn)
         ts_router_free(&dmn->sources[s].router);
         ts_listener_close(&dmn->sources[s].listener);
         ts_bodies_free(&dmn->sources[s].bodies);
+        ts_file_close(&dmn->sources[s].file);
     }
     ts_sinks_free(&dmn->sinks);
     ts_journal_close(&dmn->journal);
@@ -353,10 +394,12 @@ static int start(struct daemon *dmn, struct ts_err *err)
     ts_inherited_init(&inh);
     dmn->nshards = count_workers(dmn->conf);
     dmn->shards = ts_xalloc_aligned(dmn->nshards * sizeof *dmn->shards, TS_CACHELINE);
-    int rc = ts_journal_open(dmn->conf, dmn->nshards, &dmn->journal, err);
+    int rc = dmn->input_path ? open_input(dmn, err) : 0;
+    if (rc == 0)
+        rc = ts_journal_open(dmn->conf, dmn->nshards, &dmn->journal, err);
     if (rc == 0)
         rc = ts_sinks_open(dmn->conf, ts_journal_feeds(dmn->journal), &dmn->sinks, err);
-    if (rc == 0)
+    if (rc == 0 && !dmn->input_path)
         rc = open_sources(dmn, &inh, err);
     if (rc)
         return rc;
@@ -368,7 +411,7 @@ static int start(struct daemon *dmn, struct ts_err *err)
                                   .gauges_arg = dmn,
                                   .sink_status = ts_sinks_status,
                                   .sinks = dmn->sinks,
-                                  .write = take_body,
+                                  .write = dmn->http ? take_body : NULL,
                                   .write_arg = dmn->http};
     if (dmn->conf->http.address[0])
         rc = ts_server_start(&info, &dmn->server, err);
@@ -385,7 +428,7 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static int run(struct ts_conf *conf)
+static int run(struct ts_conf *conf, const char *input_path)
 {
     sigset_t signals;
     sigemptyset(&signals);
@@ -396,28 +439,35 @@ static int run(struct ts_conf *conf)
     signal(SIGPIPE, SIG_IGN);
     ts_log_set_level(conf->log_level);
     raise_descriptor_limit();
-    struct daemon dmn = {.conf = conf, .started_ns = ts_clock_now_ns()};
+    struct daemon dmn = {.conf = conf, .started_ns = ts_clock_now_ns(), .input_path = input_path};
     struct ts_err err = {""};
     if (start(&dmn, &err) != 0) {
         ts_log(TS_LOG_ERROR, "start_failed", "error=%s", ts_log_quote_z(err.msg));
         return EXIT_FATAL; /* threads may be running: the process ends, and with it everything */
     }
     announce_ready(&dmn);
-    wait_for_signal(&signals);
-    int rc = drain(&dmn);
+    if (input_path)
+        input_wait_read(&dmn.input, &signals);
+    else
+        wait_for_signal(&signals);
+    bool good = drain(&dmn, &signals) == 0;
+    if (input_path)
+        good &= input_report(&dmn.input, dmn.sinks);
     free_all(&dmn);
-    return rc ? EXIT_FATAL : EXIT_OK;
+    return good ? EXIT_OK : EXIT_FATAL;
 }
 
 /* ---- command line ---- */
 
 static void print_usage(FILE *to)
 {
-    fputs("usage: tsaggd [-c FILE] [--set KEY=VALUE]... [--check | --print-config]\n"
+    fputs("usage: tsaggd [-c FILE] [--set KEY=VALUE]... [--input FILE | --check | --print-config]\n"
           "Aggregates statsd and line-protocol samples into rollups and delivers them.\n\n"
           "  -c, --config FILE   configuration (YAML); without it: UDP 127.0.0.1:8125,\n"
           "                      HTTP 127.0.0.1:8186, 10 s rollups into a file in the state directory\n"
           "      --set KEY=VALUE set one option, such as http.address=127.0.0.1:9000 or rollups.0.every=1s\n"
+          "      --input FILE    replay a file (- for standard input) and end when everything is delivered;\n"
+          "                      nothing is listened on, but for HTTP with --set http.address=...\n"
           "      --check         check the configuration and end\n"
           "      --print-config  print the configuration in force and end\n"
           "  -V, --version       print the version\n"
@@ -428,8 +478,8 @@ static void print_usage(FILE *to)
 }
 
 struct options {
-    const char *file;
-    const char **set;
+    const char *file, *input;
+    const char **set; /* from 1 on; 0 is the one that comes with --input */
     unsigned nset;
     bool check, print;
 };
@@ -437,9 +487,10 @@ struct options {
 /* @return -1 to go on, else the exit code. */
 static int read_options(int argc, char **argv, struct options *opt)
 {
-    enum { SET = 256, CHECK, PRINT };
+    enum { SET = 256, INPUT, CHECK, PRINT };
     static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
                                           {"set", required_argument, NULL, SET},
+                                          {"input", required_argument, NULL, INPUT},
                                           {"check", no_argument, NULL, CHECK},
                                           {"print-config", no_argument, NULL, PRINT},
                                           {"version", no_argument, NULL, 'V'},
@@ -449,7 +500,8 @@ static int read_options(int argc, char **argv, struct options *opt)
     while ((c = getopt_long(argc, argv, "c:Vh", longs, NULL)) != -1) {
         switch (c) {
         case 'c': opt->file = optarg; break;
-        case SET: opt->set[opt->nset++] = optarg; break;
+        case SET: opt->set[++opt->nset] = optarg; break;
+        case INPUT: opt->input = optarg; break;
         case CHECK: opt->check = true; break;
         case PRINT: opt->print = true; break;
         case 'V': puts("tsaggd " PACKAGE_VERSION); return EXIT_OK;
@@ -469,7 +521,10 @@ static int load_and_go(const struct options *opt)
 {
     struct ts_conf *conf = NULL;
     struct ts_buf text = TS_BUF_INIT;
-    int rc = ts_conf_load(opt->file, opt->set, opt->nset, &conf, &text);
+    /* The file's address is the running daemon's. */
+    opt->set[0] = "http.address=";
+    int rc = opt->input ? ts_conf_load(opt->file, opt->set, opt->nset + 1, &conf, &text)
+                        : ts_conf_load(opt->file, opt->set + 1, opt->nset, &conf, &text);
     if (rc) {
         fwrite(text.p, 1, text.len, stderr);
         ts_buf_fini(&text);
@@ -486,12 +541,12 @@ static int load_and_go(const struct options *opt)
         ts_conf_free(&conf);
         return EXIT_OK;
     }
-    return run(conf);
+    return run(conf, opt->input);
 }
 
 int main(int argc, char **argv)
 {
-    struct options opt = {.set = ts_xalloc((size_t)argc * sizeof(char *))};
+    struct options opt = {.set = ts_xalloc(((size_t)argc + 1) * sizeof(char *))};
     int code = read_options(argc, argv, &opt);
     if (code < 0)
         code = load_and_go(&opt);

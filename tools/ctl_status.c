@@ -1,24 +1,21 @@
 /*
  * tsagg-ctl status: GET /api/v1/status, as the server's JSON or as a table that ends with BALANCED, or with
- * what is off. The whole answer is held in memory, ANSWER_MAX bytes at most.
+ * what is off.
  */
 #include "config.h"
 #include "ctl.h"
+#include "status_http.h"
 
 #include "core/buf.h"
 #include "core/clock.h"
 #include "core/num.h"
 
-#include <curl/curl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#define ANSWER_MAX ((size_t)16 << 20)
-#define TIMEOUT_S  10L
 
 static void print_help(void)
 {
@@ -28,68 +25,6 @@ static void print_help(void)
          "  --json         print the answer as it comes\n"
          "  -h, --help     print this\n\n"
          "Exit: 0 balanced, 1 not balanced, 2 usage, 4 cannot reach tsaggd, 5 refused.");
-}
-
-static size_t on_data(char *p, size_t one, size_t n, void *arg)
-{
-    struct ts_buf *buf = arg;
-    ts_buf_put(buf, p, one * n);
-    return ts_buf_failed(buf) ? 0 : n;
-}
-
-static bool is_loopback(const char *url)
-{
-    const char *host = strstr(url, "://") + 3;
-    return strncmp(host, "127.", 4) == 0 || strncmp(host, "localhost", 9) == 0 ||
-           strncmp(host, "[::1]", 5) == 0;
-}
-
-static int judge_answer(const char *host, CURLcode rc, long status, const char *why)
-{
-    if (rc != CURLE_OK)
-        fprintf(stderr,
-                "tsagg-ctl status: cannot reach %s: %s; is tsaggd running, and is this its http.address?\n",
-                host, why);
-    else if (status == 401 || status == 403)
-        fprintf(stderr,
-                "tsagg-ctl status: %s refuses (%ld); give its http.token with --token or TSAGG_TOKEN\n", host,
-                status);
-    else if (status != 200)
-        fprintf(stderr, "tsagg-ctl status: %s answers %ld; is this tsaggd's http.address?\n", host, status);
-    else
-        return CTL_OK;
-    return status == 401 || status == 403 ? CTL_REFUSED : CTL_UNREACHABLE;
-}
-
-static int fetch(const char *host, const char *token, struct ts_buf *answer)
-{
-    struct ts_buf url = TS_BUF_INIT, auth = TS_BUF_INIT;
-    struct curl_slist *headers = NULL;
-    char why[CURL_ERROR_SIZE] = "";
-    long status = 0;
-    size_t n = strlen(host);
-    CURL *curl = curl_easy_init();
-    ts_buf_printf(&url, "%.*s/api/v1/status", (int)(n - (host[n - 1] == '/')), host);
-    ts_buf_printf(&auth, "Authorization: Token %s", token);
-    if (token[0])
-        headers = curl_slist_append(NULL, ts_buf_cstr(&auth));
-    curl_easy_setopt(curl, CURLOPT_URL, ts_buf_cstr(&url));
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_S);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    if (is_loopback(host))
-        curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    CURLcode rc = curl_easy_perform(curl);
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    int result = judge_answer(host, rc, status, why[0] ? why : curl_easy_strerror(rc));
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
-    ts_buf_fini(&url);
-    ts_buf_fini(&auth);
-    return result;
 }
 
 static int64_t number(const json_t *object, const char *key)
@@ -277,10 +212,9 @@ int ctl_status(int argc, char **argv)
                 optind != argc ? argv[optind] : host);
         return CTL_USAGE;
     }
-    struct ts_buf answer = {.limit = ANSWER_MAX};
-    int rc = fetch(host, token ? token : "", &answer);
-    if (rc == CTL_OK)
-        rc = show(host, &answer, as_json);
+    struct ts_buf answer = TS_BUF_INIT;
+    int rc = status_fetch("tsagg-ctl status", host, token ? token : "", &answer);
+    rc = rc == -TS_EAUTH ? CTL_REFUSED : rc ? CTL_UNREACHABLE : show(host, &answer, as_json);
     ts_buf_fini(&answer);
     return rc;
 }

@@ -277,3 +277,28 @@ int ts_num_read_bytes(struct ts_str s, uint64_t *out)
             return __builtin_mul_overflow(v, units[i].bytes, out) ? -TS_ELIMIT : 0;
     return -TS_EPARSE;
 }
+
+struct ts_num_text ts_num_group(uint64_t v)
+{
+    struct ts_num_text text = {""};
+    char digits[24];
+    size_t n = ts_num_put_uint(digits, v), len = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i && (n - i) % 3 == 0)
+            text.z[len++] = ',';
+        text.z[len++] = digits[i];
+    }
+    return text;
+}
+
+struct ts_num_text ts_num_size(uint64_t bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    struct ts_num_text text;
+    double v = (double)bytes;
+    unsigned unit = 0;
+    for (; v >= 1023.95; v /= 1024) /* what would print as 1024.0 is 1.0 of the next */
+        unit++;
+    snprintf(text.z, sizeof text.z, unit ? "%.1f %s" : "%.0f %s", v, units[unit]);
+    return text;
+}

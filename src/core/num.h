@@ -30,4 +30,11 @@ size_t ts_num_put_uint(char *to, uint64_t v);
 /** Reads a size: digits and B, KiB, MiB, GiB, TiB, kB, MB, GB, TB (none: bytes). @return 0, -TS_EPARSE, -TS_ELIMIT. */
 int ts_num_read_bytes(struct ts_str s, uint64_t *out) TS_MUST_CHECK;
 
+/** Text for people: "1,234,567", and "45.2 MiB"; used as ts_num_group(n).z. */
+struct ts_num_text {
+    char z[TS_NUM_MAX];
+};
+struct ts_num_text ts_num_group(uint64_t v);
+struct ts_num_text ts_num_size(uint64_t bytes);
+
 #endif

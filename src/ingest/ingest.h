@@ -60,4 +60,38 @@ void ts_listener_stop(struct ts_listener *lis);
 /** After the thread has ended. */
 void ts_listener_close(struct ts_listener **lis);
 
+/* ---- a file or standard input, to its end: ingest_file.c ---- */
+
+struct ts_file;
+
+enum ts_file_state { TS_FILE_READING, TS_FILE_ENDED, TS_FILE_STOPPED, TS_FILE_FAILED };
+
+/** Where the first line of the text ends, or len: ts_parse_line_end. */
+typedef size_t ts_line_end_fn(const char *p, size_t len, enum ts_format format);
+
+/**
+ * Opens the file, "-" for standard input. The path is borrowed.
+ * @return 0; -TS_EIO, -TS_EINVAL with *err filled.
+ */
+int ts_file_open(const char *path, enum ts_format format, ts_line_end_fn *line_end, struct ts_counters *cnt,
+                 struct ts_file **out, struct ts_err *err) TS_MUST_CHECK;
+
+/** Its size in bytes when it was opened; 0: unknown, a pipe. */
+uint64_t ts_file_size(const struct ts_file *file);
+
+/** Where the bytes go; before the thread starts. Nothing is dropped here: a consumer that waits keeps the file waiting. */
+void ts_file_set_consumer(struct ts_file *file, const struct ts_ingest_consumer *consumer);
+
+/** The thread's function: reads to the end or until ts_file_stop, then `last`. arg is the struct ts_file. */
+void *ts_file_run(void *arg);
+
+/** @thread any */
+enum ts_file_state ts_file_state(const struct ts_file *file);
+
+/** @thread any */
+void ts_file_stop(struct ts_file *file);
+
+/** After the thread has ended. */
+void ts_file_close(struct ts_file **file);
+
 #endif

@@ -20,6 +20,7 @@ struct ts_worker_conf {
     struct ts_bell *bell;        /* rung when a lane gets a slab */
     struct ts_ring *rollups;     /* out: struct ts_rollup_batch *; the reader frees them */
     struct ts_bell *rollups_bell;
+    bool seal_first;             /* lanes wait while windows are being sealed: data comes faster than its time goes by */
     _Atomic uint64_t *series;    /* number of series of all workers */
 };
 

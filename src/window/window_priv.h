@@ -160,6 +160,9 @@ void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struc
  */
 bool ts_worker_seal(struct ts_worker *wk);
 
+/** Whether sealing has paused in the middle of a window. */
+bool ts_worker_is_sealing(const struct ts_worker *wk);
+
 /** Whether everything has been sent. */
 bool ts_worker_is_empty(const struct ts_worker *wk);
 

@@ -217,6 +217,16 @@ bool ts_worker_seal(struct ts_worker *wk)
     return false;
 }
 
+bool ts_worker_is_sealing(const struct ts_worker *wk)
+{
+    for (unsigned r = 0; r < wk->nrules; r++)
+        for (const struct ts_window *win = wk->rules[r].windows; win; win = win->next)
+            for (unsigned d = 0; d < TS_DOMAINS; d++)
+                if (win->state[d] == TS_WINDOW_SEALING)
+                    return true;
+    return false;
+}
+
 bool ts_worker_is_empty(const struct ts_worker *wk)
 {
     for (unsigned r = 0; r < wk->nrules; r++)

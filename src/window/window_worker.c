@@ -9,6 +9,7 @@
 
 #define SLABS_PER_TURN 8 /* of one source, before others get their turn and windows are looked at */
 #define NAP_NS         (100 * TS_MS) /* the longest sleep: sealing may be waiting for room in the journal's ring */
+#define NAP_FULL_NS    TS_MS /* until there may be some, when nothing else is to be done */
 
 struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf)
 {
@@ -119,12 +120,17 @@ static bool lanes_are_empty(const struct ts_worker *wk)
     return true;
 }
 
+static bool must_seal_first(const struct ts_worker *wk)
+{
+    return wk->conf.seal_first && ts_worker_is_sealing(wk);
+}
+
 void *ts_worker_run(void *arg)
 {
     struct ts_worker *wk = arg;
     for (;;) {
         bool more = false;
-        for (unsigned i = 0; i < wk->conf.nsources; i++)
+        for (unsigned i = 0; i < wk->conf.nsources && !must_seal_first(wk); i++)
             more |= read_lane(wk, &wk->sources[i]);
         more |= ts_worker_seal(wk);
         publish(wk);
@@ -133,7 +139,9 @@ void *ts_worker_run(void *arg)
         if (more)
             continue;
         ts_bell_prepare(wk->conf.bell);
-        if (lanes_are_empty(wk))
+        if (must_seal_first(wk)) /* the journal's ring is full */
+            ts_bell_sleep(wk->conf.bell, NAP_FULL_NS);
+        else if (lanes_are_empty(wk))
             ts_bell_sleep(wk->conf.bell, NAP_NS);
         else
             ts_bell_cancel(wk->conf.bell);

@@ -202,6 +202,22 @@ static void sizes(void **state)
         assert_int_equal(ts_num_read_bytes(ts_str_of(*bad), &v), -TS_EPARSE);
 }
 
+static void for_people(void **state)
+{
+    (void)state;
+    assert_string_equal(ts_num_group(0).z, "0");
+    assert_string_equal(ts_num_group(999).z, "999");
+    assert_string_equal(ts_num_group(1000).z, "1,000");
+    assert_string_equal(ts_num_group(1234567).z, "1,234,567");
+    assert_string_equal(ts_num_group(UINT64_MAX).z, "18,446,744,073,709,551,615");
+    assert_string_equal(ts_num_size(0).z, "0 B");
+    assert_string_equal(ts_num_size(1023).z, "1023 B");
+    assert_string_equal(ts_num_size(1024).z, "1.0 KiB");
+    assert_string_equal(ts_num_size(1048575).z, "1.0 MiB");
+    assert_string_equal(ts_num_size(UINT64_C(47395635)).z, "45.2 MiB");
+    assert_string_equal(ts_num_size(UINT64_MAX).z, "16.0 EiB");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +228,7 @@ int main(void)
         cmocka_unit_test(prints_the_shortest),
         cmocka_unit_test(prints_what_reads_back),
         cmocka_unit_test(sizes),
+        cmocka_unit_test(for_people),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
