@@ -14,6 +14,7 @@ libtsagg_a_SOURCES += \
 	src/core/log.c src/core/log.h \
 	src/core/mem.c src/core/mem.h \
 	src/core/num.c src/core/num.h \
+	src/core/num_shortest.c src/core/num_shortest.h \
 	src/core/progress.c src/core/progress.h \
 	src/core/ring.c src/core/ring.h \
 	src/core/rollup.c src/core/rollup_codec.c src/core/rollup.h \

@@ -2,13 +2,13 @@
  * Numbers from and to text. Thread: any. Allocates nothing, but for reading texts of 400 characters and more.
  * Reading: up to 19 digits with a power of ten of at most 22 are exact in one multiplication or division
  * (Clinger, "How to read floating point numbers accurately", 1990); the rest goes to strtod_l in the C locale.
- * Printing: the decimal v·10^k for the smallest k that divides back to v, then 15, 16, 17 digits until it reads back.
+ * Printing: the shortest decimal that reads back (core/num_shortest.h).
  */
 #include "config.h"
 #include "core/num.h"
 
-#include <errno.h>
-#include <float.h>
+#include "core/num_shortest.h"
+
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
@@ -186,35 +186,30 @@ static size_t put_fixed(char *to, uint64_t m, unsigned k)
     return n + 1;
 }
 
-/* v is finite and above 0. 15 digits always survive, 17 always suffice; below DBL_MIN fewer may do. */
-static TS_COLD size_t put_slow(char *to, double v)
+/* m * 10^exp10, m without zeros at its end. */
+static size_t put_decimal(char *to, uint64_t m, int exp10)
 {
-    pthread_once(&c_locale_once, make_c_locale);
-    locale_t former = uselocale(c_locale);
-    char tmp[TS_NUM_MAX];
-    int precision = v < DBL_MIN ? 1 : 15, n = snprintf(tmp, sizeof tmp, "%.*e", precision - 1, v);
-    while (precision < 17 && strtod_l(tmp, NULL, c_locale) != v)
-        n = snprintf(tmp, sizeof tmp, "%.*e", precision++, v);
-    int64_t exp10 = 0;
-    uint64_t m = 0;
-    const char *e = memchr(tmp, 'e', (size_t)n);
-    TS_ASSERT(e && ts_num_read_int((struct ts_str){e + 1, (size_t)(tmp + n - e - 1)}, &exp10) == 0);
-    if (exp10 < -5 || exp10 > 20)
-        n = snprintf(tmp, sizeof tmp, "%.*g", precision, v);
-    uselocale(former);
-    if (exp10 < -5 || exp10 > 20) {
-        memcpy(to, tmp, (size_t)n);
-        return (size_t)n;
+    char digits[24];
+    size_t n = ts_num_put_uint(digits, m), len = 0;
+    int scientific = (int)n - 1 + exp10;
+    if (scientific >= -5 && scientific <= 20) {
+        len = put_fixed(to, m, (unsigned)TS_MAX(-exp10, 0));
+        for (; exp10 > 0; exp10--)
+            to[len++] = '0';
+        return len;
     }
-    for (const char *p = tmp; p < e; p++)
-        m = *p == '.' ? m : m * 10 + (uint64_t)(*p - '0');
-    int64_t k = precision - 1 - exp10; /* v = m / 10^k */
-    for (; k > 0 && m % 10 == 0; k--)
-        m /= 10;
-    size_t len = put_fixed(to, m, (unsigned)TS_MAX(k, 0));
-    for (; k < 0; k++)
+    to[len++] = digits[0];
+    if (n > 1) {
+        to[len++] = '.';
+        memcpy(to + len, digits + 1, n - 1);
+        len += n - 1;
+    }
+    to[len++] = 'e';
+    to[len++] = scientific < 0 ? '-' : '+';
+    unsigned e = (unsigned)(scientific < 0 ? -scientific : scientific);
+    if (e < 10)
         to[len++] = '0';
-    return len;
+    return len + ts_num_put_uint(to + len, e);
 }
 
 size_t ts_num_put_double(char *to, double v)
@@ -236,17 +231,12 @@ size_t ts_num_put_double(char *to, double v)
         to[sign] = '0';
         return sign + 1;
     }
-    if (v >= 1e-5 && v < 1e15) {
-        for (unsigned k = 0; k <= 15; k++) {
-            double scaled = v * pow10_exact[k];
-            if (scaled >= 9007199254740992.0)
-                break;
-            double whole = nearbyint(scaled);
-            if (whole / pow10_exact[k] == v)
-                return sign + put_fixed(to + sign, (uint64_t)whole, k);
-        }
-    }
-    return sign + put_slow(to + sign, v);
+    uint64_t digits;
+    int exp10;
+    ts_num_shortest(v, &digits, &exp10);
+    for (; digits % 10 == 0; exp10++)
+        digits /= 10;
+    return sign + put_decimal(to + sign, digits, exp10);
 }
 
 int ts_num_read_bytes(struct ts_str s, uint64_t *out)
