@@ -1,2 +1,2 @@
 sbin_PROGRAMS += tsaggd
-tsaggd_SOURCES = src/tsaggd.c src/tsaggd_input.c src/tsaggd_input.h
+tsaggd_SOURCES = src/tsaggd.c src/tsaggd_input.c src/tsaggd_input.h src/tsaggd_source.c src/tsaggd_source.h

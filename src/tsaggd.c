@@ -10,19 +10,15 @@
 #include "core/clock.h"
 #include "core/conf.h"
 #include "core/counters.h"
-#include "core/lane.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/thread.h"
 #include "ingest/ingest.h"
-#include "ingest/ingest_body.h"
 #include "journal/journal.h"
-#include "parse/parse.h"
-#include "parse/parse_tile.h"
-#include "route/route.h"
 #include "server/server.h"
 #include "sink/sink.h"
 #include "tsaggd_input.h"
+#include "tsaggd_source.h"
 #include "window/window.h"
 
 #include <getopt.h>
@@ -38,25 +34,10 @@ enum { EXIT_OK = 0, EXIT_FATAL = 1, EXIT_USAGE = 2, EXIT_CONF = 3 };
 
 #define SINKS_STOP_NS   (5 * TS_SEC)
 #define WRITES_STOP_NS  (5 * TS_SEC)
-#define FOREVER_NS      (INT64_MAX / 2)
-
-/* One ingest thread and what it owns. */
-struct source {
-    struct ts_listener *listener; /* one of these three */
-    struct ts_bodies *bodies;
-    struct ts_file *file;
-    const struct ts_conf_listen *listen;
-    struct ts_tiler *tiler;
-    struct ts_router *router;
-    struct ts_lane *lanes; /* [nworkers] */
-    struct ts_bell bell;
-    pthread_t thread;
-};
 
 struct shard {
     struct ts_worker *worker;
     struct ts_lane **lanes; /* [nsources], borrowed from the sources */
-    struct ts_bell bell;
     pthread_t thread;
 };
 
@@ -67,6 +48,7 @@ struct daemon {
     struct source *sources;
     struct source *http; /* the last of them, NULL when the server is off */
     struct shard *shards;
+    struct ts_bell *worker_bells; /* [nshards] */
     struct ts_journal *journal;
     struct ts_sinks *sinks;
     struct ts_server *server;
@@ -75,86 +57,12 @@ struct daemon {
     _Atomic uint64_t series; /* of all workers; relaxed, a limit need not be exact to one */
 };
 
-/* ---- ingest to parse to route ---- */
+/* ---- sources ---- */
 
-static void source_begin(void *arg, int64_t arrival_ns)
+static struct source_wiring wiring(struct daemon *dmn)
 {
-    struct source *src = arg;
-    ts_router_begin(src->router, arrival_ns);
-}
-
-static void source_data(void *arg, char *data, size_t len)
-{
-    struct source *src = arg;
-    ts_tiler_feed(src->tiler, data, len);
-}
-
-static void source_end(void *arg)
-{
-    struct source *src = arg;
-    ts_tiler_flush(src->tiler);
-    ts_router_flush(src->router);
-}
-
-static void source_tick(void *arg, int64_t now_ns)
-{
-    struct source *src = arg;
-    ts_router_tick(src->router, now_ns);
-}
-
-static void source_last(void *arg)
-{
-    struct source *src = arg;
-    ts_router_end(src->router);
-}
-
-static void source_precision(void *arg, int64_t precision_ns)
-{
-    struct source *src = arg;
-    ts_tiler_set_precision(src->tiler, precision_ns);
-}
-
-/* A ts_body_fn. @thread server */
-static int take_body(void *arg, struct ts_body *body)
-{
-    struct source *src = arg;
-    int rc = ts_parse_body(body);
-    return rc ? rc : ts_bodies_post(src->bodies, body);
-}
-
-static struct ts_ingest_consumer wire_source(struct daemon *dmn, struct source *src,
-                                             const struct ts_conf_listen *listen, struct ts_counters *cnt)
-{
-    bool stream = ts_transport_info(listen->transport)->is_stream;
-    src->lanes = ts_xalloc_aligned(dmn->nshards * sizeof *src->lanes, TS_CACHELINE);
-    for (unsigned w = 0; w < dmn->nshards; w++)
-        ts_lane_init(&src->lanes[w], &dmn->shards[w].bell, &src->bell);
-    struct ts_router_conf route = {.lanes = src->lanes,
-                                   .nworkers = dmn->nshards,
-                                   .bell = &src->bell,
-                                   .cnt = cnt,
-                                   .series_limit = dmn->conf->limits.series,
-                                   .series = &dmn->series,
-                                   .future_ns = dmn->conf->future_ns,
-                                   .when_full = listen->when_full,
-                                   .block_ns = stream ? FOREVER_NS : listen->block_ns};
-    src->router = ts_router_new(&route);
-    struct ts_parse_opts parse = {
-        .format = listen->format, .signed_gauges = listen->signed_gauges, .precision_ns = 1, .newline_ends = stream};
-    src->tiler = ts_tiler_new(&parse, cnt, ts_router_tile, src->router);
-    return (struct ts_ingest_consumer){source_begin, source_data, source_end, source_tick, source_last, src};
-}
-
-/* A request waits as long as it takes: nothing of it is dropped. */
-static void open_http_source(struct daemon *dmn, struct source *src)
-{
-    static const struct ts_conf_listen listen = {
-        .format = TS_FORMAT_INFLUX, .when_full = TS_FULL_BLOCK, .block_ns = FOREVER_NS};
-    struct ts_counters *cnt = ts_counters_new(NULL, NULL);
-    src->bodies = ts_bodies_new(cnt);
-    struct ts_ingest_consumer consumer = wire_source(dmn, src, &listen, cnt);
-    ts_bodies_set_consumer(src->bodies, &consumer, source_precision);
-    dmn->http = src;
+    return (struct source_wiring){
+        .conf = dmn->conf, .nworkers = dmn->nshards, .worker_bells = dmn->worker_bells, .series = &dmn->series};
 }
 
 static int open_sources(struct daemon *dmn, struct ts_inherited *inh, struct ts_err *err)
@@ -164,65 +72,47 @@ static int open_sources(struct daemon *dmn, struct ts_inherited *inh, struct ts_
     dmn->nsources += dmn->conf->http.address[0] != 0;
     dmn->sources = ts_xalloc_aligned(dmn->nsources * sizeof *dmn->sources, TS_CACHELINE);
     struct source *src = dmn->sources;
+    struct source_wiring to = wiring(dmn);
     for (unsigned i = 0; i < dmn->conf->nlisten; i++) {
         const struct ts_conf_listen *listen = &dmn->conf->listen[i];
         uint16_t port = listen->port;
         for (unsigned s = 0; s < listen->sockets; s++, src++) {
-            struct ts_counters *cnt = ts_counters_new("listener", listen->url);
-            int rc = ts_listener_open(listen, port, inh, cnt, &src->listener, err);
+            int rc = source_open_listener(src, &to, listen, port, inh, err);
             if (rc)
                 return rc;
-            src->listen = listen;
             port = ts_listener_port(src->listener);
-            struct ts_ingest_consumer consumer = wire_source(dmn, src, listen, cnt);
-            ts_listener_set_consumer(src->listener, &consumer);
         }
     }
-    if (dmn->conf->http.address[0])
-        open_http_source(dmn, src);
+    if (dmn->conf->http.address[0]) {
+        source_open_http(src, &to);
+        dmn->http = src;
+    }
     return 0;
 }
 
-/* --input: the file is the only source. It is read as the first listener would read it, waits for room without limit, and is
- * never idle: no pause may change what is sealed. */
+/* --input: the file is the only source, and never idle: no pause may change what is sealed. */
 static int open_input(struct daemon *dmn, struct ts_err *err)
 {
-    struct ts_conf_listen read_as = dmn->conf->nlisten ? dmn->conf->listen[0] : (struct ts_conf_listen){0};
-    struct ts_counters *cnt = ts_counters_new(NULL, NULL);
+    struct source_wiring to = wiring(dmn);
     dmn->nsources = 1;
     dmn->sources = ts_xalloc_aligned(sizeof *dmn->sources, TS_CACHELINE);
-    struct source *src = &dmn->sources[0];
-    int rc = ts_file_open(dmn->input_path, read_as.format, ts_parse_line_end, cnt, &src->file, err);
+    int rc = source_open_file(&dmn->sources[0], &to, dmn->input_path, err);
     if (rc)
         return rc;
-    read_as.when_full = TS_FULL_BLOCK;
-    read_as.block_ns = FOREVER_NS;
     dmn->conf->idle_after_ns = INT64_MAX;
-    struct ts_ingest_consumer consumer = wire_source(dmn, src, &read_as, cnt);
-    ts_file_set_consumer(src->file, &consumer);
-    input_begin(&dmn->input, dmn->input_path, dmn->conf, src->file);
+    input_begin(&dmn->input, dmn->input_path, dmn->conf, dmn->sources[0].file);
     return 0;
-}
-
-static int start_source(struct source *src)
-{
-    void *(*run)(void *) = src->listener ? ts_listener_run : src->bodies ? ts_bodies_run : ts_file_run;
-    void *arg = src->listener ? (void *)src->listener : src->bodies ? (void *)src->bodies : (void *)src->file;
-    return ts_thread_start(&src->thread, "ts-ingest", run, arg);
 }
 
 /* Requests in progress are finished before the source that they go to ends. */
 static void stop_sources(struct daemon *dmn)
 {
-    for (unsigned s = 0; s < dmn->nsources; s++) {
-        if (dmn->sources[s].listener)
-            ts_listener_stop(dmn->sources[s].listener);
-        if (dmn->sources[s].file)
-            ts_file_stop(dmn->sources[s].file);
-    }
+    for (unsigned s = 0; s < dmn->nsources; s++)
+        if (&dmn->sources[s] != dmn->http)
+            source_stop(&dmn->sources[s]);
     if (dmn->http) {
         ts_server_end_writes(dmn->server, ts_clock_mono_ns() + WRITES_STOP_NS);
-        ts_bodies_stop(dmn->http->bodies);
+        source_stop(dmn->http);
     }
 }
 
@@ -245,7 +135,7 @@ static void make_workers(struct daemon *dmn)
                                       .index = w,
                                       .nsources = dmn->nsources,
                                       .lanes = shard->lanes,
-                                      .bell = &shard->bell,
+                                      .bell = &dmn->worker_bells[w],
                                       .rollups = ts_journal_input(dmn->journal, w),
                                       .rollups_bell = ts_journal_bell(dmn->journal),
                                       .seal_first = dmn->input_path != NULL,
@@ -293,10 +183,9 @@ static int start_threads(struct daemon *dmn, struct ts_err *err)
     rc = ts_sinks_start(dmn->sinks, err);
     if (rc)
         return rc;
-    for (unsigned s = 0; s < dmn->nsources; s++) {
-        if (start_source(&dmn->sources[s]) != 0)
+    for (unsigned s = 0; s < dmn->nsources; s++)
+        if (source_start(&dmn->sources[s]) != 0)
             return ts_fail(err, TS_ENOMEM, "cannot start an ingest thread");
-    }
     return 0;
 }
 
@@ -364,26 +253,19 @@ static int drain(struct daemon *dmn, const sigset_t *signals)
 
 static void free_all(struct daemon *dmn)
 {
-    for (unsigned s = 0; s < dmn->nsources; s++) {
-        ts_tiler_free(&dmn->sources[s].tiler);
-        ts_router_free(&dmn->sources[s].router);
-        ts_listener_close(&dmn->sources[s].listener);
-        ts_bodies_free(&dmn->sources[s].bodies);
-        ts_file_close(&dmn->sources[s].file);
-    }
+    for (unsigned s = 0; s < dmn->nsources; s++)
+        source_close(&dmn->sources[s]);
     ts_sinks_free(&dmn->sinks);
     ts_journal_close(&dmn->journal);
     for (unsigned w = 0; w < dmn->nshards; w++) {
         ts_worker_free(&dmn->shards[w].worker);
         ts_free(dmn->shards[w].lanes);
     }
-    for (unsigned s = 0; s < dmn->nsources; s++) {
-        for (unsigned w = 0; dmn->sources[s].lanes && w < dmn->nshards; w++)
-            ts_lane_fini(&dmn->sources[s].lanes[w]);
-        ts_free(dmn->sources[s].lanes);
-    }
+    for (unsigned s = 0; s < dmn->nsources; s++)
+        source_free_lanes(&dmn->sources[s]);
     ts_free(dmn->sources);
     ts_free(dmn->shards);
+    ts_free(dmn->worker_bells);
     ts_conf_free(&dmn->conf);
     ts_counters_free_all();
 }
@@ -393,7 +275,8 @@ static int start(struct daemon *dmn, struct ts_err *err)
     struct ts_inherited inh;
     ts_inherited_init(&inh);
     dmn->nshards = count_workers(dmn->conf);
-    dmn->shards = ts_xalloc_aligned(dmn->nshards * sizeof *dmn->shards, TS_CACHELINE);
+    dmn->shards = ts_xalloc(dmn->nshards * sizeof *dmn->shards);
+    dmn->worker_bells = ts_xalloc_aligned(dmn->nshards * sizeof *dmn->worker_bells, TS_CACHELINE);
     int rc = dmn->input_path ? open_input(dmn, err) : 0;
     if (rc == 0)
         rc = ts_journal_open(dmn->conf, dmn->nshards, &dmn->journal, err);
@@ -411,7 +294,7 @@ static int start(struct daemon *dmn, struct ts_err *err)
                                   .gauges_arg = dmn,
                                   .sink_status = ts_sinks_status,
                                   .sinks = dmn->sinks,
-                                  .write = dmn->http ? take_body : NULL,
+                                  .write = dmn->http ? source_take_body : NULL,
                                   .write_arg = dmn->http};
     if (dmn->conf->http.address[0])
         rc = ts_server_start(&info, &dmn->server, err);

@@ -1,0 +1,149 @@
+/*
+ * One ingest thread: bytes come in by a listener, by requests or from a file, and go through parse to route. Made and ended on
+ * the main thread; what runs between is the callbacks below, on the source's own thread. Owns its lanes.
+ */
+#include "config.h"
+#include "tsaggd_source.h"
+
+#include "core/mem.h"
+#include "parse/parse.h"
+
+#define FOREVER_NS (INT64_MAX / 2)
+
+static void source_begin(void *arg, int64_t arrival_ns)
+{
+    struct source *src = arg;
+    ts_router_begin(src->router, arrival_ns);
+}
+
+static void source_data(void *arg, char *data, size_t len)
+{
+    struct source *src = arg;
+    ts_tiler_feed(src->tiler, data, len);
+}
+
+static void source_end(void *arg)
+{
+    struct source *src = arg;
+    ts_tiler_flush(src->tiler);
+    ts_router_flush(src->router);
+}
+
+static void source_tick(void *arg, int64_t now_ns)
+{
+    struct source *src = arg;
+    ts_router_tick(src->router, now_ns);
+}
+
+static void source_last(void *arg)
+{
+    struct source *src = arg;
+    ts_router_end(src->router);
+}
+
+static void source_precision(void *arg, int64_t precision_ns)
+{
+    struct source *src = arg;
+    ts_tiler_set_precision(src->tiler, precision_ns);
+}
+
+int source_take_body(void *arg, struct ts_body *body)
+{
+    struct source *src = arg;
+    int rc = ts_parse_body(body);
+    return rc ? rc : ts_bodies_post(src->bodies, body);
+}
+
+static struct ts_ingest_consumer wire(struct source *src, const struct source_wiring *to,
+                                      const struct ts_conf_listen *listen, struct ts_counters *cnt)
+{
+    bool stream = ts_transport_info(listen->transport)->is_stream;
+    src->nlanes = to->nworkers;
+    src->lanes = ts_xalloc_aligned(to->nworkers * sizeof *src->lanes, TS_CACHELINE);
+    for (unsigned w = 0; w < to->nworkers; w++)
+        ts_lane_init(&src->lanes[w], &to->worker_bells[w], &src->bell);
+    struct ts_router_conf route = {.lanes = src->lanes,
+                                   .nworkers = to->nworkers,
+                                   .bell = &src->bell,
+                                   .cnt = cnt,
+                                   .series_limit = to->conf->limits.series,
+                                   .series = to->series,
+                                   .future_ns = to->conf->future_ns,
+                                   .when_full = listen->when_full,
+                                   .block_ns = stream ? FOREVER_NS : listen->block_ns};
+    src->router = ts_router_new(&route);
+    struct ts_parse_opts parse = {
+        .format = listen->format, .signed_gauges = listen->signed_gauges, .precision_ns = 1, .newline_ends = stream};
+    src->tiler = ts_tiler_new(&parse, cnt, ts_router_tile, src->router);
+    return (struct ts_ingest_consumer){source_begin, source_data, source_end, source_tick, source_last, src};
+}
+
+int source_open_listener(struct source *src, const struct source_wiring *to, const struct ts_conf_listen *listen,
+                         uint16_t port, struct ts_inherited *inh, struct ts_err *err)
+{
+    struct ts_counters *cnt = ts_counters_new("listener", listen->url);
+    int rc = ts_listener_open(listen, port, inh, cnt, &src->listener, err);
+    if (rc)
+        return rc;
+    src->listen = listen;
+    struct ts_ingest_consumer consumer = wire(src, to, listen, cnt);
+    ts_listener_set_consumer(src->listener, &consumer);
+    return 0;
+}
+
+void source_open_http(struct source *src, const struct source_wiring *to)
+{
+    static const struct ts_conf_listen listen = {
+        .format = TS_FORMAT_INFLUX, .when_full = TS_FULL_BLOCK, .block_ns = FOREVER_NS};
+    struct ts_counters *cnt = ts_counters_new(NULL, NULL);
+    src->bodies = ts_bodies_new(cnt);
+    struct ts_ingest_consumer consumer = wire(src, to, &listen, cnt);
+    ts_bodies_set_consumer(src->bodies, &consumer, source_precision);
+}
+
+int source_open_file(struct source *src, const struct source_wiring *to, const char *path, struct ts_err *err)
+{
+    struct ts_conf_listen read_as = to->conf->nlisten ? to->conf->listen[0] : (struct ts_conf_listen){0};
+    struct ts_counters *cnt = ts_counters_new(NULL, NULL);
+    int rc = ts_file_open(path, read_as.format, ts_parse_line_end, cnt, &src->file, err);
+    if (rc)
+        return rc;
+    read_as.when_full = TS_FULL_BLOCK;
+    read_as.block_ns = FOREVER_NS;
+    struct ts_ingest_consumer consumer = wire(src, to, &read_as, cnt);
+    ts_file_set_consumer(src->file, &consumer);
+    return 0;
+}
+
+int source_start(struct source *src)
+{
+    void *(*run)(void *) = src->listener ? ts_listener_run : src->bodies ? ts_bodies_run : ts_file_run;
+    void *arg = src->listener ? (void *)src->listener : src->bodies ? (void *)src->bodies : (void *)src->file;
+    return ts_thread_start(&src->thread, "ts-ingest", run, arg);
+}
+
+void source_stop(struct source *src)
+{
+    if (src->listener)
+        ts_listener_stop(src->listener);
+    if (src->bodies)
+        ts_bodies_stop(src->bodies);
+    if (src->file)
+        ts_file_stop(src->file);
+}
+
+void source_close(struct source *src)
+{
+    ts_tiler_free(&src->tiler);
+    ts_router_free(&src->router);
+    ts_listener_close(&src->listener);
+    ts_bodies_free(&src->bodies);
+    ts_file_close(&src->file);
+}
+
+void source_free_lanes(struct source *src)
+{
+    for (unsigned w = 0; w < src->nlanes; w++)
+        ts_lane_fini(&src->lanes[w]);
+    TS_FREE(src->lanes);
+}
