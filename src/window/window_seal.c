@@ -164,7 +164,7 @@ static bool is_due(const struct ts_worker *wk, const struct ts_rule *rule, const
 static bool corrections_due(const struct ts_worker *wk, const struct ts_window *win)
 {
     return win->dirty && win->state[TS_DOMAIN_EVENT] == TS_WINDOW_SEALED &&
-           (wk->draining || wk->idle || wk->clock_ns - win->dirty_since_ns >= CORRECT_EVERY_NS);
+           (wk->draining || wk->idle || wk->clock_ns >= win->dirty_since_ns + CORRECT_EVERY_NS);
 }
 
 /* Nothing can come any more that belongs into this window, or it would be too late. */
