@@ -132,7 +132,6 @@ static void make_workers(struct daemon *dmn)
         for (unsigned s = 0; s < dmn->nsources; s++)
             shard->lanes[s] = &dmn->sources[s].lanes[w];
         struct ts_worker_conf conf = {.conf = dmn->conf,
-                                      .index = w,
                                       .nsources = dmn->nsources,
                                       .lanes = shard->lanes,
                                       .bell = &dmn->worker_bells[w],
@@ -360,6 +359,16 @@ static void print_usage(FILE *to)
           to);
 }
 
+static void print_help(void)
+{
+    struct ts_buf text = TS_BUF_INIT;
+    print_usage(stdout);
+    ts_buf_puts(&text, "\nOptions of the configuration and their defaults:\n");
+    ts_conf_print_options(&text);
+    fwrite(text.p, 1, text.len, stdout);
+    ts_buf_fini(&text);
+}
+
 struct options {
     const char *file, *input;
     const char **set; /* from 1 on; 0 is the one that comes with --input */
@@ -388,7 +397,7 @@ static int read_options(int argc, char **argv, struct options *opt)
         case CHECK: opt->check = true; break;
         case PRINT: opt->print = true; break;
         case 'V': puts("tsaggd " PACKAGE_VERSION); return EXIT_OK;
-        case 'h': print_usage(stdout); return EXIT_OK;
+        case 'h': print_help(); return EXIT_OK;
         default: print_usage(stderr); return EXIT_USAGE;
         }
     }

@@ -14,7 +14,6 @@ struct ts_worker;
 
 struct ts_worker_conf {
     const struct ts_conf *conf;
-    unsigned index;              /* of this worker: 0 … nworkers - 1 */
     unsigned nsources;           /* ingest threads */
     struct ts_lane **lanes;      /* [nsources]: this worker's lane from each */
     struct ts_bell *bell;        /* rung when a lane gets a slab */
