@@ -10,9 +10,9 @@
 #include "core/tile.h"
 
 enum ts_point_flag {
-    TS_POINT_EXT = 1,      /* the next 16 bytes are a struct ts_point_ext */
-    TS_POINT_RELATIVE = 2, /* value is a gauge's change */
-    TS_POINT_SERIES = 4    /* no sample: says what series the id stands for from now on */
+    TS_POINT_EXT = 1,                      /* the next 16 bytes are a struct ts_point_ext */
+    TS_POINT_SERIES = 2,                   /* no sample: says what series the id stands for from now on */
+    TS_POINT_RELATIVE = TS_RAW_RELATIVE    /* value is a gauge's change */
 };
 
 struct ts_announce; /* an encoded series; allocated by route, belongs to the worker */

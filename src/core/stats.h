@@ -14,9 +14,9 @@
 struct ts_stats {
     double count; /* sum of weights; 0: no sample yet and the rest is meaningless */
     double sum;   /* sum of weight * value */
-    double shift; /* first value */
     double sd;    /* sum of weight * (value - shift) */
     double sd2;   /* sum of weight * (value - shift)^2 */
+    double shift; /* first value */
     double min, max;
     double last;
 };

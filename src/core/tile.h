@@ -27,10 +27,15 @@ struct ts_text {
 struct ts_raw {
     const char *head; /* statsd: name; line protocol: measurement and tags, as written; begins the line */
     const char *tail; /* statsd: what follows '#'; line protocol: field key */
-    uint32_t head_len;
-    uint16_t tail_len;
-    uint8_t kind;  /* enum ts_kind */
-    uint8_t flags; /* enum ts_raw_flag */
+    union {
+        struct {
+            uint32_t head_len;
+            uint16_t tail_len;
+            uint8_t kind;  /* enum ts_kind */
+            uint8_t flags; /* enum ts_raw_flag */
+        };
+        uint64_t shape; /* these four at once */
+    };
     union {
         double value;
         uint64_t bits;

@@ -19,21 +19,26 @@
 #include <unistd.h>
 
 #define BATCH   64
-#define PACE_NS TS_MS /* between two wake-ups: a switch of threads costs as much as many lines */
+#define PACE_MAX_NS     (5 * TS_MS)
+#define PACE_DATAGRAMS  48   /* to wait for: a little less than a batch */
+#define DATAGRAM_BYTES  2304 /* what one of 1,400 bytes takes of the kernel's buffer */
 #define BUFFER_BYTES                                                                                         \
     (TS_INGEST_BYTES + 4096 + 64 * 5) /* not a multiple of 4 KiB: buffers must not share cache sets */
 
 struct datagrams {
     struct ts_listener lis;
     uint32_t kernel_drops; /* as last read; wraps */
-    int64_t woken_ns;      /* when the socket was last waited for */
+    int64_t emptied_ns;    /* when the socket was last seen empty */
+    uint32_t since;        /* datagrams read since then */
+    uint32_t pace_for;     /* datagrams to let come together */
     char *buffers;
     struct sockaddr_storage *senders; /* [BATCH]; NULL: nobody asks */
     struct mmsghdr msgs[BATCH];
     struct iovec iovs[BATCH];
 };
 
-static void set_rcvbuf(const struct ts_listener *lis)
+/* @return bytes of kernel memory that the buffer may take. */
+static uint32_t set_rcvbuf(const struct ts_listener *lis)
 {
     int want = (int)TS_MIN(lis->conf->rcvbuf_bytes, (uint64_t)INT32_MAX / 2), got = 0;
     socklen_t len = sizeof got;
@@ -43,6 +48,7 @@ static void set_rcvbuf(const struct ts_listener *lis)
     if (getsockopt(lis->fd, SOL_SOCKET, SO_RCVBUF, &got, &len) == 0 && got / 2 < want)
         ts_log(TS_LOG_WARN, "rcvbuf_small", "url=%s wanted=%d got=%d remedy=\"raise net.core.rmem_max\"",
                lis->conf->url, want, got / 2);
+    return (uint32_t)got;
 }
 
 static int datagrams_init(struct ts_listener *lis, struct ts_err *err)
@@ -54,8 +60,8 @@ static int datagrams_init(struct ts_listener *lis, struct ts_err *err)
     if (flags < 0 || fcntl(lis->fd, F_SETFL, flags & ~O_NONBLOCK) != 0 ||
         setsockopt(lis->fd, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick) != 0)
         return ts_fail_errno(err, TS_EIO, "listen %s", lis->conf->url);
-    if (!ts_transport_info(lis->conf->transport)->is_path)
-        set_rcvbuf(lis);
+    if (!ts_transport_info(lis->conf->transport)->is_path) /* a sixteenth of the buffer: a burst has room */
+        dg->pace_for = TS_MIN(set_rcvbuf(lis) / 16 / DATAGRAM_BYTES, PACE_DATAGRAMS);
     dg->buffers = ts_pages_alloc((size_t)BATCH * BUFFER_BYTES);
     if (!dg->buffers)
         return ts_fail(err, TS_ENOMEM, "listen %s: no memory", lis->conf->url);
@@ -116,6 +122,7 @@ static int read_batch(struct datagrams *dg, int flags)
         if (is_allowed(dg, i))
             ts_listener_data(lis, dg->iovs[i].iov_base, len);
     }
+    dg->since += (uint32_t)n;
     ts_count(lis->cnt, TS_C_DATAGRAMS_RECEIVED, (uint64_t)n);
     ts_count(lis->cnt, TS_C_BYTES_RECEIVED, bytes);
     lis->to.end(lis->to.arg);
@@ -123,18 +130,19 @@ static int read_batch(struct datagrams *dg, int flags)
 }
 
 /*
- * The socket is empty: let it fill for a moment when datagrams come faster than that anyway. Not a unix socket: it holds few,
- * and its senders would wait.
+ * The socket is empty: let it fill for a moment, since a switch of threads costs as much as many lines. How long, the rate of late says.
+ * Not when datagrams are rare, and not with a unix socket: it holds few, and its senders would wait.
  */
 static void pace(struct datagrams *dg)
 {
-    int64_t now_ns = ts_clock_mono_ns(), next_ns = dg->woken_ns + PACE_NS;
-    if (now_ns < next_ns && !dg->lis.conf->path[0]) {
-        struct timespec until = {next_ns / TS_SEC, next_ns % TS_SEC};
-        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
-        now_ns = next_ns;
-    }
-    dg->woken_ns = now_ns;
+    int64_t now_ns = ts_clock_mono_ns(), each_ns = (now_ns - dg->emptied_ns) / TS_MAX(dg->since, 1);
+    dg->emptied_ns = now_ns;
+    dg->since = 0;
+    if (dg->pace_for < 2 || each_ns > PACE_MAX_NS / 2)
+        return;
+    int64_t until_ns = now_ns + TS_MIN(each_ns * dg->pace_for, PACE_MAX_NS);
+    struct timespec until = {until_ns / TS_SEC, until_ns % TS_SEC};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
 }
 
 static void datagrams_run(struct ts_listener *lis)

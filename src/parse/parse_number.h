@@ -6,20 +6,19 @@
  */
 #include "core/base.h"
 
-/** Eight ASCII digits, the first in the lowest byte, to their value. SWAR: pairs, then fours, then all eight. */
+/** Eight digits, 0 to 9 in a byte each and the first in the lowest, to their value. SWAR: pairs, then fours, then all eight. */
 TS_INLINE uint64_t ts_number_eight(uint64_t x)
 {
-    x -= UINT64_C(0x3030303030303030);
     x = x * 10 + (x >> 8);
     return (((x & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x000F424000000064)) +
             (((x >> 16) & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x0000271000000001))) >>
            32;
 }
 
+/** Whether no byte is above 9. A byte from 0x80 on gives itself away, so a carry out of it does no harm. */
 TS_INLINE bool ts_number_all_digits(uint64_t x)
 {
-    return (((x + UINT64_C(0x4646464646464646)) | (x - UINT64_C(0x3030303030303030))) &
-            UINT64_C(0x8080808080808080)) == 0;
+    return ((x | (x + UINT64_C(0x7676767676767676))) & UINT64_C(0x8080808080808080)) == 0;
 }
 
 /** More than eight characters, no sign. @return false: not plain, or more than 18 digits. */
@@ -49,43 +48,46 @@ static inline bool ts_number_long(const char *p, size_t len, double *out)
     return true;
 }
 
-TS_INLINE bool ts_number_plain(const char *p, size_t len, double *out)
+/*
+ * 1 to 8 characters, no sign. The characters move up until the last one is in the highest byte; what comes in below is 0, which is a
+ * leading zero as soon as characters are digits (x ^ "00000000"). Then a '.' is closed by moving up what stands below it.
+ */
+TS_INLINE bool ts_number_short(const char *p, size_t len, double *out)
 {
     static const double pow10[8] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7};
-    bool neg = *p == '-';
-    if (TS_UNLIKELY(neg | (*p == '+'))) {
+    uint64_t x;
+    memcpy(&x, p, 8);
+    x = (x ^ UINT64_C(0x3030303030303030)) << (64 - 8 * len);
+    /* The lowest byte that was '.': the lowest zero byte of y is the lowest one found by the carry trick. */
+    uint64_t y = x ^ UINT64_C(0x1E1E1E1E1E1E1E1E);
+    uint64_t dots = (y - UINT64_C(0x0101010101010101)) & ~y & UINT64_C(0x8080808080808080);
+    if (dots == 0) {
+        *out = (double)(int64_t)ts_number_eight(x);
+        return ts_number_all_digits(x);
+    }
+    unsigned dot = (unsigned)__builtin_ctzll(dots) >> 3;
+    if (dot == 8 - len || dot == 7)
+        return false;
+    uint64_t below = (UINT64_C(1) << (8 * dot)) - 1;
+    x = (x & (~below << 8)) | (x & below) << 8;
+    *out = (double)(int64_t)ts_number_eight(x) / pow10[7 - dot];
+    return ts_number_all_digits(x);
+}
+
+/** @return false: not of this form, and *out is anything. */
+TS_INLINE bool ts_number_plain(const char *p, size_t len, double *out)
+{
+    if (TS_LIKELY(len - 1 < 8 && *p >= '0'))
+        return ts_number_short(p, len, out);
+    bool minus = *p == '-';
+    if (len && (minus || *p == '+')) {
         p++;
         len--;
     }
-    double v;
-    if (TS_LIKELY(len - 1 < 8)) { /* 1 … 8 characters */
-        uint64_t x;
-        memcpy(&x, p, 8);
-        size_t frac = 0;
-        /* The lowest '.' within the number: its zero byte in y is the lowest one found by the carry trick. */
-        uint64_t y = x ^ UINT64_C(0x2E2E2E2E2E2E2E2E);
-        uint64_t dots = (y - UINT64_C(0x0101010101010101)) & ~y & UINT64_C(0x8080808080808080);
-        size_t dot = dots ? (size_t)__builtin_ctzll(dots) >> 3 : 8;
-        if (dot < len) {
-            if (dot == 0 || dot == len - 1)
-                return false;
-            uint64_t below = (UINT64_C(1) << (8 * dot)) - 1;
-            x = (x & ~below & ~(UINT64_C(0xFF) << (8 * dot))) | (x & below) << 8;
-            /* the digits before the dot moved up over it; the lowest byte is free now */
-            x >>= 8;
-            frac = len - 1 - dot;
-            len--;
-        }
-        /* Right-align: the digits go to the high bytes, '0' fills the rest. */
-        unsigned fill = (unsigned)(8 * (8 - len));
-        x = fill ? x << fill | (UINT64_C(0x3030303030303030) >> (64 - fill)) : x;
-        if (!ts_number_all_digits(x))
-            return false;
-        v = (double)ts_number_eight(x) / pow10[frac];
-    } else if (len == 0 || !ts_number_long(p, len, &v)) {
+    if (len == 0 || *p < '0' || !(len <= 8 ? ts_number_short(p, len, out) : ts_number_long(p, len, out)))
         return false;
-    }
-    *out = neg ? -v : v;
+    if (minus)
+        *out = -*out;
     return true;
 }
 

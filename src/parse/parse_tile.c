@@ -24,7 +24,8 @@ struct ts_tiler {
     struct ts_counters *cnt;
     ts_tile_fn *fn;
     void *arg;
-    uint64_t lines, samples; /* accepted since the last flush, not yet counted */
+    uint64_t more_lines;   /* accepted and not yet counted, beyond one for each sample of the tile; wraps below 0 */
+    uint64_t more_samples; /* the same of samples: those that did not get into the tile */
     struct ts_buf scratch;   /* encoded series of slow lines in this tile; never grows past its first size */
     struct ts_str slow_line; /* being read */
     struct ts_series_view view;
@@ -36,10 +37,10 @@ struct ts_tiler {
 /* Counted before the tile goes out: a reader must never see a sample aggregated that was not received. */
 static void hand_on(struct ts_tiler *tl)
 {
-    ts_count(tl->cnt, TS_C_LINES_RECEIVED, tl->lines);
-    ts_count(tl->cnt, TS_C_LINES_ACCEPTED, tl->lines);
-    ts_count(tl->cnt, TS_C_SAMPLES_RECEIVED, tl->samples);
-    tl->lines = tl->samples = 0;
+    ts_count(tl->cnt, TS_C_LINES_RECEIVED, tl->tile.n + tl->more_lines);
+    ts_count(tl->cnt, TS_C_LINES_ACCEPTED, tl->tile.n + tl->more_lines);
+    ts_count(tl->cnt, TS_C_SAMPLES_RECEIVED, tl->tile.n + tl->more_samples);
+    tl->more_lines = tl->more_samples = 0;
     if (tl->tile.n)
         tl->fn(&tl->tile, tl->arg);
     tl->tile.n = 0;
@@ -50,7 +51,6 @@ TS_INLINE struct ts_raw *next_raw(struct ts_tiler *tl)
 {
     if (TS_UNLIKELY(tl->tile.n == TS_TILE_MAX))
         hand_on(tl);
-    tl->samples++;
     return &tl->tile.raw[tl->tile.n++];
 }
 
@@ -122,6 +122,7 @@ static void slow_sample(struct ts_tiler *tl, const struct ts_parsed *parsed, uns
     if (tl->scratch.len + TS_SERIES_MAX > SCRATCH_BYTES)
         hand_on(tl);
     struct ts_raw *raw = next_raw(tl);
+    tl->more_lines--;
     size_t at = tl->scratch.len;
     *raw = (struct ts_raw){.flags = TS_RAW_CANONICAL, .weight = 1};
     enum ts_counter dropped = TS_C_DROPPED_NO_MEMORY;
@@ -140,6 +141,8 @@ static void slow_sample(struct ts_tiler *tl, const struct ts_parsed *parsed, uns
     return;
 drop:
     tl->tile.n--;
+    tl->more_lines++;
+    tl->more_samples++;
     tl->scratch.len = at;
     ts_count(tl->cnt, dropped, 1);
 }
@@ -159,7 +162,7 @@ static TS_COLD void slow_read(struct ts_tiler *tl, struct ts_str line)
     struct ts_parse_error error;
     int rc = ts_parse_line(tl->parser, line, slow_parsed, tl, &error);
     if (rc > 0)
-        tl->lines++;
+        tl->more_lines++;
     else if (rc < 0)
         count_rejected(tl, error.reason);
     else if (line.len == 0 || (line.len == 1 && line.p[0] == '\r'))
@@ -214,70 +217,88 @@ static bool fast_rate(const char *p, const char *end, double *weight)
     return true;
 }
 
+TS_INLINE uint32_t four_bytes(const char *p)
+{
+    uint32_t x;
+    memcpy(&x, p, 4);
+    return x;
+}
+
+/* A type of one letter, or two; 0 when it is neither a number's nor known. */
+TS_INLINE bool fast_type(const char *bar, const char *end, enum ts_kind *kind)
+{
+    if (end - bar == 3 && bar[1] == 'm' && bar[2] == 's') {
+        *kind = TS_KIND_TIMING;
+        return true;
+    }
+    *kind = kind_of_type(bar[1]);
+    return end - bar == 2 && (bar[1] == 'c' || bar[1] == 'g' || bar[1] == 'h' || bar[1] == 'd');
+}
+
+/*
+ * { '|' ( '@' rate | '#' tags ) }, from the position *used on, which is a bar's. @return the line's end, or NULL: not this form.
+ */
+static inline const char *fast_sections(const char *data, const uint32_t *pos, size_t *used, struct ts_raw *raw)
+{
+    const char *end = data + pos[*used - 1], *section;
+    do {
+        section = end + 1;
+        ++*used;
+        if (*section == '#' && !raw->tail_len) {
+            while (data[pos[*used - 1]] == ':')
+                ++*used;
+            end = data + pos[*used - 1];
+            if (end - section - 1 > UINT16_MAX)
+                return NULL;
+            raw->tail = section + 1;
+            raw->tail_len = (uint16_t)(end - section - 1);
+        } else if (*section == '@' && !(raw->flags & TS_RAW_WEIGHT)) {
+            end = data + pos[*used - 1];
+            if (!fast_rate(section + 1, end, &raw->weight))
+                return NULL;
+            raw->flags |= TS_RAW_WEIGHT;
+        } else {
+            return NULL;
+        }
+    } while (*end == '|');
+    return end;
+}
+
 /*
  * name ':' number '|' type { '|' ( '@' rate | '#' tags ) } '\n', with pos[0] the first ':' of the line.
  * @return the number of positions used, the line's end among them; 0: not this form.
  */
-TS_INLINE size_t fast_statsd(struct ts_tiler *tl, const char *data, const char *line, const uint32_t *pos)
+TS_INLINE size_t fast_statsd(const struct ts_parse_opts *opts, const char *data, const char *line, const uint32_t *pos,
+                             struct ts_raw *raw)
 {
     const char *colon = data + pos[0], *bar = data + pos[1], *end = data + pos[2];
-    if (TS_UNLIKELY(*colon != ':' || *bar != '|' || colon == line || bar - colon < 2 ||
-                    (unsigned char)*line <= '#')) /* a comment, perhaps behind blanks */
+    size_t used = 3;
+    if (TS_UNLIKELY(*colon != ':' || colon == line || (unsigned char)*line <= '#')) /* a comment, perhaps behind blanks */
         return 0;
-    enum ts_kind kind;
-    ptrdiff_t type_len = end - bar - 1;
-    if (type_len == 2 && bar[1] == 'm' && bar[2] == 's')
-        kind = TS_KIND_TIMING;
-    else if (type_len == 1 && (bar[1] == 'c' || bar[1] == 'g' || bar[1] == 'h' || bar[1] == 'd'))
-        kind = kind_of_type(bar[1]);
-    else
+    if (TS_UNLIKELY(!ts_number_plain(colon + 1, (size_t)(bar - colon - 1), &raw->value)))
         return 0;
-    double value, weight = 1;
-    if (TS_UNLIKELY(!ts_number_plain(colon + 1, (size_t)(bar - colon - 1), &value)))
-        return 0;
-    size_t used = 2;
-    const char *tail = NULL;
-    size_t tail_len = 0;
-    unsigned flags = 0;
-    while (*end == '|') {
-        const char *section = end + 1;
-        used++;
-        if (*section == '#' && !tail) {
-            while (data[pos[used]] == ':')
-                used++;
-            end = data + pos[used];
-            tail = section + 1;
-            tail_len = (size_t)(end - tail);
-        } else if (*section == '@' && !(flags & TS_RAW_WEIGHT)) {
-            end = data + pos[used];
-            if (!fast_rate(section + 1, end, &weight))
-                return 0;
-            flags |= TS_RAW_WEIGHT;
-        } else {
+    raw->head = line;
+    raw->shape = (struct ts_raw){.head_len = (uint32_t)(colon - line), .kind = TS_KIND_TIMING}.shape;
+    raw->index = 0;
+    if (TS_UNLIKELY(four_bytes(bar) != four_bytes("|ms\n"))) {
+        enum ts_kind kind;
+        if (*bar != '|' || !fast_type(bar, end, &kind))
             return 0;
+        raw->kind = (uint8_t)kind;
+        if (*end == '|') {
+            end = fast_sections(data, pos, &used, raw);
+            if (!end)
+                return 0;
+        }
+        if (TS_UNLIKELY(*end != '\n' || end[-1] == '\r'))
+            return 0;
+        if (kind == TS_KIND_GAUGE) {
+            bool sign = colon[1] == '-' || colon[1] == '+';
+            raw->flags = sign && opts->signed_gauges == TS_GAUGES_RELATIVE ? TS_RAW_RELATIVE : 0;
         }
     }
-    if (TS_UNLIKELY(*end != '\n' || end[-1] == '\r' || tail_len > UINT16_MAX))
-        return 0;
-    if (kind == TS_KIND_GAUGE) {
-        flags = 0;
-        weight = 1;
-        if (tl->opts.signed_gauges == TS_GAUGES_RELATIVE && (colon[1] == '-' || colon[1] == '+'))
-            flags = TS_RAW_RELATIVE;
-    }
-    struct ts_raw *raw = next_raw(tl);
-    raw->head = line;
-    raw->head_len = (uint32_t)(colon - line);
-    raw->tail = tail;
-    raw->tail_len = (uint16_t)tail_len;
-    raw->kind = (uint8_t)kind;
-    raw->flags = (uint8_t)flags;
-    raw->value = value;
-    raw->weight = weight;
     raw->line_len = (uint32_t)(end - line);
-    raw->index = 0;
-    tl->lines++;
-    return used + 1;
+    return used;
 }
 
 /* ---- the fast way: line protocol ---- */
@@ -347,7 +368,7 @@ static bool fast_influx(struct ts_tiler *tl, const char *line, size_t len)
                                .line_len = (uint32_t)len,
                                .index = i};
     }
-    tl->lines++;
+    tl->more_lines -= n - 1;
     return true;
 }
 
@@ -381,8 +402,11 @@ void ts_tiler_feed(struct ts_tiler *tl, char *data, size_t len)
     bool statsd = tl->opts.format != TS_FORMAT_INFLUX;
     while (line < end) {
         if (TS_LIKELY(statsd)) {
-            size_t used = fast_statsd(tl, data, line, pos);
+            if (TS_UNLIKELY(tl->tile.n == TS_TILE_MAX))
+                hand_on(tl);
+            size_t used = fast_statsd(&tl->opts, data, line, pos, &tl->tile.raw[tl->tile.n]);
             if (TS_LIKELY(used)) {
+                tl->tile.n++;
                 pos += used;
                 line = data + pos[-1] + 1;
                 continue;

@@ -1,5 +1,5 @@
 /*
- * Tiles to points in lanes. Thread: ingest; a router belongs to one. Owns the intern table and, of each lane, the slab being filled.
+ * Tiles to points in lanes. Thread: ingest; a router belongs to one. Owns the intern table and, of each lane, the slab being filled and spare ones.
  * A lane without an empty slab: with `block` the thread waits (the kernel's buffer takes what comes meanwhile), once per batch and at most
  * block_ns; then, and with drop_new at once, samples are dropped and counted.
  */
@@ -13,11 +13,19 @@
 
 #define TICK_NS (50 * TS_MS) /* a worker hears of the time at least this often */
 
+/* The way to a worker. Slabs that came back are kept in a stack and the last one is filled first: it is still in the cache. */
+struct outlet {
+    struct ts_point *next, *end; /* what is free of the open slab; NULL without one */
+    struct ts_slab *slab;        /* being filled, or NULL */
+    unsigned nspare;
+    int64_t told_ns;             /* arrival of the last slab pushed */
+    struct ts_slab *spare[TS_LANE_SLABS];
+};
+
 struct ts_router {
     struct ts_router_conf conf;
     struct ts_intern *in;
-    struct ts_slab **open;       /* per worker: being filled, or NULL */
-    int64_t *told_ns;            /* per worker: arrival of the last slab pushed */
+    struct outlet *outlets;      /* one for each worker */
     int64_t arrival_ns;
     int64_t max_event_ns, event_seen_ns;
     bool gave_up;                /* waited block_ns in this batch already */
@@ -30,8 +38,7 @@ struct ts_router *ts_router_new(const struct ts_router_conf *conf)
     struct ts_router *rt = ts_xalloc(sizeof *rt);
     rt->conf = *conf;
     rt->in = ts_intern_new();
-    rt->open = ts_xalloc(conf->nworkers * sizeof *rt->open);
-    rt->told_ns = ts_xalloc(conf->nworkers * sizeof *rt->told_ns);
+    rt->outlets = ts_xalloc(conf->nworkers * sizeof *rt->outlets);
     rt->max_event_ns = rt->event_seen_ns = TS_TIME_NONE;
     rt->series.limit = TS_SERIES_MAX;
     return rt;
@@ -43,19 +50,33 @@ void ts_router_free(struct ts_router **router)
     if (rt) {
         ts_intern_free(&rt->in);
         ts_buf_fini(&rt->series);
-        ts_free(rt->open);
-        ts_free(rt->told_ns);
+        ts_free(rt->outlets);
         TS_FREE(*router);
     }
 }
 
-/* Waits until the lane has an empty slab or the time is over. */
-static struct ts_slab *wait_for_slab(struct ts_router *rt, struct ts_lane *lane, int64_t wait_ns)
+/* An empty slab, or NULL. */
+static struct ts_slab *take_slab(struct ts_router *rt, unsigned worker)
+{
+    struct outlet *out = &rt->outlets[worker];
+    struct ts_slab *slab;
+    while ((slab = ts_ring_pop(&rt->conf.lanes[worker].empty)))
+        out->spare[out->nspare++] = slab;
+    if (out->nspare == 0)
+        return NULL;
+    slab = out->spare[--out->nspare];
+    slab->n = 0;
+    slab->end = false;
+    return slab;
+}
+
+/* Waits until there is an empty slab or the time is over. */
+static struct ts_slab *wait_for_slab(struct ts_router *rt, unsigned worker, int64_t wait_ns)
 {
     int64_t until = ts_clock_mono_ns() + wait_ns;
     for (;;) {
         ts_bell_prepare(rt->conf.bell);
-        struct ts_slab *slab = ts_ring_pop(&lane->empty);
+        struct ts_slab *slab = take_slab(rt, worker);
         int64_t left = until - ts_clock_mono_ns();
         if (slab || left <= 0) {
             ts_bell_cancel(rt->conf.bell);
@@ -63,22 +84,6 @@ static struct ts_slab *wait_for_slab(struct ts_router *rt, struct ts_lane *lane,
         }
         ts_bell_sleep(rt->conf.bell, left);
     }
-}
-
-static TS_COLD struct ts_slab *open_slab(struct ts_router *rt, unsigned worker)
-{
-    struct ts_lane *lane = &rt->conf.lanes[worker];
-    struct ts_slab *slab = ts_ring_pop(&lane->empty);
-    if (!slab && rt->conf.when_full == TS_FULL_BLOCK && !rt->gave_up) {
-        slab = wait_for_slab(rt, lane, rt->conf.block_ns);
-        rt->gave_up = !slab;
-    }
-    if (slab) {
-        slab->n = 0;
-        slab->end = false;
-        rt->open[worker] = slab;
-    }
-    return slab;
 }
 
 static void push_slab(struct ts_router *rt, unsigned worker, struct ts_slab *slab)
@@ -89,26 +94,49 @@ static void push_slab(struct ts_router *rt, unsigned worker, struct ts_slab *sla
     slab->event_seen_ns = rt->event_seen_ns;
     bool pushed = ts_ring_push(&lane->full, slab);
     TS_ASSERT(pushed); /* the ring has room for every slab there is */
-    rt->open[worker] = NULL;
-    rt->told_ns[worker] = rt->arrival_ns;
+    rt->outlets[worker].told_ns = rt->arrival_ns;
     ts_bell_ring(lane->worker_bell);
+}
+
+/* Takes the open slab, if there is one, with what was put into it. */
+static struct ts_slab *close_slab(struct outlet *out)
+{
+    struct ts_slab *slab = out->slab;
+    if (slab)
+        slab->n = (uint32_t)(out->next - slab->points);
+    out->slab = NULL;
+    out->next = out->end = NULL;
+    return slab;
+}
+
+/* Room for n entries in a new slab, or NULL. */
+static TS_COLD struct ts_point *next_slab(struct ts_router *rt, unsigned worker, unsigned n)
+{
+    struct outlet *out = &rt->outlets[worker];
+    struct ts_slab *slab = close_slab(out);
+    if (slab)
+        push_slab(rt, worker, slab);
+    slab = take_slab(rt, worker);
+    if (!slab && rt->conf.when_full == TS_FULL_BLOCK && !rt->gave_up) {
+        slab = wait_for_slab(rt, worker, rt->conf.block_ns);
+        rt->gave_up = !slab;
+    }
+    if (!slab)
+        return NULL;
+    out->slab = slab;
+    out->next = slab->points + n;
+    out->end = slab->points + TS_SLAB_POINTS;
+    return slab->points;
 }
 
 /* Room for n entries in the worker's slab, or NULL. */
 TS_INLINE struct ts_point *room(struct ts_router *rt, unsigned worker, unsigned n)
 {
-    struct ts_slab *slab = rt->open[worker];
-    if (slab && TS_UNLIKELY(slab->n + n > TS_SLAB_POINTS)) {
-        push_slab(rt, worker, slab);
-        slab = NULL;
-    }
-    if (TS_UNLIKELY(!slab)) {
-        slab = open_slab(rt, worker);
-        if (!slab)
-            return NULL;
-    }
-    struct ts_point *pt = &slab->points[slab->n];
-    slab->n += n;
+    struct outlet *out = &rt->outlets[worker];
+    struct ts_point *pt = out->next;
+    if (TS_UNLIKELY(out->end - pt < (ptrdiff_t)n))
+        return next_slab(rt, worker, n);
+    out->next = pt + n;
     return pt;
 }
 
@@ -156,7 +184,7 @@ static TS_COLD struct ts_entry *introduce(struct ts_router *rt, struct ts_tile *
     }
     struct ts_entry *entry = ts_intern_add(rt->in, raw, worker);
     if (!entry) {
-        rt->open[worker]->n--;
+        rt->outlets[worker].next--;
         goto drop;
     }
     *pt = (struct ts_point){.id = entry->id, .flags = TS_POINT_SERIES, .announce = announce};
@@ -190,7 +218,7 @@ static bool emit_ext(struct ts_router *rt, const struct ts_entry *entry, struct 
         rt->event_seen_ns = rt->arrival_ns;
     }
     pt->id = entry->id;
-    pt->flags = TS_POINT_EXT | (raw->flags & TS_RAW_RELATIVE ? TS_POINT_RELATIVE : 0);
+    pt->flags = TS_POINT_EXT | (raw->flags & TS_POINT_RELATIVE);
     pt->bits = raw->bits;
     struct ts_point_ext ext = {time_ns, raw->weight};
     memcpy(pt + 1, &ext, sizeof ext);
@@ -205,7 +233,7 @@ TS_INLINE bool emit(struct ts_router *rt, const struct ts_entry *entry, struct t
     if (TS_UNLIKELY(!pt))
         return false;
     pt->id = entry->id;
-    pt->flags = raw->flags & TS_RAW_RELATIVE ? TS_POINT_RELATIVE : 0;
+    pt->flags = raw->flags & TS_POINT_RELATIVE;
     pt->bits = raw->bits;
     return true;
 }
@@ -221,8 +249,10 @@ void ts_router_tile(struct ts_tile *tile, void *router)
     }
     for (unsigned i = 0; i < n; i++) {
         guess[i] = ts_intern_guess(rt->in, tile->raw[i].hash);
-        if (guess[i])
+        if (guess[i]) {
             __builtin_prefetch(guess[i]);
+            __builtin_prefetch(guess[i]->key + tile->raw[i].head_len); /* often in the next cache line */
+        }
     }
     for (unsigned i = 0; i < n; i++) {
         struct ts_raw *raw = &tile->raw[i];
@@ -247,36 +277,33 @@ void ts_router_begin(struct ts_router *rt, int64_t arrival_ns)
 
 void ts_router_flush(struct ts_router *rt)
 {
-    for (unsigned w = 0; w < rt->conf.nworkers; w++)
-        if (rt->open[w])
-            push_slab(rt, w, rt->open[w]);
+    for (unsigned w = 0; w < rt->conf.nworkers; w++) {
+        struct ts_slab *slab = close_slab(&rt->outlets[w]);
+        if (slab)
+            push_slab(rt, w, slab);
+    }
 }
 
 void ts_router_tick(struct ts_router *rt, int64_t now_ns)
 {
     ts_router_begin(rt, now_ns);
     for (unsigned w = 0; w < rt->conf.nworkers; w++) {
-        if (rt->arrival_ns - rt->told_ns[w] < TICK_NS)
+        if (rt->arrival_ns - rt->outlets[w].told_ns < TICK_NS)
             continue;
-        struct ts_slab *slab = rt->open[w] ? rt->open[w] : ts_ring_pop(&rt->conf.lanes[w].empty);
-        if (slab) { /* without one the worker has plenty to read, and will hear of the time with that */
-            if (slab != rt->open[w]) {
-                slab->n = 0;
-                slab->end = false;
-            }
+        struct ts_slab *slab = close_slab(&rt->outlets[w]);
+        if (!slab)
+            slab = take_slab(rt, w);
+        if (slab) /* without one the worker has plenty to read, and will hear of the time with that */
             push_slab(rt, w, slab);
-        }
     }
 }
 
 void ts_router_end(struct ts_router *rt)
 {
     for (unsigned w = 0; w < rt->conf.nworkers; w++) {
-        struct ts_slab *slab = rt->open[w] ? rt->open[w] : ts_ring_pop(&rt->conf.lanes[w].empty);
+        struct ts_slab *slab = close_slab(&rt->outlets[w]);
         if (!slab)
-            slab = wait_for_slab(rt, &rt->conf.lanes[w], INT64_MAX / 2);
-        if (slab != rt->open[w])
-            slab->n = 0;
+            slab = wait_for_slab(rt, w, INT64_MAX / 2);
         slab->end = true;
         push_slab(rt, w, slab);
     }

@@ -45,12 +45,19 @@ struct ts_entry *ts_intern_find(struct ts_intern *in, const struct ts_raw *raw)
     }
 }
 
-static void place(struct ts_bucket *buckets, uint32_t mask, uint32_t hash_low, uint32_t tag, uint32_t ref)
+static uint64_t hash_of(const struct ts_entry *entry)
 {
-    for (uint32_t b = hash_low & mask;; b = (b + 1) & mask) {
+    struct ts_raw raw = {.head = entry->key, .shape = entry->shape};
+    raw.tail = entry->key + raw.head_len;
+    return ts_intern_hash(&raw);
+}
+
+static void place(struct ts_bucket *buckets, uint32_t mask, uint64_t hash, uint32_t ref)
+{
+    for (uint32_t b = (uint32_t)hash & mask;; b = (b + 1) & mask) {
         for (unsigned i = 0; i < TS_BUCKET_SLOTS; i++) {
             if (buckets[b].tag[i] == 0) {
-                buckets[b].tag[i] = tag;
+                buckets[b].tag[i] = ts_intern_tag(hash);
                 buckets[b].ref[i] = ref;
                 return;
             }
@@ -69,8 +76,7 @@ static bool grow(struct ts_intern *in)
     uint32_t mask = (uint32_t)(2 * n - 1);
     for (size_t b = 0; b < n; b++)
         for (unsigned i = 0; i < TS_BUCKET_SLOTS && in->buckets[b].tag[i]; i++)
-            place(bigger, mask, ts_intern_entry(in, in->buckets[b].ref[i])->hash_low, in->buckets[b].tag[i],
-                  in->buckets[b].ref[i]);
+            place(bigger, mask, hash_of(ts_intern_entry(in, in->buckets[b].ref[i])), in->buckets[b].ref[i]);
     ts_pages_free(in->buckets, n * sizeof *in->buckets);
     in->buckets = bigger;
     in->mask = mask;
@@ -101,15 +107,12 @@ struct ts_entry *ts_intern_add(struct ts_intern *in, const struct ts_raw *raw, u
     struct ts_entry *entry = take(in, (size_t)raw->head_len + raw->tail_len, &ref);
     if (!entry)
         return NULL;
-    entry->hash_low = (uint32_t)raw->hash;
     entry->id = in->count++;
-    entry->head_len = raw->head_len;
-    entry->tail_len = raw->tail_len;
-    entry->kind = (uint8_t)(raw->kind | (raw->flags & TS_RAW_CANONICAL ? TS_ENTRY_CANONICAL : 0));
     entry->worker = (uint8_t)worker;
+    entry->shape = ts_key_shape(raw);
     memcpy(entry->key, raw->head, raw->head_len);
     if (raw->tail_len)
         memcpy(entry->key + raw->head_len, raw->tail, raw->tail_len);
-    place(in->buckets, in->mask, entry->hash_low, ts_intern_tag(raw->hash), ref);
+    place(in->buckets, in->mask, raw->hash, ref);
     return entry;
 }

@@ -22,15 +22,13 @@ struct ts_bucket {
 
 /* 16 bytes, and then head and tail. */
 struct ts_entry {
-    uint32_t hash_low; /* chooses the bucket */
+    uint64_t shape; /* what of the key is no text: ts_key_shape */
     uint32_t id;
-    uint32_t head_len;
-    uint16_t tail_len;
-    uint8_t kind; /* enum ts_kind, with TS_ENTRY_CANONICAL when the key is an encoded series */
     uint8_t worker;
-    char key[];
+    char key[] __attribute__((aligned(16)));
 };
-#define TS_ENTRY_CANONICAL 0x80
+
+_Static_assert(sizeof(struct ts_entry) == 16, "an entry's key is aligned");
 
 #define TS_INTERN_UNIT        16 /* bytes; entries are named in units */
 #define TS_INTERN_CHUNK_BYTES ((size_t)2 << 20)
@@ -55,10 +53,17 @@ struct ts_entry *ts_intern_find(struct ts_intern *in, const struct ts_raw *raw);
 /** Adds a key that is not there, with an id of its own: 0, 1, 2, … @return NULL without memory. */
 struct ts_entry *ts_intern_add(struct ts_intern *in, const struct ts_raw *raw, unsigned worker);
 
+/* Lengths, kind, and of the flags TS_RAW_CANONICAL. */
+TS_INLINE uint64_t ts_key_shape(const struct ts_raw *raw)
+{
+    const struct ts_raw all = {.head_len = UINT32_MAX, .tail_len = UINT16_MAX, .kind = UINT8_MAX, .flags = TS_RAW_CANONICAL};
+    return raw->shape & all.shape;
+}
+
 /** The key's hash; low half chooses the bucket, high half is the tag. */
 TS_INLINE uint64_t ts_intern_hash(const struct ts_raw *raw)
 {
-    uint64_t seed = (uint64_t)raw->kind << 8 | (raw->flags & TS_RAW_CANONICAL);
+    uint64_t seed = ts_key_shape(raw);
     if (raw->tail_len)
         seed ^= ts_hash(raw->tail, raw->tail_len);
     return ts_hash_seeded(raw->head, raw->head_len, seed);
@@ -106,31 +111,45 @@ TS_INLINE const struct ts_entry *ts_intern_guess(const struct ts_intern *in, uin
     return TS_LIKELY(bits) ? ts_intern_entry(in, bucket->ref[__builtin_ctz(bits)]) : NULL;
 }
 
+TS_INLINE uint64_t ts_key_diff(const char *a, const char *b)
+{
+    uint64_t x, y;
+    memcpy(&x, a, 8);
+    memcpy(&y, b, 8);
+    return x ^ y;
+}
+
 /* memcmp() == 0 for short keys, in place: words from the front, and one that ends with the key. */
 TS_INLINE bool ts_key_same(const char *a, const char *b, size_t len)
 {
-    uint64_t x, y, diff = 0;
-    if (len < 8) {
+    uint64_t diff = 0;
+    if (TS_UNLIKELY(len < 8)) {
         for (size_t i = 0; i < len; i++)
             diff |= (uint64_t)(a[i] ^ b[i]);
         return diff == 0;
     }
-    for (size_t i = 0; i + 8 < len; i += 8) {
-        memcpy(&x, a + i, 8);
-        memcpy(&y, b + i, 8);
-        diff |= x ^ y;
+#if defined(__SSE2__)
+    if (TS_LIKELY(len >= 16)) {
+        __m128i same = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)a),
+                                      _mm_loadu_si128((const __m128i *)(const void *)b));
+        for (size_t i = 16; i + 16 < len; i += 16)
+            same = _mm_and_si128(same, _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)(a + i)),
+                                                      _mm_loadu_si128((const __m128i *)(const void *)(b + i))));
+        same = _mm_and_si128(same, _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)(a + len - 16)),
+                                                  _mm_loadu_si128((const __m128i *)(const void *)(b + len - 16))));
+        return _mm_movemask_epi8(same) == 0xFFFF;
     }
-    memcpy(&x, a + len - 8, 8);
-    memcpy(&y, b + len - 8, 8);
-    return (diff | (x ^ y)) == 0;
+#endif
+    for (size_t i = 0; i + 8 < len; i += 8)
+        diff |= ts_key_diff(a + i, b + i);
+    return (diff | ts_key_diff(a + len - 8, b + len - 8)) == 0;
 }
 
 TS_INLINE bool ts_entry_matches(const struct ts_entry *entry, const struct ts_raw *raw)
 {
-    uint8_t kind = raw->kind | (raw->flags & TS_RAW_CANONICAL ? TS_ENTRY_CANONICAL : 0);
-    return entry->head_len == raw->head_len && entry->tail_len == raw->tail_len && entry->kind == kind &&
+    return entry->shape == ts_key_shape(raw) &&
            ts_key_same(entry->key, raw->head, raw->head_len) &&
-           ts_key_same(entry->key + raw->head_len, raw->tail, raw->tail_len);
+           (raw->tail_len == 0 || ts_key_same(entry->key + raw->head_len, raw->tail, raw->tail_len));
 }
 
 #endif

@@ -289,22 +289,27 @@ TS_INLINE bool add_plain_group(struct ts_worker *wk, const struct ts_source *src
 {
     struct ts_window *win = wk->rules[0].arrival;
     struct ts_stats *panes[GROUP];
-    uint32_t flags = 0;
+    uint32_t special = 0;
     if (!win)
         return false;
+    const uint32_t *slots = src->slots, nslots = src->nslots, nchunks = win->nchunks;
+    const uint8_t *event_chunks = wk->event_chunks;
+    struct ts_pane_chunk **chunks = win->chunks;
     for (unsigned i = 0; i < GROUP; i++) {
-        flags |= points[i].flags;
-        uint32_t slot = TS_LIKELY(points[i].id < src->nslots) ? src->slots[points[i].id] : TS_SLOT_REFUSED;
-        uint32_t index = slot / TS_CHUNK_PANES;
-        if (slot >= TS_SLOT_SPECIAL || index >= win->nchunks || wk->event_chunks[index])
+        uint32_t id = points[i].id;
+        if (TS_UNLIKELY(id >= nslots))
             return false;
-        struct ts_pane_chunk *ch = win->chunks[index];
-        if (!ch || ch == TS_CHUNK_GONE)
+        uint32_t slot = slots[id], index = slot / TS_CHUNK_PANES;
+        if (TS_UNLIKELY(index >= nchunks)) /* above all when the slot is special */
             return false;
+        struct ts_pane_chunk *ch = chunks[index];
+        if (TS_UNLIKELY((uintptr_t)ch <= (uintptr_t)TS_CHUNK_GONE))
+            return false;
+        special |= points[i].flags | event_chunks[index];
         panes[i] = &ch->panes[slot % TS_CHUNK_PANES].stats;
         __builtin_prefetch(panes[i], 1);
     }
-    if (flags)
+    if (special)
         return false;
     for (unsigned i = 0; i < GROUP; i++)
         ts_stats_add(panes[i], points[i].value, 1);
