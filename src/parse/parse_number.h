@@ -74,6 +74,31 @@ TS_INLINE bool ts_number_short(const char *p, size_t len, double *out)
     return ts_number_all_digits(x);
 }
 
+/** Digits alone, up to 19 of them. @return false: not of this form, or too large. */
+static inline bool ts_number_time(const char *p, size_t len, int64_t *out)
+{
+    uint64_t v = 0, x;
+    if (len - 1 >= 19)
+        return false;
+    for (; len >= 8; p += 8, len -= 8) {
+        memcpy(&x, p, 8);
+        x ^= UINT64_C(0x3030303030303030);
+        if (!ts_number_all_digits(x))
+            return false;
+        v = v * 100000000 + ts_number_eight(x);
+    }
+    if (len) {
+        static const uint64_t pow10[8] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
+        memcpy(&x, p, 8);
+        x = (x ^ UINT64_C(0x3030303030303030)) << (64 - 8 * len);
+        if (!ts_number_all_digits(x))
+            return false;
+        v = v * pow10[len] + ts_number_eight(x);
+    }
+    *out = (int64_t)v;
+    return v <= INT64_MAX;
+}
+
 /** @return false: not of this form, and *out is anything. */
 TS_INLINE bool ts_number_plain(const char *p, size_t len, double *out)
 {

@@ -9,7 +9,7 @@
 
 #include "core/hash.h"
 #include "core/mem.h"
-#include "core/num.h"
+#include "parse/parse_find.h"
 #include "parse/parse_number.h"
 #include "parse/parse_scan.h"
 
@@ -278,7 +278,10 @@ TS_INLINE size_t fast_statsd(const struct ts_parse_opts *opts, const char *data,
     if (TS_UNLIKELY(!ts_number_plain(colon + 1, (size_t)(bar - colon - 1), &raw->value)))
         return 0;
     raw->head = line;
-    raw->shape = (struct ts_raw){.head_len = (uint32_t)(colon - line), .kind = TS_KIND_TIMING}.shape;
+    raw->head_len = (uint32_t)(colon - line);
+    raw->tail_len = 0;
+    raw->kind = TS_KIND_TIMING;
+    raw->flags = 0;
     raw->index = 0;
     if (TS_UNLIKELY(four_bytes(bar) != four_bytes("|ms\n"))) {
         enum ts_kind kind;
@@ -304,70 +307,75 @@ TS_INLINE size_t fast_statsd(const struct ts_parse_opts *opts, const char *data,
 /* ---- the fast way: line protocol ---- */
 
 /* number = plain decimal, or digits with i or u behind them */
-static bool fast_field_value(const char *p, const char *end, double *out)
+TS_INLINE bool fast_field_value(const char *p, const char *end, double *out)
 {
     size_t len = (size_t)(end - p);
     if (len == 0 || *p == '+')
         return false;
     if (end[-1] == 'i' || end[-1] == 'u') {
-        if (memchr(p, '.', len) || (end[-1] == 'u' && *p == '-'))
+        if (TS_FIND(p, end, ".") != end || (end[-1] == 'u' && *p == '-'))
             return false;
         len--;
     }
     return len > (size_t)(*p == '-') && ts_number_plain(p, len, out);
 }
 
-/*
- * measurement{,tag=value} ' ' key=number{,key=number} [' ' time], no quotes, no backslash before the first blank. Samples are added
- * as they are read, and taken back when the rest of the line is not of this form.
- */
+#define TILE_FULL (TS_TILE_MAX + 1)
+
+/* Reads fields into the tile's free places. @return how many; 0: not this form; TILE_FULL. *rest is where the last one ends. */
+TS_INLINE unsigned fast_fields(struct ts_tile *tile, const char *line, size_t len, const char *blank, const char **rest)
+{
+    const char *end = line + len, *p = blank;
+    unsigned n = 0;
+    do {
+        const char *key = p + 1, *eq = TS_FIND(key, end, "=,\\\" ");
+        if (TS_UNLIKELY(*eq != '=' || eq == key)) /* at the end there is a '\n' */
+            return 0;
+        if (TS_UNLIKELY(tile->n + n == TS_TILE_MAX))
+            return TILE_FULL;
+        struct ts_raw *raw = &tile->raw[tile->n + n];
+        p = TS_FIND(eq + 1, end, ", ");
+        if (TS_UNLIKELY(!fast_field_value(eq + 1, p, &raw->value)))
+            return 0;
+        raw->head = line;
+        raw->tail = key;
+        raw->head_len = (uint32_t)(blank - line);
+        raw->tail_len = (uint16_t)(eq - key); /* less than TS_SCAN_MAX */
+        raw->kind = TS_KIND_FIELD;
+        raw->flags = 0;
+        raw->line_len = (uint32_t)len;
+        raw->index = n++;
+    } while (p < end && *p == ',');
+    *rest = p;
+    return n;
+}
+
+/* measurement{,tag=value} ' ' key=number{,key=number} [' ' time], no quotes, no backslash before the first blank. */
 static bool fast_influx(struct ts_tiler *tl, const char *line, size_t len)
 {
-    const char *end = line + len, *blank = memchr(line, ' ', len);
-    if (!blank || blank == line || blank[-1] == '\\' || (unsigned char)*line <= '#' || /* a comment, perhaps behind blanks */
-        end[-1] == '\r')
+    const char *end = line + len, *blank = TS_FIND(line, end, " "), *rest;
+    if (TS_UNLIKELY(blank == end || blank == line || blank[-1] == '\\' || end[-1] == '\r' ||
+                    (unsigned char)*line <= '#')) /* a comment, perhaps behind blanks */
         return false;
-    const char *field_at[TS_TILE_MAX], *eq_at[TS_TILE_MAX];
-    double values[TS_TILE_MAX];
-    unsigned n = 0;
-    const char *p = blank + 1;
-    for (;;) {
-        const char *key = p;
-        while (p < end && *p != '=' && *p != '\\' && *p != '"' && *p != ' ' && *p != ',')
-            p++;
-        if (p == end || *p != '=' || p == key || p - key > UINT16_MAX || n == TS_TILE_MAX)
-            return false;
-        field_at[n] = key;
-        eq_at[n] = p;
-        const char *value = ++p;
-        while (p < end && *p != ',' && *p != ' ')
-            p++;
-        if (!fast_field_value(value, p, &values[n]))
-            return false;
-        n++;
-        if (p == end || *p == ' ')
-            break;
-        p++;
+    unsigned n = fast_fields(&tl->tile, line, len, blank, &rest);
+    if (n == TILE_FULL && tl->tile.n > 0) {
+        hand_on(tl);
+        n = fast_fields(&tl->tile, line, len, blank, &rest);
     }
-    int64_t time_ns = 0;
-    bool timed = p < end;
-    if (timed && (ts_num_read_int((struct ts_str){p + 1, (size_t)(end - p - 1)}, &time_ns) != 0 || p[1] == '+' ||
-                  __builtin_mul_overflow(time_ns, tl->opts.precision_ns, &time_ns)))
+    if (n == 0 || n == TILE_FULL)
         return false;
-    for (unsigned i = 0; i < n; i++) {
-        struct ts_raw *raw = next_raw(tl);
-        *raw = (struct ts_raw){.head = line,
-                               .head_len = (uint32_t)(blank - line),
-                               .tail = field_at[i],
-                               .tail_len = (uint16_t)(eq_at[i] - field_at[i]),
-                               .kind = TS_KIND_FIELD,
-                               .flags = timed ? TS_RAW_TIME : 0,
-                               .value = values[i],
-                               .weight = 1,
-                               .time_ns = time_ns,
-                               .line_len = (uint32_t)len,
-                               .index = i};
+    if (rest < end) {
+        int64_t time_ns;
+        if (!ts_number_time(rest + 1, (size_t)(end - rest - 1), &time_ns) ||
+            __builtin_mul_overflow(time_ns, tl->opts.precision_ns, &time_ns))
+            return false;
+        for (struct ts_raw *raw = &tl->tile.raw[tl->tile.n], *last = raw + n; raw < last; raw++) {
+            raw->flags = TS_RAW_TIME;
+            raw->weight = 1;
+            raw->time_ns = time_ns;
+        }
     }
+    tl->tile.n += n;
     tl->more_lines -= n - 1;
     return true;
 }
@@ -415,9 +423,11 @@ void ts_tiler_feed(struct ts_tiler *tl, char *data, size_t len)
         bool bar = false;
         while (data[*pos] != '\n')
             bar |= data[*pos++] == '|';
-        line = other_line(tl, line, data + *pos, end, bar) + 1;
-        while (line <= end && data + *pos < line && *pos < len)
-            pos++;
+        const char *newline = data + *pos++;
+        line = other_line(tl, line, newline, end, bar) + 1;
+        if (TS_UNLIKELY(line != newline + 1))
+            while (data + *pos < line && *pos < len)
+                pos++;
     }
 }
 

@@ -119,14 +119,22 @@ TS_INLINE uint64_t ts_key_diff(const char *a, const char *b)
     return x ^ y;
 }
 
+TS_INLINE uint32_t ts_key_diff_4(const char *a, const char *b)
+{
+    uint32_t x, y;
+    memcpy(&x, a, 4);
+    memcpy(&y, b, 4);
+    return x ^ y;
+}
+
 /* memcmp() == 0 for short keys, in place: words from the front, and one that ends with the key. */
 TS_INLINE bool ts_key_same(const char *a, const char *b, size_t len)
 {
     uint64_t diff = 0;
-    if (TS_UNLIKELY(len < 8)) {
-        for (size_t i = 0; i < len; i++)
-            diff |= (uint64_t)(a[i] ^ b[i]);
-        return diff == 0;
+    if (len < 8) {
+        if (len >= 4)
+            return (ts_key_diff_4(a, b) | ts_key_diff_4(a + len - 4, b + len - 4)) == 0;
+        return len == 0 || ((a[0] ^ b[0]) | (a[len / 2] ^ b[len / 2]) | (a[len - 1] ^ b[len - 1])) == 0;
     }
 #if defined(__SSE2__)
     if (TS_LIKELY(len >= 16)) {

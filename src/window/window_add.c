@@ -8,7 +8,7 @@
 
 #include "core/mem.h"
 
-#define GROUP 16 /* points that are added together when all are plain */
+#define GROUP 16 /* entries of a slab that are added together when all are plain */
 
 enum verdict { TAKEN, TAKEN_LATE, TOO_LATE, NO_MEMORY };
 
@@ -203,6 +203,11 @@ static TS_COLD void count_verdict(struct ts_worker *wk, enum verdict verdict)
     }
 }
 
+static bool is_plain_kind(uint8_t kind)
+{
+    return kind == TS_KIND_COUNTER || kind == TS_KIND_TIMING || kind == TS_KIND_FIELD;
+}
+
 /* Settles where the series lives: sets flags, and smp->timed and time_ns for a sample placed by arrival. */
 static void place(struct ts_worker *wk, struct ts_source *src, const struct ts_slab *slab, uint32_t id,
                   struct sample *smp)
@@ -213,6 +218,8 @@ static void place(struct ts_worker *wk, struct ts_source *src, const struct ts_s
             sl->closed_ns = sl->flags & TS_SLOT_ARRIVAL ? wk->clock_ns : TS_TIME_NONE;
             move_to_event_time(wk, smp->slot);
         }
+        if (is_plain_kind(sl->kind) && sl->closed_ns == TS_TIME_NONE)
+            src->slots[id] = smp->slot | TS_SLOT_TIMED;
         return;
     }
     smp->time_ns = slab->arrival_ns;
@@ -221,7 +228,7 @@ static void place(struct ts_worker *wk, struct ts_source *src, const struct ts_s
         return;
     }
     sl->flags |= TS_SLOT_ARRIVAL;
-    if (sl->kind == TS_KIND_COUNTER || sl->kind == TS_KIND_TIMING || sl->kind == TS_KIND_FIELD)
+    if (is_plain_kind(sl->kind))
         src->slots[id] = smp->slot; /* the plain way from now on */
 }
 
@@ -317,6 +324,53 @@ TS_INLINE bool add_plain_group(struct ts_worker *wk, const struct ts_source *src
     return true;
 }
 
+/* The window that most samples in event time fall into, when they can be added without a look at anything but their panes. */
+static struct ts_window *timed_window(const struct ts_worker *wk)
+{
+    const struct ts_rule *rule = &wk->rules[0];
+    struct ts_window *win = rule->recent;
+    int64_t wm = ts_worker_watermark(wk, rule);
+    bool open = win && win->state[TS_DOMAIN_EVENT] == TS_WINDOW_OPEN && (wm == TS_TIME_NONE || win->end_ns > wm);
+    return open && !(rule->conf->aggregates & TS_AGG_BIT(last)) ? win : NULL;
+}
+
+/* The same for points with a time (or a weight) and an extension each, all of which fall into one open window. */
+TS_INLINE bool add_timed_group(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points)
+{
+    struct ts_window *win = timed_window(wk);
+    struct ts_stats *panes[GROUP / 2];
+    struct ts_point_ext ext[GROUP / 2];
+    if (!win)
+        return false;
+    for (unsigned i = 0; i < GROUP / 2; i++) {
+        const struct ts_point *pt = &points[2 * i];
+        uint32_t slot = pt->id < src->nslots ? src->slots[pt->id] : 0;
+        memcpy(&ext[i], pt + 1, sizeof ext[i]);
+        if (TS_UNLIKELY(pt->flags != TS_POINT_EXT || !(slot & TS_SLOT_TIMED) || slot & TS_SLOT_SPECIAL ||
+                        ext[i].time_ns < win->start_ns || ext[i].time_ns >= win->end_ns))
+            return false;
+        slot &= ~TS_SLOT_TIMED;
+        uint32_t index = slot / TS_CHUNK_PANES;
+        struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
+        if (TS_UNLIKELY((uintptr_t)ch <= (uintptr_t)TS_CHUNK_GONE || !ch->event))
+            return false;
+        panes[i] = &ch->panes[slot % TS_CHUNK_PANES].stats;
+        __builtin_prefetch(panes[i], 1);
+    }
+    for (unsigned i = 0; i < GROUP / 2; i++)
+        ts_stats_add(panes[i], points[2 * i].value, ext[i].weight);
+    win->used[TS_DOMAIN_EVENT] = true;
+    return true;
+}
+
+/* A group of GROUP entries. @return the samples that it was, or 0: it is not of one kind, and nothing has been done. */
+TS_INLINE unsigned add_group(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points)
+{
+    if (TS_LIKELY(!(points->flags & TS_POINT_EXT)))
+        return add_plain_group(wk, src, points) ? GROUP : 0;
+    return add_timed_group(wk, src, points) ? GROUP / 2 : 0;
+}
+
 /* Any point. @return the entries that it took: 1, or 2 with its extension. */
 static uint32_t add_point(struct ts_worker *wk, struct ts_source *src, const struct ts_slab *slab,
                           const struct ts_point *pt, uint64_t *aggregated)
@@ -334,14 +388,14 @@ static uint32_t add_point(struct ts_worker *wk, struct ts_source *src, const str
     uint32_t slot = TS_LIKELY(pt->id < src->nslots) ? src->slots[pt->id] : TS_SLOT_REFUSED;
     if (TS_UNLIKELY(slot >= TS_SLOT_REFUSED_TEXT)) {
         refuse(wk, pt, slot);
-    } else if (slot < TS_SLOT_SPECIAL && ext.time_ns == TS_TIME_NONE &&
+    } else if (slot < TS_SLOT_TIMED && ext.time_ns == TS_TIME_NONE &&
                !wk->event_chunks[slot / TS_CHUNK_PANES]) {
         if (TS_LIKELY(add_plain(wk, slab, slot, pt->value, ext.weight)))
             ++*aggregated;
         else
             count_verdict(wk, NO_MEMORY);
     } else {
-        *aggregated += add_special(wk, src, slab, pt, ext, slot & ~TS_SLOT_SPECIAL);
+        *aggregated += add_special(wk, src, slab, pt, ext, slot & ~(TS_SLOT_SPECIAL | TS_SLOT_TIMED));
     }
     return used;
 }
@@ -355,8 +409,9 @@ void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struc
             wk->rules[r].arrival = NULL;
     }
     for (uint32_t i = 0; i < slab->n;) {
-        if (wk->nrules == 1 && i + GROUP <= slab->n && add_plain_group(wk, src, &slab->points[i])) {
-            aggregated += GROUP;
+        unsigned added = wk->nrules == 1 && i + GROUP <= slab->n ? add_group(wk, src, &slab->points[i]) : 0;
+        if (TS_LIKELY(added)) {
+            aggregated += added;
             i += GROUP;
             continue;
         }
