@@ -13,7 +13,7 @@
 
 enum ts_format { TS_FORMAT_AUTO, TS_FORMAT_STATSD, TS_FORMAT_INFLUX };
 enum ts_signed_gauges { TS_GAUGES_RELATIVE, TS_GAUGES_ABSOLUTE };
-enum ts_when_full { TS_FULL_BLOCK, TS_FULL_DROP_NEW };
+enum ts_when_full { TS_FULL_BLOCK, TS_FULL_DROP_NEW, TS_FULL_DROP_OLD };
 enum ts_framing { TS_FRAMING_LINES, TS_FRAMING_DOGSTATSD };
 enum ts_late { TS_LATE_CORRECT, TS_LATE_DROP };
 

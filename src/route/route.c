@@ -1,7 +1,8 @@
 /*
  * Tiles to points in lanes. Thread: ingest; a router belongs to one. Owns the intern table and, of each lane, the slab being filled.
  * A lane without an empty slab: with `block` the thread waits (the kernel's buffer takes what comes meanwhile), once per batch and at most
- * block_ns; then, and with drop_new at once, samples are dropped and counted.
+ * block_ns; then, and with drop_new at once, samples are dropped and counted. With drop_old slabs wait in a
+ * backlog, and the oldest makes room.
  */
 #include "config.h"
 #include "route/route.h"
@@ -9,6 +10,7 @@
 #include "core/clock.h"
 #include "core/hash.h"
 #include "core/mem.h"
+#include "route/route_backlog.h"
 #include "route/route_intern.h"
 
 #define TICK_NS (50 * TS_MS) /* a worker hears of the time at least this often */
@@ -20,6 +22,7 @@ struct ts_router {
     int64_t *told_ns;            /* per worker: arrival of the last slab pushed */
     int64_t arrival_ns;
     int64_t max_event_ns, event_seen_ns;
+    struct ts_backlog *backlog;  /* with drop_old, else NULL */
     bool gave_up;                /* waited block_ns in this batch already */
     struct ts_series_view view;
     struct ts_buf series;
@@ -34,6 +37,8 @@ struct ts_router *ts_router_new(const struct ts_router_conf *conf)
     rt->told_ns = ts_xalloc(conf->nworkers * sizeof *rt->told_ns);
     rt->max_event_ns = rt->event_seen_ns = TS_TIME_NONE;
     rt->series.limit = TS_SERIES_MAX;
+    if (conf->when_full == TS_FULL_DROP_OLD)
+        rt->backlog = ts_backlog_new(conf->nworkers, conf->cnt);
     return rt;
 }
 
@@ -42,6 +47,7 @@ void ts_router_free(struct ts_router **router)
     struct ts_router *rt = *router;
     if (rt) {
         ts_intern_free(&rt->in);
+        ts_backlog_free(&rt->backlog);
         ts_buf_fini(&rt->series);
         ts_free(rt->open);
         ts_free(rt->told_ns);
@@ -73,6 +79,8 @@ static TS_COLD struct ts_slab *open_slab(struct ts_router *rt, unsigned worker)
         slab = wait_for_slab(rt, lane, rt->conf.block_ns);
         rt->gave_up = !slab;
     }
+    if (!slab && rt->backlog)
+        slab = ts_backlog_reclaim(rt->backlog, worker);
     if (slab) {
         slab->n = 0;
         slab->end = false;
@@ -87,10 +95,14 @@ static void push_slab(struct ts_router *rt, unsigned worker, struct ts_slab *sla
     slab->arrival_ns = rt->arrival_ns;
     slab->max_event_ns = rt->max_event_ns;
     slab->event_seen_ns = rt->event_seen_ns;
-    bool pushed = ts_ring_push(&lane->full, slab);
-    TS_ASSERT(pushed); /* the ring has room for every slab there is */
     rt->open[worker] = NULL;
     rt->told_ns[worker] = rt->arrival_ns;
+    if (rt->backlog) {
+        ts_backlog_push(rt->backlog, worker, lane, slab);
+        return;
+    }
+    bool pushed = ts_ring_push(&lane->full, slab);
+    TS_ASSERT(pushed); /* the ring has room for every slab there is */
     ts_bell_ring(lane->worker_bell);
 }
 
@@ -147,6 +159,8 @@ static TS_COLD struct ts_entry *introduce(struct ts_router *rt, struct ts_tile *
     announce->len = (uint32_t)rt->series.len;
     memcpy(announce->series, rt->series.p, rt->series.len);
     announce->hash = ts_hash(announce->series, announce->len);
+    if (rt->backlog && !ts_backlog_note(rt->backlog, rt->in->count, rt->view.kind == TS_KIND_STRING))
+        goto drop;
     /* The high bits choose the worker: its own table uses the low ones. */
     unsigned worker = (unsigned)((announce->hash >> 48) % rt->conf.nworkers);
     struct ts_point *pt = room(rt, worker, 1);
@@ -247,15 +261,20 @@ void ts_router_begin(struct ts_router *rt, int64_t arrival_ns)
 
 void ts_router_flush(struct ts_router *rt)
 {
-    for (unsigned w = 0; w < rt->conf.nworkers; w++)
-        if (rt->open[w])
+    for (unsigned w = 0; w < rt->conf.nworkers; w++) {
+        /* A worker that is behind has plenty to read: a slab goes when it is full, or with the next tick. */
+        bool behind = rt->backlog && ts_backlog_advance(rt->backlog, w, &rt->conf.lanes[w]);
+        if (rt->open[w] && !behind)
             push_slab(rt, w, rt->open[w]);
+    }
 }
 
 void ts_router_tick(struct ts_router *rt, int64_t now_ns)
 {
     ts_router_begin(rt, now_ns);
     for (unsigned w = 0; w < rt->conf.nworkers; w++) {
+        if (rt->backlog)
+            (void)ts_backlog_advance(rt->backlog, w, &rt->conf.lanes[w]);
         if (rt->arrival_ns - rt->told_ns[w] < TICK_NS)
             continue;
         struct ts_slab *slab = rt->open[w] ? rt->open[w] : ts_ring_pop(&rt->conf.lanes[w].empty);
@@ -272,6 +291,8 @@ void ts_router_tick(struct ts_router *rt, int64_t now_ns)
 void ts_router_end(struct ts_router *rt)
 {
     for (unsigned w = 0; w < rt->conf.nworkers; w++) {
+        if (rt->backlog)
+            ts_backlog_flush(rt->backlog, w, &rt->conf.lanes[w]);
         struct ts_slab *slab = rt->open[w] ? rt->open[w] : ts_ring_pop(&rt->conf.lanes[w].empty);
         if (!slab)
             slab = wait_for_slab(rt, &rt->conf.lanes[w], INT64_MAX / 2);
@@ -279,5 +300,7 @@ void ts_router_end(struct ts_router *rt)
             slab->n = 0;
         slab->end = true;
         push_slab(rt, w, slab);
+        if (rt->backlog) /* the ring may hold what the flush gave */
+            ts_backlog_flush(rt->backlog, w, &rt->conf.lanes[w]);
     }
 }
