@@ -127,6 +127,7 @@ static enum ts_counter reason_of(int rc)
     case GNUTLS_E_NO_CERTIFICATE_FOUND: return TS_C_CLOSED_TLS_CERTIFICATE;
     case GNUTLS_E_PREMATURE_TERMINATION:
     case GNUTLS_E_FATAL_ALERT_RECEIVED:
+    case GNUTLS_E_DECRYPTION_FAILED: /* an OpenSSL client that does not trust us says so in the clear */
     case GNUTLS_E_PULL_ERROR:
     case GNUTLS_E_PUSH_ERROR: return TS_C_CLOSED_TLS_PEER;
     default: return TS_C_CLOSED_TLS_PROTOCOL;
