@@ -14,6 +14,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from tsagg_test import runner
 from tsagg_test.daemon import tool
+from tsagg_test.ports import LOOPBACK
 from tsagg_test.streams import Streams
 from tsagg_test.wait import scaled, until
 
