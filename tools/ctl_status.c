@@ -22,6 +22,7 @@ static void print_help(void)
     puts("Usage: tsagg-ctl status [--json] [--host URL] [--token TOKEN] [--ca FILE]\n\n"
          "  --host URL     where tsaggd listens for HTTP (TSAGG_HOST; http://127.0.0.1:8186)\n"
          "  --token TOKEN  its http.token (TSAGG_TOKEN)\n"
+         "  --ca FILE      certificates to trust (PEM) instead of the system's\n"
          "  --json         print the answer as it comes\n"
          "  -h, --help     print this\n\n"
          "Exit: 0 balanced, 1 not balanced, 2 usage, 4 cannot reach tsaggd, 5 refused.");
