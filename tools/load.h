@@ -17,17 +17,18 @@ enum load_exit {
 
 enum load_format { LOAD_STATSD, LOAD_DOGSTATSD, LOAD_INFLUX };
 
-#define LOAD_TAGS_MAX   32
-#define LOAD_TYPES_MAX  16
-#define LOAD_BURST_S    0.05  /* what is sent at once is due within this time */
+#define LOAD_TAGS_MAX      32
+#define LOAD_TYPES_MAX     16
+#define LOAD_BURST_S       0.05 /* what is sent at once is due within this time */
 #define LOAD_BURST_PACKETS 32
-#define LOAD_PACKET_MAX 65507 /* what a UDP datagram holds */
+#define LOAD_PACKET_MAX    65507 /* what a UDP datagram holds */
 
 struct load_options {
-    const char *to, *verify, *token, *ca, *hmac_key; /* ca, hmac_key: NULL without */
-    double rate;         /* lines/s; 0: as fast as it goes */
-    uint64_t count;      /* lines; 0: no limit */
-    int64_t duration_ns; /* 0: no limit */
+    const char *to, *verify, *token;
+    const char *ca, *hmac_key; /* NULL without */
+    double rate;               /* lines/s; 0: as fast as it goes */
+    uint64_t count;            /* lines; 0: no limit */
+    int64_t duration_ns;       /* 0: no limit */
     uint64_t series, seed, tag_values;
     enum load_format format;
     unsigned ntypes, tags;
@@ -79,7 +80,8 @@ struct load_sent {
 /** Connects. @return the socket, or a negative load_exit after a message on stderr. */
 int load_connect(const struct load_options *opt);
 
-/** Sends until count, duration or *stop; seal: NULL for lines alone. @return load_exit; what was sent is in *sent in any case. */
+/** Sends until count, duration or *stop; seal: NULL for lines alone. @return load_exit; what was sent is in
+ * *sent in any case. */
 int load_send(const struct load_options *opt, int fd, struct load_packets *packets, struct load_seal *seal,
               const volatile sig_atomic_t *stop, struct load_sent *sent);
 

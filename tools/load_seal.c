@@ -1,5 +1,5 @@
-/* Lines into signed envelopes, as docs/AUTH.md has them. The sender is drawn anew with each start, so that its sequence
- * may begin at 0. */
+/* Lines into signed envelopes, as docs/AUTH.md has them. The sender is drawn anew with each start, so that
+ * its sequence may begin at 0. */
 #include "config.h"
 #include "load.h"
 

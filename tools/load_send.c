@@ -180,7 +180,8 @@ int load_send(const struct load_options *opt, int fd, struct load_packets *packe
             nanosleep(&(struct timespec){0, NAP_NS}, NULL);
             continue;
         }
-        int n = send_burst(opt, fd, packets, seal, at, opt->count ? opt->count - sent->lines : UINT64_MAX, sent);
+        int n =
+            send_burst(opt, fd, packets, seal, at, opt->count ? opt->count - sent->lines : UINT64_MAX, sent);
         error = n < 0 ? errno : 0;
         at = (at + (size_t)TS_MAX(n, 0)) % packets->n;
     }

@@ -206,8 +206,10 @@ static int check_key(const struct load_options *opt)
     if (strncmp(opt->to, "udp://", 6) != 0)
         fputs("tsagg-load: --hmac-key signs datagrams; give --to udp://HOST:PORT\n", stderr);
     else if (ts_conf_read_hmac_key(ts_str_of(opt->hmac_key), &id, &secret))
-        fprintf(stderr, "tsagg-load: --hmac-key: give ID:SECRET, a number and at least %d characters without commas\n",
-                TS_HMAC_SECRET_MIN);
+        fprintf(
+            stderr,
+            "tsagg-load: --hmac-key: give ID:SECRET, a number and at least %d characters without commas\n",
+            TS_HMAC_SECRET_MIN);
     else
         return LOAD_OK;
     return LOAD_USAGE;

@@ -113,10 +113,11 @@ static bool check_hmac_key(struct ts_conf_load *ld, const struct ts_conf_option 
     struct ts_str secret, other_secret;
     uint32_t id, other;
     if (ts_conf_read_hmac_key(ts_str_of(item->text), &id, &secret)) {
-        ts_conf_error(ld, item,
-                      "%s: entry %u is no key; give ID:SECRET, a number and at least %d characters without commas, "
-                      "such as \"1:${TSAGG_KEY}\"",
-                      opt->key, i + 1, TS_HMAC_SECRET_MIN);
+        ts_conf_error(
+            ld, item,
+            "%s: entry %u is no key; give ID:SECRET, a number and at least %d characters without commas, "
+            "such as \"1:${TSAGG_KEY}\"",
+            opt->key, i + 1, TS_HMAC_SECRET_MIN);
         return false;
     }
     for (unsigned j = 0; j < i; j++) {

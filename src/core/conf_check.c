@@ -59,12 +59,13 @@ static bool same_address(const struct ts_conf_listen *a, const struct ts_conf_li
 }
 
 /* A certificate is worth nothing without its key. */
-static void check_pair_of_files(struct ts_conf_load *ld, enum ts_conf_section section, unsigned i, const char *certificate,
-                                const char *key)
+static void check_pair_of_files(struct ts_conf_load *ld, enum ts_conf_section section, unsigned i,
+                                const char *certificate, const char *key)
 {
     if (certificate && key && !certificate[0] != !key[0])
-        ts_conf_error(ld, at(ld, section, i, certificate[0] ? "certificate" : "key"), "%s without %s; give both or none",
-                      certificate[0] ? "certificate" : "key", certificate[0] ? "key" : "certificate");
+        ts_conf_error(ld, at(ld, section, i, certificate[0] ? "certificate" : "key"),
+                      "%s without %s; give both or none", certificate[0] ? "certificate" : "key",
+                      certificate[0] ? "key" : "certificate");
 }
 
 static void check_listeners(struct ts_conf_load *ld)
@@ -84,7 +85,8 @@ static void check_listeners(struct ts_conf_load *ld)
         check_pair_of_files(ld, TS_SECTION_listen, i, lis->certificate, lis->key);
         if (lis->client_ca && lis->client_ca[0] && lis->certificate && !lis->certificate[0])
             ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "client_ca"),
-                          "client_ca without certificate: clients have certificates in TLS alone; give certificate and key");
+                          "client_ca without certificate: clients have certificates in TLS alone; give "
+                          "certificate and key");
         for (unsigned j = 0; j < i; j++)
             if (same_address(&ld->conf->listen[j], lis))
                 ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "url"), "url: %s is listened on already; %s",

@@ -41,7 +41,9 @@ static int open_share(struct ts_listener *lis, struct ts_listener *sibling, stru
         return 0;
     pthread_mutex_init(&lis->share->lock, NULL);
     ts_limit_init(&lis->share->limit, conf->rate_limit, conf->burst, ts_clock_mono_ns());
-    return conf->hmac_keys ? ts_auth_new(conf->hmac_keys, conf->max_skew_ns, ts_clock_now_ns(), &lis->share->auth, err) : 0;
+    return conf->hmac_keys
+               ? ts_auth_new(conf->hmac_keys, conf->max_skew_ns, ts_clock_now_ns(), &lis->share->auth, err)
+               : 0;
 }
 
 static void close_share(struct ts_listener *lis)
@@ -54,7 +56,8 @@ static void close_share(struct ts_listener *lis)
 }
 
 int ts_listener_open(const struct ts_conf_listen *conf, uint16_t port, struct ts_inherited *inh,
-                     struct ts_counters *cnt, struct ts_listener *sibling, struct ts_listener **out, struct ts_err *err)
+                     struct ts_counters *cnt, struct ts_listener *sibling, struct ts_listener **out,
+                     struct ts_err *err)
 {
     const struct ts_listener_ops *ops = readers[conf->transport];
     struct ts_listener *lis = ts_xalloc_aligned(ops->bytes, TS_CACHELINE);

@@ -1,7 +1,8 @@
 /*
- * Envelopes to lines. Thread: ingest. Only what has a good signature touches the table of senders, so that nobody
- * without a key can fill it or look into it. A sender is remembered until nothing that it sent before could pass the
- * check of time any more; the table is bounded, and full of such senders it takes no further ones.
+ * Envelopes to lines. Thread: ingest. Only what has a good signature touches the table of senders, so that
+ * nobody without a key can fill it or look into it. A sender is remembered until nothing that it sent before
+ * could pass the check of time any more; the table is bounded, and full of such senders it takes no further
+ * ones.
  */
 #include "config.h"
 #include "ingest/ingest_auth.h"
@@ -13,13 +14,13 @@
 #include <gnutls/gnutls.h>
 #include <pthread.h>
 
-#define MAGIC        "TSA1"
-#define BLOCK_BITS   64
-#define BLOCKS       16 /* a power of two */
-#define WINDOW       ((BLOCKS - 1) * BLOCK_BITS) /* RFC 6479: the block being filled is not whole */
-#define NONE         UINT32_MAX
-#define BUCKETS      (2 * TS_AUTH_SENDERS)
-#define SENDERS_FEW  64
+#define MAGIC       "TSA1"
+#define BLOCK_BITS  64
+#define BLOCKS      16                          /* a power of two */
+#define WINDOW      ((BLOCKS - 1) * BLOCK_BITS) /* RFC 6479: the block being filled is not whole */
+#define NONE        UINT32_MAX
+#define BUCKETS     (2 * TS_AUTH_SENDERS)
+#define SENDERS_FEW 64
 
 struct key {
     uint32_t id;
@@ -51,7 +52,8 @@ struct ts_auth_reader {
     unsigned nmacs;
 };
 
-int ts_auth_new(const char *keys, int64_t max_skew_ns, int64_t opened_ns, struct ts_auth **out, struct ts_err *err)
+int ts_auth_new(const char *keys, int64_t max_skew_ns, int64_t opened_ns, struct ts_auth **out,
+                struct ts_err *err)
 {
     struct ts_auth *auth = ts_alloc(sizeof *auth);
     struct ts_str rest = ts_str_of(keys);
@@ -133,7 +135,8 @@ static uint64_t read_big_endian(const char *p, unsigned bytes)
 
 static uint32_t *bucket_of(struct ts_auth *auth, uint32_t key, uint64_t id)
 {
-    uint64_t mixed = (id ^ (uint64_t)key << 56) * UINT64_C(0x9E3779B97F4A7C15); /* Fibonacci hashing, Knuth 6.4 */
+    uint64_t mixed =
+        (id ^ (uint64_t)key << 56) * UINT64_C(0x9E3779B97F4A7C15); /* Fibonacci hashing, Knuth 6.4 */
     return &auth->buckets[(mixed >> 40) % BUCKETS];
 }
 
@@ -200,7 +203,8 @@ static struct sender *find(struct ts_auth *auth, uint32_t key, uint64_t id, int6
     return &auth->senders[i];
 }
 
-/* RFC 6479: blocks that the window enters are cleared; no shifting. @return false: seen, or behind the window. */
+/* RFC 6479: blocks that the window enters are cleared; no shifting. @return false: seen, or behind the
+ * window. */
 static bool is_first(struct sender *snd, uint64_t sequence)
 {
     uint64_t block = sequence / BLOCK_BITS, bit = UINT64_C(1) << sequence % BLOCK_BITS;

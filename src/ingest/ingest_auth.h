@@ -2,8 +2,8 @@
 #define TS_INGEST_INGEST_AUTH_H
 /*
  * Datagrams of known senders: HMAC-SHA256 (RFC 2104, by GnuTLS) over an envelope with key, sender, time and
- * sequence; docs/AUTH.md has its layout. A datagram counts once: of each sender a window of sequence numbers is
- * remembered, for as long as its time lets a datagram pass.
+ * sequence; docs/AUTH.md has its layout. A datagram counts once: of each sender a window of sequence numbers
+ * is remembered, for as long as its time lets a datagram pass.
  */
 #include "core/base.h"
 #include "core/counters.h"
@@ -17,8 +17,9 @@
 struct ts_auth;
 
 /**
- * @param keys as the configuration has them: ID:SECRET, comma-separated. opened_ns: wall clock; nothing older is
- * taken, because nobody knows any more whether it was taken before. @return 0, -TS_ENOMEM, -TS_EINVAL. @thread main
+ * @param keys as the configuration has them: ID:SECRET, comma-separated. opened_ns: wall clock; nothing older
+ * is taken, because nobody knows any more whether it was taken before. @return 0, -TS_ENOMEM, -TS_EINVAL.
+ * @thread main
  */
 int ts_auth_new(const char *keys, int64_t max_skew_ns, int64_t opened_ns, struct ts_auth **out,
                 struct ts_err *err) TS_MUST_CHECK;
@@ -33,7 +34,7 @@ void ts_auth_reader_free(struct ts_auth_reader **reader);
  * Whether a datagram is one of a known sender's, and comes for the first time. *lines: what is inside.
  * @return false with the counter TS_C_DATAGRAMS_… that says why not. @thread ingest
  */
-bool ts_auth_admit(struct ts_auth_reader *reader, struct ts_str datagram, int64_t now_ns, struct ts_str *lines,
-                   enum ts_counter *why) TS_MUST_CHECK;
+bool ts_auth_admit(struct ts_auth_reader *reader, struct ts_str datagram, int64_t now_ns,
+                   struct ts_str *lines, enum ts_counter *why) TS_MUST_CHECK;
 
 #endif

@@ -127,9 +127,9 @@ static void hand_on(struct datagrams *dg, char *data, size_t len, int64_t now_ns
 /* Once a tick at most, and the log has a limit of its own. */
 static void tell_refused(struct datagrams *dg)
 {
-    static const enum ts_counter reasons[] = {
-        TS_C_DATAGRAMS_NO_ENVELOPE, TS_C_DATAGRAMS_UNKNOWN_KEY, TS_C_DATAGRAMS_BAD_SIGNATURE,
-        TS_C_DATAGRAMS_BAD_TIME,    TS_C_DATAGRAMS_REPLAYED,    TS_C_DATAGRAMS_SENDERS};
+    static const enum ts_counter reasons[] = {TS_C_DATAGRAMS_NO_ENVELOPE,   TS_C_DATAGRAMS_UNKNOWN_KEY,
+                                              TS_C_DATAGRAMS_BAD_SIGNATURE, TS_C_DATAGRAMS_BAD_TIME,
+                                              TS_C_DATAGRAMS_REPLAYED,      TS_C_DATAGRAMS_SENDERS};
     struct ts_buf text = TS_BUF_INIT;
     uint64_t refused = 0;
     for (unsigned i = 0; i < TS_ARRAY_SIZE(reasons); i++)
@@ -141,7 +141,8 @@ static void tell_refused(struct datagrams *dg)
         if (ts_counter_of(dg->lis.cnt, reasons[i]))
             ts_buf_printf(&text, " %s=%llu", ts_counter_info(reasons[i])->value,
                           (unsigned long long)ts_counter_of(dg->lis.cnt, reasons[i]));
-    ts_log(TS_LOG_WARN, "datagrams_refused", "url=%s%s", dg->lis.conf->url, text.len ? ts_buf_cstr(&text) : "");
+    ts_log(TS_LOG_WARN, "datagrams_refused", "url=%s%s", dg->lis.conf->url,
+           text.len ? ts_buf_cstr(&text) : "");
     ts_buf_fini(&text);
 }
 

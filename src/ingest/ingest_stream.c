@@ -3,8 +3,8 @@
  * Each connection that has something gets one read per round, so that none keeps the others waiting. Owns the
  * connections, what of their lines is not whole yet (ingest_frame), and the regions that are read into. When
  * the consumer is slow nothing is read, and the kernel makes senders wait. Connections beyond the limit are
- * closed and counted; without descriptors they wait in the kernel. With TLS (ingest_tls) a connection greets first, and
- * has a limited time for that.
+ * closed and counted; without descriptors they wait in the kernel. With TLS (ingest_tls) a connection greets
+ * first, and has a limited time for that.
  */
 #include "config.h"
 #include "ingest/ingest_frame.h"
@@ -29,7 +29,7 @@ _Static_assert(TS_FRAME_MAX == TS_INGEST_BYTES, "what a region holds is one piec
 
 struct conn {
     int fd;
-    int64_t heard_ns; /* begin of the round in which something came; while it greets, in which it was accepted */
+    int64_t heard_ns; /* begin of the round in which something came, or in which it was accepted to greet */
     struct ts_tls_session *tls; /* NULL without TLS */
     bool greeting;
     struct conn *prev, *next;

@@ -1,7 +1,7 @@
 /*
- * Records to bytes. Thread: ingest; what is read at start: main. GnuTLS keeps what of a record is not whole yet, 16 KiB
- * at most; nothing is sent after the handshake but its own answers. No tickets and no renegotiation: a client that
- * comes again greets again.
+ * Records to bytes. Thread: ingest; what is read at start: main. GnuTLS keeps what of a record is not whole
+ * yet, 16 KiB at most; nothing is sent after the handshake but its own answers. No tickets and no
+ * renegotiation: a client that comes again greets again.
  */
 #include "config.h"
 #include "ingest/ingest_tls.h"
@@ -29,10 +29,11 @@ struct ts_tls_session {
 
 static int read_files(struct ts_tls *tls, const struct ts_conf_listen *conf, struct ts_err *err)
 {
-    int rc = gnutls_certificate_set_x509_key_file2(tls->cred, conf->certificate, conf->key, GNUTLS_X509_FMT_PEM, NULL, 0);
+    int rc = gnutls_certificate_set_x509_key_file2(tls->cred, conf->certificate, conf->key,
+                                                   GNUTLS_X509_FMT_PEM, NULL, 0);
     if (rc < 0)
-        return ts_fail(err, TS_EINVAL, "listen %s: certificate %s with key %s: %s", conf->url, conf->certificate, conf->key,
-                       gnutls_strerror(rc));
+        return ts_fail(err, TS_EINVAL, "listen %s: certificate %s with key %s: %s", conf->url,
+                       conf->certificate, conf->key, gnutls_strerror(rc));
     if (!conf->client_ca[0])
         return 0;
     rc = gnutls_certificate_set_x509_trust_file(tls->cred, conf->client_ca, GNUTLS_X509_FMT_PEM);
@@ -82,7 +83,8 @@ void ts_tls_close(struct ts_tls **tls)
 struct ts_tls_session *ts_tls_session_new(struct ts_tls *tls, int fd)
 {
     struct ts_tls_session *ses = ts_alloc(sizeof *ses);
-    if (!ses || gnutls_init(&ses->tls, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS) < 0)
+    if (!ses ||
+        gnutls_init(&ses->tls, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS) < 0)
         goto fail;
     if (gnutls_priority_set(ses->tls, tls->priority) < 0 ||
         gnutls_credentials_set(ses->tls, GNUTLS_CRD_CERTIFICATE, tls->cred) < 0)
@@ -149,7 +151,8 @@ int ts_tls_greet(struct ts_tls_session *ses, bool *wants_out, enum ts_counter *w
     }
     bool told = rc == GNUTLS_E_FATAL_ALERT_RECEIVED;
     const char *alert = told ? gnutls_alert_get_name(gnutls_alert_get(ses->tls)) : NULL;
-    snprintf(ses->error, sizeof ses->error, "%s%s%s", gnutls_strerror(rc), alert ? " " : "", alert ? alert : "");
+    snprintf(ses->error, sizeof ses->error, "%s%s%s", gnutls_strerror(rc), alert ? " " : "",
+             alert ? alert : "");
     if (!told)
         (void)gnutls_alert_send_appropriate(ses->tls, rc); /* so that the client can tell its user why */
     *why = reason_of(rc);
@@ -166,7 +169,8 @@ ssize_t ts_tls_read(struct ts_tls_session *ses, void *to, size_t room)
     ssize_t n = gnutls_record_recv(ses->tls, to, room);
     if (n >= 0)
         return n;
-    errno = n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED || n == GNUTLS_E_WARNING_ALERT_RECEIVED ? EAGAIN : EPROTO;
+    errno = n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED || n == GNUTLS_E_WARNING_ALERT_RECEIVED ? EAGAIN
+                                                                                                     : EPROTO;
     return -1;
 }
 

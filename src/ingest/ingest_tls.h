@@ -1,8 +1,8 @@
 #ifndef TS_INGEST_INGEST_TLS_H
 #define TS_INGEST_INGEST_TLS_H
 /*
- * TLS 1.2 and 1.3 under a stream listener (GnuTLS), on sockets that do not block. A session is a connection's;
- * what a listener has in common, certificate, key and client authority, is struct ts_tls.
+ * TLS 1.2 and 1.3 under a stream listener (GnuTLS), on sockets that do not block. A session is a
+ * connection's; what a listener has in common, certificate, key and client authority, is struct ts_tls.
  */
 #include "core/conf.h"
 #include "core/counters.h"
@@ -24,8 +24,8 @@ struct ts_tls_session *ts_tls_session_new(struct ts_tls *tls, int fd);
 void ts_tls_session_free(struct ts_tls_session **session);
 
 /**
- * Goes on with the handshake. @return 0 done; -TS_EAGAIN when the socket has to become readable, or writable when
- * *wants_out; else it failed, and *why is the TS_C_CLOSED_TLS_… for it.
+ * Goes on with the handshake. @return 0 done; -TS_EAGAIN when the socket has to become readable, or writable
+ * when *wants_out; else it failed, and *why is the TS_C_CLOSED_TLS_… for it.
  */
 int ts_tls_greet(struct ts_tls_session *session, bool *wants_out, enum ts_counter *why) TS_MUST_CHECK;
 

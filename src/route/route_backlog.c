@@ -8,7 +8,8 @@
 
 #include "core/mem.h"
 
-#define RING_MOST (TS_LANE_SLABS / 4) /* half a millisecond of work: no worker runs dry between two batches */
+#define RING_MOST (TS_LANE_SLABS / 4) /* half a millisecond of work: no worker runs dry between two batches  \
+                                       */
 
 struct queue {
     struct ts_slab *slabs[TS_LANE_SLABS];

@@ -1,8 +1,8 @@
 #ifndef TS_ROUTE_ROUTE_BACKLOG_H
 #define TS_ROUTE_ROUTE_BACKLOG_H
 /*
- * when_full: drop_old. What a ring holds is the worker's; so only a few slabs are put there, and those that follow wait
- * on this side, where the oldest can be emptied for new samples. @thread ingest, all of it
+ * when_full: drop_old. What a ring holds is the worker's; so only a few slabs are put there, and those that
+ * follow wait on this side, where the oldest can be emptied for new samples. @thread ingest, all of it
  */
 #include "core/base.h"
 #include "core/counters.h"
@@ -26,8 +26,8 @@ bool ts_backlog_advance(struct ts_backlog *backlog, unsigned worker, struct ts_l
 void ts_backlog_flush(struct ts_backlog *backlog, unsigned worker, struct ts_lane *lane);
 
 /**
- * Drops the oldest samples that wait, one slab of them. What they announced is kept and keeps its place before
- * every sample that needs it. @return an empty slab; NULL: nothing but announcements waits.
+ * Drops the oldest samples that wait, one slab of them. What they announced is kept and keeps its place
+ * before every sample that needs it. @return an empty slab; NULL: nothing but announcements waits.
  */
 struct ts_slab *ts_backlog_reclaim(struct ts_backlog *backlog, unsigned worker);
 

@@ -1,4 +1,5 @@
-/* HTTPS: the certificate and its key, read and checked at start. Thread: main. libmicrohttpd does the rest. */
+/* HTTPS: the certificate and its key, read and checked at start. Thread: main. libmicrohttpd does the rest.
+ */
 #include "config.h"
 #include "server/server_priv.h"
 
@@ -18,10 +19,11 @@ static int check(const struct ts_server *srv, struct ts_err *err)
     gnutls_certificate_credentials_t cred;
     if (gnutls_certificate_allocate_credentials(&cred) < 0)
         return ts_fail(err, TS_ENOMEM, "http: out of memory");
-    int rc = gnutls_certificate_set_x509_key_mem2(cred, &srv->certificate, &srv->key, GNUTLS_X509_FMT_PEM, NULL, 0);
+    int rc = gnutls_certificate_set_x509_key_mem2(cred, &srv->certificate, &srv->key, GNUTLS_X509_FMT_PEM,
+                                                  NULL, 0);
     gnutls_certificate_free_credentials(cred);
-    return rc < 0 ? ts_fail(err, TS_EINVAL, "http: certificate %s with key %s: %s", srv->info.conf->http.certificate,
-                            srv->info.conf->http.key, gnutls_strerror(rc))
+    return rc < 0 ? ts_fail(err, TS_EINVAL, "http: certificate %s with key %s: %s",
+                            srv->info.conf->http.certificate, srv->info.conf->http.key, gnutls_strerror(rc))
                   : 0;
 }
 

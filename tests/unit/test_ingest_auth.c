@@ -1,4 +1,5 @@
-/* Envelopes at times of the test's own: the window against a set of all numbers seen, and a table full of senders. */
+/* Envelopes at times of the test's own: the window against a set of all numbers seen, and a table full of
+ * senders. */
 #include "config.h"
 #include "unit.h"
 
@@ -20,7 +21,8 @@ static void put(char *to, uint64_t v, unsigned bytes)
 }
 
 /* @return TS_C_COUNT when it is let in, else the reason. */
-static enum ts_counter try_at(struct ts_auth_reader *rd, uint64_t sender, uint64_t sequence, int64_t time_ns, int64_t now_ns)
+static enum ts_counter try_at(struct ts_auth_reader *rd, uint64_t sender, uint64_t sequence, int64_t time_ns,
+                              int64_t now_ns)
 {
     char envelope[32 + 5 + 32] = "TSA1";
     enum ts_counter why;
@@ -73,7 +75,8 @@ static void the_window_against_a_set(void **state)
         uint64_t back = (uint64_t)(rand() % 1100);
         uint64_t at = rand() % 2 ? TS_MIN(top + jump, (uint64_t)N - 1) : top - TS_MIN(back, top);
         bool fresh = !seen[at] && (at > top || top - at < WINDOW);
-        assert_int_equal(try_at(fix->rd, 1, base + at, NOW, NOW), fresh ? TS_C_COUNT : TS_C_DATAGRAMS_REPLAYED);
+        assert_int_equal(try_at(fix->rd, 1, base + at, NOW, NOW),
+                         fresh ? TS_C_COUNT : TS_C_DATAGRAMS_REPLAYED);
         if (fresh)
             seen[at] = true;
         top = TS_MAX(top, at);
@@ -84,7 +87,8 @@ static void times(void **state)
 {
     const struct fixture *fix = *state;
     int64_t later = NOW + 1000 * TS_SEC;
-    assert_int_equal(try_at(fix->rd, 1, 1, NOW - 1, NOW), TS_C_DATAGRAMS_BAD_TIME); /* before the listener was opened */
+    assert_int_equal(try_at(fix->rd, 1, 1, NOW - 1, NOW),
+                     TS_C_DATAGRAMS_BAD_TIME); /* before the listener was opened */
     assert_int_equal(try_at(fix->rd, 1, 1, NOW, NOW), TS_C_COUNT);
     assert_int_equal(try_at(fix->rd, 1, 2, NOW + SKEW, NOW), TS_C_COUNT);
     assert_int_equal(try_at(fix->rd, 1, 3, NOW + SKEW + 1, NOW), TS_C_DATAGRAMS_BAD_TIME);
