@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ struct conn {
     int64_t heard_ns; /* begin of the round in which something came, or in which it was accepted to greet */
     struct ts_tls_session *tls; /* NULL without TLS */
     bool greeting;
+    char peer[INET6_ADDRSTRLEN]; /* with TLS: for the log, when the connection may be gone */
     struct conn *prev, *next;
     struct ts_framer framer;
 };
@@ -130,6 +132,8 @@ static void add_conn(struct stream *st, int fd, const struct sockaddr_storage *p
     if (conn && st->tls) {
         conn->tls = ts_tls_session_new(st->tls, fd);
         conn->greeting = true;
+        (void)getnameinfo((const struct sockaddr *)peer, sizeof *peer, conn->peer, sizeof conn->peer, NULL, 0,
+                          NI_NUMERICHOST);
     }
     if (!conn || (st->tls && !conn->tls) || watch(st, EPOLL_CTL_ADD, fd, conn, EPOLLIN) != 0) {
         ts_count(st->lis.cnt, TS_C_REFUSED_NO_MEMORY, 1);
@@ -171,13 +175,8 @@ static void accept_some(struct stream *st)
 
 static void greeting_failed(struct stream *st, struct conn *conn, enum ts_counter why, const char *error)
 {
-    struct sockaddr_storage peer;
-    socklen_t len = sizeof peer;
-    char host[NI_MAXHOST] = "?";
-    if (getpeername(conn->fd, (struct sockaddr *)&peer, &len) == 0)
-        (void)getnameinfo((struct sockaddr *)&peer, len, host, sizeof host, NULL, 0, NI_NUMERICHOST);
     ts_log(TS_LOG_WARN, "handshake_failed", "url=%s reason=%s peer=%s error=%s", st->lis.conf->url,
-           ts_counter_info(why)->value, host, ts_log_quote_z(error));
+           ts_counter_info(why)->value, conn->peer, ts_log_quote_z(error));
     close_conn(st, conn, why);
 }
 
