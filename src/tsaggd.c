@@ -77,7 +77,7 @@ static int open_sources(struct daemon *dmn, struct ts_inherited *inh, struct ts_
         const struct ts_conf_listen *listen = &dmn->conf->listen[i];
         uint16_t port = listen->port;
         for (unsigned s = 0; s < listen->sockets; s++, src++) {
-            int rc = source_open_listener(src, &to, listen, port, inh, err);
+            int rc = source_open_listener(src, &to, listen, port, inh, s ? src - 1 : NULL, err);
             if (rc)
                 return rc;
             port = ts_listener_port(src->listener);

@@ -79,10 +79,10 @@ static struct ts_ingest_consumer wire(struct source *src, const struct source_wi
 }
 
 int source_open_listener(struct source *src, const struct source_wiring *to, const struct ts_conf_listen *listen,
-                         uint16_t port, struct ts_inherited *inh, struct ts_err *err)
+                         uint16_t port, struct ts_inherited *inh, const struct source *sibling, struct ts_err *err)
 {
     struct ts_counters *cnt = ts_counters_new("listener", listen->url);
-    int rc = ts_listener_open(listen, port, inh, cnt, &src->listener, err);
+    int rc = ts_listener_open(listen, port, inh, cnt, sibling ? sibling->listener : NULL, &src->listener, err);
     if (rc)
         return rc;
     src->listen = listen;

@@ -30,9 +30,9 @@ struct source_wiring {
     _Atomic uint64_t *series;
 };
 
-/** @param port that to bind, 0: the system chooses. @return 0, or what ts_listener_open says. */
+/** @param port that to bind, 0: the system chooses. sibling: of another socket of this listener, NULL for the first. @return 0, or what ts_listener_open says. */
 int source_open_listener(struct source *src, const struct source_wiring *to, const struct ts_conf_listen *listen,
-                         uint16_t port, struct ts_inherited *inh, struct ts_err *err) TS_MUST_CHECK;
+                         uint16_t port, struct ts_inherited *inh, const struct source *sibling, struct ts_err *err) TS_MUST_CHECK;
 
 /** Bodies of requests. A request waits as long as it takes: nothing of it is dropped. */
 void source_open_http(struct source *src, const struct source_wiring *to);

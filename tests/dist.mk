@@ -3,6 +3,7 @@ EXTRA_DIST += \
 	.ci/run \
 	tests/run \
 	tests/lib/tsagg_test/__init__.py \
+	tests/lib/tsagg_test/certs.py \
 	tests/lib/tsagg_test/clients.py \
 	tests/lib/tsagg_test/daemon.py \
 	tests/lib/tsagg_test/influx.py \
@@ -12,6 +13,7 @@ EXTRA_DIST += \
 	tests/lib/tsagg_test/ports.py \
 	tests/lib/tsagg_test/process.py \
 	tests/lib/tsagg_test/runner.py \
+	tests/lib/tsagg_test/streams.py \
 	tests/lib/tsagg_test/stub.py \
 	tests/lib/tsagg_test/times.py \
 	tests/lib/tsagg_test/udp.py \
@@ -20,11 +22,14 @@ EXTRA_DIST += \
 	tests/e2e/test_config.py \
 	tests/e2e/test_delivery.py \
 	tests/e2e/test_http_write.py \
+	tests/e2e/test_hmac.py \
 	tests/e2e/test_input.py \
 	tests/e2e/test_load.py \
 	tests/e2e/test_oracle.py \
+	tests/e2e/test_overload.py \
 	tests/e2e/test_quickstart.py \
 	tests/e2e/test_statsd.py \
+	tests/e2e/test_tls.py \
 	tests/e2e/test_transports.py \
 	tests/integration/build-influxd \
 	tests/integration/build-telegraf \

@@ -19,9 +19,10 @@
 
 static void print_help(void)
 {
-    puts("Usage: tsagg-ctl status [--json] [--host URL] [--token TOKEN]\n\n"
+    puts("Usage: tsagg-ctl status [--json] [--host URL] [--token TOKEN] [--ca FILE]\n\n"
          "  --host URL     where tsaggd listens for HTTP (TSAGG_HOST; http://127.0.0.1:8186)\n"
          "  --token TOKEN  its http.token (TSAGG_TOKEN)\n"
+         "  --ca FILE      certificates to trust (PEM) instead of the system's\n"
          "  --json         print the answer as it comes\n"
          "  -h, --help     print this\n\n"
          "Exit: 0 balanced, 1 not balanced, 2 usage, 4 cannot reach tsaggd, 5 refused.");
@@ -189,16 +190,18 @@ int ctl_status(int argc, char **argv)
 {
     static const struct option options[] = {{"host", required_argument, NULL, 'H'},
                                             {"token", required_argument, NULL, 't'},
+                                            {"ca", required_argument, NULL, 'c'},
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    const char *host = getenv("TSAGG_HOST"), *token = getenv("TSAGG_TOKEN");
+    const char *host = getenv("TSAGG_HOST"), *token = getenv("TSAGG_TOKEN"), *ca = NULL;
     bool as_json = false;
     int c;
     while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         switch (c) {
         case 'H': host = optarg; break;
         case 't': token = optarg; break;
+        case 'c': ca = optarg; break;
         case 'j': as_json = true; break;
         case 'h': print_help(); return CTL_OK;
         default: return ctl_bad_option(argv, c);
@@ -213,7 +216,7 @@ int ctl_status(int argc, char **argv)
         return CTL_USAGE;
     }
     struct ts_buf answer = TS_BUF_INIT;
-    int rc = status_fetch("tsagg-ctl status", host, token ? token : "", &answer);
+    int rc = status_fetch("tsagg-ctl status", host, token ? token : "", ca, &answer);
     rc = rc == -TS_EAUTH ? CTL_REFUSED : rc ? CTL_UNREACHABLE : show(host, &answer, as_json);
     ts_buf_fini(&answer);
     return rc;

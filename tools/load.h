@@ -4,6 +4,7 @@
 #include "core/base.h"
 
 #include <signal.h>
+#include <sys/uio.h>
 
 enum load_exit {
     LOAD_OK,
@@ -16,16 +17,18 @@ enum load_exit {
 
 enum load_format { LOAD_STATSD, LOAD_DOGSTATSD, LOAD_INFLUX };
 
-#define LOAD_TAGS_MAX   32
-#define LOAD_TYPES_MAX  16
-#define LOAD_BURST_S    0.05  /* what is sent at once is due within this time */
-#define LOAD_PACKET_MAX 65507 /* what a UDP datagram holds */
+#define LOAD_TAGS_MAX      32
+#define LOAD_TYPES_MAX     16
+#define LOAD_BURST_S       0.05 /* what is sent at once is due within this time */
+#define LOAD_BURST_PACKETS 32
+#define LOAD_PACKET_MAX    65507 /* what a UDP datagram holds */
 
 struct load_options {
     const char *to, *verify, *token;
-    double rate;         /* lines/s; 0: as fast as it goes */
-    uint64_t count;      /* lines; 0: no limit */
-    int64_t duration_ns; /* 0: no limit */
+    const char *ca, *hmac_key; /* NULL without */
+    double rate;               /* lines/s; 0: as fast as it goes */
+    uint64_t count;            /* lines; 0: no limit */
+    int64_t duration_ns;       /* 0: no limit */
     uint64_t series, seed, tag_values;
     enum load_format format;
     unsigned ntypes, tags;
@@ -56,6 +59,17 @@ void load_packet_stamp(const struct load_options *opt, struct load_packet *packe
 /** The bytes of the packet's first `lines` lines. */
 size_t load_packet_cut(const struct load_packet *packet, uint32_t lines);
 
+/* ---- signed envelopes: load_seal.c ---- */
+
+struct load_seal;
+
+/** key: ID:SECRET. @return NULL after a message on stderr. */
+struct load_seal *load_seal_new(const char *key);
+void load_seal_free(struct load_seal **seal);
+
+/** The i-th of a burst's packets in its envelope, valid until the next i-th. */
+struct iovec load_seal_put(struct load_seal *seal, unsigned i, struct iovec lines, int64_t now_ns);
+
 /* ---- sending: load_send.c ---- */
 
 struct load_sent {
@@ -66,8 +80,9 @@ struct load_sent {
 /** Connects. @return the socket, or a negative load_exit after a message on stderr. */
 int load_connect(const struct load_options *opt);
 
-/** Sends until count, duration or *stop. @return load_exit; what was sent is in *sent in any case. */
-int load_send(const struct load_options *opt, int fd, struct load_packets *packets,
+/** Sends until count, duration or *stop; seal: NULL for lines alone. @return load_exit; what was sent is in
+ * *sent in any case. */
+int load_send(const struct load_options *opt, int fd, struct load_packets *packets, struct load_seal *seal,
               const volatile sig_atomic_t *stop, struct load_sent *sent);
 
 /* ---- the daemon's ledger: load_verify.c ---- */

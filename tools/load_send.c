@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH  32
+#define BATCH  LOAD_BURST_PACKETS
 #define NAP_NS (50 * TS_US)
 
 static bool is_tcp(const struct load_options *opt)
@@ -122,8 +122,8 @@ static int send_datagrams(int fd, struct iovec *iovs, unsigned n)
 }
 
 /* Sends a burst from packet `at` on, and no line beyond `most`. @return packets sent, or -1 with errno. */
-static int send_burst(const struct load_options *opt, int fd, struct load_packets *packets, size_t at,
-                      uint64_t most, struct load_sent *sent)
+static int send_burst(const struct load_options *opt, int fd, struct load_packets *packets,
+                      struct load_seal *seal, size_t at, uint64_t most, struct load_sent *sent)
 {
     struct iovec iovs[BATCH];
     uint32_t lines[BATCH];
@@ -137,6 +137,8 @@ static int send_burst(const struct load_options *opt, int fd, struct load_packet
         lines[n] = (uint32_t)TS_MIN(most, packet->lines);
         iovs[n] = (struct iovec){packet->p,
                                  lines[n] < packet->lines ? load_packet_cut(packet, lines[n]) : packet->len};
+        if (seal)
+            iovs[n] = load_seal_put(seal, n, iovs[n], now_ns);
         most -= lines[n];
     }
     int done = is_tcp(opt) ? send_stream(fd, iovs, n) : send_datagrams(fd, iovs, n);
@@ -160,7 +162,7 @@ static void show(struct ts_progress *prg, const struct load_options *opt, const 
     ts_progress_draw(prg, share, "%s lines, %s lines/s", ts_num_group(sent->lines).z, ts_num_group(rate).z);
 }
 
-int load_send(const struct load_options *opt, int fd, struct load_packets *packets,
+int load_send(const struct load_options *opt, int fd, struct load_packets *packets, struct load_seal *seal,
               const volatile sig_atomic_t *stop, struct load_sent *sent)
 {
     struct ts_progress prg;
@@ -178,7 +180,8 @@ int load_send(const struct load_options *opt, int fd, struct load_packets *packe
             nanosleep(&(struct timespec){0, NAP_NS}, NULL);
             continue;
         }
-        int n = send_burst(opt, fd, packets, at, opt->count ? opt->count - sent->lines : UINT64_MAX, sent);
+        int n =
+            send_burst(opt, fd, packets, seal, at, opt->count ? opt->count - sent->lines : UINT64_MAX, sent);
         error = n < 0 ? errno : 0;
         at = (at + (size_t)TS_MAX(n, 0)) % packets->n;
     }

@@ -26,8 +26,9 @@ static bool is_loopback(const char *url)
 static int judge_answer(const char *who, const char *host, CURLcode rc, long status, const char *why)
 {
     if (rc != CURLE_OK)
-        fprintf(stderr, "%s: cannot reach %s: %s; is tsaggd running, and is this its http.address?\n", who,
-                host, why);
+        fprintf(stderr, "%s: cannot reach %s: %s; %s\n", who, host, why,
+                rc == CURLE_PEER_FAILED_VERIFICATION ? "--ca FILE names the certificates to trust"
+                                                     : "is tsaggd running, and is this its http.address?");
     else if (status == 401 || status == 403)
         fprintf(stderr, "%s: %s refuses (%ld); give its http.token with --token or TSAGG_TOKEN\n", who, host,
                 status);
@@ -38,7 +39,8 @@ static int judge_answer(const char *who, const char *host, CURLcode rc, long sta
     return status == 401 || status == 403 ? -TS_EAUTH : -TS_ECONNECT;
 }
 
-int status_fetch(const char *who, const char *host, const char *token, struct ts_buf *answer)
+int status_fetch(const char *who, const char *host, const char *token, const char *ca,
+                 struct ts_buf *answer)
 {
     struct ts_buf url = TS_BUF_INIT, auth = TS_BUF_INIT;
     struct curl_slist *headers = NULL;
@@ -58,6 +60,8 @@ int status_fetch(const char *who, const char *host, const char *token, struct ts
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_S);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    if (ca)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, ca);
     if (is_loopback(host))
         curl_easy_setopt(curl, CURLOPT_PROXY, "");
     CURLcode rc = curl_easy_perform(curl);

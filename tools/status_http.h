@@ -6,9 +6,10 @@
 /**
  * Appends the answer, 16 MiB at most.
  * @param who    begins the message on stderr: "tsagg-ctl status". host: a URL, http:// or https://. token: ""
- * for none.
+ * for none. ca: a file of certificates to trust instead of the system's, or NULL.
  * @return 0; -TS_ECONNECT: no answer, or none of tsaggd's; -TS_EAUTH: refused. stderr says why.
  */
-int status_fetch(const char *who, const char *host, const char *token, struct ts_buf *answer) TS_MUST_CHECK;
+int status_fetch(const char *who, const char *host, const char *token, const char *ca,
+                 struct ts_buf *answer) TS_MUST_CHECK;
 
 #endif

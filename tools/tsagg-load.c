@@ -8,6 +8,7 @@
 
 #include "core/buf.h"
 #include "core/clock.h"
+#include "core/conf.h"
 #include "core/num.h"
 
 #include <getopt.h>
@@ -40,8 +41,10 @@ static void print_help(void)
           "  --sequential       series in order instead of at random\n"
           "  --timestamps       a time in every line; not with statsd\n"
           "  --seed N           another random order (1)\n"
+          "  --hmac-key KEY     sign packets with this ID:SECRET (TSAGG_HMAC_KEY); with udp\n"
           "  --verify URL       ask the tsaggd there what arrived, and how fast\n"
           "  --token TOKEN      its http.token (TSAGG_TOKEN)\n"
+          "  --ca FILE          certificates to trust (PEM) instead of the system's\n"
           "  --json             the report as JSON\n"
           "  -V, --version      print the version\n"
           "  -h, --help         print this\n\n"
@@ -158,6 +161,8 @@ enum {
     SEED,
     VERIFY,
     TOKEN,
+    CA,
+    HMAC_KEY,
     JSON
 };
 
@@ -184,9 +189,30 @@ static int read_option(int c, struct load_options *opt, uint64_t *tags)
     case SEED: return read_number("seed", optarg, 0, UINT32_MAX, &opt->seed);
     case VERIFY: opt->verify = optarg; return check_url(optarg);
     case TOKEN: opt->token = optarg; break;
+    case CA: opt->ca = optarg; break;
+    case HMAC_KEY: opt->hmac_key = optarg; break;
     case JSON: opt->json = true; break;
     }
     return LOAD_OK;
+}
+
+/* The key itself is not shown. */
+static int check_key(const struct load_options *opt)
+{
+    struct ts_str secret;
+    uint32_t id;
+    if (!opt->hmac_key)
+        return LOAD_OK;
+    if (strncmp(opt->to, "udp://", 6) != 0)
+        fputs("tsagg-load: --hmac-key signs datagrams; give --to udp://HOST:PORT\n", stderr);
+    else if (ts_conf_read_hmac_key(ts_str_of(opt->hmac_key), &id, &secret))
+        fprintf(
+            stderr,
+            "tsagg-load: --hmac-key: give ID:SECRET, a number and at least %d characters without commas\n",
+            TS_HMAC_SECRET_MIN);
+    else
+        return LOAD_OK;
+    return LOAD_USAGE;
 }
 
 /* What options mean only together. */
@@ -202,7 +228,7 @@ static int check(struct load_options *opt, uint64_t tags, bool typed)
     else if (typed && opt->format == LOAD_INFLUX)
         fputs("tsagg-load: --types are statsd's; line protocol has fields\n", stderr);
     else
-        return LOAD_OK;
+        return check_key(opt);
     return LOAD_USAGE;
 }
 
@@ -224,6 +250,8 @@ static int read_options(int argc, char **argv, struct load_options *opt)
                                           {"seed", required_argument, NULL, SEED},
                                           {"verify", required_argument, NULL, VERIFY},
                                           {"token", required_argument, NULL, TOKEN},
+                                          {"ca", required_argument, NULL, CA},
+                                          {"hmac-key", required_argument, NULL, HMAC_KEY},
                                           {"json", no_argument, NULL, JSON},
                                           {"version", no_argument, NULL, 'V'},
                                           {"help", no_argument, NULL, 'h'},
@@ -312,14 +340,20 @@ static int load(const struct load_options *opt)
     int rc = opt->verify ? load_ledger_read(opt, &before) : LOAD_OK;
     if (rc != LOAD_OK)
         return rc;
+    struct load_seal *seal = opt->hmac_key ? load_seal_new(opt->hmac_key) : NULL;
+    if (opt->hmac_key && !seal)
+        return LOAD_FAILED;
     int fd = load_connect(opt);
-    if (fd < 0)
+    if (fd < 0) {
+        load_seal_free(&seal);
         return -fd;
+    }
     load_packets_make(opt, &packets);
-    rc = load_send(opt, fd, &packets, &stop, &sent);
+    rc = load_send(opt, fd, &packets, seal, &stop, &sent);
     int64_t sent_at_ns = ts_clock_mono_ns();
     close(fd);
     load_packets_free(&packets);
+    load_seal_free(&seal);
     bool verified = false;
     if (opt->verify && rc == LOAD_OK) {
         rc = load_verify(opt, &before, &sent, sent_at_ns, &verdict);
@@ -336,9 +370,10 @@ static int load(const struct load_options *opt)
 
 int main(int argc, char **argv)
 {
-    const char *token = getenv("TSAGG_TOKEN");
+    const char *token = getenv("TSAGG_TOKEN"), *key = getenv("TSAGG_HMAC_KEY");
     struct load_options opt = {.to = "udp://127.0.0.1:8125",
                                .token = token ? token : "",
+                               .hmac_key = key && key[0] ? key : NULL,
                                .rate = 100000,
                                .series = 1000,
                                .seed = 1,

@@ -105,6 +105,31 @@ static const char *kind_name(const struct ts_conf_node *node)
     return node->null ? "empty" : names[node->kind];
 }
 
+/* Never shows what it says: a part of it may be a secret. */
+static bool check_hmac_key(struct ts_conf_load *ld, const struct ts_conf_option *opt,
+                           const struct ts_conf_node *list, unsigned i)
+{
+    const struct ts_conf_node *item = list->entries[i].value;
+    struct ts_str secret, other_secret;
+    uint32_t id, other;
+    if (ts_conf_read_hmac_key(ts_str_of(item->text), &id, &secret)) {
+        ts_conf_error(
+            ld, item,
+            "%s: entry %u is no key; give ID:SECRET, a number and at least %d characters without commas, "
+            "such as \"1:${TSAGG_KEY}\"",
+            opt->key, i + 1, TS_HMAC_SECRET_MIN);
+        return false;
+    }
+    for (unsigned j = 0; j < i; j++) {
+        const char *text = list->entries[j].value->text;
+        if (text && ts_conf_read_hmac_key(ts_str_of(text), &other, &other_secret) == 0 && other == id) {
+            ts_conf_error(ld, item, "%s: key %u twice; give each a number of its own", opt->key, id);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* An item of a list option; @return whether it is good. */
 static bool check_item(struct ts_conf_load *ld, const struct ts_conf_option *opt,
                        const struct ts_conf_node *list, unsigned i)
@@ -115,6 +140,8 @@ static bool check_item(struct ts_conf_load *ld, const struct ts_conf_option *opt
         ts_conf_error(ld, item, "%s: an entry is %s; give a name", opt->key, kind_name(item));
         return false;
     }
+    if (opt->type == TS_CONF_SECRETS)
+        return check_hmac_key(ld, opt, list, i);
     for (unsigned j = 0; j < i; j++) {
         if (list->entries[j].value->text && strcmp(list->entries[j].value->text, item->text) == 0) {
             ts_conf_error(ld, item, "%s: %s twice; keep one of them", opt->key, ts_log_quote_z(item->text));
@@ -150,7 +177,9 @@ static void read_list(struct ts_conf_load *ld, const struct ts_conf_option *opt,
     if (value->kind != TS_NODE_LIST || value->n == 0) {
         ts_conf_error(ld, value, "%s is %s; give a list of one or more, such as [%s]", opt->key,
                       value->kind == TS_NODE_LIST ? "an empty list" : kind_name(value),
-                      value->kind == TS_NODE_SCALAR && !value->null ? value->text : "a, b");
+                      ts_conf_option_is_secret(opt)                   ? "\"1:${TSAGG_KEY}\""
+                      : value->kind == TS_NODE_SCALAR && !value->null ? value->text
+                                                                      : "a, b");
         return;
     }
     for (unsigned i = 0; i < value->n; i++) {

@@ -13,7 +13,7 @@
 
 enum ts_format { TS_FORMAT_AUTO, TS_FORMAT_STATSD, TS_FORMAT_INFLUX };
 enum ts_signed_gauges { TS_GAUGES_RELATIVE, TS_GAUGES_ABSOLUTE };
-enum ts_when_full { TS_FULL_BLOCK, TS_FULL_DROP_NEW };
+enum ts_when_full { TS_FULL_BLOCK, TS_FULL_DROP_NEW, TS_FULL_DROP_OLD };
 enum ts_framing { TS_FRAMING_LINES, TS_FRAMING_DOGSTATSD };
 enum ts_late { TS_LATE_CORRECT, TS_LATE_DROP };
 
@@ -49,6 +49,10 @@ struct ts_conf_listen {
     unsigned mode;              /* of the socket's file */
     char *allow;                /* ranges of addresses, comma-separated, without blanks; NULL: everyone */
     unsigned rate_limit, burst; /* lines a second, 0: no limit; lines, 0: those of a second */
+    char *certificate, *key, *client_ca; /* files; "": no TLS, anybody */
+    int64_t handshake_timeout_ns;
+    char *hmac_keys; /* ID:SECRET, comma-separated; NULL: datagrams are lines */
+    int64_t max_skew_ns;
 };
 
 struct ts_conf_rollup {
@@ -85,6 +89,7 @@ struct ts_conf {
     struct {
         char *address; /* "127.0.0.1:8186"; "" is off */
         char *token;   /* "" none */
+        char *certificate, *key; /* files; "": no TLS */
         uint64_t max_body_bytes; /* of a write request, as it comes and inflated */
     } http;
     struct {
@@ -136,6 +141,11 @@ struct ts_listen_url {
 /** Reads a listener's URL: scheme://HOST:PORT or scheme:///PATH, as tbl/transports.def says. @return 0,
  * -TS_EPARSE. */
 int ts_conf_read_listen_url(struct ts_str url, struct ts_listen_url *out) TS_MUST_CHECK;
+
+#define TS_HMAC_SECRET_MIN 16
+
+/** Reads ID:SECRET, a number of 32 bits and TS_HMAC_SECRET_MIN characters or more. @return 0, -TS_EPARSE. */
+int ts_conf_read_hmac_key(struct ts_str s, uint32_t *id, struct ts_str *secret) TS_MUST_CHECK;
 
 /** Whether a host as ts_conf_read_address gives it is reached from this machine only. */
 bool ts_conf_is_loopback(const char *host);

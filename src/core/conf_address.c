@@ -79,6 +79,19 @@ int ts_conf_read_address(struct ts_str s, char host[TS_HOST_MAX], uint16_t *port
     return 0;
 }
 
+int ts_conf_read_hmac_key(struct ts_str s, uint32_t *id, struct ts_str *secret)
+{
+    const char *colon = memchr(s.p, ':', s.len);
+    size_t len = colon ? (size_t)(colon - s.p) : 0;
+    uint64_t number;
+    if (!colon || ts_num_read_uint((struct ts_str){s.p, len}, &number) || number > UINT32_MAX ||
+        s.len - len - 1 < TS_HMAC_SECRET_MIN || memchr(s.p, ',', s.len))
+        return -TS_EPARSE;
+    *id = (uint32_t)number;
+    *secret = (struct ts_str){colon + 1, s.len - len - 1};
+    return 0;
+}
+
 bool ts_conf_is_loopback(const char *host)
 {
     return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;

@@ -58,6 +58,16 @@ static bool same_address(const struct ts_conf_listen *a, const struct ts_conf_li
     return a->transport == b->transport && b->port && a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
+/* A certificate is worth nothing without its key. */
+static void check_pair_of_files(struct ts_conf_load *ld, enum ts_conf_section section, unsigned i,
+                                const char *certificate, const char *key)
+{
+    if (certificate && key && !certificate[0] != !key[0])
+        ts_conf_error(ld, at(ld, section, i, certificate[0] ? "certificate" : "key"),
+                      "%s without %s; give both or none", certificate[0] ? "certificate" : "key",
+                      certificate[0] ? "key" : "certificate");
+}
+
 static void check_listeners(struct ts_conf_load *ld)
 {
     for (unsigned i = 0; i < ld->conf->nlisten; i++) {
@@ -72,6 +82,11 @@ static void check_listeners(struct ts_conf_load *ld)
         if (lis->burst && !lis->rate_limit)
             ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "burst"),
                           "burst without rate_limit; give both or none");
+        check_pair_of_files(ld, TS_SECTION_listen, i, lis->certificate, lis->key);
+        if (lis->client_ca && lis->client_ca[0] && lis->certificate && !lis->certificate[0])
+            ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "client_ca"),
+                          "client_ca without certificate: clients have certificates in TLS alone; give "
+                          "certificate and key");
         for (unsigned j = 0; j < i; j++)
             if (same_address(&ld->conf->listen[j], lis))
                 ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "url"), "url: %s is listened on already; %s",
@@ -86,6 +101,7 @@ static void check_http(struct ts_conf_load *ld)
     char host[TS_HOST_MAX];
     uint16_t port;
     const char *address = ld->conf->http.address;
+    check_pair_of_files(ld, TS_SECTION_http, 0, ld->conf->http.certificate, ld->conf->http.key);
     if (address && address[0] && ts_conf_read_address(ts_str_of(address), host, &port) == 0 &&
         !ts_conf_is_loopback(host) && !ld->conf->http.token[0])
         ts_conf_error(ld, at(ld, TS_SECTION_http, 0, "address"),

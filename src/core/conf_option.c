@@ -201,7 +201,7 @@ static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *ba
 {
     struct ts_listen_url url;
     uint64_t choice;
-    struct ts_log_quoted shown = ts_log_quote(opt->type == TS_CONF_SECRET ? TS_STR(TS_CONF_HIDDEN) : s);
+    struct ts_log_quoted shown = ts_log_quote(ts_conf_option_is_secret(opt) ? TS_STR(TS_CONF_HIDDEN) : s);
     if (!is_clean_text(s))
         return ts_fail(err, TS_ECONF, "%s: %s has control characters or is not UTF-8", opt->key, shown.z);
     bool ok = true;
@@ -369,8 +369,12 @@ static void print_list(const struct ts_conf_option *opt, const void *base, struc
         const char *names = fetch_text(opt, base);
         struct ts_str list = ts_str_of(names), word;
         while (ts_conf_next(&list, ',', &word)) {
+            const char *colon = opt->type == TS_CONF_SECRETS ? memchr(word.p, ':', word.len) : NULL;
             ts_buf_puts(buf, between);
-            print_text(buf, word);
+            if (colon)
+                ts_buf_printf(buf, "\"%.*s:%s\"", (int)(colon - word.p), word.p, TS_CONF_HIDDEN);
+            else
+                print_text(buf, word);
             between = ", ";
         }
     }
@@ -452,6 +456,7 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
             "http://HOST:PORT or https://HOST:PORT without user and query, such as http://127.0.0.1:8086");
         break;
     case TS_CONF_CIDRS: ts_buf_puts(buf, "a list, such as [10.0.0.0/8, 127.0.0.1]"); break;
+    case TS_CONF_SECRETS: ts_buf_puts(buf, "a list, such as [\"1:${TSAGG_KEY}\"]"); break;
     case TS_CONF_NAMES: ts_buf_puts(buf, "a list, such as [a, b]"); break;
     case TS_CONF_WORD:
     case TS_CONF_CHOICE:

@@ -12,7 +12,8 @@
 enum ts_point_flag {
     TS_POINT_EXT = 1,                      /* the next 16 bytes are a struct ts_point_ext */
     TS_POINT_SERIES = 2,                   /* no sample: says what series the id stands for from now on */
-    TS_POINT_RELATIVE = TS_RAW_RELATIVE    /* value is a gauge's change */
+    TS_POINT_RELATIVE = TS_RAW_RELATIVE,   /* value is a gauge's change */
+    TS_POINT_TEXT = TS_RAW_TEXT            /* text is the value, and owned */
 };
 
 struct ts_announce; /* an encoded series; allocated by route, belongs to the worker */

@@ -33,17 +33,41 @@ static void read_allow(struct ts_listener *lis)
     }
 }
 
+static int open_share(struct ts_listener *lis, struct ts_listener *sibling, struct ts_err *err)
+{
+    const struct ts_conf_listen *conf = lis->conf;
+    lis->share = sibling ? sibling->share : ts_xalloc(sizeof *lis->share);
+    if (lis->share->sockets++)
+        return 0;
+    pthread_mutex_init(&lis->share->lock, NULL);
+    ts_limit_init(&lis->share->limit, conf->rate_limit, conf->burst, ts_clock_mono_ns());
+    return conf->hmac_keys
+               ? ts_auth_new(conf->hmac_keys, conf->max_skew_ns, ts_clock_now_ns(), &lis->share->auth, err)
+               : 0;
+}
+
+static void close_share(struct ts_listener *lis)
+{
+    if (--lis->share->sockets == 0) {
+        ts_auth_free(&lis->share->auth);
+        pthread_mutex_destroy(&lis->share->lock);
+        ts_free(lis->share);
+    }
+}
+
 int ts_listener_open(const struct ts_conf_listen *conf, uint16_t port, struct ts_inherited *inh,
-                     struct ts_counters *cnt, struct ts_listener **out, struct ts_err *err)
+                     struct ts_counters *cnt, struct ts_listener *sibling, struct ts_listener **out,
+                     struct ts_err *err)
 {
     const struct ts_listener_ops *ops = readers[conf->transport];
     struct ts_listener *lis = ts_xalloc_aligned(ops->bytes, TS_CACHELINE);
     lis->ops = ops;
     lis->conf = conf;
     lis->cnt = cnt;
-    ts_limit_init(&lis->limit, conf->rate_limit, conf->burst, ts_clock_mono_ns());
     read_allow(lis);
-    int rc = ts_ingest_bind(lis, port, inh, err);
+    int rc = open_share(lis, sibling, err);
+    if (rc == 0)
+        rc = ts_ingest_bind(lis, port, inh, err);
     if (rc)
         goto fail;
     rc = ops->init(lis, err);
@@ -54,6 +78,7 @@ int ts_listener_open(const struct ts_conf_listen *conf, uint16_t port, struct ts
 fail_socket:
     close_socket(lis);
 fail:
+    close_share(lis);
     ts_free(lis->allow);
     TS_FREE(lis);
     return rc;
@@ -87,6 +112,7 @@ void ts_listener_close(struct ts_listener **lis)
     if (*lis) {
         (*lis)->ops->fini(*lis);
         close_socket(*lis);
+        close_share(*lis);
         ts_free((*lis)->allow);
         TS_FREE(*lis);
     }
@@ -94,16 +120,23 @@ void ts_listener_close(struct ts_listener **lis)
 
 void ts_listener_begin(struct ts_listener *lis)
 {
-    if (lis->limit.rate)
-        ts_limit_fill(&lis->limit, ts_clock_mono_ns());
+    struct ts_listener_share *share = lis->share;
+    if (share->limit.rate) {
+        pthread_mutex_lock(&share->lock);
+        ts_limit_fill(&share->limit, ts_clock_mono_ns());
+        pthread_mutex_unlock(&share->lock);
+    }
     lis->to.begin(lis->to.arg, ts_clock_now_ns());
 }
 
 void ts_listener_data(struct ts_listener *lis, char *data, size_t len)
 {
-    if (lis->limit.rate) {
+    struct ts_listener_share *share = lis->share;
+    if (share->limit.rate) {
         uint64_t over;
-        len = ts_limit_take(&lis->limit, data, len, &over);
+        pthread_mutex_lock(&share->lock);
+        len = ts_limit_take(&share->limit, data, len, &over);
+        pthread_mutex_unlock(&share->lock);
         ts_listener_drop(lis, TS_C_DROPPED_RATE_LIMIT, over);
     }
     if (len)

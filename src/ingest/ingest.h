@@ -36,11 +36,12 @@ void ts_inherited_fini(struct ts_inherited *inh);
 
 /**
  * Opens one socket of a listener: takes an inherited one of its address, or binds one. port 0: the system
- * chooses; ts_listener_port tells. conf and cnt are borrowed.
+ * chooses; ts_listener_port tells. conf and cnt are borrowed. sibling: another socket of the same listener, NULL for the
+ * first; they share what is the listener's, such as its rate_limit.
  * @return 0; -TS_EIO, -TS_EINVAL, -TS_ENOMEM with *err filled (the URL and what is wrong with it).
  */
 int ts_listener_open(const struct ts_conf_listen *conf, uint16_t port, struct ts_inherited *inh,
-                     struct ts_counters *cnt, struct ts_listener **out, struct ts_err *err) TS_MUST_CHECK;
+                     struct ts_counters *cnt, struct ts_listener *sibling, struct ts_listener **out, struct ts_err *err) TS_MUST_CHECK;
 
 /** 0 for a unix socket. */
 uint16_t ts_listener_port(const struct ts_listener *lis);

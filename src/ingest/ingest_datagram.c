@@ -7,6 +7,7 @@
 #include "config.h"
 #include "ingest/ingest_priv.h"
 
+#include "core/buf.h"
 #include "core/log.h"
 #include "core/mem.h"
 
@@ -27,6 +28,8 @@
 
 struct datagrams {
     struct ts_listener lis;
+    struct ts_auth_reader *auth; /* NULL: datagrams are lines */
+    uint64_t refused;            /* of them, as last told */
     uint32_t kernel_drops; /* as last read; wraps */
     int64_t emptied_ns;    /* when the socket was last seen empty */
     uint32_t since;        /* datagrams read since then */
@@ -65,6 +68,13 @@ static int datagrams_init(struct ts_listener *lis, struct ts_err *err)
     dg->buffers = ts_pages_alloc((size_t)BATCH * BUFFER_BYTES);
     if (!dg->buffers)
         return ts_fail(err, TS_ENOMEM, "listen %s: no memory", lis->conf->url);
+    if (lis->share->auth) {
+        int rc = ts_auth_reader_new(lis->share->auth, &dg->auth, err);
+        if (rc) {
+            ts_pages_free(dg->buffers, (size_t)BATCH * BUFFER_BYTES);
+            return rc;
+        }
+    }
     if (lis->allow)
         dg->senders = ts_xalloc(BATCH * sizeof *dg->senders);
     for (unsigned i = 0; i < BATCH; i++) {
@@ -83,6 +93,7 @@ static void datagrams_fini(struct ts_listener *lis)
     struct datagrams *dg = (struct datagrams *)lis;
     ts_pages_free(dg->buffers, (size_t)BATCH * BUFFER_BYTES);
     ts_free(dg->senders);
+    ts_auth_reader_free(&dg->auth);
 }
 
 static void look_at_kernel_drops(struct datagrams *dg)
@@ -105,6 +116,42 @@ static bool is_allowed(struct datagrams *dg, int i)
     return allowed;
 }
 
+static void hand_on(struct datagrams *dg, char *data, size_t len, int64_t now_ns)
+{
+    struct ts_str lines;
+    enum ts_counter why;
+    if (!dg->auth) {
+        ts_listener_data(&dg->lis, data, len);
+    } else if (ts_auth_admit(dg->auth, (struct ts_str){data, len}, now_ns, &lines, &why)) {
+        if (lines.len)
+            ts_listener_data(&dg->lis, data + (lines.p - data), lines.len);
+    } else {
+        ts_count(dg->lis.cnt, why, 1);
+    }
+}
+
+/* Once a tick at most, and the log has a limit of its own. */
+static void tell_refused(struct datagrams *dg)
+{
+    static const enum ts_counter reasons[] = {TS_C_DATAGRAMS_NO_ENVELOPE,   TS_C_DATAGRAMS_UNKNOWN_KEY,
+                                              TS_C_DATAGRAMS_BAD_SIGNATURE, TS_C_DATAGRAMS_BAD_TIME,
+                                              TS_C_DATAGRAMS_REPLAYED,      TS_C_DATAGRAMS_SENDERS};
+    struct ts_buf text = TS_BUF_INIT;
+    uint64_t refused = 0;
+    for (unsigned i = 0; i < TS_ARRAY_SIZE(reasons); i++)
+        refused += ts_counter_of(dg->lis.cnt, reasons[i]);
+    if (refused == dg->refused)
+        return;
+    dg->refused = refused;
+    for (unsigned i = 0; i < TS_ARRAY_SIZE(reasons); i++)
+        if (ts_counter_of(dg->lis.cnt, reasons[i]))
+            ts_buf_printf(&text, " %s=%llu", ts_counter_info(reasons[i])->value,
+                          (unsigned long long)ts_counter_of(dg->lis.cnt, reasons[i]));
+    ts_log(TS_LOG_WARN, "datagrams_refused", "url=%s%s", dg->lis.conf->url,
+           text.len ? ts_buf_cstr(&text) : "");
+    ts_buf_fini(&text);
+}
+
 /* @return datagrams read; 0 nothing came; negative: errno. */
 static int read_batch(struct datagrams *dg, int flags)
 {
@@ -113,6 +160,7 @@ static int read_batch(struct datagrams *dg, int flags)
     if (n < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -errno;
     uint64_t bytes = 0;
+    int64_t now_ns = dg->auth ? ts_clock_now_ns() : 0;
     ts_listener_begin(lis);
     for (int i = 0; i < n; i++) {
         size_t len = dg->msgs[i].msg_len;
@@ -120,7 +168,7 @@ static int read_batch(struct datagrams *dg, int flags)
         if (dg->msgs[i].msg_hdr.msg_flags & MSG_TRUNC)
             ts_count(lis->cnt, TS_C_DATAGRAMS_TRUNCATED, 1);
         if (is_allowed(dg, i))
-            ts_listener_data(lis, dg->iovs[i].iov_base, len);
+            hand_on(dg, dg->iovs[i].iov_base, len, now_ns);
     }
     dg->since += (uint32_t)n;
     ts_count(lis->cnt, TS_C_DATAGRAMS_RECEIVED, (uint64_t)n);
@@ -155,8 +203,11 @@ static void datagrams_run(struct ts_listener *lis)
                    ts_log_quote_z(strerror(-n)));
             usleep(TS_INGEST_TICK_NS / TS_US);
         }
-        if (ts_listener_tick(lis))
+        if (ts_listener_tick(lis)) {
             look_at_kernel_drops(dg);
+            if (dg->auth)
+                tell_refused(dg);
+        }
         if (n > 0 && n < BATCH)
             pace(dg);
     }

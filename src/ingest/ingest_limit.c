@@ -13,6 +13,8 @@ void ts_limit_init(struct ts_limit *limit, uint64_t rate, uint64_t burst, int64_
 
 void ts_limit_fill(struct ts_limit *limit, int64_t now_ns)
 {
+    if (now_ns <= limit->filled_ns) /* another socket's thread was here with a later time */
+        return;
     uint64_t missing = limit->burst * TOKEN - limit->level, passed_ns = (uint64_t)(now_ns - limit->filled_ns);
     limit->level += passed_ns > missing / limit->rate ? missing : passed_ns * limit->rate;
     limit->filled_ns = now_ns;

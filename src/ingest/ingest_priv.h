@@ -6,14 +6,24 @@
 
 #include "core/cidr.h"
 #include "core/clock.h"
+#include "ingest/ingest_auth.h"
 #include "ingest/ingest_limit.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #define TS_INGEST_BYTES    65536 /* most in one piece of data */
 #define TS_INGEST_PADDING  64    /* behind it */
 #define TS_INGEST_TICK_NS  (50 * TS_MS)
 #define TS_INGEST_DRAIN_NS (2 * TS_SEC) /* at most this long for what the kernel holds when we stop */
+
+/* What the sockets of one listener have together. */
+struct ts_listener_share {
+    unsigned sockets;     /* @thread main */
+    pthread_mutex_t lock; /* of limit: taken once for a piece of data, and only with a rate_limit */
+    struct ts_limit limit;
+    struct ts_auth *auth; /* NULL: datagrams are lines */
+};
 
 struct ts_listener {
     const struct ts_listener_ops *ops;
@@ -25,7 +35,7 @@ struct ts_listener {
     bool own_path;     /* the socket's file is ours to remove */
     _Atomic bool stop; /* relaxed: only its own value matters */
     int64_t ticked_ns; /* monotonic */
-    struct ts_limit limit;
+    struct ts_listener_share *share;
     struct ts_cidr *allow; /* NULL: everyone */
     size_t nallow;
 };

@@ -3,17 +3,21 @@
  * Each connection that has something gets one read per round, so that none keeps the others waiting. Owns the
  * connections, what of their lines is not whole yet (ingest_frame), and the regions that are read into. When
  * the consumer is slow nothing is read, and the kernel makes senders wait. Connections beyond the limit are
- * closed and counted; without descriptors they wait in the kernel.
+ * closed and counted; without descriptors they wait in the kernel. With TLS (ingest_tls) a connection greets
+ * first, and has a limited time for that.
  */
 #include "config.h"
 #include "ingest/ingest_frame.h"
 #include "ingest/ingest_priv.h"
+#include "ingest/ingest_tls.h"
 
 #include "core/log.h"
 #include "core/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,7 +30,10 @@ _Static_assert(TS_FRAME_MAX == TS_INGEST_BYTES, "what a region holds is one piec
 
 struct conn {
     int fd;
-    int64_t heard_ns; /* begin of the round in which something came */
+    int64_t heard_ns; /* begin of the round in which something came, or in which it was accepted to greet */
+    struct ts_tls_session *tls; /* NULL without TLS */
+    bool greeting;
+    char peer[INET6_ADDRSTRLEN]; /* with TLS: for the log, when the connection may be gone */
     struct conn *prev, *next;
     struct ts_framer framer;
 };
@@ -37,14 +44,21 @@ struct stream {
     int64_t round_ns; /* monotonic: when this round began */
     bool accepting;   /* the socket is among what epoll watches */
     unsigned nconns;
-    struct conn ring; /* of connections, the longest silent first */
+    struct conn ring;     /* of connections, the longest silent first */
+    struct conn greeting; /* of those that have not finished the handshake, the oldest first */
+    struct ts_tls *tls;   /* NULL without TLS */
     char *regions;
 };
 
-static void ring_add(struct stream *st, struct conn *conn)
+static void ring_init(struct conn *ring)
 {
-    conn->prev = st->ring.prev;
-    conn->next = &st->ring;
+    ring->prev = ring->next = ring;
+}
+
+static void ring_add(struct conn *ring, struct conn *conn)
+{
+    conn->prev = ring->prev;
+    conn->next = ring;
     conn->prev->next = conn->next->prev = conn;
 }
 
@@ -92,6 +106,7 @@ static void close_conn(struct stream *st, struct conn *conn, enum ts_counter why
         ts_listener_reject(&st->lis, TS_C_REJECTED_CUT_OFF);
     ts_count(st->lis.cnt, why, 1);
     ring_remove(conn);
+    ts_tls_session_free(&conn->tls);
     close(conn->fd);
     ts_frame_fini(&conn->framer);
     ts_free(conn);
@@ -114,18 +129,26 @@ static void add_conn(struct stream *st, int fd, const struct sockaddr_storage *p
         goto refuse;
     }
     conn = ts_alloc(sizeof *conn);
-    if (!conn || watch(st, EPOLL_CTL_ADD, fd, conn, EPOLLIN) != 0) {
+    if (conn && st->tls) {
+        conn->tls = ts_tls_session_new(st->tls, fd);
+        conn->greeting = true;
+        (void)getnameinfo((const struct sockaddr *)peer, sizeof *peer, conn->peer, sizeof conn->peer, NULL, 0,
+                          NI_NUMERICHOST);
+    }
+    if (!conn || (st->tls && !conn->tls) || watch(st, EPOLL_CTL_ADD, fd, conn, EPOLLIN) != 0) {
         ts_count(st->lis.cnt, TS_C_REFUSED_NO_MEMORY, 1);
         goto refuse;
     }
     conn->fd = fd;
     conn->heard_ns = st->round_ns;
     ts_frame_init(&conn->framer, conf->framing);
-    ring_add(st, conn);
+    ring_add(conn->greeting ? &st->greeting : &st->ring, conn);
     st->nconns++;
     ts_count(st->lis.cnt, TS_C_CONNECTIONS_ACCEPTED, 1);
     return;
 refuse:
+    if (conn)
+        ts_tls_session_free(&conn->tls);
     ts_free(conn);
     close(fd);
 }
@@ -150,16 +173,47 @@ static void accept_some(struct stream *st)
     }
 }
 
-static void read_conn(struct stream *st, struct conn *conn, char *region)
+static void greeting_failed(struct stream *st, struct conn *conn, enum ts_counter why, const char *error)
+{
+    ts_log(TS_LOG_WARN, "handshake_failed", "url=%s reason=%s peer=%s error=%s", st->lis.conf->url,
+           ts_counter_info(why)->value, conn->peer, ts_log_quote_z(error));
+    close_conn(st, conn, why);
+}
+
+/* @return whether the handshake is over, and well. */
+static bool greet(struct stream *st, struct conn *conn)
+{
+    bool wants_out;
+    enum ts_counter why;
+    int rc = ts_tls_greet(conn->tls, &wants_out, &why);
+    if (rc == -TS_EAGAIN && watch(st, EPOLL_CTL_MOD, conn->fd, conn, wants_out ? EPOLLOUT : EPOLLIN) == 0)
+        return false;
+    if (rc) {
+        greeting_failed(st, conn, rc == -TS_EAGAIN ? TS_C_CLOSED_ERROR : why, ts_tls_error(conn->tls));
+        return false;
+    }
+    if (watch(st, EPOLL_CTL_MOD, conn->fd, conn, EPOLLIN) != 0) {
+        close_conn(st, conn, TS_C_CLOSED_ERROR);
+        return false;
+    }
+    conn->greeting = false;
+    conn->heard_ns = st->round_ns;
+    ring_remove(conn);
+    ring_add(&st->ring, conn);
+    return true;
+}
+
+/* @return whether the connection is still there. */
+static bool read_some(struct stream *st, struct conn *conn, char *region)
 {
     size_t room;
     char *to = ts_frame_room(&conn->framer, region, &room);
-    ssize_t n = read(conn->fd, to, room);
+    ssize_t n = conn->tls ? ts_tls_read(conn->tls, to, room) : read(conn->fd, to, room);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-        return;
+        return true;
     if (n < 0) {
         close_conn(st, conn, TS_C_CLOSED_ERROR);
-        return;
+        return false;
     }
     struct ts_frame frame =
         n ? ts_frame_take(&conn->framer, region, (size_t)n) : ts_frame_end(&conn->framer, region);
@@ -167,11 +221,25 @@ static void read_conn(struct stream *st, struct conn *conn, char *region)
     ts_count(st->lis.cnt, TS_C_BYTES_RECEIVED, (uint64_t)n);
     if (n == 0 || !go_on) {
         close_conn(st, conn, n == 0 ? TS_C_CLOSED_PEER : TS_C_CLOSED_ERROR);
-        return;
+        return false;
     }
     conn->heard_ns = st->round_ns;
     ring_remove(conn);
-    ring_add(st, conn);
+    ring_add(&st->ring, conn);
+    return true;
+}
+
+static void read_conn(struct stream *st, struct conn *conn, char *region)
+{
+    if (conn->greeting && !greet(st, conn))
+        return;
+    bool open = read_some(st, conn, region);
+    /* The rest of a record, which no event would tell of. The consumer must be done with the region first. */
+    while (open && conn->tls && ts_tls_has_more(conn->tls)) {
+        st->lis.to.end(st->lis.to.arg);
+        ts_listener_begin(&st->lis);
+        open = read_some(st, conn, region);
+    }
 }
 
 /* @return how many sockets had something. */
@@ -200,8 +268,11 @@ static int read_batch(struct stream *st, int timeout_ms)
 static void close_idle(struct stream *st)
 {
     int64_t idle_ns = st->lis.conf->idle_timeout_ns;
-    while (idle_ns && st->nconns && st->round_ns - st->ring.next->heard_ns >= idle_ns)
+    while (idle_ns && st->ring.next != &st->ring && st->round_ns - st->ring.next->heard_ns >= idle_ns)
         close_conn(st, st->ring.next, TS_C_CLOSED_IDLE);
+    while (st->greeting.next != &st->greeting &&
+           st->round_ns - st->greeting.next->heard_ns >= st->lis.conf->handshake_timeout_ns)
+        greeting_failed(st, st->greeting.next, TS_C_CLOSED_TLS_TIMEOUT, "no handshake in time");
 }
 
 static void stream_run(struct ts_listener *lis)
@@ -218,21 +289,31 @@ static void stream_run(struct ts_listener *lis)
     while (read_batch(st, 0) > 0 && ts_clock_mono_ns() < until_ns)
         ;
     while (st->nconns)
-        close_conn(st, st->ring.next, TS_C_CLOSED_STOP);
+        close_conn(st, st->ring.next != &st->ring ? st->ring.next : st->greeting.next, TS_C_CLOSED_STOP);
 }
 
 static int stream_init(struct ts_listener *lis, struct ts_err *err)
 {
     struct stream *st = (struct stream *)lis;
-    int flags = fcntl(lis->fd, F_GETFL);
-    st->ring.prev = st->ring.next = &st->ring;
+    int flags = fcntl(lis->fd, F_GETFL), rc;
+    ring_init(&st->ring);
+    ring_init(&st->greeting);
+    if (lis->conf->certificate[0]) {
+        rc = ts_tls_open(lis->conf, &st->tls, err);
+        if (rc)
+            return rc;
+    }
     st->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (st->epoll < 0)
-        return ts_fail_errno(err, TS_EIO, "listen %s", lis->conf->url);
+    if (st->epoll < 0) {
+        rc = ts_fail_errno(err, TS_EIO, "listen %s", lis->conf->url);
+        ts_tls_close(&st->tls);
+        return rc;
+    }
     if (flags < 0 || fcntl(lis->fd, F_SETFL, flags | O_NONBLOCK) != 0 || listen(lis->fd, SOMAXCONN) != 0 ||
         watch(st, EPOLL_CTL_ADD, lis->fd, NULL, EPOLLIN) != 0) {
-        int rc = ts_fail_errno(err, TS_EIO, "listen %s", lis->conf->url);
+        rc = ts_fail_errno(err, TS_EIO, "listen %s", lis->conf->url);
         close(st->epoll);
+        ts_tls_close(&st->tls);
         return rc;
     }
     st->accepting = true;
@@ -246,6 +327,7 @@ static void stream_fini(struct ts_listener *lis)
     struct stream *st = (struct stream *)lis;
     close(st->epoll);
     ts_pages_free(st->regions, (size_t)BATCH * REGION_BYTES);
+    ts_tls_close(&st->tls);
 }
 
 const struct ts_listener_ops ts_stream_ops = {sizeof(struct stream), stream_init, stream_run, stream_fini};

@@ -1,7 +1,8 @@
 /*
- * Tiles to points in lanes. Thread: ingest; a router belongs to one. Owns the intern table and, of each lane, the slab being filled and spare ones.
- * A lane without an empty slab: with `block` the thread waits (the kernel's buffer takes what comes meanwhile), once per batch and at most
- * block_ns; then, and with drop_new at once, samples are dropped and counted.
+ * Tiles to points in lanes. Thread: ingest; a router belongs to one. Owns the intern table and, of each lane, the slab being filled and
+ * spare ones. A lane without an empty slab: with `block` the thread waits (the kernel's buffer takes what comes meanwhile), once per batch
+ * and at most block_ns; then, and with drop_new at once, samples are dropped and counted. With drop_old slabs wait in a backlog, and the
+ * oldest makes room.
  */
 #include "config.h"
 #include "route/route.h"
@@ -9,7 +10,10 @@
 #include "core/clock.h"
 #include "core/hash.h"
 #include "core/mem.h"
+#include "route/route_backlog.h"
 #include "route/route_intern.h"
+
+#define POINT_FLAGS (TS_POINT_RELATIVE | TS_POINT_TEXT) /* those that a sample brings along */
 
 #define TICK_NS (50 * TS_MS) /* a worker hears of the time at least this often */
 
@@ -28,6 +32,7 @@ struct ts_router {
     struct outlet *outlets;      /* one for each worker */
     int64_t arrival_ns;
     int64_t max_event_ns, event_seen_ns;
+    struct ts_backlog *backlog;  /* with drop_old, else NULL */
     bool gave_up;                /* waited block_ns in this batch already */
     struct ts_series_view view;
     struct ts_buf series;
@@ -41,6 +46,8 @@ struct ts_router *ts_router_new(const struct ts_router_conf *conf)
     rt->outlets = ts_xalloc(conf->nworkers * sizeof *rt->outlets);
     rt->max_event_ns = rt->event_seen_ns = TS_TIME_NONE;
     rt->series.limit = TS_SERIES_MAX;
+    if (conf->when_full == TS_FULL_DROP_OLD)
+        rt->backlog = ts_backlog_new(conf->nworkers, conf->cnt);
     return rt;
 }
 
@@ -49,6 +56,7 @@ void ts_router_free(struct ts_router **router)
     struct ts_router *rt = *router;
     if (rt) {
         ts_intern_free(&rt->in);
+        ts_backlog_free(&rt->backlog);
         ts_buf_fini(&rt->series);
         ts_free(rt->outlets);
         TS_FREE(*router);
@@ -92,9 +100,13 @@ static void push_slab(struct ts_router *rt, unsigned worker, struct ts_slab *sla
     slab->arrival_ns = rt->arrival_ns;
     slab->max_event_ns = rt->max_event_ns;
     slab->event_seen_ns = rt->event_seen_ns;
+    rt->outlets[worker].told_ns = rt->arrival_ns;
+    if (rt->backlog) {
+        ts_backlog_push(rt->backlog, worker, lane, slab);
+        return;
+    }
     bool pushed = ts_ring_push(&lane->full, slab);
     TS_ASSERT(pushed); /* the ring has room for every slab there is */
-    rt->outlets[worker].told_ns = rt->arrival_ns;
     ts_bell_ring(lane->worker_bell);
 }
 
@@ -121,6 +133,8 @@ static TS_COLD struct ts_point *next_slab(struct ts_router *rt, unsigned worker,
         slab = wait_for_slab(rt, worker, rt->conf.block_ns);
         rt->gave_up = !slab;
     }
+    if (!slab && rt->backlog)
+        slab = ts_backlog_reclaim(rt->backlog, worker);
     if (!slab)
         return NULL;
     out->slab = slab;
@@ -218,7 +232,7 @@ static bool emit_ext(struct ts_router *rt, const struct ts_entry *entry, struct 
         rt->event_seen_ns = rt->arrival_ns;
     }
     pt->id = entry->id;
-    pt->flags = TS_POINT_EXT | (raw->flags & TS_POINT_RELATIVE);
+    pt->flags = TS_POINT_EXT | (raw->flags & POINT_FLAGS);
     pt->bits = raw->bits;
     struct ts_point_ext ext = {time_ns, raw->weight};
     memcpy(pt + 1, &ext, sizeof ext);
@@ -233,7 +247,7 @@ TS_INLINE bool emit(struct ts_router *rt, const struct ts_entry *entry, struct t
     if (TS_UNLIKELY(!pt))
         return false;
     pt->id = entry->id;
-    pt->flags = raw->flags & TS_POINT_RELATIVE;
+    pt->flags = raw->flags & POINT_FLAGS;
     pt->bits = raw->bits;
     return true;
 }
@@ -278,6 +292,9 @@ void ts_router_begin(struct ts_router *rt, int64_t arrival_ns)
 void ts_router_flush(struct ts_router *rt)
 {
     for (unsigned w = 0; w < rt->conf.nworkers; w++) {
+        /* A worker that is behind has plenty to read: a slab goes when it is full, or with the next tick. */
+        if (rt->backlog && ts_backlog_advance(rt->backlog, w, &rt->conf.lanes[w]))
+            continue;
         struct ts_slab *slab = close_slab(&rt->outlets[w]);
         if (slab)
             push_slab(rt, w, slab);
@@ -288,6 +305,8 @@ void ts_router_tick(struct ts_router *rt, int64_t now_ns)
 {
     ts_router_begin(rt, now_ns);
     for (unsigned w = 0; w < rt->conf.nworkers; w++) {
+        if (rt->backlog)
+            (void)ts_backlog_advance(rt->backlog, w, &rt->conf.lanes[w]);
         if (rt->arrival_ns - rt->outlets[w].told_ns < TICK_NS)
             continue;
         struct ts_slab *slab = close_slab(&rt->outlets[w]);
@@ -301,10 +320,14 @@ void ts_router_tick(struct ts_router *rt, int64_t now_ns)
 void ts_router_end(struct ts_router *rt)
 {
     for (unsigned w = 0; w < rt->conf.nworkers; w++) {
+        if (rt->backlog)
+            ts_backlog_flush(rt->backlog, w, &rt->conf.lanes[w]);
         struct ts_slab *slab = close_slab(&rt->outlets[w]);
         if (!slab)
             slab = wait_for_slab(rt, w, INT64_MAX / 2);
         slab->end = true;
         push_slab(rt, w, slab);
+        if (rt->backlog) /* the ring may hold what the flush gave */
+            ts_backlog_flush(rt->backlog, w, &rt->conf.lanes[w]);
     }
 }

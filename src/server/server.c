@@ -173,15 +173,19 @@ static uint16_t port_of(int fd)
 /* The threads inherit the mask: signals are main's. */
 static struct MHD_Daemon *start_daemon(struct ts_server *srv, int fd)
 {
+    struct MHD_OptionItem tls[TS_SERVER_TLS_OPTIONS] = {{MHD_OPTION_END, 0, NULL}};
+    unsigned tls_flag = srv->key.data ? MHD_USE_TLS : 0;
     sigset_t all, former;
+    if (tls_flag)
+        ts_server_tls_options(srv, tls);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &former);
     struct MHD_Daemon *mhd = MHD_start_daemon(
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC |
-            MHD_USE_ERROR_LOG,
+            MHD_USE_ERROR_LOG | tls_flag,
         0, NULL, NULL, on_request, srv, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
         fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TS_SERVER_TIMEOUT_S,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &former, NULL);
     return mhd;
 }
@@ -202,10 +206,15 @@ int ts_server_start(const struct ts_server_info *info, struct ts_server **out, s
         rc = ts_fail(err, TS_EINVAL, "http: %s is no address", info->conf->http.address);
         goto fail_srv;
     }
+    if (info->conf->http.certificate && info->conf->http.certificate[0]) {
+        rc = ts_server_tls_open(srv, err);
+        if (rc)
+            goto fail_srv;
+    }
     fd = listen_on(host, port);
     if (fd < 0) {
         rc = ts_fail_errno(err, TS_EIO, "http: cannot listen on %s", info->conf->http.address);
-        goto fail_srv;
+        goto fail_tls;
     }
     srv->port = port_of(fd);
     srv->mhd = start_daemon(srv, fd);
@@ -217,6 +226,8 @@ int ts_server_start(const struct ts_server_info *info, struct ts_server **out, s
     return 0;
 fail_fd:
     close(fd);
+fail_tls:
+    ts_server_tls_close(srv);
 fail_srv:
     pthread_mutex_destroy(&srv->lock);
     TS_FREE(srv);
@@ -240,6 +251,7 @@ void ts_server_stop(struct ts_server **srv)
     if (!*srv)
         return;
     MHD_stop_daemon((*srv)->mhd);
+    ts_server_tls_close(*srv);
     pthread_mutex_destroy(&(*srv)->lock);
     TS_FREE(*srv);
 }

@@ -3,6 +3,7 @@
 #include "core/counters.h"
 #include "server/server.h"
 
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -13,6 +14,7 @@ struct ts_server {
     struct ts_server_info info;
     struct MHD_Daemon *mhd;
     uint16_t port;
+    gnutls_datum_t certificate, key; /* PEM; empty without TLS */
     /* Sequentially consistent, both: a request counts itself in and then looks whether it may; whoever ends
      * the writes says so and then looks at the count. */
     _Atomic unsigned writes; /* requests in progress */
@@ -49,6 +51,17 @@ bool ts_server_is_allowed(const struct ts_server *srv, struct MHD_Connection *co
 
 /** The same, and what InfluxDB 1's clients have: Authorization: Basic, or the parameter p. */
 bool ts_server_is_allowed_v1(const struct ts_server *srv, struct MHD_Connection *con);
+
+/* ---- HTTPS (server_tls.c) ---- */
+
+#define TS_SERVER_TLS_OPTIONS 4
+
+/** Reads the files of the configuration and sees whether they fit. @return 0, -TS_EINVAL, -TS_ENOMEM. */
+int ts_server_tls_open(struct ts_server *srv, struct ts_err *err) TS_MUST_CHECK;
+void ts_server_tls_close(struct ts_server *srv);
+
+/** What the daemon is to be started with; it borrows them. */
+void ts_server_tls_options(const struct ts_server *srv, struct MHD_OptionItem options[TS_SERVER_TLS_OPTIONS]);
 
 /* ---- POST /api/v2/write and /write (server_write.c) ---- */
 

@@ -7,7 +7,10 @@
 
 #include "core/mem.h"
 
-#define SLABS_PER_TURN 8 /* of one source, before others get their turn and windows are looked at */
+/* Of one source, before others get their turn and windows are looked at: by points, so that a source whose slabs are full gets no
+ * more of the worker than one whose slabs hold a few each. */
+#define POINTS_PER_TURN (8 * TS_SLAB_POINTS)
+#define POINTS_OF_SLAB  16 /* what a slab costs beside its points */
 #define NAP_NS         (100 * TS_MS) /* the longest sleep: sealing may be waiting for room in the journal's ring */
 #define NAP_FULL_NS    TS_MS /* until there may be some, when nothing else is to be done */
 
@@ -87,7 +90,8 @@ static void advance(struct ts_worker *wk)
 static bool read_lane(struct ts_worker *wk, struct ts_source *src)
 {
     struct ts_slab *slab = NULL;
-    for (unsigned i = 0; i < SLABS_PER_TURN && (slab = ts_ring_pop(&src->lane->full)); i++) {
+    for (uint32_t points = 0; points < POINTS_PER_TURN && (slab = ts_ring_pop(&src->lane->full));) {
+        points += slab->n + POINTS_OF_SLAB;
         ts_worker_add_slab(wk, src, slab);
         src->arrival_ns = TS_MAX(src->arrival_ns, slab->arrival_ns);
         src->max_event_ns = TS_MAX(src->max_event_ns, slab->max_event_ns);

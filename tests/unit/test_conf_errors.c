@@ -129,7 +129,7 @@ static const struct example examples[] = {
      "1:62: url: \"tcp:///a\" will not do; " LISTEN_URL "\n"},
     {"option of another transport", "listen:\n  - url: \"tcp://:1\"\n    rcvbuf: 1MiB\n",
      "3:5: rcvbuf does not belong to a listener of tcp; known here: url, format, signed_gauges, when_full, "
-     "connections, idle_timeout, allow, rate_limit, burst\n"},
+     "connections, idle_timeout, allow, rate_limit, burst, certificate, key, client_ca, handshake_timeout\n"},
     {"address range", "listen: [{url: \"tcp://:1\", allow: [127.0.0.1, 10.0.0.0/33, \"::1/\"]}]\n",
      "1:47: allow: \"10.0.0.0/33\" is no range of addresses; give ADDRESS or ADDRESS/BITS, such as "
      "10.0.0.0/8\n"
@@ -139,6 +139,20 @@ static const struct example examples[] = {
      "connections, idle_timeout, framing, mode, rate_limit, burst\n"},
     {"burst alone", "listen: [{url: \"udp://:1\", burst: 5}]\n",
      "1:35: burst without rate_limit; give both or none\n"},
+    {"certificate alone", "listen: [{url: \"tcp://:1\", certificate: /a}]\nhttp: {key: /b}\n",
+     "1:41: certificate without key; give both or none\n"
+     "2:13: key without certificate; give both or none\n"},
+    {"authority without certificate", "listen: [{url: \"tcp://:1\", client_ca: /a}]\n",
+     "1:39: client_ca without certificate: clients have certificates in TLS alone; give certificate and key\n"},
+    {"keys that are none", "listen: [{url: \"udp://:1\", hmac_keys: [\"1:fifteen letters\", \"x:sixteen letters!\"]}]\n",
+     "1:40: hmac_keys: entry 1 is no key; give ID:SECRET, a number and at least 16 characters without commas, such as "
+     "\"1:${TSAGG_KEY}\"\n"
+     "1:61: hmac_keys: entry 2 is no key; give ID:SECRET, a number and at least 16 characters without commas, such as "
+     "\"1:${TSAGG_KEY}\"\n"},
+    {"a key twice", "listen: [{url: \"udp://:1\", hmac_keys: [\"1:sixteen letters!\", \"01:sixteen letters.\"]}]\n",
+     "1:62: hmac_keys: key 1 twice; give each a number of its own\n"},
+    {"a key that is no list", "listen: [{url: \"udp://:1\", hmac_keys: \"1:sixteen letters!\"}]\n",
+     "1:39: hmac_keys is a single value; give a list of one or more, such as [\"1:${TSAGG_KEY}\"]\n"},
     {"file mode", "listen: [{mode: 0668, url: \"unix:///a\"}, {mode: 1777, url: \"unix:///b\"}]\n",
      "1:17: mode: \"0668\" is not an octal number; give an octal number from 0000 to 0777, such as 0660\n"
      "1:49: mode: \"1777\" is too large; give an octal number from 0000 to 0777, such as 0660\n"},

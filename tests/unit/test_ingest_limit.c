@@ -101,12 +101,26 @@ static void empty_lines_take_none(void **state)
     assert_int_equal(over, 0);
 }
 
+/* Sockets of one listener fill it in turns, each with a time that it took before it had the lock. */
+static void times_that_cross(void **state)
+{
+    struct ts_limit limit;
+    int64_t t = 5 * TS_SEC;
+    (void)state;
+    ts_limit_init(&limit, 10, 10, t);
+    assert_int_equal(send(&limit, 20), 10);
+    ts_limit_fill(&limit, t + 500 * TS_MS);
+    ts_limit_fill(&limit, t + 400 * TS_MS);
+    ts_limit_fill(&limit, t + 500 * TS_MS);
+    assert_int_equal(send(&limit, 20), 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(burst_then_rate),        cmocka_unit_test(burst_is_a_second_by_default),
         cmocka_unit_test(rounding_loses_nothing), cmocka_unit_test(extremes),
-        cmocka_unit_test(empty_lines_take_none),
+        cmocka_unit_test(empty_lines_take_none),  cmocka_unit_test(times_that_cross),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

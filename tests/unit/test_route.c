@@ -114,6 +114,118 @@ static void a_full_lane(void **unused)
     }
 }
 
+/* As the worker does: what is in the ring is read, and given back; a later tick brings what waits behind it. */
+struct reader {
+    bool known[2000];
+    unsigned announced, samples, slabs;
+    double last;
+};
+
+static void read_slabs(struct one_way *way, struct reader *rd)
+{
+    struct ts_slab *slab;
+    while ((slab = ts_ring_pop(&way->lane.full))) {
+        rd->slabs++;
+        for (uint32_t i = 0; i < slab->n; i++) {
+            const struct ts_point *pt = &slab->points[i];
+            if (pt->flags & TS_POINT_SERIES) {
+                assert_false(rd->known[pt->id]);
+                rd->known[pt->id] = true;
+                rd->announced++;
+                ts_free(pt->announce);
+                continue;
+            }
+            assert_true(rd->known[pt->id]); /* announced before it is used */
+            assert_true(pt->id == 0 || pt->value > rd->last);
+            if (pt->id == 0)
+                ts_free(pt->text);
+            else
+                rd->last = pt->value;
+            rd->samples++;
+            i += (pt->flags & TS_POINT_EXT) != 0;
+        }
+        assert_true(ts_ring_push(&way->lane.empty, slab));
+    }
+}
+
+static void put_text(struct one_way *way)
+{
+    struct ts_text *text = ts_xalloc(sizeof *text + 1);
+    put(way, "text", 0, TS_TIME_NONE);
+    way->tile.raw[way->tile.n - 1].kind = TS_KIND_STRING;
+    way->tile.raw[way->tile.n - 1].flags = TS_RAW_TEXT;
+    way->tile.raw[way->tile.n - 1].text = text;
+}
+
+/* More announcements than a slab holds, spread over more samples than the lane holds; texts, and samples of two entries. */
+static void the_oldest_go_first(void **unused)
+{
+    (void)unused;
+    enum { TILES = 3000, SERIES = 1030, SAMPLES = TILES * TS_TILE_MAX };
+    static struct one_way way;
+    static struct reader rd;
+    static char names[SERIES][8];
+    set_up(&way, TS_FULL_DROP_OLD, 0);
+    ts_router_begin(way.router, 1000 * TS_SEC);
+    for (unsigned t = 0, n = 0; t < TILES; t++) {
+        way.tile.n = 0;
+        put_text(&way);
+        while (way.tile.n < TS_TILE_MAX) {
+            unsigned name = n / 100 % SERIES;
+            snprintf(names[name], sizeof names[name], "s%u", name);
+            n++;
+            put(&way, names[name], n, n % 7 ? TS_TIME_NONE : 1000 * TS_SEC);
+        }
+        ts_router_tile(&way.tile, way.router);
+        ts_router_flush(way.router);
+    }
+    uint64_t dropped = ts_counter_of(way.cnt, TS_C_DROPPED_RING_FULL);
+    read_slabs(&way, &rd);
+    assert_true(rd.slabs < TS_LANE_SLABS / 2); /* the rest waits where it can be dropped */
+    for (unsigned i = 0; i < 10; i++) {
+        ts_router_tick(way.router, (1001 + i) * TS_SEC);
+        read_slabs(&way, &rd);
+    }
+    assert_int_equal(rd.announced, SERIES + 1);
+    assert_int_equal(rd.samples + dropped, SAMPLES);
+    assert_int_equal(rd.last, TILES * (TS_TILE_MAX - 1)); /* the newest is there */
+    assert_true(rd.samples > 40 * TS_SLAB_POINTS * 7 / 8 && dropped > 0);
+    assert_int_equal(ts_counter_of(way.cnt, TS_C_DROPPED_RING_FULL), dropped);
+    tear_down(&way);
+}
+
+static void the_end_comes_behind_the_backlog(void **unused)
+{
+    (void)unused;
+    static struct one_way way;
+    static struct reader rd;
+    set_up(&way, TS_FULL_DROP_OLD, 0);
+    ts_router_begin(way.router, 1000 * TS_SEC);
+    for (unsigned t = 0, n = 0; t < 600; t++) { /* less than the lane holds, more than the ring is given */
+        for (way.tile.n = 0; way.tile.n < TS_TILE_MAX;)
+            put(&way, "a", ++n, TS_TIME_NONE);
+        ts_router_tile(&way.tile, way.router);
+    }
+    ts_router_flush(way.router);
+    ts_router_end(way.router);
+    struct ts_slab *slab = NULL;
+    bool ended = false;
+    while ((slab = ts_ring_pop(&way.lane.full))) {
+        assert_false(ended);
+        ended = slab->end;
+        for (uint32_t i = 0; i < slab->n; i++) {
+            if (slab->points[i].flags & TS_POINT_SERIES)
+                ts_free(slab->points[i].announce);
+            else
+                rd.samples++;
+        }
+    }
+    assert_true(ended);
+    assert_int_equal(rd.samples, 600 * TS_TILE_MAX);
+    assert_int_equal(ts_counter_of(way.cnt, TS_C_DROPPED_RING_FULL), 0);
+    tear_down(&way);
+}
+
 static void what_reaches_the_worker(void **unused)
 {
     (void)unused;
@@ -168,6 +280,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_get_ids_once),
         cmocka_unit_test(a_full_lane),
+        cmocka_unit_test(the_oldest_go_first),
+        cmocka_unit_test(the_end_comes_behind_the_backlog),
         cmocka_unit_test(what_reaches_the_worker),
         cmocka_unit_test(new_series_past_the_limit),
     };
