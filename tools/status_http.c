@@ -40,6 +40,11 @@ static int judge_answer(const char *who, const char *host, CURLcode rc, long sta
 
 int status_fetch(const char *who, const char *host, const char *token, struct ts_buf *answer)
 {
+    return status_fetch_page(who, host, token, "/api/v1/status", answer);
+}
+
+int status_fetch_page(const char *who, const char *host, const char *token, const char *page, struct ts_buf *answer)
+{
     struct ts_buf url = TS_BUF_INIT, auth = TS_BUF_INIT;
     struct curl_slist *headers = NULL;
     char why[CURL_ERROR_SIZE] = "";
@@ -47,7 +52,7 @@ int status_fetch(const char *who, const char *host, const char *token, struct ts
     size_t n = strlen(host);
     CURL *curl = curl_easy_init();
     answer->limit = ANSWER_MAX;
-    ts_buf_printf(&url, "%.*s/api/v1/status", (int)(n - (host[n - 1] == '/')), host);
+    ts_buf_printf(&url, "%.*s%s", (int)(n - (host[n - 1] == '/')), host, page);
     ts_buf_printf(&auth, "Authorization: Token %s", token);
     if (token[0])
         headers = curl_slist_append(NULL, ts_buf_cstr(&auth));

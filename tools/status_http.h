@@ -11,4 +11,8 @@
  */
 int status_fetch(const char *who, const char *host, const char *token, struct ts_buf *answer) TS_MUST_CHECK;
 
+/** The same of another page. */
+int status_fetch_page(const char *who, const char *host, const char *token, const char *page,
+                      struct ts_buf *answer) TS_MUST_CHECK;
+
 #endif

@@ -93,10 +93,11 @@ static bool read_lane(struct ts_worker *wk, struct ts_source *src)
         src->max_event_ns = TS_MAX(src->max_event_ns, slab->max_event_ns);
         src->event_seen_ns = TS_MAX(src->event_seen_ns, slab->event_seen_ns);
         src->ended |= slab->end;
+        advance(wk); /* slab by slab: what is late must not depend on how many came together */
+        ts_worker_list_idle(wk, src, slab);
         bool pushed = ts_ring_push(&src->lane->empty, slab);
         TS_ASSERT(pushed);
         ts_bell_ring(src->lane->ingest_bell);
-        advance(wk); /* slab by slab: what is late must not depend on how many came together */
     }
     return slab != NULL; /* the turn ended before the lane did */
 }
@@ -107,7 +108,7 @@ static void publish(struct ts_worker *wk)
     for (unsigned r = 0; r < wk->nrules; r++)
         windows += wk->rules[r].nwindows;
     /* Relaxed: each is a figure of its own for whoever asks. */
-    atomic_store_explicit(&wk->gauges.series, wk->series.count, memory_order_relaxed);
+    atomic_store_explicit(&wk->gauges.series, wk->series.live, memory_order_relaxed);
     atomic_store_explicit(&wk->gauges.windows, windows, memory_order_relaxed);
     atomic_store_explicit(&wk->gauges.watermark_ns, wk->watermark_ns, memory_order_relaxed);
 }
@@ -133,6 +134,7 @@ void *ts_worker_run(void *arg)
         for (unsigned i = 0; i < wk->conf.nsources && !must_seal_first(wk); i++)
             more |= read_lane(wk, &wk->sources[i]);
         more |= ts_worker_seal(wk);
+        ts_worker_forget(wk);
         publish(wk);
         if (wk->draining && ts_worker_is_empty(wk))
             return NULL;
