@@ -14,6 +14,8 @@
 
 #define TICK_NS (50 * TS_MS) /* a worker hears of the time at least this often */
 
+#define SAY_EVERY_NS (10 * TS_SEC)
+
 struct ts_router {
     struct ts_router_conf conf;
     struct ts_intern *in;
@@ -21,6 +23,7 @@ struct ts_router {
     int64_t *told_ns;            /* per worker: arrival of the last slab pushed */
     int64_t arrival_ns;
     int64_t max_event_ns, event_seen_ns;
+    int64_t said_ns;             /* when a limit was last logged */
     bool gave_up;                /* waited block_ns in this batch already */
     struct ts_series_view view;
     struct ts_buf series;
@@ -36,7 +39,7 @@ struct ts_router *ts_router_new(const struct ts_router_conf *conf)
     rt->in = ts_intern_new();
     rt->open = ts_xalloc(conf->nworkers * sizeof *rt->open);
     rt->told_ns = ts_xalloc(conf->nworkers * sizeof *rt->told_ns);
-    rt->max_event_ns = rt->event_seen_ns = TS_TIME_NONE;
+    rt->max_event_ns = rt->event_seen_ns = rt->said_ns = TS_TIME_NONE;
     rt->series.limit = TS_SERIES_MAX;
     return rt;
 }
@@ -175,8 +178,12 @@ fail_announce:
     return rc;
 }
 
-static TS_COLD void say_full(enum ts_census_verdict verdict)
+/* Once in a while: a line for each sample would not be written anyway, and cost more than the sample. */
+static TS_COLD void say_full(struct ts_router *rt, enum ts_census_verdict verdict)
 {
+    if (rt->said_ns != TS_TIME_NONE && rt->arrival_ns - rt->said_ns < SAY_EVERY_NS)
+        return;
+    rt->said_ns = rt->arrival_ns;
     if (verdict == TS_CENSUS_TAG_VALUES)
         ts_log(TS_LOG_WARN, "tag_values_limit", "remedy=\"see tsagg-ctl top --cardinality, or raise limits.tag_values\"");
     else
@@ -195,7 +202,7 @@ static struct ts_entry *admit(struct ts_router *rt, const struct ts_raw *raw, en
         if (rc)
             return NULL;
         if (verdict != TS_CENSUS_OWN)
-            say_full(verdict);
+            say_full(rt, verdict);
         *reason = TS_C_DROPPED_SERIES_LIMIT;
         if (verdict == TS_CENSUS_REFUSED)
             return NULL;

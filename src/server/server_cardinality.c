@@ -27,8 +27,7 @@ void ts_server_cardinality(const struct ts_server_info *info, struct ts_buf *bod
 {
     struct ts_census_report *report = ts_alloc(sizeof *report);
     if (!report || !info->census) {
-        body->limit = 0;
-        ts_buf_putc(body, '{'); /* fails, which the caller answers */
+        body->failed = true;
         ts_free(report);
         return;
     }
