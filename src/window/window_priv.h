@@ -176,6 +176,8 @@ struct ts_worker {
     struct ts_rollup_batch *batch; /* being filled */
     uint64_t nbatches;          /* made */
     _Atomic uint64_t returned;  /* of these: freed. Whoever reads it with acquire may free what they borrowed. @thread any */
+    bool trim_due;              /* there have been windows since memory was given back */
+    int64_t trimmed_ns;
     struct ts_worker_gauges gauges;
 };
 

@@ -9,6 +9,7 @@
 
 #define SLABS_PER_TURN 8 /* of one source, before others get their turn and windows are looked at */
 #define NAP_NS         (100 * TS_MS) /* the longest sleep: sealing may be waiting for room in the journal's ring */
+#define TRIM_EVERY_NS  (10 * TS_SEC)
 #define NAP_FULL_NS    TS_MS /* until there may be some, when nothing else is to be done */
 
 struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf)
@@ -113,6 +114,19 @@ static void publish(struct ts_worker *wk)
     atomic_store_explicit(&wk->gauges.watermark_ns, wk->watermark_ns, memory_order_relaxed);
 }
 
+/* When the last window has gone and nothing comes, the panes' memory is not kept for the next. */
+static void trim(struct ts_worker *wk)
+{
+    bool quiet = atomic_load_explicit(&wk->gauges.windows, memory_order_relaxed) == 0;
+    if (!quiet)
+        wk->trim_due = true;
+    if (!quiet || !wk->trim_due || wk->clock_ns - wk->trimmed_ns < TRIM_EVERY_NS)
+        return;
+    ts_mem_trim();
+    wk->trim_due = false;
+    wk->trimmed_ns = wk->clock_ns;
+}
+
 static bool lanes_are_empty(const struct ts_worker *wk)
 {
     for (unsigned i = 0; i < wk->conf.nsources; i++)
@@ -140,6 +154,7 @@ void *ts_worker_run(void *arg)
             return NULL;
         if (more)
             continue;
+        trim(wk);
         ts_bell_prepare(wk->conf.bell);
         if (must_seal_first(wk)) /* the journal's ring is full */
             ts_bell_sleep(wk->conf.bell, NAP_FULL_NS);
