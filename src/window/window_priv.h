@@ -11,7 +11,8 @@ enum ts_slot_flag {
     TS_SLOT_EVENT = 1,  /* lives in event time: has had a sample with a time of its own */
     TS_SLOT_ARRIVAL = 2, /* has had a sample before that, placed by arrival */
     TS_SLOT_KEPT = 4,    /* a gauge in arrival time with a value to send again */
-    TS_SLOT_LEAVING = 8  /* is on the list of those without an id */
+    TS_SLOT_LEAVING = 8, /* is on the list of those without an id */
+    TS_SLOT_GONE = 16    /* is in no bucket any more; its bytes may still be read */
 };
 
 struct ts_slot {

@@ -67,9 +67,9 @@ static bool grow(struct ts_series_table *tab)
         uint32_t *buckets = ts_alloc(((size_t)mask + 1) * sizeof *buckets);
         if (!buckets)
             return false;
-        for (uint32_t b = 0; b <= tab->mask; b++)
-            if (tab->buckets[b])
-                place(buckets, mask, tab->slots[tab->buckets[b] - 1].tag, tab->buckets[b] - 1);
+        for (uint32_t s = 0; s < tab->count; s++)
+            if (tab->slots[s].series && !(tab->slots[s].flags & TS_SLOT_GONE))
+                place(buckets, mask, tab->slots[s].tag, s);
         ts_free(tab->buckets);
         tab->buckets = buckets;
         tab->mask = mask;
@@ -122,7 +122,7 @@ void ts_series_table_remove(struct ts_series_table *tab, uint32_t slot, uint64_t
     }
     tab->buckets[hole] = 0;
     tab->live--;
-    tab->slots[slot].flags = 0;
+    tab->slots[slot].flags = TS_SLOT_GONE;
     tab->slots[slot].epoch = epoch;
     ts_slot_list_push(tab, &tab->limbo, slot);
 }
