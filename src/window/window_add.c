@@ -53,7 +53,7 @@ static uint32_t find_slot(struct ts_worker *wk, const struct ts_announce *announ
         return kind == TS_KIND_STRING ? TS_SLOT_REFUSED_TEXT : TS_SLOT_REFUSED;
     }
     if (sl->ids == 0)
-        sl->seen_ns = TS_MAX(wk->clock_ns, arrival_ns);
+        ts_slot_saw(sl, TS_MAX(wk->clock_ns, arrival_ns));
     sl->ids++;
     if (added)
         ts_count(wk->cnt, TS_C_SERIES_CREATED, 1);

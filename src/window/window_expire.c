@@ -32,7 +32,9 @@ static bool is_in_window(const struct ts_worker *wk, uint32_t slot)
 
 static bool is_idle(const struct ts_worker *wk, uint32_t slot)
 {
-    return wk->clock_ns - wk->series.slots[slot].seen_ns >= wk->conf.conf->limits.expire_ns && !is_in_window(wk, slot);
+    const struct ts_slot *sl = &wk->series.slots[slot];
+    return !(sl->flags & TS_SLOT_LEAVING) && wk->clock_ns - sl->seen_s * TS_SEC >= wk->conf.conf->limits.expire_ns &&
+           !is_in_window(wk, slot);
 }
 
 void ts_worker_list_idle(struct ts_worker *wk, struct ts_source *src, struct ts_slab *slab)
@@ -87,6 +89,7 @@ void ts_worker_forget(struct ts_worker *wk)
         struct ts_slot *sl = &tab->slots[slot];
         if (sl->ids) {
             sl->flags &= (uint8_t)~TS_SLOT_LEAVING; /* it is back */
+            ts_slot_saw(sl, wk->clock_ns);
         } else if (is_in_window(wk, slot)) {
             ts_slot_list_push(tab, &tab->leaving, slot);
         } else {

@@ -27,10 +27,13 @@ struct ts_slot {
         double kept;       /* of a gauge in arrival time: its last value in the windows sent so far */
         uint64_t epoch;    /* of a series that has left: when this many batches are back, nobody reads its bytes */
     };
-    int64_t seen_ns;   /* worker's clock when its last window with samples was sent, or when it was made */
     uint32_t ids;      /* of all sources, that stand for it */
-    uint32_t next;     /* in a list of slots */
+    union {
+        uint32_t seen_s; /* worker's clock, in seconds, when its last window with samples was sent, or when it was made */
+        uint32_t next;   /* with TS_SLOT_LEAVING or TS_SLOT_GONE: in a list of slots */
+    };
 };
+_Static_assert(sizeof(struct ts_slot) == 40, "there may be millions");
 
 /* First in, first out; through ts_slot.next. */
 struct ts_slot_list {
@@ -192,6 +195,13 @@ void ts_worker_list_idle(struct ts_worker *wk, struct ts_source *src, struct ts_
 
 /** TS_POINT_RETIRED has come, or the id is given anew. */
 void ts_worker_retire(struct ts_worker *wk, struct ts_source *src, uint32_t id);
+
+/** Something came for the slot's series by now, by the worker's clock. */
+static inline void ts_slot_saw(struct ts_slot *sl, int64_t clock_ns)
+{
+    if (!(sl->flags & (TS_SLOT_LEAVING | TS_SLOT_GONE)))
+        sl->seen_s = (uint32_t)((clock_ns + TS_SEC - 1) / TS_SEC);
+}
 
 /** Puts a series on the list of those to be forgotten, unless an id stands for it. */
 void ts_worker_leave(struct ts_worker *wk, uint32_t slot);

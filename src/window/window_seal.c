@@ -117,7 +117,7 @@ static bool send_slot(struct ts_worker *wk, const struct ts_rule *rule, const st
         return !(sl->flags & TS_SLOT_KEPT) || send_kept(wk, rule, win, slot);
     if (!send_pane(wk, rule, win, slot, pane, false))
         return false;
-    sl->seen_ns = wk->clock_ns;
+    ts_slot_saw(sl, wk->clock_ns);
     if (sl->kind == TS_KIND_GAUGE && domain == TS_DOMAIN_ARRIVAL && wk->conf.conf->keep_gauges) {
         sl->kept = pane->stats.last;
         sl->flags |= TS_SLOT_KEPT;

@@ -120,7 +120,8 @@ static void trim(struct ts_worker *wk)
     bool quiet = atomic_load_explicit(&wk->gauges.windows, memory_order_relaxed) == 0;
     if (!quiet)
         wk->trim_due = true;
-    if (!quiet || !wk->trim_due || wk->clock_ns - wk->trimmed_ns < TRIM_EVERY_NS)
+    if (!quiet || !wk->trim_due || wk->clock_ns - wk->trimmed_ns < TRIM_EVERY_NS ||
+        atomic_load_explicit(&wk->returned, memory_order_relaxed) != wk->nbatches)
         return;
     ts_mem_trim();
     wk->trim_due = false;
