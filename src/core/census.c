@@ -1,7 +1,7 @@
 /*
  * The census: a map of series, a map of tag values, and records of measurements and of tag keys by name. Thread: any, under its
  * lock. Owns copies of the names in records, which are bounded: of measurements the smallest make room, tag keys beyond
- * RECORDS_MAX are not followed, and values beyond VALUES_PER_SERIES for each series allowed count as too many.
+ * KEYS_MAX are not followed, and values beyond VALUES_PER_SERIES for each series allowed count as too many.
  */
 #include "config.h"
 #include "core/census.h"
@@ -12,7 +12,8 @@
 
 #include <pthread.h>
 
-#define RECORDS_MAX       65536u
+#define MEASUREMENTS_MAX  16384u
+#define KEYS_MAX          65536u
 #define VALUES_PER_SERIES 4
 #define IS_OVERFLOW       (UINT32_C(1) << 31) /* beside a series' number of holders */
 #define NONE              UINT32_MAX
@@ -27,7 +28,7 @@ struct record {
 struct records {
     struct ts_map64 by_id;
     struct record *all;
-    uint32_t n, first_free;
+    uint32_t n, first_free, max;
 };
 
 struct ts_census {
@@ -41,8 +42,9 @@ struct ts_census {
     struct ts_series_view view; /* of a series being counted */
 };
 
-static void records_init(struct records *rec)
+static void records_init(struct records *rec, uint32_t max)
 {
+    rec->max = max;
     ts_map64_init(&rec->by_id);
     rec->first_free = NONE;
 }
@@ -71,8 +73,8 @@ struct ts_census *ts_census_new(uint64_t series_limit, uint64_t tag_values_limit
     cen->reserve = ts_census_reserve(series_limit);
     ts_map64_init(&cen->series);
     ts_map64_init(&cen->values);
-    records_init(&cen->measurements);
-    records_init(&cen->keys);
+    records_init(&cen->measurements, MEASUREMENTS_MAX);
+    records_init(&cen->keys, KEYS_MAX);
     return cen;
 }
 
@@ -121,9 +123,9 @@ static bool room_for_record(struct records *rec)
 {
     if (rec->first_free != NONE)
         return true;
-    if (rec->n == RECORDS_MAX)
+    if (rec->n == rec->max)
         return false;
-    uint32_t n = TS_MIN(TS_MAX(rec->n * 2, 64u), RECORDS_MAX);
+    uint32_t n = TS_MIN(TS_MAX(rec->n * 2, 64u), rec->max);
     struct record *all = ts_resize(rec->all, n * sizeof *all);
     if (!all)
         return false;
@@ -142,8 +144,8 @@ static struct record *add_record(struct records *rec, uint64_t id, struct ts_str
     if (!room_for_record(rec))
         return NULL;
     uint32_t at = rec->first_free, *value;
-    struct record one = {.id = id, .name = copy_name(name), .key = copy_name(key)};
-    if (!one.name || !one.key || !(value = ts_map64_add(&rec->by_id, id))) {
+    struct record one = {.id = id, .name = copy_name(name), .key = key.len ? copy_name(key) : NULL};
+    if (!one.name || (key.len && !one.key) || !(value = ts_map64_add(&rec->by_id, id))) {
         ts_free(one.name);
         ts_free(one.key);
         return NULL;
@@ -158,7 +160,7 @@ static struct record *add_record(struct records *rec, uint64_t id, struct ts_str
 static void make_room(struct records *rec)
 {
     uint32_t freed = 0;
-    for (uint32_t most = 1; freed < RECORDS_MAX / 4; most *= 2) {
+    for (uint32_t most = 1; freed < rec->max / 4; most *= 2) {
         for (uint32_t i = 0; i < rec->n; i++) {
             if (rec->all[i].name && rec->all[i].series <= most && rec->all[i].overflowed <= most) {
                 drop_record(rec, &rec->all[i]);
@@ -176,7 +178,7 @@ static struct record *measurement_of(struct ts_census *cen, struct ts_str name, 
     struct record *one = find_record(&cen->measurements, id);
     if (one || !add)
         return one;
-    if (cen->measurements.first_free == NONE && cen->measurements.n == RECORDS_MAX) {
+    if (cen->measurements.first_free == NONE && cen->measurements.n == MEASUREMENTS_MAX) {
         make_room(&cen->measurements);
         cen->incomplete = true;
     }
@@ -405,7 +407,8 @@ static unsigned list_top(const struct records *rec, bool tags, struct ts_census_
         rows[i] = (struct ts_census_row){
             .series = top[i]->series, .values = top[i]->values, .overflowed = top[i]->overflowed};
         memcpy(rows[i].measurement, top[i]->name, strlen(top[i]->name));
-        memcpy(rows[i].key, top[i]->key, strlen(top[i]->key));
+        if (top[i]->key)
+            memcpy(rows[i].key, top[i]->key, strlen(top[i]->key));
     }
     return n;
 }

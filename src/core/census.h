@@ -71,7 +71,7 @@ struct ts_census_report {
     struct ts_census_row measurements[TS_CENSUS_ROWS], tags[TS_CENSUS_ROWS];
 };
 
-/** Takes time in proportion to the measurements followed, 65,536 at most. @thread server */
+/** Takes time in proportion to what is followed: 16,384 measurements and 65,536 tag keys at most. @thread server */
 void ts_census_report(struct ts_census *census, struct ts_census_report *out);
 
 #endif
