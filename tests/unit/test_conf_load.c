@@ -115,7 +115,7 @@ static const char everything[] =
     "  - {url: \"unix:///tmp/a b\", framing: dogstatsd, mode: 660}\n"
     "  - {url: \"unixgram:///tmp/c\", mode: \"0600\", block: 2s}\n"
     "http: {address: \"\"}\n"
-    "limits: {series: 5, tag_values: 6, expire: off}\nkeep_gauges: true\n"
+    "limits: {series: 5, tag_values: 6, expire: off}\n"
     "rollups:\n"
     "  - {name: a, every: 250ms, lateness: 0s, late: drop, aggregates: [stddev, distinct], stddev: sample, "
     "to: [two, one]}\n"
