@@ -3,7 +3,7 @@ EXTRA_PROGRAMS = bench/floor
 bench_floor_SOURCES = bench/floor.c
 bench_floor_LDADD =
 CLEANFILES += $(EXTRA_PROGRAMS)
-EXTRA_DIST += bench/ingest bench/servers.py
+EXTRA_DIST += bench/ingest bench/memory bench/servers.py
 
 .PHONY: bench
 bench: $(EXTRA_PROGRAMS) tsaggd tsagg-load

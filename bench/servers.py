@@ -143,6 +143,11 @@ class Tsaggd(Server):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/api/v1/status", timeout=30) as answer:
             return json.load(answer)
 
+    def metric(self, name):
+        """The first value of this name at /metrics."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/metrics", timeout=30) as answer:
+            return next(float(line.split()[-1]) for line in answer.read().decode().splitlines() if line.startswith(name + " "))
+
     def settle(self, sent):
         super().settle(sent)
         until(lambda: self.status()["samples"]["in_flight"] == 0, SETTLE_DEADLINE_S)

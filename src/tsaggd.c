@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "core/buf.h"
+#include "core/census.h"
 #include "core/clock.h"
 #include "core/conf.h"
 #include "core/counters.h"
@@ -54,7 +55,7 @@ struct daemon {
     struct ts_server *server;
     const char *input_path; /* --input; NULL: listen */
     struct input input;
-    _Atomic uint64_t series; /* of all workers; relaxed, a limit need not be exact to one */
+    struct ts_census *census; /* of the series of all workers */
 };
 
 /* ---- sources ---- */
@@ -62,7 +63,7 @@ struct daemon {
 static struct source_wiring wiring(struct daemon *dmn)
 {
     return (struct source_wiring){
-        .conf = dmn->conf, .nworkers = dmn->nshards, .worker_bells = dmn->worker_bells, .series = &dmn->series};
+        .conf = dmn->conf, .nworkers = dmn->nshards, .worker_bells = dmn->worker_bells, .census = dmn->census};
 }
 
 static int open_sources(struct daemon *dmn, struct ts_inherited *inh, struct ts_err *err)
@@ -100,6 +101,8 @@ static int open_input(struct daemon *dmn, struct ts_err *err)
     if (rc)
         return rc;
     dmn->conf->idle_after_ns = INT64_MAX;
+    dmn->conf->limits.expire_ns = 0; /* by the clock, as is what follows */
+    dmn->conf->keep_gauges = false;
     input_begin(&dmn->input, dmn->input_path, dmn->conf, dmn->sources[0].file);
     return 0;
 }
@@ -138,7 +141,7 @@ static void make_workers(struct daemon *dmn)
                                       .rollups = ts_journal_input(dmn->journal, w),
                                       .rollups_bell = ts_journal_bell(dmn->journal),
                                       .seal_first = dmn->input_path != NULL,
-                                      .series = &dmn->series};
+                                      .census = dmn->census};
         shard->worker = ts_worker_new(&conf);
     }
 }
@@ -160,6 +163,8 @@ static void show_gauges(void *arg, struct ts_buf *out)
     ts_buf_puts(out, "# HELP tsagg_windows Windows open or kept for late samples, of all workers\n"
                      "# TYPE tsagg_windows gauge\n");
     ts_buf_printf(out, "tsagg_windows %llu\n", (unsigned long long)windows);
+    ts_buf_puts(out, "# HELP tsagg_series Series that live, overflow series included\n# TYPE tsagg_series gauge\n");
+    ts_buf_printf(out, "tsagg_series %llu\n", (unsigned long long)ts_census_count(dmn->census));
     ts_buf_puts(out, "# HELP tsagg_workers Worker threads\n# TYPE tsagg_workers gauge\n");
     ts_buf_printf(out, "tsagg_workers %u\n", dmn->nshards);
     if (lowest_ns != INT64_MAX) {
@@ -265,6 +270,7 @@ static void free_all(struct daemon *dmn)
     ts_free(dmn->sources);
     ts_free(dmn->shards);
     ts_free(dmn->worker_bells);
+    ts_census_free(&dmn->census);
     ts_conf_free(&dmn->conf);
     ts_counters_free_all();
 }
@@ -274,6 +280,7 @@ static int start(struct daemon *dmn, struct ts_err *err)
     struct ts_inherited inh;
     ts_inherited_init(&inh);
     dmn->nshards = count_workers(dmn->conf);
+    dmn->census = ts_census_new(dmn->conf->limits.series, dmn->conf->limits.tag_values);
     dmn->shards = ts_xalloc(dmn->nshards * sizeof *dmn->shards);
     dmn->worker_bells = ts_xalloc_aligned(dmn->nshards * sizeof *dmn->worker_bells, TS_CACHELINE);
     int rc = dmn->input_path ? open_input(dmn, err) : 0;
@@ -291,6 +298,7 @@ static int start(struct daemon *dmn, struct ts_err *err)
                                   .started_ns = dmn->started_ns,
                                   .gauges = show_gauges,
                                   .gauges_arg = dmn,
+                                  .census = dmn->census,
                                   .sink_status = ts_sinks_status,
                                   .sinks = dmn->sinks,
                                   .write = dmn->http ? source_take_body : NULL,

@@ -67,7 +67,7 @@ static struct ts_ingest_consumer wire(struct source *src, const struct source_wi
                                    .bell = &src->bell,
                                    .cnt = cnt,
                                    .series_limit = to->conf->limits.series,
-                                   .series = to->series,
+                                   .census = to->census,
                                    .future_ns = to->conf->future_ns,
                                    .when_full = listen->when_full,
                                    .block_ns = stream ? FOREVER_NS : listen->block_ns};

@@ -27,7 +27,7 @@ struct source_wiring {
     const struct ts_conf *conf;
     unsigned nworkers;
     struct ts_bell *worker_bells; /* [nworkers] */
-    _Atomic uint64_t *series;
+    struct ts_census *census;
 };
 
 /** @param port that to bind, 0: the system chooses. sibling: of another socket of this listener, NULL for the first. @return 0, or what ts_listener_open says. */

@@ -24,6 +24,7 @@ EXTRA_DIST += \
 	tests/e2e/test_http_write.py \
 	tests/e2e/test_hmac.py \
 	tests/e2e/test_input.py \
+	tests/e2e/test_limits.py \
 	tests/e2e/test_load.py \
 	tests/e2e/test_oracle.py \
 	tests/e2e/test_overload.py \

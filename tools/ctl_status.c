@@ -216,7 +216,7 @@ int ctl_status(int argc, char **argv)
         return CTL_USAGE;
     }
     struct ts_buf answer = TS_BUF_INIT;
-    int rc = status_fetch("tsagg-ctl status", host, token ? token : "", ca, &answer);
+    int rc = status_fetch("tsagg-ctl status", host, token ? token : "", ca, "/api/v1/status", &answer);
     rc = rc == -TS_EAUTH ? CTL_REFUSED : rc ? CTL_UNREACHABLE : show(host, &answer, as_json);
     ts_buf_fini(&answer);
     return rc;

@@ -24,7 +24,7 @@ static uint64_t number(const json_t *root, const char *group, const char *key)
 int load_ledger_read(const struct load_options *opt, struct load_ledger *out)
 {
     struct ts_buf answer = TS_BUF_INIT;
-    int rc = status_fetch("tsagg-load: --verify", opt->verify, opt->token, opt->ca, &answer);
+    int rc = status_fetch("tsagg-load: --verify", opt->verify, opt->token, opt->ca, "/api/v1/status", &answer);
     json_t *root = rc == 0 ? json_loadb(answer.p ? answer.p : "", answer.len, 0, NULL) : NULL;
     if (rc == 0 && !json_is_object(json_object_get(root, "samples"))) {
         fprintf(stderr,

@@ -39,7 +39,7 @@ static int judge_answer(const char *who, const char *host, CURLcode rc, long sta
     return status == 401 || status == 403 ? -TS_EAUTH : -TS_ECONNECT;
 }
 
-int status_fetch(const char *who, const char *host, const char *token, const char *ca,
+int status_fetch(const char *who, const char *host, const char *token, const char *ca, const char *page,
                  struct ts_buf *answer)
 {
     struct ts_buf url = TS_BUF_INIT, auth = TS_BUF_INIT;
@@ -49,7 +49,7 @@ int status_fetch(const char *who, const char *host, const char *token, const cha
     size_t n = strlen(host);
     CURL *curl = curl_easy_init();
     answer->limit = ANSWER_MAX;
-    ts_buf_printf(&url, "%.*s/api/v1/status", (int)(n - (host[n - 1] == '/')), host);
+    ts_buf_printf(&url, "%.*s%s", (int)(n - (host[n - 1] == '/')), host, page);
     ts_buf_printf(&auth, "Authorization: Token %s", token);
     if (token[0])
         headers = curl_slist_append(NULL, ts_buf_cstr(&auth));

@@ -1,15 +1,15 @@
 #ifndef TSAGG_STATUS_HTTP_H
 #define TSAGG_STATUS_HTTP_H
-/* GET /api/v1/status of a tsaggd, for the tools that read its ledger. */
+/* GET of a page of tsaggd, such as /api/v1/status, for the tools that read it. */
 #include "core/buf.h"
 
 /**
  * Appends the answer, 16 MiB at most.
  * @param who    begins the message on stderr: "tsagg-ctl status". host: a URL, http:// or https://. token: ""
- * for none. ca: a file of certificates to trust instead of the system's, or NULL.
+ * for none. ca: a file of certificates to trust instead of the system's, or NULL. page: its path.
  * @return 0; -TS_ECONNECT: no answer, or none of tsaggd's; -TS_EAUTH: refused. stderr says why.
  */
-int status_fetch(const char *who, const char *host, const char *token, const char *ca,
+int status_fetch(const char *who, const char *host, const char *token, const char *ca, const char *page,
                  struct ts_buf *answer) TS_MUST_CHECK;
 
 #endif

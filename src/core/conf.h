@@ -94,7 +94,10 @@ struct ts_conf {
     } http;
     struct {
         uint64_t series;
+        uint64_t tag_values;
+        int64_t expire_ns; /* 0: never */
     } limits;
+    bool keep_gauges;
     unsigned nlisten, nrollups, nsinks;
     struct ts_conf_listen *listen;
     struct ts_conf_rollup *rollups;

@@ -13,7 +13,8 @@ enum ts_point_flag {
     TS_POINT_EXT = 1,                      /* the next 16 bytes are a struct ts_point_ext */
     TS_POINT_SERIES = 2,                   /* no sample: says what series the id stands for from now on */
     TS_POINT_RELATIVE = TS_RAW_RELATIVE,   /* value is a gauge's change */
-    TS_POINT_TEXT = TS_RAW_TEXT            /* text is the value, and owned */
+    TS_POINT_TEXT = TS_RAW_TEXT,           /* text is the value, and owned */
+    TS_POINT_RETIRED = 64                  /* no sample: the id stands for nothing from now on */
 };
 
 struct ts_announce; /* an encoded series; allocated by route, belongs to the worker */
@@ -48,6 +49,7 @@ _Static_assert(sizeof(struct ts_point) == 16 && sizeof(struct ts_point_ext) == 1
 struct ts_slab {
     uint32_t n;             /* 16-byte entries used */
     bool end;               /* the source has ended; no slab follows */
+    uint16_t nidle;         /* on its way back: the ids of so many points stand for series that nothing came for in a long time */
     int64_t arrival_ns;     /* wall clock when these points were received; never goes back within a lane */
     int64_t max_event_ns;   /* highest event time of the source up to here, or TS_TIME_NONE */
     int64_t event_seen_ns;  /* arrival of the source's latest sample with a time of its own, or TS_TIME_NONE */

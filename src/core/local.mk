@@ -4,6 +4,7 @@ libtsagg_a_SOURCES += \
 	src/core/body.c src/core/body.h \
 	src/core/buf.c src/core/buf.h \
 	src/core/cidr.c src/core/cidr.h \
+	src/core/census.c src/core/census.h \
 	src/core/clock.c src/core/clock.h \
 	src/core/counters.c src/core/counters.h \
 	src/core/err.c src/core/err.h \
@@ -12,6 +13,7 @@ libtsagg_a_SOURCES += \
 	src/core/hash.h \
 	src/core/lane.c src/core/lane.h \
 	src/core/log.c src/core/log.h \
+	src/core/map64.c src/core/map64.h \
 	src/core/mem.c src/core/mem.h \
 	src/core/num.c src/core/num.h \
 	src/core/num_shortest.c src/core/num_shortest.h \

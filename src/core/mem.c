@@ -3,6 +3,9 @@
 #include "core/mem.h"
 
 #include <stdatomic.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -82,6 +85,13 @@ char *ts_xstrdup(const char *z)
 void ts_free(void *p)
 {
     free(p);
+}
+
+void ts_mem_trim(void)
+{
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
 }
 
 #define HUGE_PAGE ((size_t)2 << 20)

@@ -32,6 +32,9 @@ void ts_free(void *p);
 void *ts_pages_alloc(size_t bytes) TS_MUST_CHECK;
 void ts_pages_free(void *p, size_t bytes);
 
+/** Gives memory that is free back to the system, where the C library can. May take milliseconds. @thread any */
+void ts_mem_trim(void);
+
 #ifdef TS_HOSTILE
 void ts_alloc_fail_at(long n);
 #endif

@@ -18,6 +18,8 @@ struct ts_rollup_batch *ts_rollup_batch_new(void)
 void ts_rollup_batch_free(struct ts_rollup_batch **batch)
 {
     if (*batch) {
+        if ((*batch)->returned) /* release: whoever sees the number may free what the batch borrowed */
+            atomic_fetch_add_explicit((*batch)->returned, 1, memory_order_release);
         ts_buf_fini(&(*batch)->texts);
         ts_free((*batch)->points);
         TS_FREE(*batch);

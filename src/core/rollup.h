@@ -5,12 +5,14 @@
  * its series and window: sent twice it says the same, sent again with more samples it replaces the former.
  *
  * Ownership: the batch owns its points array and the `last_text` bytes (in `texts`); series bytes are borrowed from the worker's
- * series table, which outlives every batch.
+ * series table, which keeps them until the batch has been freed and counted in *returned.
  */
 #include "core/base.h"
 #include "core/buf.h"
 #include "core/series.h"
 #include "core/stats.h"
+
+#include <stdatomic.h>
 
 struct ts_rollup {
     struct ts_str series;     /* encoded (core/series.h) */
@@ -31,6 +33,7 @@ struct ts_rollup_batch {
     unsigned n;
     struct ts_rollup *points; /* TS_ROLLUP_BATCH_MAX of them */
     struct ts_buf texts;
+    _Atomic uint64_t *returned; /* one more when the batch is freed; NULL: nobody waits for that. Batches of a worker are freed in order. */
 };
 
 /** A batch with room for TS_ROLLUP_BATCH_MAX points; NULL without memory. */

@@ -1,6 +1,7 @@
 /*
  * Tiles to points in lanes. Thread: ingest; a router belongs to one. Owns the intern table and, of each lane, the slab being filled and
- * spare ones. A lane without an empty slab: with `block` the thread waits (the kernel's buffer takes what comes meanwhile), once per batch
+ * spare ones. What series a key belongs to is asked once, and limits may send it elsewhere (core/census.h).
+ * A lane without an empty slab: with `block` the thread waits (the kernel's buffer takes what comes meanwhile), once per batch
  * and at most block_ns; then, and with drop_new at once, samples are dropped and counted. With drop_old slabs wait in a backlog, and the
  * oldest makes room.
  */
@@ -8,7 +9,7 @@
 #include "route/route.h"
 
 #include "core/clock.h"
-#include "core/hash.h"
+#include "core/log.h"
 #include "core/mem.h"
 #include "route/route_backlog.h"
 #include "route/route_intern.h"
@@ -17,6 +18,7 @@
 
 #define TICK_NS (50 * TS_MS) /* a worker hears of the time at least this often */
 
+#define SAY_EVERY_NS (10 * TS_SEC)
 /* The way to a worker. Slabs that came back are kept in a stack and the last one is filled first: it is still in the cache. */
 struct outlet {
     struct ts_point *next, *end; /* what is free of the open slab; NULL without one */
@@ -33,9 +35,12 @@ struct ts_router {
     int64_t arrival_ns;
     int64_t max_event_ns, event_seen_ns;
     struct ts_backlog *backlog;  /* with drop_old, else NULL */
+    int64_t said_ns;             /* when a limit was last logged */
     bool gave_up;                /* waited block_ns in this batch already */
     struct ts_series_view view;
     struct ts_buf series;
+    unsigned nidle; /* ids that workers take for idle; what finds no place is named again */
+    uint32_t idle[TS_SLAB_POINTS];
 };
 
 struct ts_router *ts_router_new(const struct ts_router_conf *conf)
@@ -44,7 +49,7 @@ struct ts_router *ts_router_new(const struct ts_router_conf *conf)
     rt->conf = *conf;
     rt->in = ts_intern_new();
     rt->outlets = ts_xalloc(conf->nworkers * sizeof *rt->outlets);
-    rt->max_event_ns = rt->event_seen_ns = TS_TIME_NONE;
+    rt->max_event_ns = rt->event_seen_ns = rt->said_ns = TS_TIME_NONE;
     rt->series.limit = TS_SERIES_MAX;
     if (conf->when_full == TS_FULL_DROP_OLD)
         rt->backlog = ts_backlog_new(conf->nworkers, conf->cnt);
@@ -63,13 +68,23 @@ void ts_router_free(struct ts_router **router)
     }
 }
 
+/* A slab has come back. What its worker says of ids is for later: in the middle of a tile no entry may go. */
+static void note_idle(struct ts_router *rt, struct ts_slab *slab)
+{
+    for (unsigned i = 0; i < slab->nidle && rt->nidle < TS_ARRAY_SIZE(rt->idle); i++)
+        rt->idle[rt->nidle++] = slab->points[i].id;
+    slab->nidle = 0;
+}
+
 /* An empty slab, or NULL. */
 static struct ts_slab *take_slab(struct ts_router *rt, unsigned worker)
 {
     struct outlet *out = &rt->outlets[worker];
     struct ts_slab *slab;
-    while ((slab = ts_ring_pop(&rt->conf.lanes[worker].empty)))
+    while ((slab = ts_ring_pop(&rt->conf.lanes[worker].empty))) {
+        note_idle(rt, slab);
         out->spare[out->nspare++] = slab;
+    }
     if (out->nspare == 0)
         return NULL;
     slab = out->spare[--out->nspare];
@@ -161,52 +176,128 @@ static void drop(struct ts_router *rt, struct ts_raw *raw, enum ts_counter reaso
     ts_count(rt->conf.cnt, reason, 1);
 }
 
-/* A key never seen: find out its series, give it an id, tell the worker. @return NULL: the sample has been counted. */
+/* Gives the key an id and tells the worker what series that is. @return -TS_EAGAIN: judge again; NULL in *out: drop for *reason. */
+static int name_series(struct ts_router *rt, const struct ts_raw *key, uint64_t hash, enum ts_census_verdict verdict,
+                       struct ts_entry **out, enum ts_counter *reason)
+{
+    struct ts_str series = ts_buf_str(&rt->series);
+    struct ts_announce *announce = ts_alloc(sizeof *announce + series.len);
+    *out = NULL;
+    *reason = TS_C_DROPPED_NO_MEMORY;
+    int rc = announce ? ts_census_hold(rt->conf.census, series, hash, verdict) : -TS_ENOMEM;
+    if (rc)
+        goto fail_announce;
+    announce->hash = hash;
+    announce->len = (uint32_t)series.len;
+    memcpy(announce->series, series.p, series.len);
+    /* The high bits choose the worker: its own table uses the low ones. */
+    unsigned worker = (unsigned)((hash >> 48) % rt->conf.nworkers);
+    struct ts_point *pt = room(rt, worker, 1);
+    if (!pt) {
+        *reason = TS_C_DROPPED_RING_FULL;
+        goto fail_hold;
+    }
+    struct ts_entry *entry = ts_intern_add(rt->in, key, worker);
+    if (!entry) {
+        rt->outlets[worker].next--;
+        goto fail_hold;
+    }
+    *pt = (struct ts_point){.id = entry->id, .flags = TS_POINT_SERIES, .announce = announce};
+    *out = entry;
+    return 0;
+fail_hold:
+    ts_census_release(rt->conf.census, series, hash);
+fail_announce:
+    ts_free(announce);
+    return rc;
+}
+
+/* Once in a while: a line for each sample would not be written anyway, and cost more than the sample. */
+static TS_COLD void say_full(struct ts_router *rt, enum ts_census_verdict verdict)
+{
+    if (rt->said_ns != TS_TIME_NONE && rt->arrival_ns - rt->said_ns < SAY_EVERY_NS)
+        return;
+    rt->said_ns = rt->arrival_ns;
+    if (verdict == TS_CENSUS_TAG_VALUES)
+        ts_log(TS_LOG_WARN, "tag_values_limit", "remedy=\"see tsagg-ctl top --cardinality, or raise limits.tag_values\"");
+    else
+        ts_log(TS_LOG_WARN, "series_limit", "remedy=\"see tsagg-ctl top --cardinality, or raise limits.series\"");
+}
+
+/* The entry of the series that raw's samples belong to, as far as the limits allow; NULL: drop for *reason. */
+static struct ts_entry *admit(struct ts_router *rt, const struct ts_raw *raw, enum ts_counter *reason)
+{
+    for (;;) {
+        uint64_t hash;
+        enum ts_census_verdict verdict;
+        struct ts_entry *entry = NULL;
+        int rc = ts_census_judge(rt->conf.census, &rt->view, &rt->series, &hash, &verdict);
+        *reason = rc == -TS_ENOMEM ? TS_C_DROPPED_NO_MEMORY : TS_C_DROPPED_SERIES_TOO_LONG;
+        if (rc)
+            return NULL;
+        if (verdict != TS_CENSUS_OWN)
+            say_full(rt, verdict);
+        *reason = TS_C_DROPPED_SERIES_LIMIT;
+        if (verdict == TS_CENSUS_REFUSED)
+            return NULL;
+        /* The key of a sample that goes elsewhere is not kept: there may be no end of them. */
+        struct ts_raw key = {.head = rt->series.p,
+                             .head_len = (uint32_t)rt->series.len,
+                             .kind = (uint8_t)rt->view.kind,
+                             .flags = TS_RAW_CANONICAL};
+        key.hash = ts_intern_hash(&key);
+        if (verdict != TS_CENSUS_OWN)
+            entry = ts_intern_find(rt->in, &key);
+        if (!entry) {
+            rc = name_series(rt, verdict == TS_CENSUS_OWN ? raw : &key, hash, verdict, &entry, reason);
+            if (rc == -TS_EAGAIN)
+                continue;
+        }
+        if (entry && verdict != TS_CENSUS_OWN)
+            ts_count(rt->conf.cnt, verdict == TS_CENSUS_SERIES ? TS_C_OVERFLOWED_SERIES : TS_C_OVERFLOWED_TAG_VALUES, 1);
+        return entry;
+    }
+}
+
+/* A key never seen: find out its series. @return NULL: the sample has been counted. */
 static TS_COLD struct ts_entry *introduce(struct ts_router *rt, struct ts_tile *tile, unsigned i)
 {
     struct ts_raw *raw = &tile->raw[i];
-    enum ts_counter reason;
-    struct ts_announce *announce = NULL;
-    if (atomic_load_explicit(rt->conf.series, memory_order_relaxed) >= rt->conf.series_limit ||
-        rt->in->count >= 2 * rt->conf.series_limit + 1024) {
-        reason = TS_C_DROPPED_SERIES_LIMIT;
-        goto drop;
+    enum ts_counter reason = TS_C_DROPPED_SERIES_LIMIT;
+    struct ts_entry *entry = NULL;
+    if (rt->in->count < 2 * rt->conf.series_limit + 1024) { /* a series may be written in many ways */
+        if (tile->resolve(tile, i, &rt->view) != 0) {
+            if (raw->flags & TS_RAW_TEXT)
+                TS_FREE(raw->text);
+            return NULL;
+        }
+        entry = admit(rt, raw, &reason);
     }
-    if (tile->resolve(tile, i, &rt->view) != 0) {
-        if (raw->flags & TS_RAW_TEXT)
-            TS_FREE(raw->text);
-        return NULL;
-    }
-    ts_buf_clear(&rt->series);
-    if (ts_series_encode(&rt->view, &rt->series) != 0) {
-        reason = TS_C_DROPPED_SERIES_TOO_LONG;
-        goto drop;
-    }
-    reason = TS_C_DROPPED_NO_MEMORY;
-    announce = ts_alloc(sizeof *announce + rt->series.len);
-    if (!announce)
-        goto drop;
-    announce->len = (uint32_t)rt->series.len;
-    memcpy(announce->series, rt->series.p, rt->series.len);
-    announce->hash = ts_hash(announce->series, announce->len);
-    /* The high bits choose the worker: its own table uses the low ones. */
-    unsigned worker = (unsigned)((announce->hash >> 48) % rt->conf.nworkers);
-    struct ts_point *pt = room(rt, worker, 1);
-    if (!pt) {
-        reason = TS_C_DROPPED_RING_FULL;
-        goto drop;
-    }
-    struct ts_entry *entry = ts_intern_add(rt->in, raw, worker);
-    if (!entry) {
-        rt->outlets[worker].next--;
-        goto drop;
-    }
-    *pt = (struct ts_point){.id = entry->id, .flags = TS_POINT_SERIES, .announce = announce};
+    if (!entry)
+        drop(rt, raw, reason);
     return entry;
-drop:
-    ts_free(announce);
-    drop(rt, raw, reason);
-    return NULL;
+}
+
+static bool has_room(const struct ts_router *rt, unsigned worker)
+{
+    const struct outlet *out = &rt->outlets[worker];
+    return out->next < out->end || out->nspare > 0 || ts_ring_count(&rt->conf.lanes[worker].empty) > 0;
+}
+
+/* Forgets keys that nothing came for in a long time and tells their workers. A sample that comes after all is a first sight again. */
+static void retire_idle(struct ts_router *rt)
+{
+    while (rt->nidle) {
+        const struct ts_entry *entry = ts_intern_by_id(rt->in, rt->idle[rt->nidle - 1]);
+        if (entry) {
+            struct ts_point *pt = has_room(rt, entry->worker) ? room(rt, entry->worker, 1) : NULL;
+            if (!pt)
+                return;
+            *pt = (struct ts_point){.id = entry->id, .flags = TS_POINT_RETIRED};
+            ts_intern_remove(rt->in, entry->id);
+        }
+        rt->nidle--;
+    }
 }
 
 /* Samples with a time or a weight of their own take two entries. */
@@ -291,6 +382,7 @@ void ts_router_begin(struct ts_router *rt, int64_t arrival_ns)
 
 void ts_router_flush(struct ts_router *rt)
 {
+    retire_idle(rt);
     for (unsigned w = 0; w < rt->conf.nworkers; w++) {
         /* A worker that is behind has plenty to read: a slab goes when it is full, or with the next tick. */
         if (rt->backlog && ts_backlog_advance(rt->backlog, w, &rt->conf.lanes[w]))
@@ -304,6 +396,7 @@ void ts_router_flush(struct ts_router *rt)
 void ts_router_tick(struct ts_router *rt, int64_t now_ns)
 {
     ts_router_begin(rt, now_ns);
+    retire_idle(rt);
     for (unsigned w = 0; w < rt->conf.nworkers; w++) {
         if (rt->backlog)
             (void)ts_backlog_advance(rt->backlog, w, &rt->conf.lanes[w]);

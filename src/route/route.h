@@ -5,6 +5,7 @@
  * the series. One router per ingest thread; it shares nothing with other routers but the workers' lanes, of which it has its own.
  */
 #include "core/base.h"
+#include "core/census.h"
 #include "core/conf.h"
 #include "core/counters.h"
 #include "core/lane.h"
@@ -18,7 +19,7 @@ struct ts_router_conf {
     struct ts_bell *bell;  /* of this ingest thread: rung when a worker gives slabs back */
     struct ts_counters *cnt;
     uint64_t series_limit;
-    _Atomic uint64_t *series; /* how many series all workers have together */
+    struct ts_census *census; /* of all series */
     int64_t future_ns;
     enum ts_when_full when_full;
     int64_t block_ns;

@@ -84,7 +84,7 @@ static void strip(struct ts_backlog *bl, struct ts_slab *slab)
     uint64_t dropped = 0;
     for (uint32_t i = 0; i < slab->n; i++) {
         const struct ts_point *pt = &slab->points[i];
-        if (pt->flags & TS_POINT_SERIES) {
+        if (pt->flags & (TS_POINT_SERIES | TS_POINT_RETIRED)) {
             slab->points[kept++] = *pt;
             continue;
         }

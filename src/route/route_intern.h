@@ -34,14 +34,21 @@ _Static_assert(sizeof(struct ts_entry) == 16, "an entry's key is aligned");
 #define TS_INTERN_CHUNK_BYTES ((size_t)2 << 20)
 #define TS_INTERN_CHUNK_UNITS (TS_INTERN_CHUNK_BYTES / TS_INTERN_UNIT)
 #define TS_INTERN_CHUNKS_MAX  4096 /* 8 GiB of keys */
+#define TS_INTERN_NONE        UINT32_MAX
+#define TS_INTERN_FREE        (UINT32_C(1) << 31)
 
 struct ts_intern {
     struct ts_bucket *buckets;
     uint32_t mask; /* number of buckets - 1 */
-    uint32_t count;
+    uint32_t count; /* keys that are there */
+    uint32_t nids, free_id; /* ids ever given; the first that is free, TS_INTERN_NONE without one */
+    uint32_t *refs, refs_cap; /* by id: its entry; of a free id the next free one, with TS_INTERN_FREE */
+    uint32_t current; /* chunk that is being filled */
     uint32_t nchunks;
-    size_t used; /* units of the last chunk */
-    char *chunks[TS_INTERN_CHUNKS_MAX];
+    size_t used; /* units of the current chunk */
+    char *chunks[TS_INTERN_CHUNKS_MAX]; /* NULL: freed */
+    uint32_t live[TS_INTERN_CHUNKS_MAX]; /* units of entries that are there */
+    uint32_t filled[TS_INTERN_CHUNKS_MAX]; /* units used, of chunks that are full */
 };
 
 struct ts_intern *ts_intern_new(void); /* ends the process without memory */
@@ -50,9 +57,18 @@ void ts_intern_free(struct ts_intern **in);
 /** @return NULL when the key is not there. raw->hash is set. */
 struct ts_entry *ts_intern_find(struct ts_intern *in, const struct ts_raw *raw);
 
-/** Adds a key that is not there, with an id of its own: 0, 1, 2, … @return NULL without memory. */
+/** Adds a key that is not there, with an id of its own: the lowest numbers, each given again after its removal. @return NULL
+ * without memory. */
 struct ts_entry *ts_intern_add(struct ts_intern *in, const struct ts_raw *raw, unsigned worker);
 
+/** The entry with this id, or NULL. */
+struct ts_entry *ts_intern_by_id(const struct ts_intern *in, uint32_t id);
+
+/** Removes an entry that is there. Entries may move: no other entry that was found before is to be used. */
+void ts_intern_remove(struct ts_intern *in, uint32_t id);
+
+/* For these two files only: room for an entry with `bytes` of key; *ref names it. */
+struct ts_entry *ts_intern_take(struct ts_intern *in, size_t bytes, uint32_t *ref);
 /* Lengths, kind, and of the flags TS_RAW_CANONICAL. */
 TS_INLINE uint64_t ts_key_shape(const struct ts_raw *raw)
 {
@@ -67,6 +83,14 @@ TS_INLINE uint64_t ts_intern_hash(const struct ts_raw *raw)
     if (raw->tail_len)
         seed ^= ts_hash(raw->tail, raw->tail_len);
     return ts_hash_seeded(raw->head, raw->head_len, seed);
+}
+
+/** The hash of the entry's key. */
+TS_INLINE uint64_t ts_entry_hash(const struct ts_entry *entry)
+{
+    struct ts_raw raw = {.head = entry->key, .shape = entry->shape};
+    raw.tail = entry->key + raw.head_len;
+    return ts_intern_hash(&raw);
 }
 
 TS_INLINE void ts_intern_prefetch(const struct ts_intern *in, uint64_t hash)

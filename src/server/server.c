@@ -34,6 +34,7 @@ static const struct page {
     {"/health", "application/json; charset=utf-8", true, ts_server_health, 0},
     {"/ready", "application/json; charset=utf-8", false, ts_server_ready, 0},
     {"/api/v1/status", "application/json; charset=utf-8", false, ts_server_status, 0},
+    {"/api/v1/cardinality", "application/json; charset=utf-8", false, ts_server_cardinality, 0},
     {"/ping", NULL, true, NULL, 0},
     {"/api/v2/write", NULL, true, NULL, 2},
     {"/write", NULL, true, NULL, 1},

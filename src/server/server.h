@@ -7,6 +7,7 @@
 #include "core/base.h"
 #include "core/body.h"
 #include "core/buf.h"
+#include "core/census.h"
 #include "core/conf.h"
 #include "core/err.h"
 #include "core/sink_status.h"
@@ -21,6 +22,7 @@ struct ts_server_info {
     /** Appends further lines in Prometheus' text format, HELP and TYPE included. May be NULL. */
     void (*gauges)(void *arg, struct ts_buf *metrics);
     void *gauges_arg;
+    struct ts_census *census; /* borrowed */
     ts_sink_status_fn *sink_status; /* asked for sink 0, 1, … until it says false; may be NULL */
     void *sinks;
     ts_body_fn *write; /* the request is answered when it returns; NULL: writes are not accepted */

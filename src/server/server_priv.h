@@ -26,7 +26,8 @@ struct ts_server {
 /* The pages. Each appends its body; a failed buffer becomes status 500. @thread server */
 void ts_server_metrics(const struct ts_server_info *info, struct ts_buf *body);
 void ts_server_status(const struct ts_server_info *info, struct ts_buf *body);
-/* Parts of the two above. */
+void ts_server_cardinality(const struct ts_server_info *info, struct ts_buf *body);
+/* Parts of the first two above. */
 void ts_server_listeners_metrics(struct ts_buf *body);
 void ts_server_listeners_status(struct ts_buf *body);
 /** {label="value"} */

@@ -49,6 +49,8 @@ static void put_ledger(struct ts_buf *body, const struct ts_ledger *led)
     put_member(body, ", ", "aggregated", v[TS_C_SAMPLES_AGGREGATED]);
     put_member(body, ", ", "rejected", led->lines_rejected);
     put_member(body, ", ", "dropped", led->samples_dropped);
+    put_member(body, ", ", "overflowed", v[TS_C_OVERFLOWED_SERIES] + v[TS_C_OVERFLOWED_TAG_VALUES]);
+    put_reasons(body, "overflowed_by_reason", led, TS_C_OVERFLOWED_SERIES);
     ts_buf_printf(body, ", \"in_flight\": %" PRId64, led->in_flight);
     put_reasons(body, "dropped_by_reason", led, TS_C_DROPPED_RING_FULL);
     put_member(body, "},\n \"datagrams\": {", "received", v[TS_C_DATAGRAMS_RECEIVED]);

@@ -2,6 +2,7 @@
 libtsagg_a_SOURCES += \
 	src/window/window.h src/window/window_priv.h \
 	src/window/window_add.c \
+	src/window/window_expire.c \
 	src/window/window_hll.c src/window/window_hll.h \
 	src/window/window_pane.c \
 	src/window/window_seal.c \

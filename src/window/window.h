@@ -5,6 +5,7 @@
  * the watermarks say. Batches of sealed rollup points go out through a ring.
  */
 #include "core/base.h"
+#include "core/census.h"
 #include "core/conf.h"
 #include "core/counters.h"
 #include "core/lane.h"
@@ -20,7 +21,7 @@ struct ts_worker_conf {
     struct ts_ring *rollups;     /* out: struct ts_rollup_batch *; the reader frees them */
     struct ts_bell *rollups_bell;
     bool seal_first;             /* lanes wait while windows are being sealed: data comes faster than its time goes by */
-    _Atomic uint64_t *series;    /* number of series of all workers */
+    struct ts_census *census;    /* of all series; a released id is one holder less */
 };
 
 /** What a running worker tells about itself; read by any thread. */

@@ -40,24 +40,28 @@ static bool know_chunk(struct ts_worker *wk, uint32_t slot)
     return true;
 }
 
-static uint32_t find_slot(struct ts_worker *wk, const struct ts_announce *announce)
+static uint32_t find_slot(struct ts_worker *wk, const struct ts_announce *announce, int64_t arrival_ns)
 {
-    uint64_t limit = wk->conf.conf->limits.series;
-    bool room = atomic_load_explicit(wk->conf.series, memory_order_relaxed) < limit;
     bool added;
-    uint32_t slot = ts_series_table_get(&wk->series, announce, room, &added);
+    uint32_t slot = ts_series_table_get(&wk->series, announce, &added);
     enum ts_kind kind = (enum ts_kind)announce->series[0];
-    if (slot == TS_SLOT_REFUSED || !know_chunk(wk, slot))
+    if (slot == TS_SLOT_REFUSED)
         return kind == TS_KIND_STRING ? TS_SLOT_REFUSED_TEXT : TS_SLOT_REFUSED;
-    if (added) {
-        atomic_fetch_add_explicit(wk->conf.series, 1, memory_order_relaxed);
-        ts_count(wk->cnt, TS_C_SERIES_CREATED, 1);
+    struct ts_slot *sl = &wk->series.slots[slot];
+    if (!know_chunk(wk, slot)) {
+        ts_worker_leave(wk, slot);
+        return kind == TS_KIND_STRING ? TS_SLOT_REFUSED_TEXT : TS_SLOT_REFUSED;
     }
+    if (sl->ids == 0)
+        ts_slot_saw(sl, TS_MAX(wk->clock_ns, arrival_ns));
+    sl->ids++;
+    if (added)
+        ts_count(wk->cnt, TS_C_SERIES_CREATED, 1);
     return slot | TS_SLOT_SPECIAL;
 }
 
 /* "id stands for this series". Without memory for the id its samples are refused like those of a refused series. */
-static void learn(struct ts_worker *wk, struct ts_source *src, const struct ts_point *pt)
+static void learn(struct ts_worker *wk, struct ts_source *src, const struct ts_point *pt, int64_t arrival_ns)
 {
     if (pt->id >= src->nslots) {
         uint32_t n = TS_MAX(pt->id + 1, TS_MAX(src->nslots * 2, 1024));
@@ -69,8 +73,12 @@ static void learn(struct ts_worker *wk, struct ts_source *src, const struct ts_p
             src->nslots = n;
         }
     }
+    ts_worker_retire(wk, src, pt->id);
+    uint32_t slot = pt->id < src->nslots ? find_slot(wk, pt->announce, arrival_ns) : TS_SLOT_REFUSED;
     if (pt->id < src->nslots)
-        src->slots[pt->id] = find_slot(wk, pt->announce);
+        src->slots[pt->id] = slot;
+    if (slot >= TS_SLOT_REFUSED_TEXT)
+        ts_census_release(wk->conf.census, (struct ts_str){pt->announce->series, pt->announce->len}, pt->announce->hash);
     ts_free(pt->announce);
 }
 
@@ -215,6 +223,7 @@ static void place(struct ts_worker *wk, struct ts_source *src, const struct ts_s
     struct ts_slot *sl = &wk->series.slots[smp->slot];
     if (smp->timed) {
         if (!(sl->flags & TS_SLOT_EVENT)) {
+            sl->flags &= (uint8_t)~TS_SLOT_KEPT; /* what it kept and closed_ns share a place */
             sl->closed_ns = sl->flags & TS_SLOT_ARRIVAL ? wk->clock_ns : TS_TIME_NONE;
             move_to_event_time(wk, smp->slot);
         }
@@ -382,7 +391,11 @@ static uint32_t add_point(struct ts_worker *wk, struct ts_source *src, const str
         used = 2;
     }
     if (TS_UNLIKELY(pt->flags & TS_POINT_SERIES)) {
-        learn(wk, src, pt);
+        learn(wk, src, pt, slab->arrival_ns);
+        return used;
+    }
+    if (TS_UNLIKELY(pt->flags & TS_POINT_RETIRED)) {
+        ts_worker_retire(wk, src, pt->id);
         return used;
     }
     uint32_t slot = TS_LIKELY(pt->id < src->nslots) ? src->slots[pt->id] : TS_SLOT_REFUSED;
@@ -395,7 +408,7 @@ static uint32_t add_point(struct ts_worker *wk, struct ts_source *src, const str
         else
             count_verdict(wk, NO_MEMORY);
     } else {
-        *aggregated += add_special(wk, src, slab, pt, ext, slot & ~(TS_SLOT_SPECIAL | TS_SLOT_TIMED));
+        *aggregated += add_special(wk, src, slab, pt, ext, slot & ~TS_SLOT_MARKS);
     }
     return used;
 }

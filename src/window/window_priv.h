@@ -9,27 +9,47 @@
 
 enum ts_slot_flag {
     TS_SLOT_EVENT = 1,  /* lives in event time: has had a sample with a time of its own */
-    TS_SLOT_ARRIVAL = 2 /* has had a sample before that, placed by arrival */
+    TS_SLOT_ARRIVAL = 2, /* has had a sample before that, placed by arrival */
+    TS_SLOT_KEPT = 4,    /* a gauge in arrival time with a value to send again */
+    TS_SLOT_LEAVING = 8, /* is on the list of those without an id */
+    TS_SLOT_GONE = 16    /* is in no bucket any more; its bytes may still be read */
 };
 
 struct ts_slot {
-    const char *series; /* encoded */
+    char *series; /* encoded; NULL: free */
     uint16_t len;
     uint8_t kind; /* enum ts_kind */
     uint8_t flags;
     uint32_t tag;  /* of the hash */
     double gauge;  /* current value, what relative gauges change */
-    int64_t closed_ns; /* moved to event time here: windows that end no later have been sent by arrival time */
+    union {
+        int64_t closed_ns; /* moved to event time here: windows that end no later have been sent by arrival time */
+        double kept;       /* of a gauge in arrival time: its last value in the windows sent so far */
+        uint64_t epoch;    /* of a series that has left: when this many batches are back, nobody reads its bytes */
+    };
+    uint32_t ids;      /* of all sources, that stand for it */
+    union {
+        uint32_t seen_s; /* worker's clock, in seconds, when its last window with samples was sent, or when it was made */
+        uint32_t next;   /* with TS_SLOT_LEAVING or TS_SLOT_GONE: in a list of slots */
+    };
 };
+_Static_assert(sizeof(struct ts_slot) == 40, "there may be millions");
+
+/* First in, first out; through ts_slot.next. */
+struct ts_slot_list {
+    uint32_t first, last;
+};
+#define TS_SLOT_NONE UINT32_MAX
 
 struct ts_series_table {
     struct ts_slot *slots;
-    uint32_t count, cap;
+    uint32_t count, cap; /* slots ever used, free ones among them: series is NULL then */
+    uint32_t live;       /* series in the buckets */
+    struct ts_slot_list leaving; /* no id stands for them, perhaps a window does */
+    struct ts_slot_list limbo;   /* gone, but batches may hold their bytes */
+    struct ts_slot_list free;
     uint32_t *buckets; /* slot + 1, 0 free; linear probing, at most half full */
     uint32_t mask;
-    char *chunk; /* bytes of series; a chunk is freed with the table */
-    size_t chunk_used;
-    struct ts_series_chunk *chunks;
 };
 
 /* What a source's id stands for: a slot, or one of these. */
@@ -37,14 +57,23 @@ struct ts_series_table {
 #define TS_SLOT_REFUSED      UINT32_MAX
 #define TS_SLOT_REFUSED_TEXT (UINT32_MAX - 1) /* refused, and its samples own a text */
 #define TS_SLOT_TIMED        (UINT32_C(1) << 30) /* set beside a slot: a timing, counter or field that has always been in event time */
+#define TS_SLOT_MARKS        (TS_SLOT_SPECIAL | TS_SLOT_TIMED)
 #define TS_SLOTS_MAX         (TS_SLOT_TIMED - 1024)
 
 void ts_series_table_init(struct ts_series_table *tab);
 void ts_series_table_fini(struct ts_series_table *tab);
 
-/** The series' slot; a new one when there is none and `may_add`. *added says so. @return TS_SLOT_REFUSED: refused, or no memory. */
-uint32_t ts_series_table_get(struct ts_series_table *tab, const struct ts_announce *announce, bool may_add,
-                             bool *added);
+/** The series' slot; a new one when there is none. *added says so. @return TS_SLOT_REFUSED: no memory. */
+uint32_t ts_series_table_get(struct ts_series_table *tab, const struct ts_announce *announce, bool *added);
+
+/** Takes the series out of the buckets. Its bytes stay, and its slot is not given again, until `epoch` has passed. */
+void ts_series_table_remove(struct ts_series_table *tab, uint32_t slot, uint64_t epoch);
+
+/** Frees what was removed with this epoch or an earlier one. */
+void ts_series_table_reclaim(struct ts_series_table *tab, uint64_t epoch);
+
+void ts_slot_list_push(struct ts_series_table *tab, struct ts_slot_list *list, uint32_t slot);
+uint32_t ts_slot_list_pop(struct ts_series_table *tab, struct ts_slot_list *list); /* TS_SLOT_NONE: empty */
 
 /* ---- panes and windows of one rule: window_pane.c ---- */
 
@@ -129,6 +158,8 @@ struct ts_source {
     struct ts_lane *lane;
     uint32_t *slots; /* the source's ids to ours */
     uint32_t nslots;
+    uint32_t idle_cursor;  /* next id to look at for ts_worker_list_idle */
+    int64_t next_pass_ns;  /* when it begins anew */
     int64_t arrival_ns;    /* its clock */
     int64_t max_event_ns;  /* highest event time, TS_TIME_NONE before its first */
     int64_t event_seen_ns; /* on its clock */
@@ -149,8 +180,36 @@ struct ts_worker {
     bool idle;            /* every source with event time has been silent for idle_after */
     bool draining;        /* every source has ended */
     struct ts_rollup_batch *batch; /* being filled */
+    uint64_t nbatches;          /* made */
+    _Atomic uint64_t returned;  /* of these: freed. Whoever reads it with acquire may free what they borrowed. @thread any */
+    bool trim_due;              /* there have been windows since memory was given back */
+    int64_t trimmed_ns;
     struct ts_worker_gauges gauges;
 };
+
+/* ---- series that nothing comes for any more: window_expire.c ---- */
+
+/**
+ * Looks at some of the source's ids and writes those of idle series into the slab on its way back. The source then says
+ * TS_POINT_RETIRED for each, unless it has none by then; until that comes the id stands for its series.
+ */
+void ts_worker_list_idle(struct ts_worker *wk, struct ts_source *src, struct ts_slab *slab);
+
+/** TS_POINT_RETIRED has come, or the id is given anew. */
+void ts_worker_retire(struct ts_worker *wk, struct ts_source *src, uint32_t id);
+
+/** Something came for the slot's series by now, by the worker's clock. */
+static inline void ts_slot_saw(struct ts_slot *sl, int64_t clock_ns)
+{
+    if (!(sl->flags & (TS_SLOT_LEAVING | TS_SLOT_GONE)))
+        sl->seen_s = (uint32_t)((clock_ns + TS_SEC - 1) / TS_SEC);
+}
+
+/** Puts a series on the list of those to be forgotten, unless an id stands for it. */
+void ts_worker_leave(struct ts_worker *wk, uint32_t slot);
+
+/** Forgets, in bounded steps, series that no id and no window stands for. */
+void ts_worker_forget(struct ts_worker *wk);
 
 /** Adds a slab's points to the windows: window_add.c. */
 void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struct ts_slab *slab);

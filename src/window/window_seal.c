@@ -50,6 +50,8 @@ static struct ts_rollup_batch *open_batch(struct ts_worker *wk, const struct ts_
         batch = wk->batch = ts_rollup_batch_new();
         if (!batch)
             return NULL;
+        batch->returned = &wk->returned;
+        wk->nbatches++;
     }
     if (batch->n == 0) {
         batch->rule = rule->conf->name;
@@ -91,32 +93,58 @@ static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const st
     return true;
 }
 
+/* A gauge that no sample came for is sent again. @return false: not now. */
+static bool send_kept(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t slot)
+{
+    union ts_pane pane = {0};
+    ts_stats_add(&pane.stats, wk->series.slots[slot].kept, 1);
+    return send_pane(wk, rule, win, slot, &pane, false);
+}
+
 static bool slot_is_of(const struct ts_worker *wk, uint32_t slot, enum ts_domain domain)
 {
     return !(wk->series.slots[slot].flags & TS_SLOT_EVENT) == (domain == TS_DOMAIN_ARRIVAL);
+}
+
+/* The slot's part of a window; pane may be NULL. @return false: not now. */
+static bool send_slot(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win,
+                      enum ts_domain domain, uint32_t slot, const union ts_pane *pane)
+{
+    struct ts_slot *sl = &wk->series.slots[slot];
+    if (!slot_is_of(wk, slot, domain))
+        return true;
+    if (!pane || pane->stats.count == 0)
+        return !(sl->flags & TS_SLOT_KEPT) || send_kept(wk, rule, win, slot);
+    if (!send_pane(wk, rule, win, slot, pane, false))
+        return false;
+    ts_slot_saw(sl, wk->clock_ns);
+    if (sl->kind == TS_KIND_GAUGE && domain == TS_DOMAIN_ARRIVAL && wk->conf.conf->keep_gauges) {
+        sl->kept = pane->stats.last;
+        sl->flags |= TS_SLOT_KEPT;
+    }
+    return true;
 }
 
 /* Sends on from the cursor. @return false: paused (budget used up, or no room). */
 static bool send_window(struct ts_worker *wk, const struct ts_rule *rule, struct ts_window *win,
                         enum ts_domain domain, uint32_t *budget)
 {
-    uint32_t end = TS_MIN(win->nchunks * TS_CHUNK_PANES, wk->series.count);
+    bool keeps = wk->conf.conf->keep_gauges && domain == TS_DOMAIN_ARRIVAL;
+    uint32_t end = keeps ? wk->series.count : TS_MIN(win->nchunks * TS_CHUNK_PANES, wk->series.count);
     while (win->cursor[domain] < end) {
         uint32_t index = win->cursor[domain] / TS_CHUNK_PANES;
         uint32_t chunk_end = TS_MIN((index + 1) * TS_CHUNK_PANES, end);
-        struct ts_pane_chunk *ch = win->chunks[index];
-        if (ch && ch != TS_CHUNK_GONE) {
+        struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
+        if ((ch || keeps) && ch != TS_CHUNK_GONE) {
             if (*budget < TS_CHUNK_PANES)
                 return false;
             for (uint32_t slot = win->cursor[domain]; slot < chunk_end; slot++) {
-                const union ts_pane *pane = &ch->panes[slot % TS_CHUNK_PANES];
-                if (pane->stats.count != 0 && slot_is_of(wk, slot, domain) &&
-                    !send_pane(wk, rule, win, slot, pane, false))
+                if (!send_slot(wk, rule, win, domain, slot, ch ? &ch->panes[slot % TS_CHUNK_PANES] : NULL))
                     return false;
                 win->cursor[domain] = slot + 1;
             }
             *budget -= TS_CHUNK_PANES;
-            if (domain == TS_DOMAIN_ARRIVAL && !ch->event)
+            if (ch && domain == TS_DOMAIN_ARRIVAL && !ch->event)
                 ts_window_free_chunk(win, index, &wk->series);
         }
         win->cursor[domain] = chunk_end;
@@ -200,9 +228,22 @@ static bool seal_window(struct ts_worker *wk, const struct ts_rule *rule, struct
     return !corrections_due(wk, win) || send_corrections(wk, rule, win);
 }
 
+/* A window for gauges to be sent again in, although no sample may come. */
+static void make_windows(struct ts_worker *wk)
+{
+    if (!wk->conf.conf->keep_gauges || !wk->series.live || wk->clock_ns == TS_TIME_NONE || wk->draining)
+        return;
+    for (unsigned r = 0; r < wk->nrules; r++) {
+        struct ts_window *win = ts_rule_window(&wk->rules[r], wk->clock_ns);
+        if (win)
+            win->used[TS_DOMAIN_ARRIVAL] = true;
+    }
+}
+
 bool ts_worker_seal(struct ts_worker *wk)
 {
     uint32_t budget = STEP_SLOTS;
+    make_windows(wk);
     for (unsigned r = 0; r < wk->nrules; r++) {
         struct ts_rule *rule = &wk->rules[r];
         for (struct ts_window *win = rule->windows, *next; win; win = next) {

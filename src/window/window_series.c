@@ -1,50 +1,46 @@
 /*
- * The worker's series: encoded bytes to slot, in arrival order. Slots are never given back, so their bytes may be lent to
- * rollup batches. Thread: worker. Without memory a series is refused; its samples are dropped, counted.
+ * The worker's series: encoded bytes to slot. A slot is given back, and its bytes are freed, when no rollup batch can hold
+ * them any more. Thread: worker. Without memory a series is refused; its samples are dropped, counted.
  */
 #include "config.h"
 #include "window/window_priv.h"
 
 #include "core/mem.h"
 
-#define CHUNK_BYTES ((size_t)1 << 20)
-
-struct ts_series_chunk {
-    struct ts_series_chunk *next;
-    char bytes[CHUNK_BYTES];
-};
+#define LIST_EMPTY ((struct ts_slot_list){TS_SLOT_NONE, TS_SLOT_NONE})
 
 void ts_series_table_init(struct ts_series_table *tab)
 {
-    *tab = (struct ts_series_table){.mask = 4095, .cap = 1024, .chunk_used = CHUNK_BYTES};
+    *tab = (struct ts_series_table){
+        .mask = 4095, .cap = 1024, .leaving = LIST_EMPTY, .limbo = LIST_EMPTY, .free = LIST_EMPTY};
     tab->buckets = ts_xalloc(((size_t)tab->mask + 1) * sizeof *tab->buckets);
     tab->slots = ts_xalloc(tab->cap * sizeof *tab->slots);
 }
 
 void ts_series_table_fini(struct ts_series_table *tab)
 {
-    while (tab->chunks) {
-        struct ts_series_chunk *next = tab->chunks->next;
-        ts_free(tab->chunks);
-        tab->chunks = next;
-    }
+    for (uint32_t s = 0; s < tab->count; s++)
+        ts_free(tab->slots[s].series);
     TS_FREE(tab->buckets);
     TS_FREE(tab->slots);
 }
 
-static char *keep_bytes(struct ts_series_table *tab, const char *p, size_t len)
+void ts_slot_list_push(struct ts_series_table *tab, struct ts_slot_list *list, uint32_t slot)
 {
-    if (tab->chunk_used + len > CHUNK_BYTES) {
-        struct ts_series_chunk *chunk = ts_alloc(sizeof *chunk);
-        if (!chunk)
-            return NULL;
-        chunk->next = tab->chunks;
-        tab->chunks = chunk;
-        tab->chunk_used = 0;
-    }
-    char *to = tab->chunks->bytes + tab->chunk_used;
-    tab->chunk_used += len;
-    return memcpy(to, p, len);
+    tab->slots[slot].next = TS_SLOT_NONE;
+    if (list->first == TS_SLOT_NONE)
+        list->first = slot;
+    else
+        tab->slots[list->last].next = slot;
+    list->last = slot;
+}
+
+uint32_t ts_slot_list_pop(struct ts_series_table *tab, struct ts_slot_list *list)
+{
+    uint32_t slot = list->first;
+    if (slot != TS_SLOT_NONE)
+        list->first = tab->slots[slot].next;
+    return slot;
 }
 
 /* The slot's hash is not kept: a tag of its upper half is, and the buckets are chosen by the tag. */
@@ -58,7 +54,7 @@ static void place(uint32_t *buckets, uint32_t mask, uint32_t tag, uint32_t slot)
 
 static bool grow(struct ts_series_table *tab)
 {
-    if (tab->count == tab->cap) {
+    if (tab->free.first == TS_SLOT_NONE && tab->count == tab->cap) {
         uint32_t cap = tab->cap * 2;
         struct ts_slot *slots = ts_resize(tab->slots, cap * sizeof *slots);
         if (!slots)
@@ -66,13 +62,14 @@ static bool grow(struct ts_series_table *tab)
         tab->slots = slots;
         tab->cap = cap;
     }
-    if (tab->count >= (tab->mask + 1) / 2) {
+    if (tab->live >= (tab->mask + 1) / 2) {
         uint32_t mask = tab->mask * 2 + 1;
         uint32_t *buckets = ts_alloc(((size_t)mask + 1) * sizeof *buckets);
         if (!buckets)
             return false;
         for (uint32_t s = 0; s < tab->count; s++)
-            place(buckets, mask, tab->slots[s].tag, s);
+            if (tab->slots[s].series && !(tab->slots[s].flags & TS_SLOT_GONE))
+                place(buckets, mask, tab->slots[s].tag, s);
         ts_free(tab->buckets);
         tab->buckets = buckets;
         tab->mask = mask;
@@ -80,8 +77,7 @@ static bool grow(struct ts_series_table *tab)
     return true;
 }
 
-uint32_t ts_series_table_get(struct ts_series_table *tab, const struct ts_announce *announce, bool may_add,
-                             bool *added)
+uint32_t ts_series_table_get(struct ts_series_table *tab, const struct ts_announce *announce, bool *added)
 {
     uint32_t tag = (uint32_t)announce->hash;
     *added = false;
@@ -91,18 +87,51 @@ uint32_t ts_series_table_get(struct ts_series_table *tab, const struct ts_announ
             memcmp(slot->series, announce->series, announce->len) == 0)
             return tab->buckets[b] - 1;
     }
-    if (!may_add || tab->count == TS_SLOTS_MAX || !grow(tab))
+    if (tab->count == TS_SLOTS_MAX || !grow(tab))
         return TS_SLOT_REFUSED;
-    const char *bytes = keep_bytes(tab, announce->series, announce->len);
+    char *bytes = ts_alloc(announce->len);
     if (!bytes)
         return TS_SLOT_REFUSED;
-    uint32_t s = tab->count++;
+    memcpy(bytes, announce->series, announce->len);
+    uint32_t s = ts_slot_list_pop(tab, &tab->free);
+    if (s == TS_SLOT_NONE)
+        s = tab->count++;
     tab->slots[s] = (struct ts_slot){.series = bytes,
                                      .len = (uint16_t)announce->len,
                                      .kind = (uint8_t)announce->series[0],
                                      .tag = tag,
                                      .closed_ns = TS_TIME_NONE};
     place(tab->buckets, tab->mask, tag, s);
+    tab->live++;
     *added = true;
     return s;
+}
+
+/* What stands behind the hole moves into it unless it would then stand before its home (Knuth, TAOCP 3, 6.4, algorithm R). */
+void ts_series_table_remove(struct ts_series_table *tab, uint32_t slot, uint64_t epoch)
+{
+    uint32_t mask = tab->mask, hole = tab->slots[slot].tag & mask;
+    while (tab->buckets[hole] != slot + 1)
+        hole = (hole + 1) & mask;
+    for (uint32_t at = (hole + 1) & mask; tab->buckets[at]; at = (at + 1) & mask) {
+        uint32_t home = tab->slots[tab->buckets[at] - 1].tag & mask;
+        if (((at - home) & mask) >= ((at - hole) & mask)) {
+            tab->buckets[hole] = tab->buckets[at];
+            hole = at;
+        }
+    }
+    tab->buckets[hole] = 0;
+    tab->live--;
+    tab->slots[slot].flags = TS_SLOT_GONE;
+    tab->slots[slot].epoch = epoch;
+    ts_slot_list_push(tab, &tab->limbo, slot);
+}
+
+void ts_series_table_reclaim(struct ts_series_table *tab, uint64_t epoch)
+{
+    while (tab->limbo.first != TS_SLOT_NONE && tab->slots[tab->limbo.first].epoch <= epoch) {
+        uint32_t slot = ts_slot_list_pop(tab, &tab->limbo);
+        TS_FREE(tab->slots[slot].series);
+        ts_slot_list_push(tab, &tab->free, slot);
+    }
 }

@@ -12,6 +12,7 @@
 #define POINTS_PER_TURN (8 * TS_SLAB_POINTS)
 #define POINTS_OF_SLAB  16 /* what a slab costs beside its points */
 #define NAP_NS         (100 * TS_MS) /* the longest sleep: sealing may be waiting for room in the journal's ring */
+#define TRIM_EVERY_NS  (10 * TS_SEC)
 #define NAP_FULL_NS    TS_MS /* until there may be some, when nothing else is to be done */
 
 struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf)
@@ -97,10 +98,11 @@ static bool read_lane(struct ts_worker *wk, struct ts_source *src)
         src->max_event_ns = TS_MAX(src->max_event_ns, slab->max_event_ns);
         src->event_seen_ns = TS_MAX(src->event_seen_ns, slab->event_seen_ns);
         src->ended |= slab->end;
+        advance(wk); /* slab by slab: what is late must not depend on how many came together */
+        ts_worker_list_idle(wk, src, slab);
         bool pushed = ts_ring_push(&src->lane->empty, slab);
         TS_ASSERT(pushed);
         ts_bell_ring(src->lane->ingest_bell);
-        advance(wk); /* slab by slab: what is late must not depend on how many came together */
     }
     return slab != NULL; /* the turn ended before the lane did */
 }
@@ -111,9 +113,23 @@ static void publish(struct ts_worker *wk)
     for (unsigned r = 0; r < wk->nrules; r++)
         windows += wk->rules[r].nwindows;
     /* Relaxed: each is a figure of its own for whoever asks. */
-    atomic_store_explicit(&wk->gauges.series, wk->series.count, memory_order_relaxed);
+    atomic_store_explicit(&wk->gauges.series, wk->series.live, memory_order_relaxed);
     atomic_store_explicit(&wk->gauges.windows, windows, memory_order_relaxed);
     atomic_store_explicit(&wk->gauges.watermark_ns, wk->watermark_ns, memory_order_relaxed);
+}
+
+/* When the last window has gone and nothing comes, the panes' memory is not kept for the next. */
+static void trim(struct ts_worker *wk)
+{
+    bool quiet = atomic_load_explicit(&wk->gauges.windows, memory_order_relaxed) == 0;
+    if (!quiet)
+        wk->trim_due = true;
+    if (!quiet || !wk->trim_due || wk->clock_ns - wk->trimmed_ns < TRIM_EVERY_NS ||
+        atomic_load_explicit(&wk->returned, memory_order_relaxed) != wk->nbatches)
+        return;
+    ts_mem_trim();
+    wk->trim_due = false;
+    wk->trimmed_ns = wk->clock_ns;
 }
 
 static bool lanes_are_empty(const struct ts_worker *wk)
@@ -137,11 +153,13 @@ void *ts_worker_run(void *arg)
         for (unsigned i = 0; i < wk->conf.nsources && !must_seal_first(wk); i++)
             more |= read_lane(wk, &wk->sources[i]);
         more |= ts_worker_seal(wk);
+        ts_worker_forget(wk);
         publish(wk);
         if (wk->draining && ts_worker_is_empty(wk))
             return NULL;
         if (more)
             continue;
+        trim(wk);
         ts_bell_prepare(wk->conf.bell);
         if (must_seal_first(wk)) /* the journal's ring is full */
             ts_bell_sleep(wk->conf.bell, NAP_FULL_NS);

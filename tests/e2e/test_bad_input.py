@@ -142,8 +142,8 @@ def test_series_limit():
         tsaggd.assert_balanced()
         status = tsaggd.status()
         assert status["lines"]["accepted"] == distinct + 10, status
-        assert status["samples"]["dropped_by_reason"]["series_limit"] == distinct - limit, status
-        assert counts(tsaggd) == {"m": limit + 10}
+        assert status["samples"]["overflowed_by_reason"]["series_limit"] == distinct - limit, status
+        assert counts(tsaggd) == {"m": distinct + 10}
 
 
 if __name__ == "__main__":

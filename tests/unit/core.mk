@@ -1,6 +1,7 @@
 # What every stage stands on.
 unit_tests += \
 	tests/unit/test_core_buf \
+	tests/unit/test_core_census \
 	tests/unit/test_core_cidr \
 	tests/unit/test_core_clock \
 	tests/unit/test_core_counters \
@@ -12,6 +13,9 @@ unit_tests += \
 
 tests_unit_test_core_buf_SOURCES = tests/unit/test_core_buf.c
 tests_unit_test_core_buf_LDADD = $(unit_ldadd)
+tests_unit_test_core_census_SOURCES = tests/unit/test_core_census.c tests/unit/unit.h
+tests_unit_test_core_census_LDADD = $(unit_ldadd)
+
 tests_unit_test_core_cidr_SOURCES = tests/unit/test_core_cidr.c tests/unit/unit.h
 tests_unit_test_core_cidr_LDADD = $(unit_ldadd)
 tests_unit_test_core_clock_SOURCES = tests/unit/test_core_clock.c

@@ -57,6 +57,9 @@ static void defaults_are_those_of_the_design(void **state)
     assert_string_equal(conf->http.address, "127.0.0.1:8186");
     assert_string_equal(conf->http.token, "");
     assert_int_equal(conf->limits.series, 1000000);
+    assert_int_equal(conf->limits.tag_values, 10000);
+    assert_int_equal(conf->limits.expire_ns, 3600 * TS_SEC);
+    assert_false(conf->keep_gauges);
     assert_int_equal(conf->nlisten, 1);
     const struct ts_conf_listen *lis = &conf->listen[0];
     assert_string_equal(lis->url, "udp://127.0.0.1:8125");
@@ -101,7 +104,7 @@ static void state_dir_follows_the_user(void **state)
 }
 
 static const char everything[] =
-    "state_dir: /tmp/x y\nworkers: 4\nidle_after: 1m30s\ncorrect_for: 0s\nfuture: 1h\nlog_level: debug\n"
+    "state_dir: /tmp/x y\nworkers: 4\nidle_after: 1m30s\ncorrect_for: 0s\nfuture: 1h\nkeep_gauges: true\nlog_level: debug\n"
     "listen:\n"
     "  - {url: \"udp://[::1]:9125\", format: influx, signed_gauges: absolute, when_full: drop_new, block: "
     "1.5s, sockets: 2,\n"
@@ -112,7 +115,7 @@ static const char everything[] =
     "  - {url: \"unix:///tmp/a b\", framing: dogstatsd, mode: 660}\n"
     "  - {url: \"unixgram:///tmp/c\", mode: \"0600\", block: 2s}\n"
     "http: {address: \"\"}\n"
-    "limits: {series: 5}\n"
+    "limits: {series: 5, tag_values: 6, expire: off}\n"
     "rollups:\n"
     "  - {name: a, every: 250ms, lateness: 0s, late: drop, aggregates: [stddev, distinct], stddev: sample, "
     "to: [two, one]}\n"
@@ -192,7 +195,7 @@ static void print_loads_back(void **state)
     struct ts_buf out = printed(everything);
     const char *text = ts_buf_cstr(&out);
     assert_non_null(
-        strstr(text, "workers: 4\nidle_after: 1m30s\ncorrect_for: 0s\nfuture: 1h\nlog_level: debug\n"));
+        strstr(text, "workers: 4\nidle_after: 1m30s\ncorrect_for: 0s\nfuture: 1h\nkeep_gauges: true\nlog_level: debug\n"));
     assert_non_null(strstr(text, "    block: 1s500ms\n    sockets: 2\n    rcvbuf: 64000B\n"));
     assert_non_null(
         strstr(text, "    aggregates: [stddev, distinct]\n    stddev: sample\n    to: [\"two\", \"one\"]\n"));
@@ -250,7 +253,7 @@ static void wrong_settings_are_told(void **state)
     assert_setting_fails(
         "wrkers=1",
         "--set wrkers=1: unknown key \"wrkers\"; did you mean \"workers\"? known here: state_dir, workers, "
-        "idle_after, correct_for, future, log_level, listen, http, limits, rollups, sinks\n");
+        "idle_after, correct_for, future, keep_gauges, log_level, listen, http, limits, rollups, sinks\n");
     assert_setting_fails("workers=x", "--set workers=x: workers: \"x\" is not a whole number; give a whole "
                                       "number from 1 to 64, or auto\n");
     assert_setting_fails(

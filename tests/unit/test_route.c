@@ -45,11 +45,11 @@ struct one_way {
     struct ts_bell worker_bell, ingest_bell;
     struct ts_counters *cnt;
     struct ts_router *router;
-    _Atomic uint64_t series;
+    struct ts_census *census;
     struct ts_tile tile;
 };
 
-static void set_up(struct one_way *way, enum ts_when_full when_full, int64_t block_ns)
+static void set_up_for(struct one_way *way, unsigned nseries, enum ts_when_full when_full, int64_t block_ns)
 {
     memset(way, 0, sizeof *way);
     ts_lane_init(&way->lane, &way->worker_bell, &way->ingest_bell);
@@ -59,12 +59,17 @@ static void set_up(struct one_way *way, enum ts_when_full when_full, int64_t blo
                                   .nworkers = 1,
                                   .bell = &way->ingest_bell,
                                   .cnt = way->cnt,
-                                  .series_limit = 10,
-                                  .series = &way->series,
+                                  .series_limit = nseries,
+                                  .census = way->census = ts_census_new(nseries, 3),
                                   .future_ns = 600 * TS_SEC,
                                   .when_full = when_full,
                                   .block_ns = block_ns};
     way->router = ts_router_new(&conf);
+}
+
+static void set_up(struct one_way *way, enum ts_when_full when_full, int64_t block_ns)
+{
+    set_up_for(way, 10, when_full, block_ns);
 }
 
 static void tear_down(struct one_way *way)
@@ -76,6 +81,7 @@ static void tear_down(struct one_way *way)
             if (slab->points[i].flags & TS_POINT_SERIES)
                 ts_free(slab->points[i].announce);
     ts_router_free(&way->router);
+    ts_census_free(&way->census);
     ts_lane_fini(&way->lane);
     ts_counters_free_all();
 }
@@ -165,7 +171,7 @@ static void the_oldest_go_first(void **unused)
     static struct one_way way;
     static struct reader rd;
     static char names[SERIES][8];
-    set_up(&way, TS_FULL_DROP_OLD, 0);
+    set_up_for(&way, 2 * SERIES, TS_FULL_DROP_OLD, 0);
     ts_router_begin(way.router, 1000 * TS_SEC);
     for (unsigned t = 0, n = 0; t < TILES; t++) {
         way.tile.n = 0;
@@ -258,21 +264,159 @@ static void what_reaches_the_worker(void **unused)
     tear_down(&way);
 }
 
+/* The worker's end: names of the series announced, in their order; announcements are freed. Slabs go back. */
+static unsigned read_lane(struct one_way *way, char names[][64], uint32_t *ids, unsigned *nretired)
+{
+    static struct ts_series_view view;
+    unsigned n = 0;
+    *nretired = 0;
+    ts_router_flush(way->router);
+    for (struct ts_slab *slab; (slab = ts_ring_pop(&way->lane.full));) {
+        for (uint32_t i = 0; i < slab->n; i++) {
+            const struct ts_point *pt = &slab->points[i];
+            *nretired += (pt->flags & TS_POINT_RETIRED) != 0;
+            if (!(pt->flags & TS_POINT_SERIES))
+                continue;
+            struct ts_str bytes = {pt->announce->series, pt->announce->len};
+            assert_int_equal(ts_series_decode(bytes, &view), 0);
+            struct ts_buf text = TS_BUF_INIT;
+            ts_series_print(&view, &text);
+            snprintf(names[n], 64, "%s", ts_buf_cstr(&text));
+            ids[n++] = pt->id;
+            ts_buf_fini(&text);
+            ts_free(pt->announce);
+        }
+        assert_true(ts_ring_push(&way->lane.empty, slab));
+    }
+    return n;
+}
+
+/* Ten series are allowed, 16 overflow series beside them. */
 static void new_series_past_the_limit(void **unused)
 {
     (void)unused;
     static struct one_way way;
+    static char names[64][64], text[60][8];
+    uint32_t ids[64];
+    unsigned nretired;
+    set_up(&way, TS_FULL_DROP_NEW, 0);
+    ts_router_begin(way.router, 1000 * TS_SEC);
+    for (unsigned i = 0; i < 40; i++) {
+        snprintf(text[i], sizeof text[i], "s%u", i);
+        put(&way, text[i], 1, TS_TIME_NONE);
+    }
+    put(&way, "s3", 1, TS_TIME_NONE); /* one of those that are there */
+    put(&way, "s15", 1, TS_TIME_NONE); /* one that has an overflow series */
+    ts_router_tile(&way.tile, way.router);
+    assert_int_equal(read_lane(&way, names, ids, &nretired), 26);
+    assert_string_equal(names[9], "s9");
+    assert_string_equal(names[10], "s10,_overflow=true");
+    assert_string_equal(names[25], "s25,_overflow=true");
+    assert_int_equal(ts_counter_of(way.cnt, TS_C_OVERFLOWED_SERIES), 17);
+    assert_int_equal(ts_counter_of(way.cnt, TS_C_DROPPED_SERIES_LIMIT), 14);
+    assert_int_equal(ts_census_count(way.census), 26);
+    tear_down(&way);
+}
+
+/* What a worker says of ids on a slab that comes back, and that the id is given again, behind its retirement. */
+static void idle_keys_are_retired(void **unused)
+{
+    (void)unused;
+    static struct one_way way;
+    static char names[8][64];
+    uint32_t ids[8];
+    unsigned nretired;
     set_up(&way, TS_FULL_DROP_NEW, 0);
     ts_router_begin(way.router, 1000 * TS_SEC);
     put(&way, "a", 1, TS_TIME_NONE);
+    put(&way, "b", 1, TS_TIME_NONE);
     ts_router_tile(&way.tile, way.router);
-    atomic_store(&way.series, 10); /* as many as are allowed */
+    assert_int_equal(read_lane(&way, names, ids, &nretired), 2);
+    uint32_t id_of_a = ids[0];
+    for (unsigned twice = 0; twice < 2; twice++) { /* the second time it names nothing */
+        struct ts_slab *slab;
+        for (unsigned i = 0; i < TS_LANE_SLABS - 1; i++) {
+            slab = ts_ring_pop(&way.lane.empty);
+            if (i == 0) {
+                slab->nidle = 2;
+                slab->points[0].id = id_of_a;
+                slab->points[1].id = 4711; /* never given */
+            }
+            assert_true(ts_ring_push(&way.lane.empty, slab));
+        }
+        way.tile.n = 0;
+        put(&way, "b", 1, TS_TIME_NONE);
+        unsigned all = 0;
+        for (unsigned i = 0; i < TS_LANE_SLABS + 1; i++) {
+            ts_router_tile(&way.tile, way.router);
+            assert_int_equal(read_lane(&way, names, ids, &nretired), 0);
+            all += nretired;
+        }
+        assert_int_equal(all, !twice);
+    }
     way.tile.n = 0;
+    put(&way, "c", 1, TS_TIME_NONE);
     put(&way, "a", 1, TS_TIME_NONE);
     put(&way, "b", 1, TS_TIME_NONE);
     ts_router_tile(&way.tile, way.router);
-    assert_int_equal(ts_counter_of(way.cnt, TS_C_DROPPED_SERIES_LIMIT), 1);
+    assert_int_equal(read_lane(&way, names, ids, &nretired), 2);
+    assert_string_equal(names[0], "c");
+    assert_int_equal(ids[0], id_of_a);
+    assert_string_equal(names[1], "a");
+    assert_true(ids[1] != id_of_a);
     tear_down(&way);
+}
+
+/* Keys come and go at random, beside a plain list of what is there; lengths differ widely, so that chunks empty. */
+static void keys_come_and_go(void **unused)
+{
+    (void)unused;
+    enum { KEYS = 60000, STEPS = 600000 };
+    struct ts_intern *in = ts_intern_new();
+    uint32_t *id_of = ts_xalloc(KEYS * sizeof *id_of), there = 0, most = 0;
+    static char head[400];
+    uint64_t random = 88172645463325252u;
+    memset(head, 'x', sizeof head);
+    for (unsigned step = 0; step < STEPS; step++) {
+        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+        uint32_t i = (uint32_t)(random % KEYS);
+        /* First more come, then more go, then more come again. */
+        bool come = (random >> 32) % 8 < (step % (STEPS / 2) < STEPS / 4 ? 6u : 2u);
+        char number[16];
+        memcpy(head, number, (size_t)snprintf(number, sizeof number, "%07u", i));
+        struct ts_raw raw = {.head = head, .head_len = 8 + i % 390, .kind = (uint8_t)(i % 3)};
+        raw.tail = "";
+        raw.hash = ts_intern_hash(&raw);
+        struct ts_entry *entry = ts_intern_find(in, &raw);
+        assert_int_equal(entry != NULL, id_of[i] != 0);
+        if (entry) {
+            assert_int_equal(entry->id + 1, id_of[i]);
+            assert_ptr_equal(ts_intern_by_id(in, entry->id), entry);
+        }
+        if (!entry && come) {
+            entry = ts_intern_add(in, &raw, 0);
+            id_of[i] = entry->id + 1;
+            there++;
+        } else if (entry && !come) {
+            uint32_t id = entry->id;
+            ts_intern_remove(in, id);
+            assert_null(ts_intern_by_id(in, id));
+            id_of[i] = 0;
+            there--;
+        }
+        assert_int_equal(in->count, there);
+        most = TS_MAX(most, there);
+    }
+    assert_true(most > KEYS / 2);
+    assert_int_equal(in->nids, most); /* ids are given again */
+    size_t live = 0, held = 0;
+    for (uint32_t c = 0; c < in->nchunks; c++) {
+        held += in->chunks[c] != NULL;
+        live += in->chunks[c] ? in->live[c] : 0;
+    }
+    assert_true(held <= 2 * (live / TS_INTERN_CHUNK_UNITS + 1) + 2);
+    ts_free(id_of);
+    ts_intern_free(&in);
 }
 
 int main(void)
@@ -284,6 +428,8 @@ int main(void)
         cmocka_unit_test(the_end_comes_behind_the_backlog),
         cmocka_unit_test(what_reaches_the_worker),
         cmocka_unit_test(new_series_past_the_limit),
+        cmocka_unit_test(idle_keys_are_retired),
+        cmocka_unit_test(keys_come_and_go),
     };
     return cmocka_run_group_tests_name("route", tests, NULL, NULL);
 }

@@ -23,7 +23,7 @@ struct fixture {
     struct ts_bell ingest_bell, worker_bell, out_bell;
     struct ts_lane lanes[2], *lane_list[2];
     struct ts_ring out;
-    _Atomic uint64_t series;
+    struct ts_census *census;
     struct ts_worker *worker;
     struct ts_slab *slab; /* being filled */
     struct ts_rollup_batch *batches[64];
@@ -49,13 +49,14 @@ static void set_up(struct fixture *fx, unsigned nsources)
         ts_lane_init(&fx->lanes[i], &fx->worker_bell, &fx->ingest_bell);
         fx->lane_list[i] = &fx->lanes[i];
     }
+    fx->census = ts_census_new(1 << 20, 10000);
     struct ts_worker_conf conf = {.conf = &fx->conf,
                                   .nsources = nsources,
                                   .lanes = fx->lane_list,
                                   .bell = &fx->worker_bell,
                                   .rollups = &fx->out,
                                   .rollups_bell = &fx->out_bell,
-                                  .series = &fx->series};
+                                  .census = fx->census};
     fx->worker = ts_worker_new(&conf);
 }
 
@@ -67,6 +68,7 @@ static void tear_down(struct fixture *fx)
     for (unsigned i = 0; i < fx->nsources; i++)
         ts_lane_fini(&fx->lanes[i]);
     ts_ring_fini(&fx->out);
+    ts_census_free(&fx->census);
     ts_counters_free_all();
 }
 
@@ -88,6 +90,7 @@ static void announce(struct fixture *fx, unsigned source, uint32_t id, enum ts_k
     ann->len = (uint32_t)buf.len;
     memcpy(ann->series, buf.p, buf.len);
     ann->hash = ts_hash(buf.p, buf.len);
+    assert_int_equal(ts_census_hold(fx->census, ts_buf_str(&buf), ann->hash, TS_CENSUS_OWN), 0);
     *entry(fx, source) = (struct ts_point){.id = id, .flags = TS_POINT_SERIES, .announce = ann};
     ts_buf_fini(&buf);
 }
@@ -279,7 +282,7 @@ static void sources_wait_for_each_other(void **unused)
     assert_null(find(&fx, "a", 0, 1, NULL));
     assert_true(a->stats.count == 2 && a->stats.sum == 3);
     assert_int_equal(ts_counter_sum(TS_C_LATE_CORRECTED), 0);
-    assert_int_equal(fx.series, 1); /* two sources, one series */
+    assert_int_equal(ts_census_count(fx.census), 1); /* two sources, one series */
     tear_down(&fx);
 }
 
@@ -337,25 +340,109 @@ static void a_series_moves_to_event_time(void **unused)
     tear_down(&fx);
 }
 
-static void series_past_the_limit_are_refused(void **unused)
+/* A slab full of nothing at each second; the worker reads eight in a turn and looks at its windows then. */
+static void seconds(struct fixture *fx, int64_t from, int64_t to)
+{
+    for (int64_t at = from; at <= to; at++) {
+        do
+            *entry(fx, 0) = (struct ts_point){.id = 1000000, .flags = TS_POINT_RETIRED};
+        while (fx->slab->n < TS_SLAB_POINTS);
+        push(fx, 0, at * S, TS_TIME_NONE, false);
+    }
+}
+
+static void idle_series_are_forgotten(void **unused)
 {
     (void)unused;
     struct fixture fx;
     set_up(&fx, 1);
-    fx.conf.limits.series = 3;
-    for (uint32_t id = 0; id < 5; id++) {
-        char name[8];
-        snprintf(name, sizeof name, "n%u", id);
-        announce(&fx, 0, id, TS_KIND_COUNTER, name);
-        sample(&fx, id, 1);
-        sample(&fx, id, 1);
-    }
-    push(&fx, 0, 105 * S, TS_TIME_NONE, true);
+    fx.conf.limits.expire_ns = 3 * S;
+    announce(&fx, 0, 0, TS_KIND_COUNTER, "a");
+    sample(&fx, 0, 1);
+    seconds(&fx, 105, 117); /* the window is sent at 112 */
+    *entry(&fx, 0) = (struct ts_point){.id = 0, .flags = TS_POINT_RETIRED};
+    push(&fx, 0, 118 * S, TS_TIME_NONE, false);
+    sample(&fx, 0, 1); /* no source does that */
+    announce(&fx, 0, 0, TS_KIND_SET, "b");
+    sample(&fx, 0, 1);
+    push(&fx, 0, 119 * S, TS_TIME_NONE, true);
     run(&fx);
-    assert_int_equal(points(&fx), 3);
-    assert_int_equal(ts_counter_sum(TS_C_SAMPLES_AGGREGATED), 6);
-    assert_int_equal(ts_counter_sum(TS_C_DROPPED_SERIES_LIMIT), 4);
+    int64_t first_ns = 0;
+    unsigned named = 0;
+    for (struct ts_slab *slab; (slab = ts_ring_pop(&fx.lanes[0].empty));) {
+        named += slab->nidle;
+        if (slab->nidle && !first_ns) {
+            first_ns = slab->arrival_ns;
+            assert_int_equal(slab->points[0].id, 0);
+        }
+    }
+    assert_int_equal(first_ns, 115 * S);
+    assert_int_equal(named, 3); /* at 115, 116, 117; nothing after it has been retired */
+    assert_int_equal(ts_counter_sum(TS_C_SERIES_EXPIRED), 1);
+    assert_int_equal(ts_counter_sum(TS_C_DROPPED_SERIES_LIMIT), 1);
+    assert_int_equal(ts_census_count(fx.census), 1);
+    assert_int_equal(atomic_load(&ts_worker_gauges(fx.worker)->series), 1);
+    assert_non_null(find(&fx, "a", 100 * S, 0, NULL)); /* its bytes are still there for whoever has the batch */
+    assert_true(find(&fx, "b", 110 * S, 0, NULL)->distinct == 1);
     tear_down(&fx);
+}
+
+/* A second source still names the series; and one that comes back while its window is open stays the same series. */
+static void a_series_with_an_id_or_a_window_stays(void **unused)
+{
+    (void)unused;
+    struct fixture fx;
+    set_up(&fx, 2);
+    fx.conf.limits.expire_ns = 3 * S;
+    announce(&fx, 1, 5, TS_KIND_COUNTER, "a");
+    push(&fx, 1, 105 * S, TS_TIME_NONE, false);
+    announce(&fx, 0, 0, TS_KIND_COUNTER, "a");
+    announce(&fx, 0, 1, TS_KIND_GAUGE, "g");
+    sample(&fx, 0, 1);
+    sample(&fx, 1, 40);
+    *entry(&fx, 0) = (struct ts_point){.id = 0, .flags = TS_POINT_RETIRED};
+    *entry(&fx, 0) = (struct ts_point){.id = 1, .flags = TS_POINT_RETIRED};
+    push(&fx, 0, 105 * S, TS_TIME_NONE, false);
+    announce(&fx, 0, 1, TS_KIND_GAUGE, "g");
+    *entry(&fx, 0) = (struct ts_point){.id = 1, .flags = TS_POINT_RELATIVE, .value = 2};
+    push(&fx, 0, 106 * S, TS_TIME_NONE, true);
+    push(&fx, 1, 106 * S, TS_TIME_NONE, true);
+    run(&fx);
+    assert_int_equal(ts_counter_sum(TS_C_SERIES_CREATED), 2);
+    assert_int_equal(ts_counter_sum(TS_C_SERIES_EXPIRED), 0);
+    assert_int_equal(ts_census_count(fx.census), 2);
+    assert_true(find(&fx, "g", 100 * S, 0, NULL)->stats.last == 42);
+    tear_down(&fx);
+}
+
+static void gauges_are_kept(void **unused)
+{
+    (void)unused;
+    for (int keep = 0; keep < 2; keep++) {
+        struct fixture fx;
+        set_up(&fx, 1);
+        fx.conf.keep_gauges = keep;
+        announce(&fx, 0, 0, TS_KIND_GAUGE, "g");
+        announce(&fx, 0, 1, TS_KIND_COUNTER, "c");
+        sample(&fx, 0, 3);
+        sample(&fx, 0, 5);
+        sample(&fx, 1, 1);
+        seconds(&fx, 105, 120);
+        *entry(&fx, 0) = (struct ts_point){.id = 0, .flags = TS_POINT_RELATIVE, .value = 2};
+        seconds(&fx, 121, 136);
+        push(&fx, 0, 137 * S, TS_TIME_NONE, true);
+        run(&fx);
+        assert_true(find(&fx, "g", 100 * S, 0, NULL)->stats.last == 5);
+        const struct ts_rollup *kept = find(&fx, "g", 110 * S, 0, NULL);
+        assert_int_equal(kept != NULL, keep);
+        assert_true(!kept || (kept->stats.last == 5 && kept->stats.min == 5 && kept->stats.count == 1));
+        assert_true(find(&fx, "g", 120 * S, 0, NULL)->stats.last == 7); /* goes on from 5 either way */
+        kept = find(&fx, "g", 130 * S, 0, NULL);
+        assert_int_equal(kept != NULL, keep);
+        assert_true(!kept || kept->stats.last == 7);
+        assert_int_equal(points(&fx), keep ? 5 : 3); /* the counter once */
+        tear_down(&fx);
+    }
 }
 
 /* More series than one step of sealing and one batch take. */
@@ -365,7 +452,6 @@ static void many_series(void **unused)
     struct fixture fx;
     enum { N = 20000 };
     set_up(&fx, 1);
-    fx.conf.limits.series = N;
     for (uint32_t id = 0; id < N; id++) {
         char name[16];
         snprintf(name, sizeof name, "n%u", id);
@@ -412,7 +498,9 @@ int main(void)
         cmocka_unit_test(sources_wait_for_each_other),
         cmocka_unit_test(gauges_sets_strings),
         cmocka_unit_test(a_series_moves_to_event_time),
-        cmocka_unit_test(series_past_the_limit_are_refused),
+        cmocka_unit_test(idle_series_are_forgotten),
+        cmocka_unit_test(a_series_with_an_id_or_a_window_stays),
+        cmocka_unit_test(gauges_are_kept),
         cmocka_unit_test(many_series),
         cmocka_unit_test(distinct_counts),
     };

@@ -1,0 +1,93 @@
+/* Hashes to numbers. Thread: the owner's. Without memory an add fails and the table stays as it was. */
+#include "config.h"
+#include "core/map64.h"
+
+#include "core/mem.h"
+
+#define FIRST_PLACES 1024
+
+static uint64_t key_of(uint64_t key)
+{
+    return key ? key : 1; /* 0 marks a free place */
+}
+
+void ts_map64_init(struct ts_map64 *map)
+{
+    *map = (struct ts_map64){.mask = FIRST_PLACES - 1};
+    map->keys = ts_xalloc(FIRST_PLACES * sizeof *map->keys);
+    map->values = ts_xalloc(FIRST_PLACES * sizeof *map->values);
+}
+
+void ts_map64_fini(struct ts_map64 *map)
+{
+    TS_FREE(map->keys);
+    TS_FREE(map->values);
+}
+
+/* The place of the key, or the free one where it would stand. */
+static uint32_t place_of(const struct ts_map64 *map, uint64_t key)
+{
+    uint32_t at = (uint32_t)key & map->mask;
+    while (map->keys[at] && map->keys[at] != key)
+        at = (at + 1) & map->mask;
+    return at;
+}
+
+uint32_t *ts_map64_find(const struct ts_map64 *map, uint64_t key)
+{
+    uint32_t at = place_of(map, key_of(key));
+    return map->keys[at] ? &map->values[at] : NULL;
+}
+
+static bool grow(struct ts_map64 *map)
+{
+    size_t places = (size_t)map->mask + 1;
+    if (places > UINT32_MAX / 4)
+        return false;
+    struct ts_map64 bigger = {.mask = (uint32_t)(2 * places - 1), .count = map->count};
+    bigger.keys = ts_alloc(2 * places * sizeof *bigger.keys);
+    bigger.values = ts_alloc(2 * places * sizeof *bigger.values);
+    if (!bigger.keys || !bigger.values) {
+        ts_map64_fini(&bigger);
+        return false;
+    }
+    for (size_t i = 0; i < places; i++) {
+        if (map->keys[i]) {
+            uint32_t at = place_of(&bigger, map->keys[i]);
+            bigger.keys[at] = map->keys[i];
+            bigger.values[at] = map->values[i];
+        }
+    }
+    ts_map64_fini(map);
+    *map = bigger;
+    return true;
+}
+
+uint32_t *ts_map64_add(struct ts_map64 *map, uint64_t key)
+{
+    if (map->count >= map->mask / 4 * 3 && !grow(map))
+        return NULL;
+    uint32_t at = place_of(map, key_of(key));
+    TS_ASSERT(!map->keys[at]);
+    map->keys[at] = key_of(key);
+    map->values[at] = 0;
+    map->count++;
+    return &map->values[at];
+}
+
+/* What stands behind the hole moves into it unless it would then stand before its home (Knuth, TAOCP 3, 6.4, algorithm R). */
+void ts_map64_remove(struct ts_map64 *map, uint64_t key)
+{
+    uint32_t hole = place_of(map, key_of(key));
+    TS_ASSERT(map->keys[hole]);
+    for (uint32_t at = (hole + 1) & map->mask; map->keys[at]; at = (at + 1) & map->mask) {
+        uint32_t home = (uint32_t)map->keys[at] & map->mask;
+        if (((at - home) & map->mask) >= ((at - hole) & map->mask)) {
+            map->keys[hole] = map->keys[at];
+            map->values[hole] = map->values[at];
+            hole = at;
+        }
+    }
+    map->keys[hole] = 0;
+    map->count--;
+}
