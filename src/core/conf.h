@@ -49,6 +49,9 @@ struct ts_conf_listen {
     unsigned mode;              /* of the socket's file */
     char *allow;                /* ranges of addresses, comma-separated, without blanks; NULL: everyone */
     unsigned rate_limit, burst; /* lines a second, 0: no limit; lines, 0: those of a second */
+    char *templates;            /* of statsd names (core/template.h), a line each; NULL: none */
+    char *template_joiner;      /* between words that form one text */
+    bool origin_tags;           /* |c: |e: |card: become tags */
 };
 
 struct ts_conf_rollup {
@@ -90,6 +93,9 @@ struct ts_conf {
     struct {
         uint64_t series;
     } limits;
+    struct {
+        char *to; /* as in a rollup */
+    } events;
     unsigned nlisten, nrollups, nsinks;
     struct ts_conf_listen *listen;
     struct ts_conf_rollup *rollups;

@@ -1,4 +1,5 @@
 # Lists of this folder; see Makefile.am.
 libtsagg_a_SOURCES += \
 	src/route/route.c src/route/route.h \
-	src/route/route_intern.c src/route/route_intern.h
+	src/route/route_intern.c src/route/route_intern.h \
+	src/route/route_pass.c src/route/route_pass.h
