@@ -223,6 +223,8 @@ static int resolve(struct ts_tile *tile, unsigned i, struct ts_series_view *out)
         *out = tl->view;
         return 0;
     }
+    if (tl->resolve_rc == -TS_ELIMIT)
+        error.reason = TS_C_REJECTED_TOO_LONG;
     /* Taken back: the line is no good in full. Of a line with several fields all share the fate of the first, which goes on
      * counting as a sample: the rejected one. */
     if (raw->index == 0) {
