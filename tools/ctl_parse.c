@@ -25,7 +25,7 @@
 
 struct parse_tool {
     struct ts_parse_opts opts;
-    int64_t default_ns; /* of points without a time; TS_TIME_NONE: they get null */
+    int64_t default_ns;   /* of points without a time; TS_TIME_NONE: they get null */
     struct ts_conf *conf; /* of -c, or NULL */
     struct ts_buf list;   /* of --template, a line each */
     const char *joiner;
@@ -329,7 +329,15 @@ static const char usage[] =
     "  --template-joiner TEXT               between words that form one text (.)\n\n"
     "Exit: 0 every line is good, 1 some are bad, 2 it could not run.\n";
 
-enum { OPT_FORMAT = 256, OPT_PRECISION, OPT_DEFAULT_TIME, OPT_SIGNED_GAUGES, OPT_ORIGIN_TAGS, OPT_TEMPLATE, OPT_JOINER };
+enum {
+    OPT_FORMAT = 256,
+    OPT_PRECISION,
+    OPT_DEFAULT_TIME,
+    OPT_SIGNED_GAUGES,
+    OPT_ORIGIN_TAGS,
+    OPT_TEMPLATE,
+    OPT_JOINER
+};
 
 static bool find(const char *const *names, const char *name, unsigned *out)
 {
@@ -426,8 +434,10 @@ int ctl_parse(int argc, char **argv)
                                             {"signed-gauges", required_argument, NULL, OPT_SIGNED_GAUGES},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    struct parse_tool tool = {
-        .opts = {.format = TS_FORMAT_AUTO, .precision_ns = 1}, .default_ns = TS_TIME_NONE, .joiner = ".", .line = 1};
+    struct parse_tool tool = {.opts = {.format = TS_FORMAT_AUTO, .precision_ns = 1},
+                              .default_ns = TS_TIME_NONE,
+                              .joiner = ".",
+                              .line = 1};
     int opt, rc = 2, fd = -1;
     optind = 0;
     while ((opt = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {

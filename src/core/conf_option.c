@@ -453,7 +453,9 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
             "http://HOST:PORT or https://HOST:PORT without user and query, such as http://127.0.0.1:8086");
         break;
     case TS_CONF_CIDRS: ts_buf_puts(buf, "a list, such as [10.0.0.0/8, 127.0.0.1]"); break;
-    case TS_CONF_TEMPLATES: ts_buf_puts(buf, "a list, such as [\"servers.* .host.measurement.field*\"]"); break;
+    case TS_CONF_TEMPLATES:
+        ts_buf_puts(buf, "a list, such as [\"servers.* .host.measurement.field*\"]");
+        break;
     case TS_CONF_NAMES: ts_buf_puts(buf, "a list, such as [a, b]"); break;
     case TS_CONF_WORD:
     case TS_CONF_CHOICE:

@@ -67,8 +67,8 @@ const char *ts_conf_kind_of(enum ts_conf_section section, const void *base);
 /** Whether the option belongs into its section, and must be there. kind as ts_conf_kind_of gives it. */
 enum ts_conf_need ts_conf_option_need(const struct ts_conf_option *opt, const char *kind);
 
-/** Sets the field in the section's struct at base from text (lists: joined by ts_conf_option_between). On failure err says
- * what is wrong. */
+/** Sets the field in the section's struct at base from text (lists: joined by ts_conf_option_between). On
+ * failure err says what is wrong. */
 int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, void *base,
                         struct ts_err *err) TS_MUST_CHECK;
 

@@ -1,8 +1,8 @@
 #ifndef TS_CORE_PASSED_H
 #define TS_CORE_PASSED_H
 /*
- * A point that is passed through to the sinks, not aggregated: an event or a service check. Its fields in one run of bytes,
- * little-endian, as they stand in the journal:
+ * A point that is passed through to the sinks, not aggregated: an event or a service check. Its fields in one
+ * run of bytes, little-endian, as they stand in the journal:
  *
  *   { u8 type: 's' or 'i' | u16 n, key | 's': u32 n, text; 'i': i64 }
  */

@@ -1,5 +1,6 @@
 /*
- * Reading a template, with all checks: configuration errors are told before anything runs. Thread: any; owns nothing.
+ * Reading a template, with all checks: configuration errors are told before anything runs. Thread: any; owns
+ * nothing.
  *
  *   text = [[separator] filter] template [tag "=" value {"," tag "=" value}]     parted by blanks
  *
@@ -11,7 +12,8 @@
 #include "core/log.h"
 #include "core/utf8.h"
 
-#define FORM "give [SEPARATOR] [FILTER] TEMPLATE [TAG=VALUE,...], such as \"servers.* .host.measurement.field*\""
+#define FORM                                                                                                 \
+    "give [SEPARATOR] [FILTER] TEMPLATE [TAG=VALUE,...], such as \"servers.* .host.measurement.field*\""
 
 bool ts_template_word(struct ts_str *rest, struct ts_str separator, struct ts_str *word)
 {
@@ -60,7 +62,8 @@ static struct ts_template_part part_of(struct ts_str word)
     if (word.len == 0)
         return (struct ts_template_part){.what = TS_TEMPLATE_NOTHING};
     if (ts_str_eq(word, TS_STR("measurement")) || ts_str_eq(word, TS_STR("measurement*")))
-        return (struct ts_template_part){.what = TS_TEMPLATE_MEASUREMENT, .rest = word.p[word.len - 1] == '*'};
+        return (struct ts_template_part){.what = TS_TEMPLATE_MEASUREMENT,
+                                         .rest = word.p[word.len - 1] == '*'};
     if (ts_str_eq(word, TS_STR("field")) || ts_str_eq(word, TS_STR("field*")))
         return (struct ts_template_part){.what = TS_TEMPLATE_FIELD, .rest = word.p[word.len - 1] == '*'};
     return (struct ts_template_part){.what = TS_TEMPLATE_TAG, .key = word};
@@ -75,15 +78,18 @@ static int read_parts(struct ts_template *tpl, struct ts_str text, struct ts_err
             return ts_fail(err, TS_ECONF, "it has more than %d words; give fewer", TS_TEMPLATE_WORDS);
         struct ts_template_part part = part_of(word);
         if (part.what == TS_TEMPLATE_TAG && memchr(word.p, '*', word.len))
-            return ts_fail(err, TS_ECONF, "%s is no key of a tag; give measurement*, field*, or a key without *",
+            return ts_fail(err, TS_ECONF,
+                           "%s is no key of a tag; give measurement*, field*, or a key without *",
                            ts_log_quote(word).z);
         if (part.rest && text.p)
-            return ts_fail(err, TS_ECONF, "%s takes all that follow; make it the last word", ts_log_quote(word).z);
+            return ts_fail(err, TS_ECONF, "%s takes all that follow; make it the last word",
+                           ts_log_quote(word).z);
         measurement |= part.what == TS_TEMPLATE_MEASUREMENT;
         tpl->parts[tpl->nparts++] = part;
     }
     if (!measurement)
-        return ts_fail(err, TS_ECONF, "it names no measurement; make one of its words measurement or measurement*");
+        return ts_fail(err, TS_ECONF,
+                       "it names no measurement; make one of its words measurement or measurement*");
     return 0;
 }
 
@@ -104,7 +110,8 @@ static int read_tags(struct ts_template *tpl, struct ts_str text, struct ts_err 
     while (ts_template_word(&text, TS_STR(","), &pair)) {
         const char *eq = memchr(pair.p, '=', pair.len);
         if (!eq || eq == pair.p || eq + 1 == pair.p + pair.len)
-            return ts_fail(err, TS_ECONF, "%s is no tag; give TAG=VALUE, with commas between", ts_log_quote(pair).z);
+            return ts_fail(err, TS_ECONF, "%s is no tag; give TAG=VALUE, with commas between",
+                           ts_log_quote(pair).z);
         struct ts_str key = {pair.p, (size_t)(eq - pair.p)};
         if (has_key(tpl, key))
             return ts_fail(err, TS_ECONF, "it gives tag %s twice; keep one of them", ts_log_quote(key).z);

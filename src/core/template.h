@@ -1,12 +1,14 @@
 #ifndef TS_CORE_TEMPLATE_H
 #define TS_CORE_TEMPLATE_H
 /*
- * A template takes a dotted statsd name apart: [separator] [filter] template [tag=value,…], as Telegraf writes them.
+ * A template takes a dotted statsd name apart: [separator] [filter] template [tag=value,…], as Telegraf
+ * writes them.
  *
  *   servers.* .host.measurement.field*  dc=1
  *
- * Word i of the template says what word i of the name is: measurement, field, measurement* or field* (it and all that follow),
- * nothing (left out), or a tag's key. What is applied to which name: parse/parse_template.c.
+ * Word i of the template says what word i of the name is: measurement, field, measurement* or field* (it and
+ * all that follow), nothing (left out), or a tag's key. What is applied to which name:
+ * parse/parse_template.c.
  */
 #include "core/base.h"
 #include "core/err.h"
@@ -38,7 +40,8 @@ int ts_template_read(struct ts_str text, struct ts_template *out, struct ts_err 
 /** Whether two templates are for exactly the same names. */
 bool ts_template_same_filter(const struct ts_template *a, const struct ts_template *b);
 
-/** Takes the next word off a name; empty words count. @return false behind the last one (rest->p is NULL then). */
+/** Takes the next word off a name; empty words count. @return false behind the last one (rest->p is NULL
+ * then). */
 bool ts_template_word(struct ts_str *rest, struct ts_str separator, struct ts_str *word);
 
 #endif

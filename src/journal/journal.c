@@ -71,8 +71,7 @@ static struct ts_journal *journal_new(const struct ts_conf *conf, unsigned ninpu
     return jr;
 }
 
-int ts_journal_open(const struct ts_conf *conf, unsigned ninputs, struct ts_journal **out,
-                    struct ts_err *err)
+int ts_journal_open(const struct ts_conf *conf, unsigned ninputs, struct ts_journal **out, struct ts_err *err)
 {
     struct ts_journal *jr = journal_new(conf, ninputs);
     int rc = 0;

@@ -8,8 +8,8 @@
  *   influx.cursor          "segment offset\n": everything before it is done for the sink influx
  *   lock                   held by the daemon that uses the folder
  *
- * Order of calls: open, start, (workers and ingest threads push, sinks read), stop once all of these have ended, then stop the
- * sinks, close.
+ * Order of calls: open, start, (workers and ingest threads push, sinks read), stop once all of these have
+ * ended, then stop the sinks, close.
  */
 #include "core/base.h"
 #include "core/conf.h"

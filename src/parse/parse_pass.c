@@ -57,6 +57,7 @@ int ts_parsed_pass(const struct ts_parsed *parsed, struct ts_series_view *view, 
     view->field = TS_STR("");
     ts_buf_clear(fields);
     if (rc == 0)
-        rc = parsed->what == TS_PARSED_EVENT ? add_event(parsed, view, fields) : add_check(parsed, view, fields);
+        rc = parsed->what == TS_PARSED_EVENT ? add_event(parsed, view, fields)
+                                             : add_check(parsed, view, fields);
     return rc ? rc : ts_buf_failed(fields) ? -TS_ENOMEM : 0;
 }

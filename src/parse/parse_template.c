@@ -1,9 +1,10 @@
 /*
- * Which template a name gets, and what it makes of it. Runs when a key is first seen, and for lines that are read in full.
- * Thread: any. Owns the templates' texts.
+ * Which template a name gets, and what it makes of it. Runs when a key is first seen, and for lines that are
+ * read in full. Thread: any. Owns the templates' texts.
  *
- * A filter fits a name that begins with its words. Of those that fit the most specific is taken: at the first word where
- * two differ a word goes before a *, and either goes before the filter that has ended. A template without a filter comes last.
+ * A filter fits a name that begins with its words. Of those that fit the most specific is taken: at the first
+ * word where two differ a word goes before a *, and either goes before the filter that has ended. A template
+ * without a filter comes last.
  */
 #include "config.h"
 #include "parse/parse_template.h"
@@ -121,7 +122,8 @@ static int add_tags(const struct ts_templates *tms, const struct ts_template *tp
     for (unsigned i = 0; i < tpl->nparts; i++) {
         if (tpl->parts[i].what != TS_TEMPLATE_TAG || !is_first_of_key(tpl, i))
             continue;
-        tags[n] = (struct ts_tag){tpl->parts[i].key, join(tms, tpl, name, TS_TEMPLATE_TAG, tpl->parts[i].key, text)};
+        tags[n] = (struct ts_tag){tpl->parts[i].key,
+                                  join(tms, tpl, name, TS_TEMPLATE_TAG, tpl->parts[i].key, text)};
         n += tags[n].value.len != 0;
     }
     if (view->ntags + n > TS_TAGS_MAX)

@@ -16,8 +16,8 @@ struct ts_templates *ts_templates_new(const char *list, const char *joiner);
 void ts_templates_free(struct ts_templates **templates);
 
 /**
- * Rewrites a series' name, field and tags by the most specific template that fits; without one nothing changes. New
- * texts lie in `text`, which is emptied and must have room for TS_SERIES_MAX bytes.
+ * Rewrites a series' name, field and tags by the most specific template that fits; without one nothing
+ * changes. New texts lie in `text`, which is emptied and must have room for TS_SERIES_MAX bytes.
  * @return 0, -TS_ELIMIT longer than any series, or too many tags. @thread any
  */
 int ts_templates_apply(const struct ts_templates *templates, struct ts_series_view *view,

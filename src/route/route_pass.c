@@ -1,10 +1,12 @@
 /*
- * Passed points to batches for the journal. Thread: ingest; a passer belongs to one. Owns the batch being filled.
- * A full ring means that the disk stands still and the journal with it: with `block` the thread looks again every millisecond
- * (points are few, and the journal rings no bell of ours), once per batch of data and at most block_ns; then, and with the
- * other policies at once, the batch is dropped and counted. What waits is bounded by the ring: 255 batches.
+ * Passed points to batches for the journal. Thread: ingest; a passer belongs to one. Owns the batch being
+ * filled. A full ring means that the disk stands still and the journal with it: with `block` the thread looks
+ * again every millisecond (points are few, and the journal rings no bell of ours), once per batch of data and
+ * at most block_ns; then, and with the other policies at once, the batch is dropped and counted. What waits
+ * is bounded by the ring: 255 batches.
  *
- * The time of a point is exact to the millisecond; below it stands a number that the next 999,999 points do not have.
+ * The time of a point is exact to the millisecond; below it stands a number that the next 999,999 points do
+ * not have.
  */
 #include "config.h"
 #include "route/route_pass.h"

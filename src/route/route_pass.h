@@ -1,8 +1,9 @@
 #ifndef TS_ROUTE_ROUTE_PASS_H
 #define TS_ROUTE_ROUTE_PASS_H
 /*
- * Events and service checks to the journal, past the windows: gathers the points of one ingest thread in batches for the
- * journal's ring. Their times are made distinct, since points of one series that share a time would replace each other.
+ * Events and service checks to the journal, past the windows: gathers the points of one ingest thread in
+ * batches for the journal's ring. Their times are made distinct, since points of one series that share a time
+ * would replace each other.
  */
 #include "core/base.h"
 #include "core/conf.h"

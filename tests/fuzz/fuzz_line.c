@@ -97,9 +97,10 @@ static void check_templates(const struct ts_parsed *parsed)
     static struct ts_series_view view;
     static struct ts_buf names = {.limit = TS_SERIES_MAX};
     if (!templates)
-        templates = ts_templates_new("a.* .measurement.field* x=1\n*.b host.measurement\n*.*.* measurement.host.host.field\n"
-                                     "_ *_* measurement_k_measurement*\nmeasurement* dc=2",
-                                     "--");
+        templates = ts_templates_new(
+            "a.* .measurement.field* x=1\n*.b host.measurement\n*.*.* measurement.host.host.field\n"
+            "_ *_* measurement_k_measurement*\nmeasurement* dc=2",
+            "--");
     TS_ASSERT(ts_parsed_series(parsed, 0, &view) == 0);
     unsigned tags = view.ntags;
     int rc = ts_templates_apply(templates, &view, &names);

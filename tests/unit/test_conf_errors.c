@@ -75,10 +75,14 @@ static const struct example examples[] = {
      "1:71: gzip: \"maybe\" will not do; give false or true\n"},
     {"bad choice", "listen: [{url: \"udp://:1\", format: graphite}]\n",
      "1:36: format: \"graphite\" will not do; give auto, statsd or influx\n"},
-    {"bad template", "listen:\n  - url: udp://:1\n    templates: [host.measurement, \"x* measurement\", \"a.b\"]\n",
-     "3:35: templates: \"x* measurement\": \"x*\" in its filter is part of a word; give a word, or * for any one\n"
-     "3:53: templates: \"a.b\": it names no measurement; make one of its words measurement or measurement*\n"},
-    {"two templates for the same names", "listen: [{url: \"udp://:1\", templates: [host.measurement, measurement]}]\n",
+    {"bad template",
+     "listen:\n  - url: udp://:1\n    templates: [host.measurement, \"x* measurement\", \"a.b\"]\n",
+     "3:35: templates: \"x* measurement\": \"x*\" in its filter is part of a word; give a word, or * for any "
+     "one\n"
+     "3:53: templates: \"a.b\": it names no measurement; make one of its words measurement or "
+     "measurement*\n"},
+    {"two templates for the same names",
+     "listen: [{url: \"udp://:1\", templates: [host.measurement, measurement]}]\n",
      "1:58: templates: \"measurement\" has the filter of another template; keep one of them\n"},
     {"a single template", "listen: [{url: \"udp://:1\", templates: measurement}]\n",
      "1:39: templates is a single value; give a list of one or more, such as [measurement]\n"},
@@ -137,14 +141,16 @@ static const struct example examples[] = {
      "1:37: url: \"unixgram:///a/\" will not do; " LISTEN_URL "\n"
      "1:62: url: \"tcp:///a\" will not do; " LISTEN_URL "\n"},
     {"option of another transport", "listen:\n  - url: \"tcp://:1\"\n    rcvbuf: 1MiB\n",
-     "3:5: rcvbuf does not belong to a listener of tcp; known here: url, format, signed_gauges, templates, template_joiner, origin_tags, when_full, "
+     "3:5: rcvbuf does not belong to a listener of tcp; known here: url, format, signed_gauges, templates, "
+     "template_joiner, origin_tags, when_full, "
      "connections, idle_timeout, allow, rate_limit, burst\n"},
     {"address range", "listen: [{url: \"tcp://:1\", allow: [127.0.0.1, 10.0.0.0/33, \"::1/\"]}]\n",
      "1:47: allow: \"10.0.0.0/33\" is no range of addresses; give ADDRESS or ADDRESS/BITS, such as "
      "10.0.0.0/8\n"
      "1:60: allow: \"::1/\" is no range of addresses; give ADDRESS or ADDRESS/BITS, such as 10.0.0.0/8\n"},
     {"address ranges of a path", "listen: [{url: \"unix:///a\", allow: [127.0.0.1]}]\n",
-     "1:29: allow does not belong to a listener of unix; known here: url, format, signed_gauges, templates, template_joiner, origin_tags, when_full, "
+     "1:29: allow does not belong to a listener of unix; known here: url, format, signed_gauges, templates, "
+     "template_joiner, origin_tags, when_full, "
      "connections, idle_timeout, framing, mode, rate_limit, burst\n"},
     {"burst alone", "listen: [{url: \"udp://:1\", burst: 5}]\n",
      "1:35: burst without rate_limit; give both or none\n"},

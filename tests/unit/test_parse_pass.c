@@ -1,4 +1,5 @@
-/* Events and service checks to points, by the mapping in docs/DIALECTS.md; through the tiler, as a listener does. */
+/* Events and service checks to points, by the mapping in docs/DIALECTS.md; through the tiler, as a listener
+ * does. */
 #include "config.h"
 #include "unit.h"
 
@@ -20,8 +21,8 @@ static void take(const struct ts_passed *psd, void *arg)
     assert_int_equal(view.field.len, 0);
     ts_buf_put_str(&got, view.name);
     for (unsigned i = 0; i < view.ntags; i++)
-        ts_buf_printf(&got, " %.*s=%.*s", (int)view.tags[i].key.len, view.tags[i].key.p, (int)view.tags[i].value.len,
-                      view.tags[i].value.p);
+        ts_buf_printf(&got, " %.*s=%.*s", (int)view.tags[i].key.len, view.tags[i].key.p,
+                      (int)view.tags[i].value.len, view.tags[i].value.p);
     ts_buf_puts(&got, " |");
     while (ts_passed_next(&fields, &field) == 0) {
         ts_buf_printf(&got, " %.*s=", (int)field.key.len, field.key.p);
@@ -62,17 +63,22 @@ static void expect(bool origin_tags, const char *lines, const char *want, unsign
 static void events(void **unused)
 {
     (void)unused;
-    expect(false, "_e{5,4}:title|text", "events alert_type=info priority=normal | title='title' text='text'\n", 1);
-    expect(false, "_e{1,4}:t|a\\nb|d:1700000000|h:web1|k:deploy 7|p:low|s:git|t:error|#env:prod,flag,empty:,a:1",
+    expect(false, "_e{5,4}:title|text",
+           "events alert_type=info priority=normal | title='title' text='text'\n", 1);
+    expect(false,
+           "_e{1,4}:t|a\\nb|d:1700000000|h:web1|k:deploy 7|p:low|s:git|t:error|#env:prod,flag,empty:,a:1",
            "events a=1 alert_type=error env=prod flag=true hostname=web1 priority=low source_type=git | "
            "title='t' text='a\nb' aggregation_key='deploy 7' @1700000000000000000\n",
            1);
     /* empty text; a tag of the line with the name of one of ours gives way */
     expect(false, "_e{1,0}:t||h:web1|#hostname:other,title:x",
            "events alert_type=info hostname=web1 priority=normal title=x | title='t' text=''\n", 1);
-    expect(false, "_e{1,1}:t|x|c:in-1|e:it|card:low", "events alert_type=info priority=normal | title='t' text='x'\n", 1);
+    expect(false, "_e{1,1}:t|x|c:in-1|e:it|card:low",
+           "events alert_type=info priority=normal | title='t' text='x'\n", 1);
     expect(true, "_e{1,1}:t|x|c:in-1|e:it|card:low",
-           "events alert_type=info cardinality=low container_id=in-1 external_data=it priority=normal | title='t' text='x'\n", 1);
+           "events alert_type=info cardinality=low container_id=in-1 external_data=it priority=normal | "
+           "title='t' text='x'\n",
+           1);
     expect(false, "_e{5,4}:title", "", 1); /* rejected */
 }
 
@@ -81,7 +87,8 @@ static void service_checks(void **unused)
     (void)unused;
     expect(false, "_sc|db.up|2", "service_checks name=db.up | status=2i\n", 1);
     expect(false, "_sc|db up|0|d:1700000000|h:db1|#a:b|m:all\\nwell, \"it\" is",
-           "service_checks a=b hostname=db1 name=db up | status=0i message='all\nwell, \"it\" is' @1700000000000000000\n",
+           "service_checks a=b hostname=db1 name=db up | status=0i message='all\nwell, \"it\" is' "
+           "@1700000000000000000\n",
            1);
     expect(false, "_sc|x|1|#name:y\n_sc|x|3\n_sc|x|4\n",
            "service_checks name=x | status=1i\nservice_checks name=x | status=3i\n", 3);

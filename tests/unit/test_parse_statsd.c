@@ -39,10 +39,13 @@ static void origin_fields(void **state)
 {
     (void)state;
     CHECK(&relative, {"a:1|c|c:ci-1|e:it|card:low", "a c 1"});
-    CHECK(&origin, {"a:1|c|c:ci-1|e:it-false,cn-x|card:low", "a c 1 #container_id=ci-1,external_data=it-false,cn-x,cardinality=low"},
-          {"a:1|c|card:|c:1", "a c 1 #cardinality=,container_id=1"}, {"a:1|c|#k:v|c:1|#l:w", "a c 1 #k=v,container_id=1,l=w"},
-          {"a:1|c|cardx:low|ci:1|x:c:1", "a c 1"}, {"a:1|c|c:a:b|@0.5", "a c 1 @0.5 #container_id=a:b"},
-          {"a:1|c|c:1:2|g", "!syntax@13"}, {"a:1|c|c", "!syntax@7"});
+    CHECK(&origin,
+          {"a:1|c|c:ci-1|e:it-false,cn-x|card:low",
+           "a c 1 #container_id=ci-1,external_data=it-false,cn-x,cardinality=low"},
+          {"a:1|c|card:|c:1", "a c 1 #cardinality=,container_id=1"},
+          {"a:1|c|#k:v|c:1|#l:w", "a c 1 #k=v,container_id=1,l=w"}, {"a:1|c|cardx:low|ci:1|x:c:1", "a c 1"},
+          {"a:1|c|c:a:b|@0.5", "a c 1 @0.5 #container_id=a:b"}, {"a:1|c|c:1:2|g", "!syntax@13"},
+          {"a:1|c|c", "!syntax@7"});
 }
 
 static void packed_values(void **state)

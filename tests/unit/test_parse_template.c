@@ -1,5 +1,5 @@
-/* Templates: what they make of names, which one is taken, and what is refused. Results worked out by hand from the rules in
- * docs/DIALECTS.md; the first ones are the examples that Telegraf documents. */
+/* Templates: what they make of names, which one is taken, and what is refused. Results worked out by hand
+ * from the rules in docs/DIALECTS.md; the first ones are the examples that Telegraf documents. */
 #include "config.h"
 #include "unit.h"
 
@@ -73,8 +73,9 @@ static void tags_of_the_line_win(void **unused)
 static void the_most_specific_filter_is_taken(void **unused)
 {
     (void)unused;
-    static const char list[] = "measurement none=1\n* measurement any=1\na.* .measurement a=1\na.b .measurement ab=1\n"
-                               "a.*.c .measurement ac=1\na.b.*.d .measurement abd=1";
+    static const char list[] =
+        "measurement none=1\n* measurement any=1\na.* .measurement a=1\na.b .measurement ab=1\n"
+        "a.*.c .measurement ac=1\na.b.*.d .measurement abd=1";
     expect(list, ".", "a.b.x", NULL, "b,ab=1");
     expect(list, ".", "a.b.c", NULL, "b,ab=1"); /* a.b and not a.*.c: at the second word b goes before * */
     expect(list, ".", "a.x.c", NULL, "x,ac=1");
@@ -112,9 +113,24 @@ static void bad_templates_are_refused(void **unused)
 {
     (void)unused;
     static const char *const bad[] = {
-        "", " ", "host", "field", "a b c d", "measurement k=v x", "a measurement* b c=d e", "measurement*.host",
-        "measurement.field*.x", "m* measurement", "m*.measurement", "measurement k=", "measurement =v",
-        "measurement k=v,", "measurement k=v,k=w", "host.measurement host=x", "measurement\tx", "measurement k=\xff",
+        "",
+        " ",
+        "host",
+        "field",
+        "a b c d",
+        "measurement k=v x",
+        "a measurement* b c=d e",
+        "measurement*.host",
+        "measurement.field*.x",
+        "m* measurement",
+        "m*.measurement",
+        "measurement k=",
+        "measurement =v",
+        "measurement k=v,",
+        "measurement k=v,k=w",
+        "host.measurement host=x",
+        "measurement\tx",
+        "measurement k=\xff",
         "1.2.3.4.5.6.7.8.9.0.1.2.3.4.5.6.7.8.9.0.1.2.3.4.5.6.7.8.9.0.1.2.measurement",
         "1.2.3.4.5.6.7.8.9.0.1.2.3.4.5.6.7.8.9.0.1.2.3.4.5.6.7.8.9.0.1.2.3 measurement",
         "measurement a=1,b=1,c=1,d=1,e=1,f=1,g=1,h=1,i=1,j=1,k=1,l=1,m=1,n=1,o=1,p=1,q=1"};

@@ -99,16 +99,16 @@ static void passed_points_have_a_form_of_their_own(void **state)
 {
     (void)state;
     static const unsigned char want[] = {
-        1,    128,                                          /* version, passed */
-        0,    0,    0,    0,                                /* no aggregates */
-        0,    0,    0,    0,    0,    0,    0,    0,        /* no window */
-        0,    0,    0,    0,    0,    0,    0,    0,        /**/
-        1,    0,    'e',  2,    0,    's',  't',            /* rule, to */
-        1,    0,    0,    0,                                /* one point */
-        8,    0,    6,    1,    0,    'm',  0,    0,  0, 0, /* passed m, no field, no tags */
-        0x00, 0x94, 0x35, 0x77, 0,    0,    0,    0,        /* 2e9 */
-        12,   0,    0,    0,    'i',  1,    0,    'n',      /* fields: n */
-        0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,     /* -2 */
+        1,    128,                                            /* version, passed */
+        0,    0,    0,    0,                                  /* no aggregates */
+        0,    0,    0,    0,    0,    0,    0,    0,          /* no window */
+        0,    0,    0,    0,    0,    0,    0,    0,          /**/
+        1,    0,    'e',  2,    0,    's',  't',              /* rule, to */
+        1,    0,    0,    0,                                  /* one point */
+        8,    0,    6,    1,    0,    'm',  0,    0,    0, 0, /* passed m, no field, no tags */
+        0x00, 0x94, 0x35, 0x77, 0,    0,    0,    0,          /* 2e9 */
+        12,   0,    0,    0,    'i',  1,    0,    'n',        /* fields: n */
+        0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,       /* -2 */
     };
     struct ts_rollup_batch *in = ts_rollup_batch_sized(1), *out = ts_rollup_batch_new();
     struct ts_buf fields = TS_BUF_INIT, buf = TS_BUF_INIT;

@@ -1,4 +1,5 @@
-/* Passed points on their way to the journal: what a batch holds, times that do not repeat, and what a full ring costs. */
+/* Passed points on their way to the journal: what a batch holds, times that do not repeat, and what a full
+ * ring costs. */
 #include "config.h"
 #include "unit.h"
 
@@ -65,9 +66,11 @@ static void points_arrive_with_distinct_times(void **unused)
     assert_true(batch->passed);
     assert_string_equal(batch->to, "a,b");
     assert_int_equal(batch->n, 3);
-    assert_true(ts_str_eq(batch->points[0].series, TS_STR("s1")) && ts_str_eq(batch->points[0].fields, TS_STR("f1")));
+    assert_true(ts_str_eq(batch->points[0].series, TS_STR("s1")) &&
+                ts_str_eq(batch->points[0].fields, TS_STR("f1")));
     assert_true(ts_str_eq(batch->points[1].series, TS_STR("series2")) && batch->points[1].fields.len == 0);
-    assert_true(ts_str_eq(batch->points[2].series, TS_STR("s3")) && ts_str_eq(batch->points[2].fields, TS_STR("fields3")));
+    assert_true(ts_str_eq(batch->points[2].series, TS_STR("s3")) &&
+                ts_str_eq(batch->points[2].fields, TS_STR("fields3")));
     assert_int_equal(batch->points[0].time_ns, 1600000000000999999);
     assert_int_equal(batch->points[1].time_ns, 1600000000000000000); /* the number has come round */
     assert_int_equal(batch->points[2].time_ns, 1700000000123000001); /* arrival to the millisecond */

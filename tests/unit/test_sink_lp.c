@@ -71,12 +71,14 @@ static void passed_points_go_out_as_they_came(void **state)
     ts_passed_put_int(&fields, TS_STR("status"), -3);
     batch->passed = true;
     batch->n = 1;
-    batch->points[0] = (struct ts_rollup){
-        .series = make_series(TS_KIND_PASSED, "events", "", 2, (const char *const[]){"k 1", "v,1", "metric_type", "mine"}),
-        .fields = ts_buf_str(&fields),
-        .time_ns = 1700000000000000001};
+    batch->points[0] =
+        (struct ts_rollup){.series = make_series(TS_KIND_PASSED, "events", "", 2,
+                                                 (const char *const[]){"k 1", "v,1", "metric_type", "mine"}),
+                           .fields = ts_buf_str(&fields),
+                           .time_ns = 1700000000000000001};
     expect_point(batch, 0,
-                 "events,k\\ 1=v\\,1,metric_type=mine title=\"a \\\"b\\\" \\\\ c\nd\",status=-3i 1700000000000000001\n");
+                 "events,k\\ 1=v\\,1,metric_type=mine title=\"a \\\"b\\\" \\\\ c\nd\",status=-3i "
+                 "1700000000000000001\n");
     ts_buf_fini(&fields);
     ts_rollup_batch_free(&batch);
 }
@@ -140,12 +142,9 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_teardown(fn, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(kinds_and_their_fields),
-        TEST(passed_points_go_out_as_they_came),
-        TEST(names_are_escaped),
-        TEST(backslashes_stand_for_themselves_where_they_can),
-        TEST(tags_that_cannot_be_sent),
-        TEST(numbers_that_are_none_are_left_out),
+        TEST(kinds_and_their_fields),   TEST(passed_points_go_out_as_they_came),
+        TEST(names_are_escaped),        TEST(backslashes_stand_for_themselves_where_they_can),
+        TEST(tags_that_cannot_be_sent), TEST(numbers_that_are_none_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
