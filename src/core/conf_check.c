@@ -77,6 +77,20 @@ static void check_templates(struct ts_conf_load *ld, unsigned i)
     }
 }
 
+/* Options that nothing would come of. */
+static void check_statsd_only(struct ts_conf_load *ld, unsigned i)
+{
+    const struct ts_conf_listen *lis = &ld->conf->listen[i];
+    const char *idle = lis->templates ? "templates" : lis->origin_tags ? "origin_tags" : NULL;
+    if (lis->format == TS_FORMAT_INFLUX && idle)
+        ts_conf_error(ld, at(ld, TS_SECTION_listen, i, idle),
+                      "%s: only statsd lines have use for it; remove it, or give format: auto", idle);
+    bool given = at(ld, TS_SECTION_listen, i, "templates")->kind == TS_NODE_LIST; /* good or not */
+    if (!given && lis->template_joiner && strcmp(lis->template_joiner, ".") != 0)
+        ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "template_joiner"),
+                      "template_joiner without templates; give both or none");
+}
+
 static void check_listeners(struct ts_conf_load *ld)
 {
     for (unsigned i = 0; i < ld->conf->nlisten; i++) {
@@ -89,6 +103,7 @@ static void check_listeners(struct ts_conf_load *ld)
         lis->path = ts_xstrndup(url.path.len ? url.path.p : "", url.path.len);
         lis->port = url.port;
         check_templates(ld, i);
+        check_statsd_only(ld, i);
         if (lis->burst && !lis->rate_limit)
             ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "burst"),
                           "burst without rate_limit; give both or none");

@@ -105,10 +105,10 @@ static const char everything[] =
     "listen:\n"
     "  - {url: \"udp://[::1]:9125\", format: influx, signed_gauges: absolute, when_full: drop_new, block: "
     "1.5s, sockets: 2,\n"
-    "     rcvbuf: 64kB, templates: [\"_ a_* host_measurement* dc=1,x=\\\"y\\\"\", measurement], "
+    "     rcvbuf: 64kB}\n"
+    "  - {url: \"udp://:0\", templates: [\"_ a_* host_measurement* dc=1,x=\\\"y\\\"\", measurement], "
     "template_joiner: \"-\",\n"
     "     origin_tags: true}\n"
-    "  - url: udp://:0\n"
     "  - {connections: 7, idle_timeout: off, allow: [10.0.0.0/8, \"::1\"], rate_limit: 5, burst: 9, url: "
     "\"tcp://:1\"}\n"
     "  - {url: \"unix:///tmp/a b\", framing: dogstatsd, mode: 660}\n"
@@ -143,12 +143,12 @@ static void values_arrive(void **state)
     assert_int_equal(conf->listen[0].when_full, TS_FULL_DROP_NEW);
     assert_int_equal(conf->listen[0].block_ns, 1500 * TS_MS);
     assert_int_equal(conf->listen[0].rcvbuf_bytes, 64000);
-    assert_string_equal(conf->listen[0].templates, "_ a_* host_measurement* dc=1,x=\"y\"\nmeasurement");
-    assert_string_equal(conf->listen[0].template_joiner, "-");
-    assert_true(conf->listen[0].origin_tags);
+    assert_string_equal(conf->listen[1].templates, "_ a_* host_measurement* dc=1,x=\"y\"\nmeasurement");
+    assert_string_equal(conf->listen[1].template_joiner, "-");
+    assert_true(conf->listen[1].origin_tags);
     assert_string_equal(conf->listen[1].host, "");
-    assert_null(conf->listen[1].templates);
-    assert_false(conf->listen[1].origin_tags);
+    assert_null(conf->listen[0].templates);
+    assert_false(conf->listen[0].origin_tags);
     assert_string_equal(conf->events.to, "f,one");
     assert_int_equal(conf->listen[1].port, 0);
     assert_int_equal(conf->listen[2].transport, TS_TRANSPORT_TCP);

@@ -139,6 +139,27 @@ static void a_full_ring_is_waited_for_once(void **unused)
     tear_down(&way);
 }
 
+#ifdef TS_HOSTILE
+/* The batch, its points, its texts: whichever cannot be had, one point is dropped, and the next one goes. */
+static void memory_may_run_out_anywhere(void **unused)
+{
+    (void)unused;
+    for (long n = 1; n <= 3; n++) {
+        struct one_way way;
+        set_up(&way, TS_FULL_BLOCK);
+        ts_passer_begin(way.passer, TS_SEC);
+        ts_alloc_fail_at(n);
+        pass(&way, "s", "f", TS_SEC);
+        ts_alloc_fail_at(0);
+        assert_int_equal(ts_counter_of(way.cnt, TS_C_DROPPED_NO_MEMORY), 1);
+        pass(&way, "s", "f", TS_SEC);
+        ts_passer_flush(way.passer);
+        assert_int_equal(ts_counter_of(way.cnt, TS_C_SAMPLES_PASSED), 1);
+        tear_down(&way);
+    }
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +167,9 @@ int main(void)
         cmocka_unit_test(a_batch_goes_out_when_it_is_full),
         cmocka_unit_test(a_full_ring_drops_at_once_when_asked),
         cmocka_unit_test(a_full_ring_is_waited_for_once),
+#ifdef TS_HOSTILE
+        cmocka_unit_test(memory_may_run_out_anywhere),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
