@@ -56,6 +56,7 @@ struct daemon {
     const char *input_path; /* --input; NULL: listen */
     struct input input;
     struct ts_census *census; /* of the series of all workers */
+    _Atomic uint64_t passed;  /* numbers events and service checks, of all sources */
 };
 
 /* ---- sources ---- */
@@ -66,11 +67,16 @@ static struct source_wiring wiring(struct daemon *dmn)
         .conf = dmn->conf, .nworkers = dmn->nshards, .worker_bells = dmn->worker_bells, .census = dmn->census};
 }
 
+static unsigned count_sources(const struct daemon *dmn)
+{
+    unsigned n = dmn->conf->http.address[0] != 0;
+    for (unsigned i = 0; i < dmn->conf->nlisten; i++)
+        n += dmn->conf->listen[i].sockets;
+    return dmn->input_path ? 1 : n;
+}
+
 static int open_sources(struct daemon *dmn, struct ts_inherited *inh, struct ts_err *err)
 {
-    for (unsigned i = 0; i < dmn->conf->nlisten; i++)
-        dmn->nsources += dmn->conf->listen[i].sockets;
-    dmn->nsources += dmn->conf->http.address[0] != 0;
     dmn->sources = ts_xalloc_aligned(dmn->nsources * sizeof *dmn->sources, TS_CACHELINE);
     struct source *src = dmn->sources;
     struct source_wiring to = wiring(dmn);
@@ -95,7 +101,6 @@ static int open_sources(struct daemon *dmn, struct ts_inherited *inh, struct ts_
 static int open_input(struct daemon *dmn, struct ts_err *err)
 {
     struct source_wiring to = wiring(dmn);
-    dmn->nsources = 1;
     dmn->sources = ts_xalloc_aligned(sizeof *dmn->sources, TS_CACHELINE);
     int rc = source_open_file(&dmn->sources[0], &to, dmn->input_path, err);
     if (rc)
@@ -105,6 +110,19 @@ static int open_input(struct daemon *dmn, struct ts_err *err)
     dmn->conf->keep_gauges = false;
     input_begin(&dmn->input, dmn->input_path, dmn->conf, dmn->sources[0].file);
     return 0;
+}
+
+/*
+ * Numbers begin anywhere, so that events of before a restart and after it do not share times; with --input at 0, so that a file
+ * that is replayed again gives the same points.
+ */
+static void wire_passing(struct daemon *dmn)
+{
+    if (!dmn->input_path)
+        atomic_store_explicit(&dmn->passed, (uint64_t)(dmn->started_ns / TS_US), memory_order_relaxed);
+    for (unsigned s = 0; s < dmn->nsources; s++)
+        source_set_pass(&dmn->sources[s], ts_journal_input(dmn->journal, dmn->nshards + s),
+                        ts_journal_bell(dmn->journal), dmn->conf->events.to, &dmn->passed);
 }
 
 /* Requests in progress are finished before the source that they go to ends. */
@@ -283,9 +301,10 @@ static int start(struct daemon *dmn, struct ts_err *err)
     dmn->census = ts_census_new(dmn->conf->limits.series, dmn->conf->limits.tag_values);
     dmn->shards = ts_xalloc(dmn->nshards * sizeof *dmn->shards);
     dmn->worker_bells = ts_xalloc_aligned(dmn->nshards * sizeof *dmn->worker_bells, TS_CACHELINE);
+    dmn->nsources = count_sources(dmn);
     int rc = dmn->input_path ? open_input(dmn, err) : 0;
     if (rc == 0)
-        rc = ts_journal_open(dmn->conf, dmn->nshards, &dmn->journal, err);
+        rc = ts_journal_open(dmn->conf, dmn->nshards + dmn->nsources, &dmn->journal, err);
     if (rc == 0)
         rc = ts_sinks_open(dmn->conf, ts_journal_feeds(dmn->journal), &dmn->sinks, err);
     if (rc == 0 && !dmn->input_path)
@@ -293,6 +312,7 @@ static int start(struct daemon *dmn, struct ts_err *err)
     if (rc)
         return rc;
     ts_inherited_fini(&inh);
+    wire_passing(dmn);
     make_workers(dmn);
     struct ts_server_info info = {.conf = dmn->conf,
                                   .started_ns = dmn->started_ns,

@@ -98,6 +98,8 @@ static void print_summary(const struct input *in, const struct ts_ledger *led)
     struct ts_buf out = TS_BUF_INIT;
     ts_buf_printf(&out, "tsaggd: %s: %s lines", in->path, ts_num_group(led->v[TS_C_LINES_RECEIVED]).z);
     ts_buf_printf(&out, ", %s samples", ts_num_group(led->v[TS_C_SAMPLES_AGGREGATED]).z);
+    if (led->v[TS_C_SAMPLES_PASSED])
+        ts_buf_printf(&out, ", %s events and service checks", ts_num_group(led->v[TS_C_SAMPLES_PASSED]).z);
     ts_buf_printf(&out, ", %s rollups; rejected %s", ts_num_group(led->v[TS_C_ROLLUPS_SEALED]).z,
                   ts_num_group(led->lines_rejected).z);
     put_reasons(&out, led, TS_C_REJECTED_SYNTAX);

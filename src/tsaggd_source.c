@@ -14,6 +14,7 @@ static void source_begin(void *arg, int64_t arrival_ns)
 {
     struct source *src = arg;
     ts_router_begin(src->router, arrival_ns);
+    ts_passer_begin(src->passer, arrival_ns);
 }
 
 static void source_data(void *arg, char *data, size_t len)
@@ -27,6 +28,7 @@ static void source_end(void *arg)
     struct source *src = arg;
     ts_tiler_flush(src->tiler);
     ts_router_flush(src->router);
+    ts_passer_flush(src->passer);
 }
 
 static void source_tick(void *arg, int64_t now_ns)
@@ -72,10 +74,27 @@ static struct ts_ingest_consumer wire(struct source *src, const struct source_wi
                                    .when_full = listen->when_full,
                                    .block_ns = stream ? FOREVER_NS : listen->block_ns};
     src->router = ts_router_new(&route);
-    struct ts_parse_opts parse = {
-        .format = listen->format, .signed_gauges = listen->signed_gauges, .precision_ns = 1, .newline_ends = stream};
+    src->pass = (struct ts_passer_conf){.cnt = cnt, .when_full = route.when_full, .block_ns = route.block_ns};
+    src->templates = ts_templates_new(listen->templates, listen->template_joiner);
+    struct ts_parse_opts parse = {.format = listen->format,
+                                  .signed_gauges = listen->signed_gauges,
+                                  .precision_ns = 1,
+                                  .newline_ends = stream,
+                                  .origin_tags = listen->origin_tags,
+                                  .templates = src->templates};
     src->tiler = ts_tiler_new(&parse, cnt, ts_router_tile, src->router);
     return (struct ts_ingest_consumer){source_begin, source_data, source_end, source_tick, source_last, src};
+}
+
+void source_set_pass(struct source *src, struct ts_ring *out, struct ts_bell *out_bell, const char *to,
+                     _Atomic uint64_t *count)
+{
+    src->pass.out = out;
+    src->pass.out_bell = out_bell;
+    src->pass.to = to;
+    src->pass.count = count;
+    src->passer = ts_passer_new(&src->pass);
+    ts_tiler_set_pass(src->tiler, ts_passer_take, src->passer);
 }
 
 int source_open_listener(struct source *src, const struct source_wiring *to, const struct ts_conf_listen *listen,
@@ -136,6 +155,8 @@ void source_close(struct source *src)
 {
     ts_tiler_free(&src->tiler);
     ts_router_free(&src->router);
+    ts_passer_free(&src->passer);
+    ts_templates_free(&src->templates);
     ts_listener_close(&src->listener);
     ts_bodies_free(&src->bodies);
     ts_file_close(&src->file);

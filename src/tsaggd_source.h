@@ -5,8 +5,10 @@
 #include "core/lane.h"
 #include "ingest/ingest.h"
 #include "ingest/ingest_body.h"
+#include "parse/parse_template.h"
 #include "parse/parse_tile.h"
 #include "route/route.h"
+#include "route/route_pass.h"
 
 /** One ingest thread and what it owns. */
 struct source {
@@ -16,6 +18,9 @@ struct source {
     const struct ts_conf_listen *listen; /* of a listener */
     struct ts_tiler *tiler;
     struct ts_router *router;
+    struct ts_passer_conf pass; /* as far as opening knows it */
+    struct ts_passer *passer;
+    struct ts_templates *templates; /* or NULL */
     struct ts_lane *lanes; /* [nlanes], one for each worker */
     unsigned nlanes;
     struct ts_bell bell;
@@ -40,6 +45,10 @@ void source_open_http(struct source *src, const struct source_wiring *to);
 /** --input: read as the first listener would read it; waits for room without limit. @return 0, or what ts_file_open says. */
 int source_open_file(struct source *src, const struct source_wiring *to, const char *path,
                      struct ts_err *err) TS_MUST_CHECK;
+
+/** After opening: the way of events and service checks. The ring is the source's own. */
+void source_set_pass(struct source *src, struct ts_ring *out, struct ts_bell *out_bell, const char *to,
+                     _Atomic uint64_t *count);
 
 /** A ts_body_fn; arg is a source of requests. @thread server */
 int source_take_body(void *arg, struct ts_body *body);

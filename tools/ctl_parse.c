@@ -8,8 +8,12 @@
 
 #include "core/buf.h"
 #include "core/clock.h"
+#include "core/conf.h"
+#include "core/mem.h"
 #include "core/num.h"
+#include "core/template.h"
 #include "parse/parse.h"
+#include "parse/parse_template.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +25,11 @@
 
 struct parse_tool {
     struct ts_parse_opts opts;
-    int64_t default_ns; /* of points without a time; TS_TIME_NONE: they get null */
+    int64_t default_ns;   /* of points without a time; TS_TIME_NONE: they get null */
+    struct ts_conf *conf; /* of -c, or NULL */
+    struct ts_buf list;   /* of --template, a line each */
+    const char *joiner;
+    struct ts_templates *templates;
     struct ts_parser *parser;
     struct ts_buf in, out;
     uint64_t line;     /* number of the line at the start of `in`, from 1 */
@@ -72,7 +80,44 @@ static void put_seconds(struct ts_buf *out, const struct ts_parsed *parsed)
     ts_buf_put_int(out, parsed->time_ns / TS_SEC);
 }
 
-static void put_metric(struct ts_buf *out, const struct ts_parsed *parsed)
+/* [["key","value"],…] */
+static void put_tag_pairs(struct ts_buf *out, const struct ts_tag *tags, unsigned n)
+{
+    put_key(out, "tags");
+    ts_buf_putc(out, '[');
+    for (unsigned i = 0; i < n; i++) {
+        ts_buf_puts(out, i ? ",[" : "[");
+        ts_buf_put_json(out, tags[i].key);
+        ts_buf_putc(out, ',');
+        ts_buf_put_json(out, tags[i].value);
+        ts_buf_putc(out, ']');
+    }
+    ts_buf_putc(out, ']');
+}
+
+/* What the templates make of it: the series of its samples, without tags that are given twice. */
+static void put_series(struct ts_buf *out, const struct ts_parsed *parsed, const struct parse_tool *tool)
+{
+    static struct ts_series_view view, sorted;
+    struct ts_buf names = {.limit = TS_SERIES_MAX}, bytes = {.limit = TS_SERIES_MAX};
+    put_key(out, "series");
+    if (ts_parsed_samples(parsed) == 0 || ts_parsed_series(parsed, 0, &view) != 0 ||
+        ts_templates_apply(tool->templates, &view, &names) != 0 || ts_series_encode(&view, &bytes) != 0 ||
+        ts_series_decode(ts_buf_str(&bytes), &sorted) != 0) {
+        ts_buf_puts(out, "null");
+    } else {
+        ts_buf_putc(out, '{');
+        put_text(out, "measurement", sorted.name);
+        if (sorted.field.len)
+            put_text(out, "field", sorted.field);
+        put_tag_pairs(out, sorted.tags, sorted.ntags);
+        ts_buf_putc(out, '}');
+    }
+    ts_buf_fini(&names);
+    ts_buf_fini(&bytes);
+}
+
+static void put_metric(struct ts_buf *out, const struct ts_parsed *parsed, const struct parse_tool *tool)
 {
     const char type[2] = {parsed->metric.type, 0};
     put_text(out, "name", parsed->name);
@@ -97,6 +142,8 @@ static void put_metric(struct ts_buf *out, const struct ts_parsed *parsed)
         ts_buf_puts(out, "true");
     }
     put_seconds(out, parsed);
+    if (tool->templates)
+        put_series(out, parsed, tool);
 }
 
 static void put_field(struct ts_buf *out, const struct ts_field *field)
@@ -130,16 +177,7 @@ static void put_field(struct ts_buf *out, const struct ts_field *field)
 static void put_point(struct ts_buf *out, const struct ts_parsed *parsed, const struct parse_tool *tool)
 {
     put_text(out, "measurement", parsed->name);
-    put_key(out, "tags");
-    ts_buf_putc(out, '[');
-    for (unsigned i = 0; i < parsed->ntags; i++) {
-        ts_buf_puts(out, i ? ",[" : "[");
-        ts_buf_put_json(out, parsed->tags[i].key);
-        ts_buf_putc(out, ',');
-        ts_buf_put_json(out, parsed->tags[i].value);
-        ts_buf_putc(out, ']');
-    }
-    ts_buf_putc(out, ']');
+    put_tag_pairs(out, parsed->tags, parsed->ntags);
     put_key(out, "fields");
     ts_buf_putc(out, '[');
     for (unsigned i = 0; i < parsed->point.nfields; i++) {
@@ -190,7 +228,7 @@ static void on_parsed(const struct ts_parsed *parsed, void *arg)
     struct parse_tool *tool = arg;
     ts_buf_putc(&tool->out, '{');
     switch (parsed->what) {
-    case TS_PARSED_METRIC: put_metric(&tool->out, parsed); break;
+    case TS_PARSED_METRIC: put_metric(&tool->out, parsed, tool); break;
     case TS_PARSED_POINT: put_point(&tool->out, parsed, tool); break;
     case TS_PARSED_EVENT: put_event(&tool->out, parsed); break;
     case TS_PARSED_SERVICE_CHECK: put_check(&tool->out, parsed); break;
@@ -281,13 +319,25 @@ static int wrong_value(const char *option, const char *value, const char *right)
 static const char usage[] =
     "Usage: tsagg-ctl parse [OPTION]... [FILE]\n"
     "Show what tsagg makes of lines: one JSON object per sample, event and bad line.\n\n"
+    "  -c, --config FILE                    read as the first listener of this configuration would\n"
     "  --format auto|statsd|influx          dialect (auto: told apart line by line)\n"
     "  --precision ns|us|ms|s               unit of line-protocol times (ns)\n"
     "  --default-time NS                    time of points that have none\n"
-    "  --signed-gauges relative|absolute    what +1|g and -1|g mean (relative)\n\n"
+    "  --signed-gauges relative|absolute    what +1|g and -1|g mean (relative)\n"
+    "  --origin-tags                        keep DogStatsD's |c: |e: |card: as tags\n"
+    "  --template TEMPLATE                  take statsd names apart; may be given again\n"
+    "  --template-joiner TEXT               between words that form one text (.)\n\n"
     "Exit: 0 every line is good, 1 some are bad, 2 it could not run.\n";
 
-enum { OPT_FORMAT = 256, OPT_PRECISION, OPT_DEFAULT_TIME, OPT_SIGNED_GAUGES };
+enum {
+    OPT_FORMAT = 256,
+    OPT_PRECISION,
+    OPT_DEFAULT_TIME,
+    OPT_SIGNED_GAUGES,
+    OPT_ORIGIN_TAGS,
+    OPT_TEMPLATE,
+    OPT_JOINER
+};
 
 static bool find(const char *const *names, const char *name, unsigned *out)
 {
@@ -298,6 +348,41 @@ static bool find(const char *const *names, const char *name, unsigned *out)
         }
     }
     return false;
+}
+
+/* Options before -c on the command line give way to the file's. */
+static int read_config(struct parse_tool *tool, const char *file)
+{
+    struct ts_buf errors = TS_BUF_INIT;
+    ts_conf_free(&tool->conf);
+    int rc = ts_conf_load(file, NULL, 0, &tool->conf, &errors);
+    if (rc)
+        fwrite(errors.p, 1, errors.len, stderr);
+    ts_buf_fini(&errors);
+    if (rc)
+        return 2;
+    const struct ts_conf_listen *lis = &tool->conf->listen[0];
+    tool->opts.format = lis->format;
+    tool->opts.signed_gauges = lis->signed_gauges;
+    tool->opts.origin_tags = lis->origin_tags;
+    tool->joiner = lis->template_joiner;
+    ts_buf_clear(&tool->list);
+    ts_buf_puts(&tool->list, lis->templates ? lis->templates : "");
+    return 0;
+}
+
+static int add_template(struct parse_tool *tool, const char *text)
+{
+    struct ts_template tpl;
+    struct ts_err err;
+    if (ts_template_read(ts_str_of(text), &tpl, &err)) {
+        fprintf(stderr, "tsagg-ctl parse: --template \"%s\": %s\n", text, err.msg);
+        return 2;
+    }
+    if (tool->list.len)
+        ts_buf_putc(&tool->list, '\n');
+    ts_buf_puts(&tool->list, text);
+    return 0;
 }
 
 static int read_option(struct parse_tool *tool, int opt, const char *arg)
@@ -318,6 +403,10 @@ static int read_option(struct parse_tool *tool, int opt, const char *arg)
             return wrong_value("--signed-gauges", arg, "relative, absolute");
         tool->opts.signed_gauges = (enum ts_signed_gauges)i;
         return 0;
+    case 'c': return read_config(tool, arg);
+    case OPT_ORIGIN_TAGS: tool->opts.origin_tags = true; return 0;
+    case OPT_TEMPLATE: return add_template(tool, arg);
+    case OPT_JOINER: tool->joiner = arg; return 0;
     case OPT_PRECISION:
         if (!find(precisions, arg, &i))
             return wrong_value("--precision", arg, "ns, us, ms, s");
@@ -335,40 +424,52 @@ static int read_option(struct parse_tool *tool, int opt, const char *arg)
 
 int ctl_parse(int argc, char **argv)
 {
-    static const struct option options[] = {{"format", required_argument, NULL, OPT_FORMAT},
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"origin-tags", no_argument, NULL, OPT_ORIGIN_TAGS},
+                                            {"template", required_argument, NULL, OPT_TEMPLATE},
+                                            {"template-joiner", required_argument, NULL, OPT_JOINER},
+                                            {"format", required_argument, NULL, OPT_FORMAT},
                                             {"precision", required_argument, NULL, OPT_PRECISION},
                                             {"default-time", required_argument, NULL, OPT_DEFAULT_TIME},
                                             {"signed-gauges", required_argument, NULL, OPT_SIGNED_GAUGES},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    struct parse_tool tool = {
-        .opts = {.format = TS_FORMAT_AUTO, .precision_ns = 1}, .default_ns = TS_TIME_NONE, .line = 1};
-    int opt;
+    struct parse_tool tool = {.opts = {.format = TS_FORMAT_AUTO, .precision_ns = 1},
+                              .default_ns = TS_TIME_NONE,
+                              .joiner = ".",
+                              .line = 1};
+    int opt, rc = 2, fd = -1;
     optind = 0;
-    while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+    while ((opt = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
         if (opt == 'h') {
             fputs(usage, stdout);
-            return 0;
+            rc = 0;
+            goto done;
         }
         if (read_option(&tool, opt, optarg))
-            return 2;
+            goto done;
     }
     if (argc - optind > 1) {
         fputs(usage, stderr);
-        return 2;
+        goto done;
     }
     const char *name = optind < argc ? argv[optind] : "-";
-    int fd = strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    fd = strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         fprintf(stderr, "tsagg-ctl: cannot open %s: %s\n", name, strerror(errno));
-        return 2;
+        goto done;
     }
+    tool.templates = ts_templates_new(ts_buf_cstr(&tool.list), tool.joiner);
     tool.parser = ts_parser_new(&tool.opts);
-    int rc = tool.parser ? parse_input(&tool, fd, name) : 2;
+    rc = tool.parser ? parse_input(&tool, fd, name) : 2;
+done:
     ts_parser_free(&tool.parser);
+    ts_templates_free(&tool.templates);
+    ts_conf_free(&tool.conf);
+    ts_buf_fini(&tool.list);
     ts_buf_fini(&tool.in);
     ts_buf_fini(&tool.out);
-    if (fd != STDIN_FILENO)
+    if (fd > STDIN_FILENO)
         close(fd);
     return rc;
 }

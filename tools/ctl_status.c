@@ -121,7 +121,7 @@ static void print_what_is_off(const json_t *root)
     if (missing)
         printf("  lines: %" PRId64 " received that are neither accepted nor rejected\n", missing);
     if (in_flight < 0)
-        printf("  samples: %" PRId64 " more aggregated and dropped than received\n", -in_flight);
+        printf("  samples: %" PRId64 " more aggregated, passed and dropped than received\n", -in_flight);
     json_array_foreach(json_object_get(root, "sinks"), i, sink) {
         int64_t off = number(sink, "rolled_up") - number(sink, "delivered") - number(sink, "pending") -
                       number(sink, "dropped");

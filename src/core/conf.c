@@ -10,6 +10,7 @@
 #include "core/cidr.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/template.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -155,6 +156,12 @@ static bool check_item(struct ts_conf_load *ld, const struct ts_conf_option *opt
                       opt->key, ts_log_quote_z(item->text));
         return false;
     }
+    struct ts_template tpl;
+    struct ts_err err;
+    if (opt->type == TS_CONF_TEMPLATES && ts_template_read(ts_str_of(item->text), &tpl, &err)) {
+        ts_conf_error(ld, item, "%s: %s: %s", opt->key, ts_log_quote_z(item->text), err.msg);
+        return false;
+    }
     if (opt->type == TS_CONF_AGGREGATES && !ts_aggregate_find(ts_str_of(item->text), &agg)) {
         struct ts_conf_near near = {.asked = ts_str_of(item->text)};
         struct ts_err remedy;
@@ -186,7 +193,7 @@ static void read_list(struct ts_conf_load *ld, const struct ts_conf_option *opt,
         good &= check_item(ld, opt, value, i);
         if (good) {
             if (i)
-                ts_buf_putc(&joined, ',');
+                ts_buf_putc(&joined, ts_conf_option_between(opt));
             ts_buf_puts(&joined, value->entries[i].value->text);
         }
     }

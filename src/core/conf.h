@@ -53,6 +53,9 @@ struct ts_conf_listen {
     int64_t handshake_timeout_ns;
     char *hmac_keys; /* ID:SECRET, comma-separated; NULL: datagrams are lines */
     int64_t max_skew_ns;
+    char *templates;            /* of statsd names (core/template.h), a line each; NULL: none */
+    char *template_joiner;      /* between words that form one text */
+    bool origin_tags;           /* |c: |e: |card: become tags */
 };
 
 struct ts_conf_rollup {
@@ -98,6 +101,9 @@ struct ts_conf {
         int64_t expire_ns; /* 0: never */
     } limits;
     bool keep_gauges;
+    struct {
+        char *to; /* as in a rollup */
+    } events;
     unsigned nlisten, nrollups, nsinks;
     struct ts_conf_listen *listen;
     struct ts_conf_rollup *rollups;

@@ -7,6 +7,7 @@
 
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/template.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -68,6 +69,38 @@ static void check_pair_of_files(struct ts_conf_load *ld, enum ts_conf_section se
                       certificate[0] ? "key" : "certificate");
 }
 
+/* Two templates for the same names: the second would never be used. */
+static void check_templates(struct ts_conf_load *ld, unsigned i)
+{
+    const struct ts_conf_node *list = at(ld, TS_SECTION_listen, i, "templates");
+    for (unsigned j = 1; ld->conf->listen[i].templates && j < list->n; j++) {
+        struct ts_template a, b;
+        struct ts_err err;
+        const struct ts_conf_node *item = list->entries[j].value;
+        for (unsigned k = 0; k < j; k++) {
+            if (ts_template_read(ts_str_of(item->text), &a, &err) == 0 &&
+                ts_template_read(ts_str_of(list->entries[k].value->text), &b, &err) == 0 &&
+                ts_template_same_filter(&a, &b))
+                ts_conf_error(ld, item, "templates: %s has the filter of another template; keep one of them",
+                              ts_log_quote_z(item->text));
+        }
+    }
+}
+
+/* Options that nothing would come of. */
+static void check_statsd_only(struct ts_conf_load *ld, unsigned i)
+{
+    const struct ts_conf_listen *lis = &ld->conf->listen[i];
+    const char *idle = lis->templates ? "templates" : lis->origin_tags ? "origin_tags" : NULL;
+    if (lis->format == TS_FORMAT_INFLUX && idle)
+        ts_conf_error(ld, at(ld, TS_SECTION_listen, i, idle),
+                      "%s: only statsd lines have use for it; remove it, or give format: auto", idle);
+    bool given = at(ld, TS_SECTION_listen, i, "templates")->kind == TS_NODE_LIST; /* good or not */
+    if (!given && lis->template_joiner && strcmp(lis->template_joiner, ".") != 0)
+        ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "template_joiner"),
+                      "template_joiner without templates; give both or none");
+}
+
 static void check_listeners(struct ts_conf_load *ld)
 {
     for (unsigned i = 0; i < ld->conf->nlisten; i++) {
@@ -79,6 +112,8 @@ static void check_listeners(struct ts_conf_load *ld)
         lis->host = ts_xstrdup(url.host);
         lis->path = ts_xstrndup(url.path.len ? url.path.p : "", url.path.len);
         lis->port = url.port;
+        check_templates(ld, i);
+        check_statsd_only(ld, i);
         if (lis->burst && !lis->rate_limit)
             ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "burst"),
                           "burst without rate_limit; give both or none");
@@ -170,16 +205,14 @@ static bool has_word(const char *list, struct ts_str asked)
     return false;
 }
 
-/* `to`: every name exists; without any, all sinks. */
-static void check_to(struct ts_conf_load *ld, unsigned i)
+/* `to`: every name exists; without any, all sinks. list: where the names stand. */
+static void check_to(struct ts_conf_load *ld, const struct ts_conf_node *list, char **to)
 {
-    struct ts_conf_rollup *rule = &ld->conf->rollups[i];
-    const struct ts_conf_node *list = at(ld, TS_SECTION_rollups, i, "to");
     struct ts_buf all = TS_BUF_INIT;
     for (unsigned j = 0; j < ld->conf->nsinks; j++)
         ts_buf_printf(&all, "%s%s", j ? "," : "", ld->conf->sinks[j].name);
     const char *names = ts_buf_cstr(&all);
-    for (unsigned j = 0; rule->to && j < list->n; j++) {
+    for (unsigned j = 0; *to && j < list->n; j++) {
         const struct ts_conf_node *item = list->entries[j].value;
         struct ts_conf_near near = {.asked = ts_str_of(item->text)};
         struct ts_str rest = ts_str_of(names), word;
@@ -191,8 +224,8 @@ static void check_to(struct ts_conf_load *ld, unsigned i)
         ts_conf_near_print(&near, "there are:", &remedy);
         ts_conf_error(ld, item, "to: unknown sink %s; %s", ts_log_quote_z(item->text), remedy.msg);
     }
-    if (!rule->to)
-        rule->to = ts_xstrdup(names);
+    if (!*to)
+        *to = ts_xstrdup(names);
     ts_buf_fini(&all);
 }
 
@@ -222,7 +255,8 @@ void ts_conf_check(struct ts_conf_load *ld)
     check_http(ld);
     check_sinks(ld);
     for (unsigned i = 0; i < ld->conf->nrollups; i++)
-        check_to(ld, i);
+        check_to(ld, at(ld, TS_SECTION_rollups, i, "to"), &ld->conf->rollups[i].to);
+    check_to(ld, at(ld, TS_SECTION_events, 0, "to"), &ld->conf->events.to);
     for (unsigned i = 0; i < ld->conf->nrollups; i++)
         for (unsigned j = 0; j < i; j++)
             check_pair(ld, i, j);

@@ -14,6 +14,7 @@
 #define TS_OF_top     struct ts_conf
 #define TS_OF_http    struct ts_conf
 #define TS_OF_limits  struct ts_conf
+#define TS_OF_events  struct ts_conf
 #define TS_OF_listen  struct ts_conf_listen
 #define TS_OF_rollups struct ts_conf_rollup
 #define TS_OF_sinks   struct ts_conf_sink
@@ -202,7 +203,7 @@ static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *ba
     struct ts_listen_url url;
     uint64_t choice;
     struct ts_log_quoted shown = ts_log_quote(ts_conf_option_is_secret(opt) ? TS_STR(TS_CONF_HIDDEN) : s);
-    if (!is_clean_text(s))
+    if (opt->type != TS_CONF_TEMPLATES && !is_clean_text(s)) /* templates: one by one, in ts_template_read */
         return ts_fail(err, TS_ECONF, "%s: %s has control characters or is not UTF-8", opt->key, shown.z);
     bool ok = true;
     switch (opt->type) {
@@ -368,7 +369,7 @@ static void print_list(const struct ts_conf_option *opt, const void *base, struc
     } else {
         const char *names = fetch_text(opt, base);
         struct ts_str list = ts_str_of(names), word;
-        while (ts_conf_next(&list, ',', &word)) {
+        while (ts_conf_next(&list, ts_conf_option_between(opt), &word)) {
             const char *colon = opt->type == TS_CONF_SECRETS ? memchr(word.p, ':', word.len) : NULL;
             ts_buf_puts(buf, between);
             if (colon)
@@ -457,6 +458,9 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
         break;
     case TS_CONF_CIDRS: ts_buf_puts(buf, "a list, such as [10.0.0.0/8, 127.0.0.1]"); break;
     case TS_CONF_SECRETS: ts_buf_puts(buf, "a list, such as [\"1:${TSAGG_KEY}\"]"); break;
+    case TS_CONF_TEMPLATES:
+        ts_buf_puts(buf, "a list, such as [\"servers.* .host.measurement.field*\"]");
+        break;
     case TS_CONF_NAMES: ts_buf_puts(buf, "a list, such as [a, b]"); break;
     case TS_CONF_WORD:
     case TS_CONF_CHOICE:

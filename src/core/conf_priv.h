@@ -34,6 +34,7 @@ enum ts_conf_type {
     TS_CONF_HTTP_URL,
     TS_CONF_CIDRS,
     TS_CONF_SECRETS,
+    TS_CONF_TEMPLATES,
     TS_CONF_NAMES,
     TS_CONF_CHOICE,
     TS_CONF_BOOL,
@@ -67,8 +68,8 @@ const char *ts_conf_kind_of(enum ts_conf_section section, const void *base);
 /** Whether the option belongs into its section, and must be there. kind as ts_conf_kind_of gives it. */
 enum ts_conf_need ts_conf_option_need(const struct ts_conf_option *opt, const char *kind);
 
-/** Sets the field in the section's struct at base from text (lists: joined by commas). On failure err says
- * what is wrong. */
+/** Sets the field in the section's struct at base from text (lists: joined by ts_conf_option_between). On
+ * failure err says what is wrong. */
 int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, void *base,
                         struct ts_err *err) TS_MUST_CHECK;
 
@@ -83,13 +84,19 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
 
 static inline bool ts_conf_option_is_list(const struct ts_conf_option *opt)
 {
-    return opt->type == TS_CONF_CIDRS || opt->type == TS_CONF_SECRETS || opt->type == TS_CONF_NAMES ||
-           opt->type == TS_CONF_AGGREGATES;
+    return opt->type == TS_CONF_CIDRS || opt->type == TS_CONF_SECRETS || opt->type == TS_CONF_TEMPLATES ||
+           opt->type == TS_CONF_NAMES || opt->type == TS_CONF_AGGREGATES;
 }
 
 static inline bool ts_conf_option_is_secret(const struct ts_conf_option *opt)
 {
     return opt->type == TS_CONF_SECRET || opt->type == TS_CONF_SECRETS;
+}
+
+/** What stands between the items of a list in its field. */
+static inline char ts_conf_option_between(const struct ts_conf_option *opt)
+{
+    return opt->type == TS_CONF_TEMPLATES ? '\n' : ',';
 }
 
 static inline bool ts_conf_option_is_text(const struct ts_conf_option *opt)

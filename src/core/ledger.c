@@ -31,7 +31,7 @@ void ts_ledger_read(struct ts_ledger *led)
     led->lines_rejected = sum_of_name(led, TS_C_REJECTED_SYNTAX);
     led->samples_dropped = sum_of_name(led, TS_C_DROPPED_RING_FULL);
     led->in_flight = (int64_t)(led->v[TS_C_SAMPLES_RECEIVED] - led->v[TS_C_SAMPLES_AGGREGATED] -
-                               led->samples_dropped - led->lines_rejected);
+                               led->v[TS_C_SAMPLES_PASSED] - led->samples_dropped - led->lines_rejected);
     led->balanced = led->v[TS_C_LINES_RECEIVED] == led->v[TS_C_LINES_ACCEPTED] + led->lines_rejected &&
                     led->in_flight >= 0;
 }

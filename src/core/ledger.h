@@ -3,9 +3,9 @@
 /*
  * The equations that the counters must obey, in one place:
  *   lines received   = accepted + rejected by reason
- *   samples received = aggregated + rejected by reason + dropped by reason + in flight,
- *   where a rejected line counts as one sample: how many it meant to bring cannot be known
- *   of each sink: rolled up = delivered + pending + dropped
+ *   samples received = aggregated + passed + rejected by reason + dropped by reason + in flight,
+ *   where passed are events and service checks, and a rejected line counts as one sample: how many it meant
+ * to bring cannot be known of each sink: rolled up = delivered + pending + dropped
  */
 #include "core/base.h"
 #include "core/counters.h"

@@ -6,10 +6,15 @@
 
 struct ts_rollup_batch *ts_rollup_batch_new(void)
 {
+    return ts_rollup_batch_sized(TS_ROLLUP_BATCH_MAX);
+}
+
+struct ts_rollup_batch *ts_rollup_batch_sized(unsigned points)
+{
     struct ts_rollup_batch *batch = ts_alloc(sizeof *batch);
     if (!batch)
         return NULL;
-    batch->points = ts_alloc(TS_ROLLUP_BATCH_MAX * sizeof *batch->points);
+    batch->points = ts_alloc(points * sizeof *batch->points);
     if (!batch->points)
         TS_FREE(batch);
     return batch;

@@ -1,11 +1,13 @@
 #ifndef TS_CORE_ROLLUP_H
 #define TS_CORE_ROLLUP_H
 /*
- * What leaves the windows: a batch of rollup points that share rule and window. A point is a complete statement about
+ * What goes to the sinks: a batch of rollup points that share rule and window. A point is a complete statement about
  * its series and window: sent twice it says the same, sent again with more samples it replaces the former.
  *
- * Ownership: the batch owns its points array and the `last_text` bytes (in `texts`); series bytes are borrowed from the worker's
- * series table, which keeps them until the batch has been freed and counted in *returned.
+ * A batch of events and service checks is `passed`: its points were never in a window, are of kind PASSED, and have times of their own.
+ *
+ * Ownership: the batch owns its points array and the `last_text` and `fields` bytes (in `texts`); series bytes are borrowed from the worker's
+ * series table, which keeps them until the batch has been freed and counted in *returned; those of passed points lie in `texts` too.
  */
 #include "core/base.h"
 #include "core/buf.h"
@@ -19,6 +21,8 @@ struct ts_rollup {
     struct ts_stats stats;    /* for kinds other than STRING; for SET only count (samples) is used */
     double distinct;          /* SET: estimated number of distinct values */
     struct ts_str last_text;  /* STRING: the last value */
+    struct ts_str fields;     /* PASSED: core/passed.h */
+    int64_t time_ns;          /* PASSED */
 };
 
 #define TS_ROLLUP_BATCH_MAX 4096 /* points of a batch */
@@ -30,14 +34,16 @@ struct ts_rollup_batch {
     uint32_t aggregates; /* what the rule asks for, bits of enum ts_aggregate; see ts_kind_aggregates */
     bool stddev_sample;  /* sample form of the standard deviation */
     bool correction;     /* sent again after late samples */
+    bool passed;         /* points that were never in a window: start, end and aggregates are 0 */
     unsigned n;
     struct ts_rollup *points; /* TS_ROLLUP_BATCH_MAX of them */
     struct ts_buf texts;
     _Atomic uint64_t *returned; /* one more when the batch is freed; NULL: nobody waits for that. Batches of a worker are freed in order. */
 };
 
-/** A batch with room for TS_ROLLUP_BATCH_MAX points; NULL without memory. */
+/** A batch with room for TS_ROLLUP_BATCH_MAX points, or for so many; NULL without memory. */
 struct ts_rollup_batch *ts_rollup_batch_new(void);
+struct ts_rollup_batch *ts_rollup_batch_sized(unsigned points);
 void ts_rollup_batch_free(struct ts_rollup_batch **batch);
 
 #define TS_ROLLUP_ENCODED_MAX (16u << 20) /* bytes of an encoded batch; one point always fits */
@@ -60,7 +66,7 @@ struct ts_rollup_head {
     struct ts_str rule, to;
     int64_t start_ns, end_ns;
     uint32_t aggregates;
-    bool stddev_sample, correction;
+    bool stddev_sample, correction, passed;
     unsigned n;
 };
 

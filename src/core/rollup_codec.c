@@ -1,11 +1,12 @@
 /*
  * A batch of rollup points to bytes and back, for the journal. Thread: any. Version 1, little-endian:
  *
- *   u8 version = 1 | u8 flags: 1 stddev_sample, 2 correction | u32 aggregates | i64 start_ns | i64 end_ns
+ *   u8 version = 1 | u8 flags: 1 stddev_sample, 2 correction, 128 passed | u32 aggregates | i64 start_ns | i64 end_ns
  *   u16 n, rule | u16 n, to | u32 number of points | points
  *   point: u16 n, series | by the series' kind:
  *       SET      f64 count, f64 distinct
  *       STRING   u32 n, last_text
+ *       PASSED   i64 time_ns, u32 n, fields (core/passed.h); in passed batches, and nothing else in these
  *       others   f64 count, sum, shift, sd, sd2, min, max, last
  *
  * Doubles are IEEE 754 binary64. Aggregates are bits in the order of tbl/aggregates.def, the kind is in the
@@ -15,9 +16,13 @@
 #include "config.h"
 #include "core/rollup.h"
 
+#include "core/passed.h"
+
 #define LAYOUT            1
 #define FLAG_SAMPLE       1
 #define FLAG_CORRECTION   2
+#define FLAG_PASSED       128 /* a reader that does not know it refuses the batch */
+#define FLAGS             (FLAG_SAMPLE | FLAG_CORRECTION | FLAG_PASSED)
 #define HEAD_BYTES        (1 + 1 + 4 + 8 + 8 + 2 + 2 + 4)
 #define POINT_BYTES_LEAST (2 + 7 + 4) /* shortest series, empty string */
 
@@ -39,6 +44,7 @@ static size_t point_bytes(const struct ts_rollup *pt)
     switch (kind_of(pt->series)) {
     case TS_KIND_SET: return len + 16;
     case TS_KIND_STRING: return len + 4 + pt->last_text.len;
+    case TS_KIND_PASSED: return len + 8 + 4 + pt->fields.len;
     default: return len + 8 * TS_ARRAY_SIZE(moments);
     }
 }
@@ -71,6 +77,7 @@ static char *put_point(char *to, const struct ts_rollup *pt)
     switch (kind_of(pt->series)) {
     case TS_KIND_SET: to = put_double(to, pt->stats.count); return put_double(to, pt->distinct);
     case TS_KIND_STRING: return put_text(to, pt->last_text, 4);
+    case TS_KIND_PASSED: return put_text(put_uint(to, (uint64_t)pt->time_ns, 8), pt->fields, 4);
     default:
         for (size_t i = 0; i < TS_ARRAY_SIZE(moments); i++)
             to = put_double(to, *(const double *)(const void *)((const char *)&pt->stats + moments[i]));
@@ -91,7 +98,8 @@ int ts_rollup_batch_encode(const struct ts_rollup_batch *batch, struct ts_buf *b
     char *to = ts_buf_reserve(buf, len);
     if (!to)
         return -TS_ENOMEM;
-    unsigned flags = (batch->stddev_sample ? FLAG_SAMPLE : 0) | (batch->correction ? FLAG_CORRECTION : 0);
+    unsigned flags = (batch->stddev_sample ? FLAG_SAMPLE : 0) | (batch->correction ? FLAG_CORRECTION : 0) |
+                     (batch->passed ? FLAG_PASSED : 0);
     to = put_uint(to, LAYOUT, 1);
     to = put_uint(to, flags, 1);
     to = put_uint(to, batch->aggregates, 4);
@@ -159,13 +167,14 @@ static int get_head(struct input *in, struct ts_rollup_head *head)
     unsigned flags = (unsigned)get_uint(in, 1);
     head->stddev_sample = flags & FLAG_SAMPLE;
     head->correction = flags & FLAG_CORRECTION;
+    head->passed = flags & FLAG_PASSED;
     head->aggregates = (uint32_t)get_uint(in, 4);
     head->start_ns = (int64_t)get_uint(in, 8);
     head->end_ns = (int64_t)get_uint(in, 8);
     head->rule = get_text(in, 2);
     head->to = get_text(in, 2);
     uint64_t n = get_uint(in, 4);
-    if (in->bad || !is_name(head->rule) || !is_name(head->to) || (flags & ~(unsigned)(FLAG_SAMPLE | FLAG_CORRECTION)) || head->aggregates >> TS_AGG_COUNT ||
+    if (in->bad || !is_name(head->rule) || !is_name(head->to) || (flags & ~(unsigned)FLAGS) || head->aggregates >> TS_AGG_COUNT ||
         n > TS_ROLLUP_BATCH_MAX || n * POINT_BYTES_LEAST > (size_t)(in->end - in->p))
         return -TS_ECORRUPT;
     head->n = (unsigned)n;
@@ -178,11 +187,11 @@ int ts_rollup_head_decode(struct ts_str bytes, struct ts_rollup_head *out)
     return get_head(&in, out);
 }
 
-static int get_point(struct input *in, struct ts_rollup *pt)
+static int get_point(struct input *in, bool passed, struct ts_rollup *pt)
 {
-    *pt = (struct ts_rollup){.series = get_text(in, 2), .last_text = TS_STR("")};
+    *pt = (struct ts_rollup){.series = get_text(in, 2), .last_text = TS_STR(""), .fields = TS_STR("")};
     struct ts_series_view view;
-    if (in->bad || ts_series_decode(pt->series, &view) != 0)
+    if (in->bad || ts_series_decode(pt->series, &view) != 0 || passed != (view.kind == TS_KIND_PASSED))
         return -TS_ECORRUPT;
     switch (view.kind) {
     case TS_KIND_SET:
@@ -190,6 +199,11 @@ static int get_point(struct input *in, struct ts_rollup *pt)
         pt->distinct = get_double(in);
         break;
     case TS_KIND_STRING: pt->last_text = get_text(in, 4); break;
+    case TS_KIND_PASSED:
+        pt->time_ns = (int64_t)get_uint(in, 8);
+        pt->fields = get_text(in, 4);
+        in->bad |= !ts_passed_is_sound(pt->fields);
+        break;
     default:
         for (size_t i = 0; i < TS_ARRAY_SIZE(moments); i++)
             *(double *)(void *)((char *)&pt->stats + moments[i]) = get_double(in);
@@ -218,8 +232,9 @@ int ts_rollup_batch_decode(struct ts_str bytes, struct ts_rollup_batch *out)
     out->aggregates = head.aggregates;
     out->stddev_sample = head.stddev_sample;
     out->correction = head.correction;
+    out->passed = head.passed;
     for (unsigned i = 0; i < head.n; i++) {
-        if (get_point(&in, &out->points[i]) != 0)
+        if (get_point(&in, head.passed, &out->points[i]) != 0)
             return -TS_ECORRUPT;
     }
     if (in.p != in.end)

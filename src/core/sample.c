@@ -44,6 +44,7 @@ uint32_t ts_kind_aggregates(enum ts_kind kind, uint32_t asked)
     case TS_KIND_GAUGE: return TS_AGG_BIT(last) | TS_AGG_BIT(min) | TS_AGG_BIT(max) | TS_AGG_BIT(mean);
     case TS_KIND_SET: return TS_AGG_BIT(distinct);
     case TS_KIND_STRING: return TS_AGG_BIT(last);
+    case TS_KIND_PASSED: return 0;
     default: return asked & ~TS_AGG_BIT(distinct);
     }
 }

@@ -19,7 +19,7 @@ enum ts_aggregate {
 
 #define TS_AGG_BIT(name) (1u << TS_AGG_##name)
 
-/** Value of the tag metric_type, NULL for line-protocol kinds. */
+/** Value of the tag metric_type, NULL for kinds other than statsd's. */
 const char *ts_kind_metric_type(enum ts_kind kind);
 
 /** Field name of an aggregate, such as "stddev". */

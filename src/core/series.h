@@ -6,7 +6,8 @@
  *
  *   u8 kind | u16 n, name | u16 n, field | u16 number of tags | { u16 n, key | u16 n, value } sorted by key
  *
- * u16 are little-endian. Texts are unescaped and may hold any byte. field is empty for statsd kinds.
+ * u16 are little-endian. Texts are unescaped and may hold any byte. field is empty for statsd
+ * kinds without a template that names one.
  */
 #include "core/base.h"
 #include "core/buf.h"

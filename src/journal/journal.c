@@ -47,7 +47,7 @@ static void make_reader(struct ts_journal *jr, unsigned i, const char *name)
     jr->feeds[i] = &rd->feed;
 }
 
-static struct ts_journal *journal_new(const struct ts_conf *conf, unsigned nworkers)
+static struct ts_journal *journal_new(const struct ts_conf *conf, unsigned ninputs)
 {
     struct ts_journal *jr = ts_xalloc_aligned(sizeof *jr, TS_CACHELINE);
     struct ts_buf dir = TS_BUF_INIT;
@@ -64,17 +64,16 @@ static struct ts_journal *journal_new(const struct ts_conf *conf, unsigned nwork
     jr->pending_for = ts_xalloc(TS_MAX(conf->nsinks, 1u) * sizeof *jr->pending_for);
     for (unsigned i = 0; i < conf->nsinks; i++)
         make_reader(jr, i, conf->sinks[i].name);
-    jr->ninputs = nworkers;
-    jr->inputs = ts_xalloc_aligned(nworkers * sizeof *jr->inputs, TS_CACHELINE);
-    for (unsigned i = 0; i < nworkers; i++)
+    jr->ninputs = ninputs;
+    jr->inputs = ts_xalloc_aligned(ninputs * sizeof *jr->inputs, TS_CACHELINE);
+    for (unsigned i = 0; i < ninputs; i++)
         ts_ring_init(&jr->inputs[i], TS_JOURNAL_RING);
     return jr;
 }
 
-int ts_journal_open(const struct ts_conf *conf, unsigned nworkers, struct ts_journal **out,
-                    struct ts_err *err)
+int ts_journal_open(const struct ts_conf *conf, unsigned ninputs, struct ts_journal **out, struct ts_err *err)
 {
-    struct ts_journal *jr = journal_new(conf, nworkers);
+    struct ts_journal *jr = journal_new(conf, ninputs);
     int rc = 0;
     if (ts_dir_make(jr->dir) != 0)
         rc = ts_fail_errno(err, TS_EIO, "cannot make %s", jr->dir);
@@ -93,10 +92,10 @@ struct ts_feed *const *ts_journal_feeds(struct ts_journal *jr)
     return jr->feeds;
 }
 
-struct ts_ring *ts_journal_input(struct ts_journal *jr, unsigned worker)
+struct ts_ring *ts_journal_input(struct ts_journal *jr, unsigned i)
 {
-    TS_ASSERT(worker < jr->ninputs);
-    return &jr->inputs[worker];
+    TS_ASSERT(i < jr->ninputs);
+    return &jr->inputs[i];
 }
 
 struct ts_bell *ts_journal_bell(struct ts_journal *jr)

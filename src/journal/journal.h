@@ -8,8 +8,8 @@
  *   influx.cursor          "segment offset\n": everything before it is done for the sink influx
  *   lock                   held by the daemon that uses the folder
  *
- * Order of calls: open, start, (workers push, sinks read), stop once every worker has ended, then stop the
- * sinks, close.
+ * Order of calls: open, start, (workers and ingest threads push, sinks read), stop once all of these have
+ * ended, then stop the sinks, close.
  */
 #include "core/base.h"
 #include "core/conf.h"
@@ -19,26 +19,27 @@
 #include "core/rollup.h"
 #include "core/thread.h"
 
-#define TS_JOURNAL_RING 256 /* slots of the ring between a worker and the journal */
+#define TS_JOURNAL_RING 256 /* slots of the ring between a thread that pushes and the journal */
 
 struct ts_journal;
 
 /**
  * Makes the folder when it is missing, locks it, repairs the end of the log, places a reader for every
  * configured sink and counts what each has yet to deliver (which reads the log from the oldest cursor on).
- * @param conf borrowed; must live as long as the journal. nworkers: rings to make.
+ * @param conf borrowed; must live as long as the journal. ninputs: rings to make, one for
+ * each worker and each ingest thread.
  * @return 0; -TS_EIO; -TS_EBUSY another daemon uses the folder; -TS_EINVAL written by a newer version; err
  * says what. @thread main
  */
-int ts_journal_open(const struct ts_conf *conf, unsigned nworkers, struct ts_journal **out,
+int ts_journal_open(const struct ts_conf *conf, unsigned ninputs, struct ts_journal **out,
                     struct ts_err *err) TS_MUST_CHECK;
 
 /** One feed for each of conf->sinks, in that order; they live until close. @thread main */
 struct ts_feed *const *ts_journal_feeds(struct ts_journal *jr);
 
-/** The ring that a worker pushes its batches into (struct ts_rollup_batch *); a refused batch is still the
- * worker's. @thread main */
-struct ts_ring *ts_journal_input(struct ts_journal *jr, unsigned worker);
+/** A ring for one thread to push its batches into (struct ts_rollup_batch *); a refused batch is still that
+ * thread's. @thread main */
+struct ts_ring *ts_journal_input(struct ts_journal *jr, unsigned i);
 
 /** To be rung after pushing. @thread main */
 struct ts_bell *ts_journal_bell(struct ts_journal *jr);

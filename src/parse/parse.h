@@ -12,6 +12,7 @@
 #include "core/body.h"
 #include "core/conf.h"
 #include "core/counters.h"
+#include "core/passed.h"
 #include "core/series.h"
 
 /* Limits of one line. InfluxDB's longest series key (65535 bytes) fits with its values, and so does any datagram. */
@@ -84,6 +85,8 @@ struct ts_parse_opts {
     enum ts_signed_gauges signed_gauges;
     int64_t precision_ns; /* unit of line-protocol timestamps; 1 is nanoseconds */
     bool newline_ends;    /* tiles: a line end inside quotes ends the line, since data may be cut there */
+    bool origin_tags;     /* DogStatsD's |c: |e: |card: become tags */
+    const struct ts_templates *templates; /* tiles: of statsd names; borrowed; NULL: none */
 };
 
 /** Scratch memory for parsing; one per thread. */
@@ -125,6 +128,16 @@ unsigned ts_parsed_samples(const struct ts_parsed *parsed);
  * @return 0, -TS_ELIMIT too many tags.
  */
 int ts_parsed_series(const struct ts_parsed *parsed, unsigned i, struct ts_series_view *out) TS_MUST_CHECK;
+
+/** The tags of a line as they go into a series: flags with the value "true", empty ones left out. @return 0, -TS_ELIMIT too many. */
+int ts_parsed_tags(const struct ts_parsed *parsed, struct ts_series_view *out) TS_MUST_CHECK;
+
+/**
+ * The point that an event or a service check becomes: its series, borrowed from parsed, and its encoded fields
+ * (core/passed.h), which replace what is in the buffer.
+ * @return 0, -TS_ELIMIT too many tags, -TS_ENOMEM.
+ */
+int ts_parsed_pass(const struct ts_parsed *parsed, struct ts_series_view *view, struct ts_buf *fields) TS_MUST_CHECK;
 
 /**
  * Reads every line of a body (text, len, precision_ns and whole are set) and fills in the rest of it. A line of a body is at most

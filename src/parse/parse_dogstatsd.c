@@ -61,7 +61,7 @@ static int read_common_field(struct ts_parser *prs, struct ts_str field, struct 
     if (take(field, 'd', &seconds))
         prs->parsed.has_time = ts_parse_unix_time(seconds, &prs->parsed.time_ns);
     take(field, 'h', hostname);
-    return 0;
+    return ts_parse_origin(prs, field);
 }
 
 static int read_event_fields(struct ts_parser *prs)

@@ -2,6 +2,7 @@
 #define TS_PARSE_PRIV_H
 /* What the parsers of the dialects share. They leave what they read in the parser; parse_line.c hands it out.
  */
+#include "core/passed.h"
 #include "parse/parse.h"
 
 /* The values of one type in a statsd line; a line may hold several (a:1|c:2|g). */
@@ -50,6 +51,12 @@ int ts_parse_influx(struct ts_parser *prs) TS_MUST_CHECK;
 /** DogStatsD tags: tag {"," tag}, each key ":" value or a flag; empty ones are passed over. @return 0,
  * -TS_EPARSE. */
 int ts_parse_dog_tags(struct ts_parser *prs, struct ts_str text) TS_MUST_CHECK;
+
+/**
+ * DogStatsD's origin fields c: e: card: become tags, when the listener wants them.
+ * @return whether the field is one, or -TS_EPARSE: too many tags.
+ */
+int ts_parse_origin(struct ts_parser *prs, struct ts_str field) TS_MUST_CHECK;
 
 /** Seconds since 1970, digits only. @return whether the text is such a time and within range. */
 bool ts_parse_unix_time(struct ts_str text, int64_t *out_ns);

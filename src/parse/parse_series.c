@@ -23,18 +23,8 @@ static enum ts_kind metric_kind(char type)
     }
 }
 
-int ts_parsed_series(const struct ts_parsed *parsed, unsigned i, struct ts_series_view *out)
+int ts_parsed_tags(const struct ts_parsed *parsed, struct ts_series_view *out)
 {
-    TS_ASSERT(i < ts_parsed_samples(parsed));
-    out->name = parsed->name;
-    out->field = TS_STR("");
-    if (parsed->what == TS_PARSED_METRIC) {
-        out->kind = metric_kind(parsed->metric.type);
-    } else {
-        const struct ts_field *field = &parsed->point.fields[i];
-        out->kind = field->type == TS_FIELD_STRING ? TS_KIND_STRING : TS_KIND_FIELD;
-        out->field = field->key;
-    }
     out->ntags = 0;
     for (unsigned t = 0; t < parsed->ntags; t++) {
         struct ts_tag tag = parsed->tags[t];
@@ -47,4 +37,19 @@ int ts_parsed_series(const struct ts_parsed *parsed, unsigned i, struct ts_serie
         out->tags[out->ntags++] = tag;
     }
     return 0;
+}
+
+int ts_parsed_series(const struct ts_parsed *parsed, unsigned i, struct ts_series_view *out)
+{
+    TS_ASSERT(i < ts_parsed_samples(parsed));
+    out->name = parsed->name;
+    out->field = TS_STR("");
+    if (parsed->what == TS_PARSED_METRIC) {
+        out->kind = metric_kind(parsed->metric.type);
+    } else {
+        const struct ts_field *field = &parsed->point.fields[i];
+        out->kind = field->type == TS_FIELD_STRING ? TS_KIND_STRING : TS_KIND_FIELD;
+        out->field = field->key;
+    }
+    return ts_parsed_tags(parsed, out);
 }

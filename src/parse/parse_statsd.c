@@ -235,6 +235,23 @@ int ts_parse_dog_tags(struct ts_parser *prs, struct ts_str text)
     return 0;
 }
 
+int ts_parse_origin(struct ts_parser *prs, struct ts_str field)
+{
+    static const struct {
+        const char *word, *key;
+    } known[] = {{"c:", "container_id"}, {"e:", "external_data"}, {"card:", "cardinality"}};
+    for (size_t i = 0; i < TS_ARRAY_SIZE(known) && prs->opts.origin_tags; i++) {
+        struct ts_str word = ts_str_of(known[i].word);
+        if (field.len < word.len || memcmp(field.p, word.p, word.len) != 0)
+            continue;
+        struct ts_str value = {field.p + word.len, field.len - word.len};
+        if (prs->parsed.ntags == TS_TAGS_MAX)
+            return ts_parse_fail(prs, TS_C_REJECTED_BAD_TAGS, field.p, "more than %d tags", TS_TAGS_MAX);
+        return ts_parse_add_tag(prs, ts_str_of(known[i].key), value) < 0 ? -TS_EPARSE : 1;
+    }
+    return 0;
+}
+
 /* One field, behind its '|'. With ':' in front the next section begins, but ':' alone says nothing. */
 static int read_field(struct ts_parser *prs, unsigned first)
 {
@@ -259,7 +276,7 @@ static int read_field(struct ts_parser *prs, unsigned first)
         if (!memchr(start, ':', field.len))
             return ts_parse_fail(prs, TS_C_REJECTED_SYNTAX, start,
                                  "unknown field: @rate, #tags, Tseconds and word:text are known");
-        return 0;
+        return ts_parse_origin(prs, field) < 0 ? -TS_EPARSE : 0;
     }
 }
 

@@ -12,6 +12,7 @@
 #include "parse/parse_find.h"
 #include "parse/parse_number.h"
 #include "parse/parse_scan.h"
+#include "parse/parse_template.h"
 
 #define SCRATCH_BYTES (4 * TS_SERIES_MAX)
 
@@ -26,9 +27,13 @@ struct ts_tiler {
     void *arg;
     uint64_t more_lines;   /* accepted and not yet counted, beyond one for each sample of the tile; wraps below 0 */
     uint64_t more_samples; /* the same of samples: those that did not get into the tile */
+    ts_passed_fn *pass;    /* of events and service checks, or NULL */
+    void *pass_arg;
     struct ts_buf scratch;   /* encoded series of slow lines in this tile; never grows past its first size */
     struct ts_str slow_line; /* being read */
     struct ts_series_view view;
+    struct ts_buf names; /* what templates put together */
+    struct ts_buf fields, series; /* of the event being handed on */
     unsigned resolve_index; /* sample of the line that resolve is after */
     int resolve_rc;
     uint32_t pos[TS_SCAN_MAX + 64];
@@ -117,6 +122,15 @@ static bool slow_value(const struct ts_parsed *parsed, unsigned i, struct ts_raw
     return true;
 }
 
+/* The series of sample i into tl->view, templates applied. @return 0, -TS_ELIMIT. */
+static int series_of(struct ts_tiler *tl, const struct ts_parsed *parsed, unsigned i)
+{
+    int rc = ts_parsed_series(parsed, i, &tl->view);
+    if (rc == 0 && tl->opts.templates && parsed->what == TS_PARSED_METRIC)
+        rc = ts_templates_apply(tl->opts.templates, &tl->view, &tl->names);
+    return rc;
+}
+
 static void slow_sample(struct ts_tiler *tl, const struct ts_parsed *parsed, unsigned i)
 {
     if (tl->scratch.len + TS_SERIES_MAX > SCRATCH_BYTES)
@@ -126,7 +140,7 @@ static void slow_sample(struct ts_tiler *tl, const struct ts_parsed *parsed, uns
     size_t at = tl->scratch.len;
     *raw = (struct ts_raw){.flags = TS_RAW_CANONICAL, .weight = 1};
     enum ts_counter dropped = TS_C_DROPPED_NO_MEMORY;
-    if (ts_parsed_series(parsed, i, &tl->view) != 0 || ts_series_encode(&tl->view, &tl->scratch) != 0) {
+    if (series_of(tl, parsed, i) != 0 || ts_series_encode(&tl->view, &tl->scratch) != 0) {
         dropped = TS_C_DROPPED_SERIES_TOO_LONG;
         goto drop;
     }
@@ -147,11 +161,29 @@ drop:
     ts_count(tl->cnt, dropped, 1);
 }
 
+/* An event or a service check: one sample, which overtakes those of its tile. Counted before it goes out, as they are. */
+static void slow_pass(struct ts_tiler *tl, const struct ts_parsed *parsed)
+{
+    if (!tl->pass)
+        return;
+    ts_count(tl->cnt, TS_C_SAMPLES_RECEIVED, 1);
+    ts_buf_clear(&tl->series);
+    int rc = ts_parsed_pass(parsed, &tl->view, &tl->fields);
+    if (rc == 0)
+        rc = ts_series_encode(&tl->view, &tl->series);
+    if (rc) {
+        ts_count(tl->cnt, rc == -TS_ENOMEM ? TS_C_DROPPED_NO_MEMORY : TS_C_DROPPED_SERIES_TOO_LONG, 1);
+        return;
+    }
+    struct ts_passed psd = {ts_buf_str(&tl->series), ts_buf_str(&tl->fields), parsed->has_time, parsed->time_ns};
+    tl->pass(&psd, tl->pass_arg);
+}
+
 static void slow_parsed(const struct ts_parsed *parsed, void *arg)
 {
     struct ts_tiler *tl = arg;
     if (parsed->what == TS_PARSED_EVENT || parsed->what == TS_PARSED_SERVICE_CHECK)
-        ts_count(tl->cnt, TS_C_LINES_PASSED_BY, 1);
+        slow_pass(tl, parsed);
     unsigned n = ts_parsed_samples(parsed);
     for (unsigned i = 0; i < n; i++)
         slow_sample(tl, parsed, i);
@@ -176,7 +208,7 @@ static void resolve_parsed(const struct ts_parsed *parsed, void *arg)
     struct ts_tiler *tl = arg;
     unsigned n = ts_parsed_samples(parsed);
     if (tl->resolve_index < n && tl->resolve_rc == -TS_EAGAIN)
-        tl->resolve_rc = ts_parsed_series(parsed, tl->resolve_index, &tl->view) == 0 ? 0 : -TS_ELIMIT;
+        tl->resolve_rc = series_of(tl, parsed, tl->resolve_index);
     tl->resolve_index -= TS_MIN(n, tl->resolve_index);
 }
 
@@ -194,6 +226,8 @@ static int resolve(struct ts_tile *tile, unsigned i, struct ts_series_view *out)
         *out = tl->view;
         return 0;
     }
+    if (tl->resolve_rc == -TS_ELIMIT)
+        error.reason = TS_C_REJECTED_TOO_LONG;
     /* Taken back: the line is no good in full. Of a line with several fields all share the fate of the first, which goes on
      * counting as a sample: the rejected one. */
     if (raw->index == 0) {
@@ -455,10 +489,17 @@ struct ts_tiler *ts_tiler_new(const struct ts_parse_opts *opts, struct ts_counte
     tl->arg = arg;
     tl->tile.resolve = resolve;
     tl->tile.owner = tl;
+    tl->names.limit = tl->series.limit = TS_SERIES_MAX;
     tl->scratch.limit = SCRATCH_BYTES;
     char *room = ts_buf_reserve(&tl->scratch, SCRATCH_BYTES);
     TS_ASSERT(room);
     return tl;
+}
+
+void ts_tiler_set_pass(struct ts_tiler *tl, ts_passed_fn *pass, void *arg)
+{
+    tl->pass = pass;
+    tl->pass_arg = arg;
 }
 
 void ts_tiler_free(struct ts_tiler **tiler)
@@ -467,6 +508,9 @@ void ts_tiler_free(struct ts_tiler **tiler)
         ts_parser_free(&(*tiler)->parser);
         ts_parser_free(&(*tiler)->resolver);
         ts_buf_fini(&(*tiler)->scratch);
+        ts_buf_fini(&(*tiler)->names);
+        ts_buf_fini(&(*tiler)->fields);
+        ts_buf_fini(&(*tiler)->series);
         TS_FREE(*tiler);
     }
 }

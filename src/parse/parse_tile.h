@@ -20,6 +20,9 @@ struct ts_tiler;
  * @thread ingest
  */
 struct ts_tiler *ts_tiler_new(const struct ts_parse_opts *opts, struct ts_counters *cnt, ts_tile_fn *fn, void *arg);
+/** Who gets events and service checks, each at once; before the first feed. Without it they count as lines without a sample. @thread main */
+void ts_tiler_set_pass(struct ts_tiler *tiler, ts_passed_fn *pass, void *arg);
+
 void ts_tiler_free(struct ts_tiler **tiler);
 
 /**

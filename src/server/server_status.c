@@ -43,10 +43,11 @@ static void put_ledger(struct ts_buf *body, const struct ts_ledger *led)
     put_member(body, ",\n \"lines\": {", "received", v[TS_C_LINES_RECEIVED]);
     put_member(body, ", ", "accepted", v[TS_C_LINES_ACCEPTED]);
     put_member(body, ", ", "rejected", led->lines_rejected);
-    put_member(body, ", ", "ignored", v[TS_C_LINES_PASSED_BY]);
+    put_member(body, ", ", "ignored", v[TS_C_LINES_EMPTY]);
     put_reasons(body, "rejected_by_reason", led, TS_C_REJECTED_SYNTAX);
     put_member(body, "},\n \"samples\": {", "received", v[TS_C_SAMPLES_RECEIVED]);
     put_member(body, ", ", "aggregated", v[TS_C_SAMPLES_AGGREGATED]);
+    put_member(body, ", ", "passed", v[TS_C_SAMPLES_PASSED]);
     put_member(body, ", ", "rejected", led->lines_rejected);
     put_member(body, ", ", "dropped", led->samples_dropped);
     put_member(body, ", ", "overflowed", v[TS_C_OVERFLOWED_SERIES] + v[TS_C_OVERFLOWED_TAG_VALUES]);

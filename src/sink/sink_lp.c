@@ -11,6 +11,8 @@
 #include "config.h"
 #include "sink/sink_priv.h"
 
+#include "core/passed.h"
+
 #include <math.h>
 
 enum place { MEASUREMENT, KEY_OR_VALUE };
@@ -123,6 +125,25 @@ static unsigned put_fields(struct ts_buf *out, const struct ts_series_view *view
     return n;
 }
 
+/* The fields of a point that is passed through, as they are. */
+static unsigned put_passed_fields(struct ts_buf *out, struct ts_str fields)
+{
+    struct ts_passed_field field;
+    unsigned n = 0;
+    while (ts_passed_next(&fields, &field) == 0) {
+        ts_buf_putc(out, n++ ? ',' : ' ');
+        put_name(out, field.key, KEY_OR_VALUE);
+        ts_buf_putc(out, '=');
+        if (field.is_int) {
+            ts_buf_put_int(out, field.i);
+            ts_buf_putc(out, 'i');
+        } else {
+            put_string(out, field.text);
+        }
+    }
+    return n;
+}
+
 int ts_sink_lp_put(const struct ts_rollup_batch *batch, const struct ts_rollup *pt, struct ts_buf *out)
 {
     struct ts_series_view view;
@@ -131,9 +152,9 @@ int ts_sink_lp_put(const struct ts_rollup_batch *batch, const struct ts_rollup *
     size_t from = out->len;
     put_name(out, view.name, MEASUREMENT);
     put_tags(out, &view);
-    unsigned fields = put_fields(out, &view, batch, pt);
+    unsigned fields = batch->passed ? put_passed_fields(out, pt->fields) : put_fields(out, &view, batch, pt);
     ts_buf_putc(out, ' ');
-    ts_buf_put_int(out, batch->start_ns);
+    ts_buf_put_int(out, batch->passed ? pt->time_ns : batch->start_ns);
     ts_buf_putc(out, '\n');
     if (ts_buf_failed(out))
         return -TS_ENOMEM;

@@ -52,7 +52,7 @@ class Quickstart(Process):
 
 def assert_ledger_is_shown(shown):
     received, aggregated, rejected, dropped, in_flight = map(int, re.search(
-        r"Ledger: (\d+) samples received = (\d+) aggregated \+ (\d+) rejected \+ (\d+) dropped \+ (\d+) in flight",
+        r"Ledger: (\d+) samples received = (\d+) aggregated \+ 0 passed \+ (\d+) rejected \+ (\d+) dropped \+ (\d+) in flight",
         shown).groups())
     assert received == aggregated + in_flight and aggregated > 0 and rejected == dropped == 0
 

@@ -4,6 +4,7 @@
 #include "core/buf.h"
 #include "core/mem.h"
 #include "parse/parse.h"
+#include "parse/parse_template.h"
 
 /* What a line gave: every part with its length, so that equal descriptions mean equal results. */
 struct result {
@@ -89,6 +90,36 @@ static void check_series(const struct ts_parsed *parsed, unsigned i)
     TS_ASSERT(ts_str_eq(ts_buf_str(&bytes), ts_buf_str(&again)));
 }
 
+/* Templates change names and add tags, and what comes out is a series or too long for one. */
+static void check_templates(const struct ts_parsed *parsed)
+{
+    static struct ts_templates *templates;
+    static struct ts_series_view view;
+    static struct ts_buf names = {.limit = TS_SERIES_MAX};
+    if (!templates)
+        templates = ts_templates_new(
+            "a.* .measurement.field* x=1\n*.b host.measurement\n*.*.* measurement.host.host.field\n"
+            "_ *_* measurement_k_measurement*\nmeasurement* dc=2",
+            "--");
+    TS_ASSERT(ts_parsed_series(parsed, 0, &view) == 0);
+    unsigned tags = view.ntags;
+    int rc = ts_templates_apply(templates, &view, &names);
+    TS_ASSERT(rc == 0 || rc == -TS_ELIMIT);
+    TS_ASSERT(rc || (view.name.len > 0 && view.ntags >= tags && view.ntags <= TS_TAGS_MAX));
+}
+
+/* An event's point can be read back. */
+static void check_pass(const struct ts_parsed *parsed)
+{
+    static struct ts_series_view view;
+    static struct ts_buf fields, series;
+    int rc = ts_parsed_pass(parsed, &view, &fields);
+    TS_ASSERT(rc == 0 || rc == -TS_ELIMIT);
+    ts_buf_clear(&series);
+    TS_ASSERT(rc || ts_passed_is_sound(ts_buf_str(&fields)));
+    TS_ASSERT(rc || ts_series_encode(&view, &series) != -TS_ENOMEM);
+}
+
 static void on_parsed(const struct ts_parsed *parsed, void *arg)
 {
     struct result *res = arg;
@@ -126,12 +157,16 @@ static void on_parsed(const struct ts_parsed *parsed, void *arg)
     }
     for (unsigned i = 0; i < ts_parsed_samples(parsed); i++)
         check_series(parsed, i);
+    if (parsed->what == TS_PARSED_METRIC && ts_parsed_samples(parsed))
+        check_templates(parsed);
+    if (parsed->what == TS_PARSED_EVENT || parsed->what == TS_PARSED_SERVICE_CHECK)
+        check_pass(parsed);
 }
 
 static void parse(enum ts_format format, struct ts_str line, struct result *res)
 {
     static struct ts_parser *parsers[TS_FORMAT_INFLUX + 1];
-    const struct ts_parse_opts opts = {.format = format, .precision_ns = 1};
+    const struct ts_parse_opts opts = {.format = format, .precision_ns = 1, .origin_tags = true};
     if (!parsers[format])
         parsers[format] = ts_parser_new(&opts);
     ts_buf_clear(&res->what);

@@ -130,7 +130,7 @@ def test_datadog():
         Python.run(DATADOG, LOOPBACK, tsaggd.udp_port)
         tsaggd.wait_read(505)
         assert tsaggd.status()["lines"]["rejected"] == 0
-        assert tsaggd.metrics()["tsagg_lines_ignored_total", (("reason", "event"),)] == 2
+        assert tsaggd.status()["samples"]["passed"] == 2
         found = tsaggd.by_name()
     env = (("env", "test"),)
     count = found["dd.count", (*env, ("zone", "a"))]
@@ -138,6 +138,9 @@ def test_datadog():
     for name in ("dd.hist", "dd.dist", "dd.time"):
         assert found[name, env] == {"count": 100, "sum": 4950, "min": 0, "max": 99}, found[name, env]
     assert found["dd.set", env] == {"distinct": 7}
+    event = found["events", (("a", "b"), ("alert_type", "info"), *env, ("priority", "normal"))]
+    assert event == {"title": "title", "text": "text"}, event
+    assert found["service_checks", (*env, ("name", "check"))] == {"status": 0}
     gauge = found["dd.gauge", env]
     assert (gauge["last"], gauge["min"], gauge["max"]) == (-4, -4, 3), gauge
 

@@ -6,10 +6,10 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from tsagg_test import load, runner
+from tsagg_test import load, runner, udp
 from tsagg_test.daemon import Tsaggd, tool
 from tsagg_test.influx import Influx2
-from tsagg_test.times import from_rfc3339, to_rfc3339
+from tsagg_test.times import NS, from_rfc3339, to_rfc3339
 from tsagg_test.wait import scaled, until
 
 NO_TAGS = ("", "result", "table", "_time", "_measurement", "_field", "_value")
@@ -55,6 +55,29 @@ def roll_up_everything(sent, workers):
         assert status["lines"]["accepted"] == len(sent.lines) + 1, status
         assert status["rollups"]["sealed"] == len(sent.rollups), status
         sent.assert_rolled_up(points(db, sent))
+
+
+@runner.needs(Influx2)
+def test_events_alike_stay_apart():
+    at_s, number = 1_700_000_000, 100
+    db = Influx2().start().setup()
+    with daemon(sink(db)) as tsaggd:
+        lines = [f"_e{{5,9}}:t \"1\"|two\\nline|d:{at_s}|h:web 1"] * number + [f"_sc|up|2|d:{at_s}|m:a, b=c"]
+        udp.send_datagrams(tsaggd.udp_port, ["\n".join(lines[i:i + 20]).encode() for i in range(0, len(lines), 20)])
+        tsaggd.wait_delivered("influx", number + 1)
+        rows = query(db, f"""from(bucket: "{db.bucket}")
+            |> range(start: {to_rfc3339(at_s * NS)}, stop: {to_rfc3339((at_s + 1) * NS)})
+            |> drop(columns: ["_start", "_stop"])
+            |> toString()
+            |> group()""")
+    seen = {}
+    for row in rows:
+        seen.setdefault((row["_measurement"], row["_field"], row["_value"], row["hostname"]), set()).add(row["_time"])
+    assert {key: len(times) for key, times in seen.items()} == {
+        ("events", "title", 't "1"', "web 1"): number,
+        ("events", "text", "two\nline", "web 1"): number,
+        ("service_checks", "status", "2", ""): 1,
+        ("service_checks", "message", "a, b=c", ""): 1}, seen
 
 
 @runner.needs(Influx2)

@@ -24,7 +24,7 @@ static const struct example examples[] = {
     {"unknown key at the top", "state_dir: /x\nsinsk: {}\n",
      "2:1: unknown key \"sinsk\"; did you mean \"sinks\"? known here: state_dir, workers, idle_after, "
      "correct_for, future, "
-     "keep_gauges, log_level, listen, http, limits, rollups, sinks\n"},
+     "keep_gauges, log_level, listen, http, limits, events, rollups, sinks\n"},
     {"unknown key like none", "limits:\n  memory: 2GiB\n",
      "2:3: unknown key \"memory\"; known here: series, tag_values, expire\n"},
     {"unknown key in a flow mapping", "rollups: [{name: a, evry: 10s, every: 10s}]\n",
@@ -75,6 +75,26 @@ static const struct example examples[] = {
      "1:71: gzip: \"maybe\" will not do; give false or true\n"},
     {"bad choice", "listen: [{url: \"udp://:1\", format: graphite}]\n",
      "1:36: format: \"graphite\" will not do; give auto, statsd or influx\n"},
+    {"bad template",
+     "listen:\n  - url: udp://:1\n    templates: [host.measurement, \"x* measurement\", \"a.b\"]\n",
+     "3:35: templates: \"x* measurement\": \"x*\" in its filter is part of a word; give a word, or * for any "
+     "one\n"
+     "3:53: templates: \"a.b\": it names no measurement; make one of its words measurement or "
+     "measurement*\n"},
+    {"two templates for the same names",
+     "listen: [{url: \"udp://:1\", templates: [host.measurement, measurement]}]\n",
+     "1:58: templates: \"measurement\" has the filter of another template; keep one of them\n"},
+    {"templates where no statsd lines come",
+     "listen: [{url: \"udp://:1\", format: influx, templates: [measurement]}]\n",
+     "1:55: templates: only statsd lines have use for it; remove it, or give format: auto\n"},
+    {"origin tags likewise", "listen: [{url: \"udp://:1\", format: influx, origin_tags: yes}]\n",
+     "1:57: origin_tags: only statsd lines have use for it; remove it, or give format: auto\n"},
+    {"a joiner alone", "listen: [{url: \"udp://:1\", template_joiner: _}]\n",
+     "1:45: template_joiner without templates; give both or none\n"},
+    {"a single template", "listen: [{url: \"udp://:1\", templates: measurement}]\n",
+     "1:39: templates is a single value; give a list of one or more, such as [measurement]\n"},
+    {"events to an unknown sink", "events: {to: [fil]}\n",
+     "1:15: to: unknown sink \"fil\"; did you mean \"file\"? there are: file\n"},
     {"bad log level", "log_level: loud\n",
      "1:12: log_level: \"loud\" will not do; give debug, info, warn or error\n"},
     {"unknown sink type", "sinks:\n  a: {type: influx}\n",
@@ -128,14 +148,16 @@ static const struct example examples[] = {
      "1:37: url: \"unixgram:///a/\" will not do; " LISTEN_URL "\n"
      "1:62: url: \"tcp:///a\" will not do; " LISTEN_URL "\n"},
     {"option of another transport", "listen:\n  - url: \"tcp://:1\"\n    rcvbuf: 1MiB\n",
-     "3:5: rcvbuf does not belong to a listener of tcp; known here: url, format, signed_gauges, when_full, "
+     "3:5: rcvbuf does not belong to a listener of tcp; known here: url, format, signed_gauges, templates, "
+     "template_joiner, origin_tags, when_full, "
      "connections, idle_timeout, allow, rate_limit, burst, certificate, key, client_ca, handshake_timeout\n"},
     {"address range", "listen: [{url: \"tcp://:1\", allow: [127.0.0.1, 10.0.0.0/33, \"::1/\"]}]\n",
      "1:47: allow: \"10.0.0.0/33\" is no range of addresses; give ADDRESS or ADDRESS/BITS, such as "
      "10.0.0.0/8\n"
      "1:60: allow: \"::1/\" is no range of addresses; give ADDRESS or ADDRESS/BITS, such as 10.0.0.0/8\n"},
     {"address ranges of a path", "listen: [{url: \"unix:///a\", allow: [127.0.0.1]}]\n",
-     "1:29: allow does not belong to a listener of unix; known here: url, format, signed_gauges, when_full, "
+     "1:29: allow does not belong to a listener of unix; known here: url, format, signed_gauges, templates, "
+     "template_joiner, origin_tags, when_full, "
      "connections, idle_timeout, framing, mode, rate_limit, burst\n"},
     {"burst alone", "listen: [{url: \"udp://:1\", burst: 5}]\n",
      "1:35: burst without rate_limit; give both or none\n"},

@@ -109,13 +109,16 @@ static const char everything[] =
     "  - {url: \"udp://[::1]:9125\", format: influx, signed_gauges: absolute, when_full: drop_new, block: "
     "1.5s, sockets: 2,\n"
     "     rcvbuf: 64kB}\n"
-    "  - url: udp://:0\n"
+    "  - {url: \"udp://:0\", templates: [\"_ a_* host_measurement* dc=1,x=\\\"y\\\"\", measurement], "
+    "template_joiner: \"-\",\n"
+    "     origin_tags: true}\n"
     "  - {connections: 7, idle_timeout: off, allow: [10.0.0.0/8, \"::1\"], rate_limit: 5, burst: 9, url: "
     "\"tcp://:1\"}\n"
     "  - {url: \"unix:///tmp/a b\", framing: dogstatsd, mode: 660}\n"
     "  - {url: \"unixgram:///tmp/c\", mode: \"0600\", block: 2s}\n"
     "http: {address: \"\"}\n"
     "limits: {series: 5, tag_values: 6, expire: off}\n"
+    "events: {to: [f, one]}\n"
     "rollups:\n"
     "  - {name: a, every: 250ms, lateness: 0s, late: drop, aggregates: [stddev, distinct], stddev: sample, "
     "to: [two, one]}\n"
@@ -143,7 +146,13 @@ static void values_arrive(void **state)
     assert_int_equal(conf->listen[0].when_full, TS_FULL_DROP_NEW);
     assert_int_equal(conf->listen[0].block_ns, 1500 * TS_MS);
     assert_int_equal(conf->listen[0].rcvbuf_bytes, 64000);
+    assert_string_equal(conf->listen[1].templates, "_ a_* host_measurement* dc=1,x=\"y\"\nmeasurement");
+    assert_string_equal(conf->listen[1].template_joiner, "-");
+    assert_true(conf->listen[1].origin_tags);
     assert_string_equal(conf->listen[1].host, "");
+    assert_null(conf->listen[0].templates);
+    assert_false(conf->listen[0].origin_tags);
+    assert_string_equal(conf->events.to, "f,one");
     assert_int_equal(conf->listen[1].port, 0);
     assert_int_equal(conf->listen[2].transport, TS_TRANSPORT_TCP);
     assert_int_equal(conf->listen[2].connections, 7);
@@ -253,7 +262,7 @@ static void wrong_settings_are_told(void **state)
     assert_setting_fails(
         "wrkers=1",
         "--set wrkers=1: unknown key \"wrkers\"; did you mean \"workers\"? known here: state_dir, workers, "
-        "idle_after, correct_for, future, keep_gauges, log_level, listen, http, limits, rollups, sinks\n");
+        "idle_after, correct_for, future, keep_gauges, log_level, listen, http, limits, events, rollups, sinks\n");
     assert_setting_fails("workers=x", "--set workers=x: workers: \"x\" is not a whole number; give a whole "
                                       "number from 1 to 64, or auto\n");
     assert_setting_fails(

@@ -74,7 +74,10 @@ static void imbalance_shows(void **state)
     ts_count(cnt, TS_C_SAMPLES_RECEIVED, 5);
     ts_ledger_read(&led);
     assert_true(led.balanced && led.in_flight == 5);
-    ts_count(cnt, TS_C_DROPPED_RING_FULL, 6);
+    ts_count(cnt, TS_C_SAMPLES_PASSED, 2);
+    ts_ledger_read(&led);
+    assert_true(led.balanced && led.in_flight == 3);
+    ts_count(cnt, TS_C_DROPPED_RING_FULL, 4);
     ts_ledger_read(&led);
     assert_true(!led.balanced && led.in_flight == -1);
     assert_true(ts_ledger_sink_balances(6, 3, 2, 1));

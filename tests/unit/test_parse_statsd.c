@@ -12,6 +12,9 @@ static const struct ts_parse_opts relative = {.format = TS_FORMAT_STATSD, .preci
 static const struct ts_parse_opts absolute = {
     .format = TS_FORMAT_STATSD, .signed_gauges = TS_GAUGES_ABSOLUTE, .precision_ns = 1};
 
+static const struct ts_parse_opts origin = {
+    .format = TS_FORMAT_STATSD, .precision_ns = 1, .origin_tags = true};
+
 #define CHECK(opts, ...)                                                                                     \
     do {                                                                                                     \
         static const struct parse_case cases[] = {__VA_ARGS__};                                              \
@@ -30,6 +33,19 @@ static void types_and_values(void **state)
           {"a:|s", "!no_value@3"}, {":1|c", "!no_name@1"}, {"$:1|c", "!no_name@1"}, {"a:x|c", "!bad_value@3"},
           {"a:1x|c", "!bad_value@3"}, {"a:NaN|g", "!bad_value@3"}, {"a:inf|g", "!bad_value@3"},
           {"a:1e400|g", "!bad_value@3"}, {"a:0x10|g", "!bad_value@3"}, {"a: 1|c", "!bad_value@3"});
+}
+
+static void origin_fields(void **state)
+{
+    (void)state;
+    CHECK(&relative, {"a:1|c|c:ci-1|e:it|card:low", "a c 1"});
+    CHECK(&origin,
+          {"a:1|c|c:ci-1|e:it-false,cn-x|card:low",
+           "a c 1 #container_id=ci-1,external_data=it-false,cn-x,cardinality=low"},
+          {"a:1|c|card:|c:1", "a c 1 #cardinality=,container_id=1"},
+          {"a:1|c|#k:v|c:1|#l:w", "a c 1 #k=v,container_id=1,l=w"}, {"a:1|c|cardx:low|ci:1|x:c:1", "a c 1"},
+          {"a:1|c|c:a:b|@0.5", "a c 1 @0.5 #container_id=a:b"}, {"a:1|c|c:1:2|g", "!syntax@13"},
+          {"a:1|c|c", "!syntax@7"});
 }
 
 static void packed_values(void **state)
@@ -190,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(types_and_values),
+        cmocka_unit_test(origin_fields),
         cmocka_unit_test(packed_values),
         cmocka_unit_test(signed_gauges),
         cmocka_unit_test(fields_in_any_order),

@@ -10,6 +10,7 @@
 #include "core/hash.h"
 #include "core/mem.h"
 #include "parse/parse_scan.h"
+#include "parse/parse_template.h"
 #include "parse/parse_tile.h"
 
 static uint64_t state = 88172645463325252u;
@@ -66,6 +67,8 @@ static void take_tile(struct ts_tile *tile, void *arg)
     }
 }
 
+static struct ts_templates *templates; /* NULL: none */
+
 /* What ts_parse_line says of it, in the same words. */
 static void take_parsed(const struct ts_parsed *parsed, void *arg)
 {
@@ -73,7 +76,10 @@ static void take_parsed(const struct ts_parsed *parsed, void *arg)
     for (unsigned i = 0; i < ts_parsed_samples(parsed); i++) {
         struct ts_raw raw = {0};
         char room[sizeof(struct ts_text) + 4096];
+        struct ts_buf names = {.limit = TS_SERIES_MAX};
         assert_int_equal(ts_parsed_series(parsed, i, &view), 0);
+        if (templates && parsed->what == TS_PARSED_METRIC)
+            assert_int_equal(ts_templates_apply(templates, &view, &names), 0);
         if (parsed->what == TS_PARSED_METRIC) {
             raw.flags = parsed->metric.relative ? TS_RAW_RELATIVE : 0;
             if (view.kind != TS_KIND_GAUGE && view.kind != TS_KIND_SET && parsed->metric.rate != 1) {
@@ -102,6 +108,7 @@ static void take_parsed(const struct ts_parsed *parsed, void *arg)
             raw.time_ns = parsed->time_ns;
         }
         describe(arg, &view, &raw);
+        ts_buf_fini(&names);
     }
 }
 
@@ -111,7 +118,7 @@ static size_t random_line(char *to)
         "a",     "cpu",    ".load", ":",    "1",     "12.5", "-3",       "+4",      "|",     "c",   "g",        "ms",    "h",
         "d",     "s",      "|@",    "0.1",  "|#",    "k:v",  "host:a,b", ",",       "=",     " ",   "\\",       "\"",    "1i",
         "value", "value=", "2u",    "true", "1e3",   ".5",   "5.",       "0",       "100",   "#x",  "|T",       "e",     "nan",
-        ":1|ms", ":2|c",   ":3|g",  "x=1",  " y=2i", ",t=u", " 170000",  "0000000", "|c:id", "\r",  "99999999", "é",     "m,a=b f=1",
+        "|e:x",  "|card:low", ":1|ms", ":2|c",   ":3|g",  "x=1",  " y=2i", ",t=u", " 170000",  "0000000", "|c:id", "\r",  "99999999", "é",     "m,a=b f=1",
         "\t",    "1:2:3",  "_sc|",  "|@1",  "|@2",   "|#a",  "000000000000", "|h",  "\\ ",   "f=1", "-",        "12345678901234567"};
     size_t len = 0;
     unsigned n = 1 + pick(8);
@@ -123,9 +130,13 @@ static size_t random_line(char *to)
     return len;
 }
 
-static void both_ways(enum ts_format format, enum ts_signed_gauges gauges)
+static void both_ways(enum ts_format format, enum ts_signed_gauges gauges, bool origin_tags)
 {
-    struct ts_parse_opts opts = {.format = format, .signed_gauges = gauges, .precision_ns = 1};
+    struct ts_parse_opts opts = {.format = format,
+                                 .signed_gauges = gauges,
+                                 .precision_ns = 1,
+                                 .origin_tags = origin_tags,
+                                 .templates = templates};
     struct ts_counters *cnt = ts_counters_new(NULL, NULL);
     struct ts_buf fast = TS_BUF_INIT, slow = TS_BUF_INIT;
     struct ts_tiler *tl = ts_tiler_new(&opts, cnt, take_tile, &fast);
@@ -162,9 +173,12 @@ static void both_ways(enum ts_format format, enum ts_signed_gauges gauges)
 static void fast_and_complete_agree(void **unused)
 {
     (void)unused;
-    both_ways(TS_FORMAT_AUTO, TS_GAUGES_RELATIVE);
-    both_ways(TS_FORMAT_STATSD, TS_GAUGES_ABSOLUTE);
-    both_ways(TS_FORMAT_INFLUX, TS_GAUGES_RELATIVE);
+    both_ways(TS_FORMAT_AUTO, TS_GAUGES_RELATIVE, false);
+    both_ways(TS_FORMAT_STATSD, TS_GAUGES_ABSOLUTE, true);
+    both_ways(TS_FORMAT_INFLUX, TS_GAUGES_RELATIVE, false);
+    templates = ts_templates_new("a.* measurement.field*  host=1\n.measurement\n*.load k.measurement", "_");
+    both_ways(TS_FORMAT_AUTO, TS_GAUGES_RELATIVE, true);
+    ts_templates_free(&templates);
 }
 
 static void count_tile(struct ts_tile *tile, void *arg)

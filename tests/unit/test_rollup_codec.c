@@ -3,6 +3,7 @@
 #include "core/rollup.h"
 
 #include "core/clock.h"
+#include "core/passed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +20,7 @@ static struct ts_rollup_batch *all_kinds(void)
     batch->stddev_sample = true;
     batch->correction = true;
     const double v[] = {1e9 + 4, 1e9 + 7, 1e9 + 13};
-    for (int kind = 0; kind < TS_KIND_COUNT; kind++)
+    for (int kind = 0; kind < TS_KIND_PASSED; kind++)
         add_numbers(batch, make_series((enum ts_kind)kind, "m", kind >= TS_KIND_FIELD ? "f" : "", 2, tags), 3,
                     v);
     batch->points[TS_KIND_SET].distinct = 17;
@@ -40,7 +41,7 @@ static void round_trip_keeps_everything(void **state)
     assert_true(out->start_ns == in->start_ns && out->end_ns == in->end_ns);
     assert_int_equal(out->aggregates, in->aggregates);
     assert_true(out->stddev_sample && out->correction);
-    assert_int_equal(out->n, TS_KIND_COUNT);
+    assert_int_equal(out->n, TS_KIND_PASSED);
     for (unsigned i = 0; i < out->n; i++) {
         const struct ts_rollup *a = &in->points[i], *b = &out->points[i];
         assert_true(ts_str_eq(a->series, b->series));
@@ -52,7 +53,7 @@ static void round_trip_keeps_everything(void **state)
     }
     struct ts_rollup_head head;
     assert_int_equal(ts_rollup_head_decode(ts_buf_str(&buf), &head), 0);
-    assert_true(ts_str_eq(head.to, TS_STR("store,influx")) && head.n == TS_KIND_COUNT);
+    assert_true(ts_str_eq(head.to, TS_STR("store,influx")) && head.n == TS_KIND_PASSED && !head.passed);
     ts_buf_fini(&buf);
     ts_rollup_batch_free(&in);
     ts_rollup_batch_free(&out);
@@ -90,6 +91,50 @@ static void layout_is_the_documented_one(void **state)
     assert_memory_equal(buf.p, want, sizeof want);
     ts_buf_fini(&buf);
     ts_rollup_batch_free(&batch);
+    free_series();
+}
+
+/* Likewise: an event of one integer field. */
+static void passed_points_have_a_form_of_their_own(void **state)
+{
+    (void)state;
+    static const unsigned char want[] = {
+        1,    128,                                            /* version, passed */
+        0,    0,    0,    0,                                  /* no aggregates */
+        0,    0,    0,    0,    0,    0,    0,    0,          /* no window */
+        0,    0,    0,    0,    0,    0,    0,    0,          /**/
+        1,    0,    'e',  2,    0,    's',  't',              /* rule, to */
+        1,    0,    0,    0,                                  /* one point */
+        8,    0,    6,    1,    0,    'm',  0,    0,    0, 0, /* passed m, no field, no tags */
+        0x00, 0x94, 0x35, 0x77, 0,    0,    0,    0,          /* 2e9 */
+        12,   0,    0,    0,    'i',  1,    0,    'n',        /* fields: n */
+        0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,       /* -2 */
+    };
+    struct ts_rollup_batch *in = ts_rollup_batch_sized(1), *out = ts_rollup_batch_new();
+    struct ts_buf fields = TS_BUF_INIT, buf = TS_BUF_INIT;
+    ts_passed_put_int(&fields, TS_STR("n"), -2);
+    in->rule = "e";
+    in->to = "st";
+    in->passed = true;
+    in->n = 1;
+    in->points[0] = (struct ts_rollup){.series = make_series(TS_KIND_PASSED, "m", "", 0, NULL),
+                                       .fields = ts_buf_str(&fields),
+                                       .time_ns = 2 * TS_SEC};
+    assert_int_equal(ts_rollup_batch_encode(in, &buf), 0);
+    assert_int_equal(buf.len, sizeof want);
+    assert_memory_equal(buf.p, want, sizeof want);
+    assert_int_equal(ts_rollup_batch_decode(ts_buf_str(&buf), out), 0);
+    assert_true(out->passed && out->n == 1 && out->points[0].time_ns == 2 * TS_SEC);
+    assert_true(ts_str_eq(out->points[0].fields, ts_buf_str(&fields)));
+    buf.p[1] = 0; /* kind and flag contradict each other */
+    assert_int_equal(ts_rollup_batch_decode(ts_buf_str(&buf), out), -TS_ECORRUPT);
+    buf.p[1] = (char)128;
+    buf.p[sizeof want - 12] = 'j'; /* fields that are none */
+    assert_int_equal(ts_rollup_batch_decode(ts_buf_str(&buf), out), -TS_ECORRUPT);
+    ts_buf_fini(&fields);
+    ts_buf_fini(&buf);
+    ts_rollup_batch_free(&in);
+    ts_rollup_batch_free(&out);
     free_series();
 }
 
@@ -156,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip_keeps_everything),
         cmocka_unit_test(layout_is_the_documented_one),
+        cmocka_unit_test(passed_points_have_a_form_of_their_own),
         cmocka_unit_test(every_cut_is_refused),
         cmocka_unit_test(damaged_bytes_do_no_harm),
         cmocka_unit_test(sink_lists),

@@ -268,9 +268,10 @@ static void status_is_the_ledger(void **state)
     assert_int_equal(member(root, "lines", "rejected"), 3);
     assert_int_equal(member(root, "lines", "ignored"), 1);
     assert_int_equal(member(json_object_get(root, "lines"), "rejected_by_reason", "bad_value"), 2);
-    assert_int_equal(member(root, "samples", "received"), 20);
+    assert_int_equal(member(root, "samples", "received"), 21);
+    assert_int_equal(member(root, "samples", "passed"), 1);
     assert_int_equal(member(root, "samples", "dropped"), 4);
-    assert_int_equal(member(root, "samples", "in_flight"), 20 - 13 - 3 - 4);
+    assert_int_equal(member(root, "samples", "in_flight"), 21 - 13 - 1 - 3 - 4);
     assert_int_equal(member(json_object_get(root, "samples"), "dropped_by_reason", "late"), 4);
     const json_t *first = json_array_get(json_object_get(root, "sinks"), 0);
     assert_string_equal(json_string_value(json_object_get(first, "name")), "influx");
@@ -324,7 +325,9 @@ static int set_counters(void **state)
     ts_count(main_cnt, TS_C_LINES_RECEIVED, 7);
     ts_count(other, TS_C_LINES_RECEIVED, 5);
     ts_count(main_cnt, TS_C_LINES_ACCEPTED, 9);
-    ts_count(main_cnt, TS_C_LINES_PASSED_BY, 1);
+    ts_count(main_cnt, TS_C_LINES_EMPTY, 1);
+    ts_count(main_cnt, TS_C_SAMPLES_PASSED, 1);
+    ts_count(main_cnt, TS_C_SAMPLES_RECEIVED, 1);
     ts_count(main_cnt, TS_C_REJECTED_SYNTAX, 1);
     ts_count(other, TS_C_REJECTED_BAD_VALUE, 2);
     ts_count(main_cnt, TS_C_SAMPLES_RECEIVED, 20);

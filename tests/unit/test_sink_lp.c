@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
+#include "core/passed.h"
 #include "rollups.h"
 
 static struct ts_buf line;
@@ -58,6 +59,27 @@ static void kinds_and_their_fields(void **state)
         "cpu,app=w,zone=z usage_count=3,usage_sum=3000000024,usage_min=1000000004,"
         "usage_max=1000000013,usage_mean=1000000008,usage_stddev=4.58257569495584 1700000010000000000\n");
     expect_point(batch, 5, "app version_last=\"a \\\"b\\\" \\\\ c, d=e\nf\" 1700000010000000000\n");
+    ts_rollup_batch_free(&batch);
+}
+
+static void passed_points_go_out_as_they_came(void **state)
+{
+    (void)state;
+    struct ts_rollup_batch *batch = make_batch("a", 7);
+    struct ts_buf fields = TS_BUF_INIT;
+    ts_passed_put_text(&fields, TS_STR("title"), TS_STR("a \"b\" \\ c\nd"));
+    ts_passed_put_int(&fields, TS_STR("status"), -3);
+    batch->passed = true;
+    batch->n = 1;
+    batch->points[0] =
+        (struct ts_rollup){.series = make_series(TS_KIND_PASSED, "events", "", 2,
+                                                 (const char *const[]){"k 1", "v,1", "metric_type", "mine"}),
+                           .fields = ts_buf_str(&fields),
+                           .time_ns = 1700000000000000001};
+    expect_point(batch, 0,
+                 "events,k\\ 1=v\\,1,metric_type=mine title=\"a \\\"b\\\" \\\\ c\nd\",status=-3i "
+                 "1700000000000000001\n");
+    ts_buf_fini(&fields);
     ts_rollup_batch_free(&batch);
 }
 
@@ -120,11 +142,9 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_teardown(fn, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(kinds_and_their_fields),
-        TEST(names_are_escaped),
-        TEST(backslashes_stand_for_themselves_where_they_can),
-        TEST(tags_that_cannot_be_sent),
-        TEST(numbers_that_are_none_are_left_out),
+        TEST(kinds_and_their_fields),   TEST(passed_points_go_out_as_they_came),
+        TEST(names_are_escaped),        TEST(backslashes_stand_for_themselves_where_they_can),
+        TEST(tags_that_cannot_be_sent), TEST(numbers_that_are_none_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,7 +127,7 @@ def imbalance(status):
         ("lines received", lines["received"], lines["accepted"] + lines["rejected"]),
         ("samples in flight", samples["in_flight"], 0),
         ("samples received", samples["received"],
-         samples["aggregated"] + samples["rejected"] + samples["dropped"] + samples["in_flight"]),
+         samples["aggregated"] + samples["passed"] + samples["rejected"] + samples["dropped"] + samples["in_flight"]),
         ("samples dropped by reason", samples["dropped"], sum(samples["dropped_by_reason"].values())),
         ("samples rejected by reason", samples["rejected"], sum(lines["rejected_by_reason"].values())),
     ]
