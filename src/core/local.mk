@@ -20,9 +20,11 @@ libtsagg_a_SOURCES += \
 	src/core/rollup.c src/core/rollup_codec.c src/core/rollup.h \
 	src/core/sample.c src/core/sample.h \
 	src/core/series.c src/core/series.h \
+	src/core/sketch.c src/core/sketch_codec.c src/core/sketch.h \
 	src/core/stats.c src/core/stats.h \
 	src/core/thread.c src/core/thread.h \
 	src/core/tile.h \
-	src/core/utf8.c src/core/utf8.h
+	src/core/utf8.c src/core/utf8.h \
+	src/core/varint.h
 
 include src/core/conf.mk

@@ -8,6 +8,7 @@ unit_tests += \
 	tests/unit/test_core_num \
 	tests/unit/test_core_ring \
 	tests/unit/test_core_series \
+	tests/unit/test_core_sketch \
 	tests/unit/test_core_stats
 
 tests_unit_test_core_buf_SOURCES = tests/unit/test_core_buf.c
@@ -26,5 +27,7 @@ tests_unit_test_core_ring_SOURCES = tests/unit/test_core_ring.c
 tests_unit_test_core_ring_LDADD = $(unit_ldadd)
 tests_unit_test_core_series_SOURCES = tests/unit/test_core_series.c
 tests_unit_test_core_series_LDADD = $(unit_ldadd)
+tests_unit_test_core_sketch_SOURCES = tests/unit/test_core_sketch.c tests/unit/unit.h
+tests_unit_test_core_sketch_LDADD = $(unit_ldadd)
 tests_unit_test_core_stats_SOURCES = tests/unit/test_core_stats.c
 tests_unit_test_core_stats_LDADD = $(unit_ldadd)
