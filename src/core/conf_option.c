@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/num.h"
+#include "core/sketch.h"
 #include "core/utf8.h"
 
 #define TS_OF_top     struct ts_conf
@@ -293,9 +294,6 @@ static int read_choice(const struct ts_conf_option *opt, struct ts_str s, void *
 
 int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, void *base, struct ts_err *err)
 {
-    struct ts_str word;
-    enum ts_aggregate agg;
-    uint32_t bits = 0;
     switch (opt->type) {
     case TS_CONF_CHOICE:
     case TS_CONF_BOOL: return read_choice(opt, text, base, err);
@@ -303,14 +301,7 @@ int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, vo
     case TS_CONF_BYTES:
     case TS_CONF_DURATION:
     case TS_CONF_MODE: return read_number(opt, text, base, err);
-    case TS_CONF_AGGREGATES:
-        while (ts_conf_next(&text, ',', &word)) {
-            if (!ts_aggregate_find(word, &agg))
-                return ts_fail(err, TS_ECONF, "%s: unknown aggregate %s", opt->key, ts_log_quote(word).z);
-            bits |= 1u << agg;
-        }
-        store(opt, base, bits);
-        return 0;
+    case TS_CONF_AGGREGATES: return ts_conf_aggregates_read(text, base, err); /* of rollups only */
     default: return read_text(opt, text, base, err);
     }
 }
@@ -359,12 +350,7 @@ static void print_list(const struct ts_conf_option *opt, const void *base, struc
     const char *between = "";
     ts_buf_putc(buf, '[');
     if (opt->type == TS_CONF_AGGREGATES) {
-        for (unsigned i = 0; i < TS_AGG_COUNT; i++) {
-            if (fetch(opt, base) >> i & 1) {
-                ts_buf_printf(buf, "%s%s", between, ts_aggregate_name((enum ts_aggregate)i));
-                between = ", ";
-            }
-        }
+        ts_conf_aggregates_print(base, buf);
     } else {
         const char *names = fetch_text(opt, base);
         struct ts_str list = ts_str_of(names), word;
@@ -460,6 +446,6 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
     case TS_CONF_BYTES: expect_range(opt, "a size", ", such as 4MiB", buf); break;
     case TS_CONF_DURATION: expect_range(opt, "a duration", ", such as 10s", buf); break;
     case TS_CONF_MODE: expect_range(opt, "an octal number", ", such as 0660", buf); break;
-    case TS_CONF_AGGREGATES: ts_buf_puts(buf, "a list, such as [count, mean]"); break;
+    case TS_CONF_AGGREGATES: ts_buf_puts(buf, "a list, such as [count, mean, p99.9]"); break;
     }
 }

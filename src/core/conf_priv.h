@@ -43,6 +43,9 @@ enum ts_conf_type {
     TS_CONF_AGGREGATES,
 };
 
+struct ts_conf_load;
+struct ts_conf_node;
+
 struct ts_conf_option {
     enum ts_conf_section section;
     const char *key;
@@ -70,6 +73,12 @@ enum ts_conf_need ts_conf_option_need(const struct ts_conf_option *opt, const ch
  * what is wrong. */
 int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, void *base,
                         struct ts_err *err) TS_MUST_CHECK;
+
+/** Whether an entry of the list is an aggregate or a quantile; told when not. */
+bool ts_conf_aggregate_check(struct ts_conf_load *ld, const struct ts_conf_option *opt, const struct ts_conf_node *item);
+/** As ts_conf_option_read and _print do with an option of type AGGREGATES. */
+int ts_conf_aggregates_read(struct ts_str list, struct ts_conf_rollup *rule, struct ts_err *err) TS_MUST_CHECK;
+void ts_conf_aggregates_print(const struct ts_conf_rollup *rule, struct ts_buf *buf);
 
 /** Whether the field has a value: a text option without a default may have none. */
 bool ts_conf_option_is_set(const struct ts_conf_option *opt, const void *base);

@@ -1,6 +1,7 @@
 libtsagg_a_SOURCES += \
 	src/tbl/aggregates.def src/tbl/counters.def src/tbl/errors.def src/tbl/kinds.def src/tbl/listeners.def \
 	src/core/base.h \
+	src/core/base64.c src/core/base64.h \
 	src/core/body.c src/core/body.h \
 	src/core/buf.c src/core/buf.h \
 	src/core/cidr.c src/core/cidr.h \
@@ -10,12 +11,14 @@ libtsagg_a_SOURCES += \
 	src/core/feed.h src/core/sink_status.h \
 	src/core/file.c src/core/file.h \
 	src/core/hash.h \
+	src/core/hll.c src/core/hll.h \
 	src/core/lane.c src/core/lane.h \
 	src/core/log.c src/core/log.h \
 	src/core/mem.c src/core/mem.h \
 	src/core/num.c src/core/num.h \
 	src/core/num_shortest.c src/core/num_shortest.h \
 	src/core/progress.c src/core/progress.h \
+	src/core/quantile.c src/core/quantile.h \
 	src/core/ring.c src/core/ring.h \
 	src/core/rollup.c src/core/rollup_codec.c src/core/rollup.h \
 	src/core/sample.c src/core/sample.h \

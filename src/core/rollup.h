@@ -4,19 +4,22 @@
  * What leaves the windows: a batch of rollup points that share rule and window. A point is a complete statement about
  * its series and window: sent twice it says the same, sent again with more samples it replaces the former.
  *
- * Ownership: the batch owns its points array and the `last_text` bytes (in `texts`); series bytes are borrowed from the worker's
+ * Ownership: the batch owns its points array and the bytes of `last_text` and `sketch` (in `texts`); series bytes are borrowed from the worker's
  * series table, which outlives every batch.
  */
 #include "core/base.h"
 #include "core/buf.h"
+#include "core/quantile.h"
 #include "core/series.h"
 #include "core/stats.h"
 
 struct ts_rollup {
     struct ts_str series;     /* encoded (core/series.h) */
     struct ts_stats stats;    /* for kinds other than STRING; for SET only count (samples) is used */
-    double distinct;          /* SET: estimated number of distinct values */
+    double distinct;          /* SET, and TIMING and FIELD when asked for: estimated number of distinct values */
+    double first, increase;   /* GAUGE, TIMING and FIELD when asked for; NaN: not known */
     struct ts_str last_text;  /* STRING: the last value */
+    struct ts_str sketch;     /* when there is one (ts_rollup_has_sketch): encoded (core/sketch.h, of a SET core/hll.h); empty: lost */
 };
 
 #define TS_ROLLUP_BATCH_MAX 4096 /* points of a batch */
@@ -26,12 +29,21 @@ struct ts_rollup_batch {
     const char *to;      /* names of the sinks, comma-separated, borrowed from the configuration */
     int64_t start_ns, end_ns;
     uint32_t aggregates; /* what the rule asks for, bits of enum ts_aggregate; see ts_kind_aggregates */
+    struct ts_quantiles quantiles; /* and these */
     bool stddev_sample;  /* sample form of the standard deviation */
     bool correction;     /* sent again after late samples */
     unsigned n;
     struct ts_rollup *points; /* TS_ROLLUP_BATCH_MAX of them */
     struct ts_buf texts;
 };
+
+/** Whether points of this kind carry a sketch under a rule that asks for these. */
+static inline bool ts_rollup_has_sketch(enum ts_kind kind, uint32_t aggregates, unsigned nquantiles)
+{
+    if (kind == TS_KIND_SET)
+        return aggregates & TS_AGG_BIT(sketch);
+    return (kind == TS_KIND_TIMING || kind == TS_KIND_FIELD) && (nquantiles || aggregates & (TS_AGG_BIT(sketch) | TS_AGG_BIT(median)));
+}
 
 /** A batch with room for TS_ROLLUP_BATCH_MAX points; NULL without memory. */
 struct ts_rollup_batch *ts_rollup_batch_new(void);
@@ -40,13 +52,13 @@ void ts_rollup_batch_free(struct ts_rollup_batch **batch);
 #define TS_ROLLUP_ENCODED_MAX (16u << 20) /* bytes of an encoded batch; one point always fits */
 
 /**
- * Appends the batch in its binary form, version 1 (see rollup_codec.c for the layout), to buf.
+ * Appends the batch in its binary form, version 2 (see rollup_codec.c for the layout), to buf.
  * @return 0, -TS_ENOMEM, -TS_ELIMIT longer than TS_ROLLUP_ENCODED_MAX: encode fewer points at once.
  */
 int ts_rollup_batch_encode(const struct ts_rollup_batch *batch, struct ts_buf *buf) TS_MUST_CHECK;
 
 /**
- * Reads what ts_rollup_batch_encode wrote. All texts in *out (rule and `to` included, which are copied into out->texts)
+ * Reads what ts_rollup_batch_encode wrote, in version 1 too. All texts in *out (rule and `to` included, which are copied into out->texts)
  * stay valid until the bytes or the batch go. out comes from ts_rollup_batch_new and is overwritten.
  * @return 0; -TS_ECORRUPT; -TS_ENOMEM.
  */
@@ -57,8 +69,10 @@ struct ts_rollup_head {
     struct ts_str rule, to;
     int64_t start_ns, end_ns;
     uint32_t aggregates;
+    struct ts_quantiles quantiles;
     bool stddev_sample, correction;
     unsigned n;
+    unsigned version; /* of the form */
 };
 
 /** Reads that much only. @return 0, -TS_ECORRUPT. */

@@ -146,7 +146,7 @@ static bool put_set(union ts_pane *pane, const struct sample *smp)
     return true;
 }
 
-static bool put(struct ts_worker *wk, union ts_pane *pane, struct ts_pane_chunk *ch, const struct sample *smp)
+static bool put(struct ts_worker *wk, const struct ts_rule *rule, union ts_pane *pane, struct ts_pane_chunk *ch, const struct sample *smp)
 {
     switch (wk->series.slots[smp->slot].kind) {
     case TS_KIND_SET: ch->owns = true; return put_set(pane, smp);
@@ -158,6 +158,8 @@ static bool put(struct ts_worker *wk, union ts_pane *pane, struct ts_pane_chunk 
     ts_stats_add(&pane->stats, smp->value, smp->weight);
     if (smp->timed && !is_latest(ch, smp->slot, first, smp->time_ns))
         pane->stats.last = last;
+    if (rule->wants)
+        ts_window_add_wanted(wk, rule, ch, smp->slot, smp->value, smp->weight, smp->time_ns);
     return true;
 }
 
@@ -179,7 +181,7 @@ static enum verdict add_to_rule(struct ts_worker *wk, struct ts_rule *rule, cons
     struct ts_pane_chunk *ch = ts_window_chunk(win, smp->slot);
     if (!ch || ch == TS_CHUNK_GONE)
         return ch ? TOO_LATE : NO_MEMORY;
-    if (!put(wk, &ch->panes[smp->slot % TS_CHUNK_PANES], ch, smp))
+    if (!put(wk, rule, &ch->panes[smp->slot % TS_CHUNK_PANES], ch, smp))
         return NO_MEMORY;
     win->used[event ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL] = true;
     if (event) {
@@ -267,6 +269,8 @@ TS_INLINE bool add_plain(struct ts_worker *wk, const struct ts_slab *slab, uint3
         struct ts_pane_chunk *ch = ts_window_chunk(win, slot);
         if (TS_LIKELY(ch && ch != TS_CHUNK_GONE)) {
             ts_stats_add(&ch->panes[slot % TS_CHUNK_PANES].stats, value, weight);
+            if (rule->wants)
+                ts_window_add_wanted(wk, rule, ch, slot, value, weight, slab->arrival_ns);
             win->used[TS_DOMAIN_ARRIVAL] = true;
             taken = true;
         }
@@ -290,7 +294,7 @@ TS_INLINE bool add_plain_group(struct ts_worker *wk, const struct ts_source *src
     struct ts_window *win = wk->rules[0].arrival;
     struct ts_stats *panes[GROUP];
     uint32_t flags = 0;
-    if (!win)
+    if (!win || wk->rules[0].wants)
         return false;
     for (unsigned i = 0; i < GROUP; i++) {
         flags |= points[i].flags;
@@ -308,6 +312,45 @@ TS_INLINE bool add_plain_group(struct ts_worker *wk, const struct ts_source *src
         return false;
     for (unsigned i = 0; i < GROUP; i++)
         ts_stats_add(panes[i], points[i].value, 1);
+    win->used[TS_DOMAIN_ARRIVAL] = true;
+    return true;
+}
+
+/* The same with sketches: all keys, then the places of all counts, so that their cache misses overlap too. */
+static bool add_sketched_group(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points)
+{
+    const struct ts_rule *rule = &wk->rules[0];
+    struct ts_window *win = rule->arrival;
+    struct ts_stats *panes[GROUP];
+    struct ts_sketch *sketches[GROUP];
+    uint32_t slots[GROUP], flags = 0;
+    int32_t keys[GROUP];
+    if (!win)
+        return false;
+    for (unsigned i = 0; i < GROUP; i++) {
+        flags |= points[i].flags;
+        uint32_t slot = TS_LIKELY(points[i].id < src->nslots) ? src->slots[points[i].id] : TS_SLOT_REFUSED;
+        uint32_t index = slot / TS_CHUNK_PANES;
+        if (slot >= TS_SLOT_SPECIAL || index >= win->nchunks || wk->event_chunks[index])
+            return false;
+        struct ts_pane_chunk *ch = win->chunks[index];
+        if (!ch || ch == TS_CHUNK_GONE || !ch->sketches)
+            return false;
+        slots[i] = slot;
+        panes[i] = &ch->panes[slot % TS_CHUNK_PANES].stats;
+        sketches[i] = &ch->sketches[slot % TS_CHUNK_PANES];
+        __builtin_prefetch(panes[i], 1);
+        __builtin_prefetch(sketches[i], 1);
+    }
+    if (flags)
+        return false;
+    for (unsigned i = 0; i < GROUP; i++) {
+        ts_stats_add(panes[i], points[i].value, 1);
+        keys[i] = ts_sketch_key(points[i].value);
+        __builtin_prefetch(ts_sketch_place(sketches[i], keys[i]), 1);
+    }
+    for (unsigned i = 0; i < GROUP; i++)
+        ts_window_add_sketch_key(wk, rule, sketches[i], slots[i], keys[i]);
     win->used[TS_DOMAIN_ARRIVAL] = true;
     return true;
 }
@@ -350,7 +393,9 @@ void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struc
             wk->rules[r].arrival = NULL;
     }
     for (uint32_t i = 0; i < slab->n;) {
-        if (wk->nrules == 1 && i + GROUP <= slab->n && add_plain_group(wk, src, &slab->points[i])) {
+        if (wk->nrules == 1 && i + GROUP <= slab->n &&
+            (wk->rules[0].wants == TS_WANTS_SKETCH ? add_sketched_group(wk, src, &slab->points[i])
+                                                   : add_plain_group(wk, src, &slab->points[i]))) {
             aggregated += GROUP;
             i += GROUP;
             continue;

@@ -2,8 +2,9 @@
 #define TS_WINDOW_WINDOW_PRIV_H
 /* Inside the window stage: all of it belongs to one worker thread. */
 #include "core/clock.h"
+#include "core/hll.h"
+#include "core/sketch.h"
 #include "window/window.h"
-#include "window/window_hll.h"
 
 /* ---- series of this worker: window_series.c ---- */
 
@@ -66,6 +67,8 @@ _Static_assert(sizeof(union ts_pane) == 64, "a pane is a cache line");
 
 struct ts_pane_chunk {
     union ts_pane panes[TS_CHUNK_PANES] TS_ALIGNED;
+    struct ts_sketch *sketches; /* beside the panes; made when a rule wants them and a sample comes: window_sketch.c */
+    struct ts_more *more;       /* the same for other aggregates: window_more.c */
     int64_t *last_ns; /* event time of each `last`; made when the first sample with a time of its own comes */
     bool event;       /* holds a pane of a series in event time */
     bool owns;        /* holds panes of sets or strings, which own memory */
@@ -101,6 +104,7 @@ struct ts_rule {
     struct ts_window *recent;  /* the last one found: nearly always the next one too */
     struct ts_window *arrival; /* that of the slab being added, or NULL */
     uint64_t nwindows;
+    unsigned wants; /* bits of enum ts_wants: what its aggregates need beside panes */
 };
 
 /** The window that t_ns falls into, made when it is not there. @return NULL without memory. */
@@ -121,6 +125,47 @@ void ts_window_free_chunk(struct ts_window *win, uint32_t index, const struct ts
 
 /** Takes a window off the rule's list and frees it. */
 void ts_rule_forget(struct ts_rule *rule, struct ts_window *win, const struct ts_series_table *tab);
+
+/* ---- what only some rules keep: window_sketch.c, window_more.c ---- */
+
+enum ts_wants {
+    TS_WANTS_SKETCH = 1,  /* quantiles */
+    TS_WANTS_FIRST = 2,
+    TS_WANTS_INCREASE = 4,
+    TS_WANTS_DISTINCT = 8, /* of numbers */
+    TS_WANTS_MORE = TS_WANTS_FIRST | TS_WANTS_INCREASE | TS_WANTS_DISTINCT
+};
+
+unsigned ts_rule_wants(const struct ts_conf_rollup *conf);
+
+struct ts_worker;
+
+/** Makes the chunk's sketches. @return false without memory. */
+bool ts_window_make_sketches(struct ts_pane_chunk *ch);
+
+/** Adds a sample to what the rule keeps beside the pane; without memory it misses there, counted. */
+void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot, double value, double weight,
+                          int64_t time_ns);
+
+/** What ts_window_add_sketch_key does with the first sample, or without memory. */
+void ts_window_sketch_rare(struct ts_worker *wk, const struct ts_rule *rule, struct ts_sketch *sk, uint32_t slot, int32_t key);
+
+/** Adds a sample of weight 1. The sketch of a series that gives no quantiles is off, and stays as it is. */
+TS_INLINE void ts_window_add_sketch_key(struct ts_worker *wk, const struct ts_rule *rule, struct ts_sketch *sk, uint32_t slot, int32_t key)
+{
+    if (TS_UNLIKELY(sk->state < TS_SKETCH_LIST || !ts_sketch_add_key(sk, key)))
+        ts_window_sketch_rare(wk, rule, sk, slot, key);
+}
+
+/** The same as ts_window_add_wanted for the part of window_more.c. */
+void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot, double value, int64_t time_ns);
+
+/** What a pane's `more` says, into a point; NaN for what it does not. */
+void ts_window_tell_more(const struct ts_pane_chunk *ch, uint32_t slot, struct ts_rollup *point);
+
+/** Frees both with what they own. */
+void ts_window_free_sketches(struct ts_pane_chunk *ch);
+void ts_window_free_more(struct ts_pane_chunk *ch);
 
 /* ---- the worker ---- */
 

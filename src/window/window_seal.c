@@ -9,6 +9,7 @@
 #include <math.h>
 
 #define STEP_SLOTS       8192 /* looked at in one call */
+#define BATCH_TEXT_MAX   (1u << 20) /* strings and sketches of a batch */
 #define CORRECT_EVERY_NS TS_SEC /* late samples of a sealed window are collected for this long */
 
 /* Hands the batch over. @return false: no room; it stays. */
@@ -21,6 +22,8 @@ static bool push_batch(struct ts_worker *wk)
     for (unsigned i = 0; i < batch->n; i++) { /* only now do the texts lie where they stay */
         batch->points[i].last_text.p = batch->texts.p + at;
         at += batch->points[i].last_text.len;
+        batch->points[i].sketch.p = batch->texts.p + at;
+        at += batch->points[i].sketch.len;
     }
     uint64_t n = batch->n;
     bool correction = batch->correction;
@@ -40,7 +43,7 @@ static struct ts_rollup_batch *open_batch(struct ts_worker *wk, const struct ts_
 {
     struct ts_rollup_batch *batch = wk->batch;
     if (batch && batch->n > 0 &&
-        (batch->n == TS_ROLLUP_BATCH_MAX || batch->rule != rule->conf->name || batch->start_ns != win->start_ns ||
+        (batch->n == TS_ROLLUP_BATCH_MAX || batch->texts.len >= BATCH_TEXT_MAX || batch->rule != rule->conf->name || batch->start_ns != win->start_ns ||
          batch->correction != correction)) {
         if (!push_batch(wk))
             return NULL;
@@ -57,16 +60,30 @@ static struct ts_rollup_batch *open_batch(struct ts_worker *wk, const struct ts_
         batch->start_ns = win->start_ns;
         batch->end_ns = win->end_ns;
         batch->aggregates = rule->conf->aggregates;
+        batch->quantiles = rule->conf->quantiles;
         batch->stddev_sample = rule->conf->stddev_sample;
         batch->correction = correction;
     }
     return batch;
 }
 
+/* Encodes either behind the batch's texts. @return false: no memory now. */
+static bool put_sketch(struct ts_rollup_batch *batch, struct ts_rollup *point, const struct ts_sketch *sk, const struct ts_hll *hll)
+{
+    size_t from = batch->texts.len;
+    if ((sk && sk->state >= TS_SKETCH_LIST && ts_sketch_encode(sk, &batch->texts)) || (hll && ts_hll_encode(hll, &batch->texts))) {
+        batch->texts.failed = false;
+        return false;
+    }
+    point->sketch.len = batch->texts.len - from;
+    return true;
+}
+
 /* @return false: not now. */
 static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t slot,
-                      const union ts_pane *pane, bool correction)
+                      const struct ts_pane_chunk *ch, bool correction)
 {
+    const union ts_pane *pane = &ch->panes[slot % TS_CHUNK_PANES];
     const struct ts_slot *sl = &wk->series.slots[slot];
     struct ts_rollup_batch *batch = open_batch(wk, rule, win, correction);
     if (!batch)
@@ -77,6 +94,8 @@ static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const st
     case TS_KIND_SET:
         point->stats.count = pane->set.count;
         point->distinct = round(ts_hll_estimate(pane->set.hll));
+        if (!put_sketch(batch, point, NULL, batch->aggregates & TS_AGG_BIT(sketch) ? pane->set.hll : NULL))
+            return false;
         break;
     case TS_KIND_STRING:
         point->stats.count = pane->string.count;
@@ -85,7 +104,12 @@ static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const st
             return false;
         point->last_text.len = pane->string.text->len;
         break;
-    default: point->stats = pane->stats; break;
+    default:
+        point->stats = pane->stats;
+        ts_window_tell_more(ch, slot, point);
+        if (!put_sketch(batch, point, ch->sketches ? &ch->sketches[slot % TS_CHUNK_PANES] : NULL, NULL))
+            return false;
+        break;
     }
     batch->n++;
     return true;
@@ -109,9 +133,8 @@ static bool send_window(struct ts_worker *wk, const struct ts_rule *rule, struct
             if (*budget < TS_CHUNK_PANES)
                 return false;
             for (uint32_t slot = win->cursor[domain]; slot < chunk_end; slot++) {
-                const union ts_pane *pane = &ch->panes[slot % TS_CHUNK_PANES];
-                if (pane->stats.count != 0 && slot_is_of(wk, slot, domain) &&
-                    !send_pane(wk, rule, win, slot, pane, false))
+                if (ch->panes[slot % TS_CHUNK_PANES].stats.count != 0 && slot_is_of(wk, slot, domain) &&
+                    !send_pane(wk, rule, win, slot, ch, false))
                     return false;
                 win->cursor[domain] = slot + 1;
             }
@@ -130,7 +153,7 @@ static bool correct_chunk(struct ts_worker *wk, const struct ts_rule *rule, stru
     for (uint32_t w = 0; w < TS_CHUNK_PANES / 64; w++) {
         while (ch->dirty[w]) {
             uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(ch->dirty[w]);
-            if (!send_pane(wk, rule, win, index * TS_CHUNK_PANES + i, &ch->panes[i], true))
+            if (!send_pane(wk, rule, win, index * TS_CHUNK_PANES + i, ch, true))
                 return false;
             ch->dirty[w] &= ch->dirty[w] - 1;
             win->dirty--;

@@ -9,7 +9,7 @@
 #include "core/hash.h"
 #include "core/mem.h"
 #include "window/window.h"
-#include "window/window_hll.h"
+#include "core/hll.h"
 
 #include <math.h>
 #include <stdlib.h>
