@@ -4,8 +4,10 @@ unit_tests += \
 	tests/unit/test_core_cidr \
 	tests/unit/test_core_clock \
 	tests/unit/test_core_counters \
+	tests/unit/test_core_hll \
 	tests/unit/test_core_log \
 	tests/unit/test_core_num \
+	tests/unit/test_core_quantile \
 	tests/unit/test_core_ring \
 	tests/unit/test_core_series \
 	tests/unit/test_core_sketch \
@@ -19,10 +21,14 @@ tests_unit_test_core_clock_SOURCES = tests/unit/test_core_clock.c
 tests_unit_test_core_clock_LDADD = $(unit_ldadd)
 tests_unit_test_core_counters_SOURCES = tests/unit/test_core_counters.c
 tests_unit_test_core_counters_LDADD = $(unit_ldadd)
+tests_unit_test_core_hll_SOURCES = tests/unit/test_core_hll.c tests/unit/unit.h
+tests_unit_test_core_hll_LDADD = $(unit_ldadd)
 tests_unit_test_core_log_SOURCES = tests/unit/test_core_log.c
 tests_unit_test_core_log_LDADD = $(unit_ldadd)
 tests_unit_test_core_num_SOURCES = tests/unit/test_core_num.c
 tests_unit_test_core_num_LDADD = $(unit_ldadd)
+tests_unit_test_core_quantile_SOURCES = tests/unit/test_core_quantile.c tests/unit/unit.h
+tests_unit_test_core_quantile_LDADD = $(unit_ldadd)
 tests_unit_test_core_ring_SOURCES = tests/unit/test_core_ring.c
 tests_unit_test_core_ring_LDADD = $(unit_ldadd)
 tests_unit_test_core_series_SOURCES = tests/unit/test_core_series.c
