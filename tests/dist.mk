@@ -12,6 +12,7 @@ EXTRA_DIST += \
 	tests/lib/tsagg_test/ports.py \
 	tests/lib/tsagg_test/process.py \
 	tests/lib/tsagg_test/runner.py \
+	tests/lib/tsagg_test/sketch.py \
 	tests/lib/tsagg_test/stub.py \
 	tests/lib/tsagg_test/times.py \
 	tests/lib/tsagg_test/udp.py \
@@ -23,6 +24,7 @@ EXTRA_DIST += \
 	tests/e2e/test_input.py \
 	tests/e2e/test_load.py \
 	tests/e2e/test_oracle.py \
+	tests/e2e/test_quantiles.py \
 	tests/e2e/test_quickstart.py \
 	tests/e2e/test_statsd.py \
 	tests/e2e/test_transports.py \

@@ -1,10 +1,12 @@
-"""Line protocol, written and read; reading is for what sinks write: all field values are floats."""
+"""Line protocol, written and read; reading is for what sinks write: field values are floats, and some strings."""
 import re
 
 UNESCAPED = r"(?:[^\\{0}]|\\.)*"
-LINE = re.compile(r"({m})((?:,{k}={k})*) ({k}=[^ ,]+(?:,{k}=[^ ,]+)*) (-?\d+)".format(
-    m=UNESCAPED.format(", "), k=UNESCAPED.format(",= ")))
+VALUE = r'(?:"(?:[^"\\]|\\.)*"|[^ ,"]+)'
+LINE = re.compile(r"({m})((?:,{k}={k})*) ({k}={v}(?:,{k}={v})*) (-?\d+)".format(
+    m=UNESCAPED.format(", "), k=UNESCAPED.format(",= "), v=VALUE))
 PAIR = re.compile(r"({k})=({k})(?:,|$)".format(k=UNESCAPED.format(",= ")))
+FIELD = re.compile(r"({k})=({v})(?:,|$)".format(k=UNESCAPED.format(",= "), v=VALUE))
 
 
 def escape(text, special):
@@ -22,6 +24,10 @@ def write(sample):
     return f"{escape(sample.measurement, ', ')}{tags} {escape(sample.field, ',= ')}={value} {sample.time_ns}"
 
 
+def read_value(text):
+    return re.sub(r"\\([\"\\])", r"\1", text[1:-1]) if text[0] == '"' else float(text)
+
+
 def read(line):
     """(measurement, tags as sorted pairs, fields as a dict, time)"""
     match = LINE.fullmatch(line)
@@ -29,7 +35,7 @@ def read(line):
         raise ValueError(f"not a line of line protocol: {line!r}")
     measurement, tags, fields, time_ns = match.groups()
     pairs = [(unescape(k), unescape(v)) for k, v in PAIR.findall(tags[1:])]
-    values = {unescape(k): float(v) for k, v in PAIR.findall(fields)}
+    values = {unescape(k): read_value(v) for k, v in FIELD.findall(fields)}
     return unescape(measurement), tuple(sorted(pairs)), values, int(time_ns)
 
 
