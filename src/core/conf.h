@@ -6,6 +6,7 @@
  * ts_conf_free.
  */
 #include "core/base.h"
+#include "core/bucket.h"
 #include "core/buf.h"
 #include "core/err.h"
 #include "core/log.h"
@@ -60,6 +61,8 @@ struct ts_conf_rollup {
     uint32_t aggregates; /* bits of enum ts_aggregate */
     struct ts_quantiles quantiles; /* what else `aggregates` lists */
     unsigned sketch_buckets; /* on each side of zero */
+    char *buckets;           /* of histograms, as written, with commas; NULL: none */
+    struct ts_buckets histogram; /* the same, read */
     bool stddev_sample;
     char *to; /* sink names, comma-separated, without blanks; every one exists */
 };

@@ -201,6 +201,7 @@ static bool is_http_url(struct ts_str s)
 static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *base, struct ts_err *err)
 {
     struct ts_listen_url url;
+    struct ts_buckets buckets;
     uint64_t choice;
     struct ts_log_quoted shown = ts_log_quote(opt->type == TS_CONF_SECRET ? TS_STR(TS_CONF_HIDDEN) : s);
     if (!is_clean_text(s))
@@ -212,6 +213,7 @@ static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *ba
     case TS_CONF_ADDRESS: ok = s.len == 0 || ts_conf_read_address(s, url.host, &url.port) == 0; break;
     case TS_CONF_LISTEN_URL: ok = ts_conf_read_listen_url(s, &url) == 0; break;
     case TS_CONF_HTTP_URL: ok = is_http_url(s); break;
+    case TS_CONF_BUCKETS: ok = ts_buckets_read(s, &buckets) == 0; break;
     case TS_CONF_SECRET:
         if (ts_str_eq(s, TS_STR(TS_CONF_HIDDEN)))
             return ts_fail(err, TS_ECONF, "%s is \"%s\", which --print-config writes in a secret's place",
@@ -439,6 +441,10 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
         break;
     case TS_CONF_CIDRS: ts_buf_puts(buf, "a list, such as [10.0.0.0/8, 127.0.0.1]"); break;
     case TS_CONF_NAMES: ts_buf_puts(buf, "a list, such as [a, b]"); break;
+    case TS_CONF_BUCKETS:
+        ts_buf_printf(buf, "a list of up to %d rising numbers, such as [0.5, 1, 5], or [exponential, FIRST, FACTOR, COUNT], or [linear, FIRST, WIDTH, COUNT]",
+                      TS_BUCKETS_MAX);
+        break;
     case TS_CONF_WORD:
     case TS_CONF_CHOICE:
     case TS_CONF_BOOL: expect_choice(opt, buf); break;

@@ -33,6 +33,7 @@ enum ts_conf_type {
     TS_CONF_LISTEN_URL,
     TS_CONF_HTTP_URL,
     TS_CONF_CIDRS,
+    TS_CONF_BUCKETS,
     TS_CONF_NAMES,
     TS_CONF_CHOICE,
     TS_CONF_BOOL,
@@ -91,7 +92,7 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
 
 static inline bool ts_conf_option_is_list(const struct ts_conf_option *opt)
 {
-    return opt->type == TS_CONF_CIDRS || opt->type == TS_CONF_NAMES || opt->type == TS_CONF_AGGREGATES;
+    return opt->type == TS_CONF_CIDRS || opt->type == TS_CONF_BUCKETS || opt->type == TS_CONF_NAMES || opt->type == TS_CONF_AGGREGATES;
 }
 
 static inline bool ts_conf_option_is_text(const struct ts_conf_option *opt)

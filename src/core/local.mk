@@ -3,6 +3,7 @@ libtsagg_a_SOURCES += \
 	src/core/base.h \
 	src/core/base64.c src/core/base64.h \
 	src/core/body.c src/core/body.h \
+	src/core/bucket.c src/core/bucket.h \
 	src/core/buf.c src/core/buf.h \
 	src/core/cidr.c src/core/cidr.h \
 	src/core/clock.c src/core/clock.h \

@@ -4,10 +4,11 @@
  * What leaves the windows: a batch of rollup points that share rule and window. A point is a complete statement about
  * its series and window: sent twice it says the same, sent again with more samples it replaces the former.
  *
- * Ownership: the batch owns its points array and the bytes of `last_text` and `sketch` (in `texts`); series bytes are borrowed from the worker's
+ * Ownership: the batch owns its points array and the bytes of `last_text`, `histogram` and `sketch` (in `texts`); series bytes are borrowed from the worker's
  * series table, which outlives every batch.
  */
 #include "core/base.h"
+#include "core/bucket.h"
 #include "core/buf.h"
 #include "core/quantile.h"
 #include "core/series.h"
@@ -19,6 +20,7 @@ struct ts_rollup {
     double distinct;          /* SET, and TIMING and FIELD when asked for: estimated number of distinct values */
     double first, increase;   /* GAUGE, TIMING and FIELD when asked for; NaN: not known */
     struct ts_str last_text;  /* STRING: the last value */
+    struct ts_str histogram;  /* TIMING and FIELD when asked for: f64 little-endian for each bucket, not added up; empty: lost */
     struct ts_str sketch;     /* when there is one (ts_rollup_has_sketch): encoded (core/sketch.h, of a SET core/hll.h); empty: lost */
 };
 
@@ -30,6 +32,7 @@ struct ts_rollup_batch {
     int64_t start_ns, end_ns;
     uint32_t aggregates; /* what the rule asks for, bits of enum ts_aggregate; see ts_kind_aggregates */
     struct ts_quantiles quantiles; /* and these */
+    struct ts_buckets buckets;     /* of its histograms */
     bool stddev_sample;  /* sample form of the standard deviation */
     bool correction;     /* sent again after late samples */
     unsigned n;
@@ -43,6 +46,12 @@ static inline bool ts_rollup_has_sketch(enum ts_kind kind, uint32_t aggregates, 
     if (kind == TS_KIND_SET)
         return aggregates & TS_AGG_BIT(sketch);
     return (kind == TS_KIND_TIMING || kind == TS_KIND_FIELD) && (nquantiles || aggregates & (TS_AGG_BIT(sketch) | TS_AGG_BIT(median)));
+}
+
+/** The same of histograms. */
+static inline bool ts_rollup_has_histogram(enum ts_kind kind, uint32_t aggregates)
+{
+    return (kind == TS_KIND_TIMING || kind == TS_KIND_FIELD) && aggregates & TS_AGG_BIT(histogram);
 }
 
 /** A batch with room for TS_ROLLUP_BATCH_MAX points; NULL without memory. */
@@ -70,6 +79,7 @@ struct ts_rollup_head {
     int64_t start_ns, end_ns;
     uint32_t aggregates;
     struct ts_quantiles quantiles;
+    struct ts_buckets buckets;
     bool stddev_sample, correction;
     unsigned n;
     unsigned version; /* of the form */

@@ -2,17 +2,18 @@
  * A batch of rollup points to bytes and back, for the journal. Thread: any. Version 2, little-endian:
  *
  *   u8 version = 2 | u8 flags: 1 stddev_sample, 2 correction | u32 aggregates | i64 start_ns | i64 end_ns
- *   u8 n, n times u32 quantile in millionths, rising
+ *   u8 n, n times u32 quantile in millionths, rising | u8 n, n times f64 bound of a histogram's buckets, rising
  *   u16 n, rule | u16 n, to | u32 number of points | points
  *   point: u16 n, series | by the series' kind:
  *       SET      f64 count, f64 distinct | with the aggregate sketch: u32 n, HyperLogLog
  *       STRING   u32 n, last_text
  *       others   f64 count, sum, shift, sd, sd2, min, max, last
  *                | where the kind gives it and the aggregates have it: f64 first | f64 increase | f64 distinct
+ *                | TIMING and FIELD, with histogram: u32 n, f64 count of each bucket and of what is above the last
  *                | TIMING and FIELD, with a quantile, median or sketch: u32 n, sketch
  *
- * Version 1 has no quantiles, and in points nothing from the first | on. It is read, not written. Sketches are as in docs/SKETCHES.md, or empty
- * when there was no memory for one.
+ * Version 1 has no quantiles and no buckets, and in points nothing from the first | on. It is read, not written. Sketches are as in docs/SKETCHES.md, or empty
+ * when there was no memory for one; so are histograms.
  *
  * Doubles are IEEE 754 binary64. Aggregates are bits in the order of tbl/aggregates.def, the kind is in the
  * series' first byte in the order of tbl/kinds.def: both tables only ever grow at their ends. Decoding
@@ -30,7 +31,7 @@
 #define LAYOUT_FIRST      1
 #define FLAG_SAMPLE       1
 #define FLAG_CORRECTION   2
-#define HEAD_BYTES        (1 + 1 + 4 + 8 + 8 + 1 + 2 + 2 + 4)
+#define HEAD_BYTES        (1 + 1 + 4 + 8 + 8 + 1 + 1 + 2 + 2 + 4)
 #define POINT_BYTES_LEAST (2 + 7 + 4) /* shortest series, empty string */
 
 static enum ts_kind kind_of(struct ts_str series)
@@ -61,6 +62,8 @@ static size_t point_bytes(const struct ts_rollup_batch *batch, const struct ts_r
     size_t len = 2 + pt->series.len;
     if (ts_rollup_has_sketch(kind, batch->aggregates, batch->quantiles.n))
         len += 4 + pt->sketch.len;
+    if (ts_rollup_has_histogram(kind, batch->aggregates))
+        len += 4 + pt->histogram.len;
     switch (kind) {
     case TS_KIND_SET: return len + 16;
     case TS_KIND_STRING: return len + 4 + pt->last_text.len;
@@ -110,6 +113,8 @@ static char *put_point(char *to, const struct ts_rollup_batch *batch, const stru
             if (ts_kind_aggregates(kind, batch->aggregates) & extras[i].aggregate)
                 to = put_double(to, *(const double *)(const void *)((const char *)pt + extras[i].offset));
     }
+    if (ts_rollup_has_histogram(kind, batch->aggregates))
+        to = put_text(to, pt->histogram, 4);
     return ts_rollup_has_sketch(kind, batch->aggregates, batch->quantiles.n) ? put_text(to, pt->sketch, 4) : to;
 }
 
@@ -118,7 +123,7 @@ int ts_rollup_batch_encode(const struct ts_rollup_batch *batch, struct ts_buf *b
     struct ts_str rule = ts_str_of(batch->rule), sinks = ts_str_of(batch->to);
     if (rule.len > UINT16_MAX || sinks.len > UINT16_MAX)
         return -TS_ELIMIT;
-    size_t len = HEAD_BYTES + 4 * (size_t)batch->quantiles.n + rule.len + sinks.len;
+    size_t len = HEAD_BYTES + 4 * (size_t)batch->quantiles.n + 8 * (size_t)batch->buckets.n + rule.len + sinks.len;
     for (unsigned i = 0; i < batch->n; i++)
         len += point_bytes(batch, &batch->points[i]);
     if (len > TS_ROLLUP_ENCODED_MAX)
@@ -135,6 +140,9 @@ int ts_rollup_batch_encode(const struct ts_rollup_batch *batch, struct ts_buf *b
     to = put_uint(to, batch->quantiles.n, 1);
     for (unsigned i = 0; i < batch->quantiles.n; i++)
         to = put_uint(to, batch->quantiles.q[i], 4);
+    to = put_uint(to, batch->buckets.n, 1);
+    for (unsigned i = 0; i < batch->buckets.n; i++)
+        to = put_double(to, batch->buckets.bounds[i]);
     to = put_text(to, rule, 2);
     to = put_text(to, sinks, 2);
     to = put_uint(to, batch->n, 4);
@@ -204,6 +212,20 @@ static bool get_quantiles(struct input *in, struct ts_quantiles *set)
     return true;
 }
 
+static bool get_buckets(struct input *in, struct ts_buckets *set)
+{
+    unsigned n = (unsigned)get_uint(in, 1);
+    *set = (struct ts_buckets){0};
+    if (n > TS_BUCKETS_MAX)
+        return false;
+    for (; set->n < n; set->n++) {
+        double bound = set->bounds[set->n] = get_double(in);
+        if (!isfinite(bound) || (set->n && !(bound > set->bounds[set->n - 1])))
+            return false;
+    }
+    return true;
+}
+
 static int get_head(struct input *in, struct ts_rollup_head *head)
 {
     head->version = (unsigned)get_uint(in, 1);
@@ -216,7 +238,8 @@ static int get_head(struct input *in, struct ts_rollup_head *head)
     head->start_ns = (int64_t)get_uint(in, 8);
     head->end_ns = (int64_t)get_uint(in, 8);
     head->quantiles = (struct ts_quantiles){0};
-    if (head->version != LAYOUT_FIRST && !get_quantiles(in, &head->quantiles))
+    head->buckets = (struct ts_buckets){0};
+    if (head->version != LAYOUT_FIRST && !(get_quantiles(in, &head->quantiles) && get_buckets(in, &head->buckets)))
         return -TS_ECORRUPT;
     head->rule = get_text(in, 2);
     head->to = get_text(in, 2);
@@ -241,7 +264,7 @@ static bool is_sketch(enum ts_kind kind, struct ts_str bytes)
 
 static int get_point(struct input *in, const struct ts_rollup_head *head, struct ts_rollup *pt)
 {
-    *pt = (struct ts_rollup){.series = get_text(in, 2), .last_text = TS_STR(""), .sketch = TS_STR(""), .distinct = NAN, .first = NAN, .increase = NAN};
+    *pt = (struct ts_rollup){.series = get_text(in, 2), .last_text = TS_STR(""), .histogram = TS_STR(""), .sketch = TS_STR(""), .distinct = NAN, .first = NAN, .increase = NAN};
     bool first_version = head->version == LAYOUT_FIRST;
     struct ts_series_view view;
     if (in->bad || ts_series_decode(pt->series, &view) != 0)
@@ -258,6 +281,11 @@ static int get_point(struct input *in, const struct ts_rollup_head *head, struct
         for (size_t i = 0; i < TS_ARRAY_SIZE(extras) && !first_version; i++)
             if (ts_kind_aggregates(view.kind, head->aggregates) & extras[i].aggregate)
                 *(double *)(void *)((char *)pt + extras[i].offset) = get_double(in);
+    }
+    if (!first_version && ts_rollup_has_histogram(view.kind, head->aggregates)) {
+        pt->histogram = get_text(in, 4);
+        if (pt->histogram.len && pt->histogram.len != 8 * (head->buckets.n + (size_t)1))
+            return -TS_ECORRUPT;
     }
     if (!first_version && ts_rollup_has_sketch(view.kind, head->aggregates, head->quantiles.n)) {
         pt->sketch = get_text(in, 4);
@@ -287,6 +315,7 @@ int ts_rollup_batch_decode(struct ts_str bytes, struct ts_rollup_batch *out)
     out->end_ns = head.end_ns;
     out->aggregates = head.aggregates;
     out->quantiles = head.quantiles;
+    out->buckets = head.buckets;
     out->stddev_sample = head.stddev_sample;
     out->correction = head.correction;
     for (unsigned i = 0; i < head.n; i++) {

@@ -144,6 +144,29 @@ static unsigned put_quantiles(struct ts_buf *out, const struct ts_series_view *v
     return n;
 }
 
+/* Added up from the lowest bucket on. @return number of fields, n and those of the histogram. */
+static unsigned put_histogram(struct ts_buf *out, const struct ts_series_view *view, const struct ts_rollup_batch *batch,
+                              const struct ts_rollup *pt, unsigned n)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < pt->histogram.len / 8; i++) {
+        char name[TS_BUCKET_NAME];
+        uint64_t bits = 0;
+        double count;
+        for (unsigned k = 0; k < 8; k++)
+            bits |= (uint64_t)(unsigned char)pt->histogram.p[8 * i + k] << 8 * k;
+        memcpy(&count, &bits, sizeof count);
+        sum += count;
+        if (!isfinite(sum))
+            break;
+        ts_bucket_name(&batch->buckets, i, name);
+        ts_buf_putc(out, n++ ? ',' : ' ');
+        put_field_key(out, view, name);
+        ts_buf_put_double(out, sum);
+    }
+    return n;
+}
+
 /* @return number of fields: those that are no numbers are left out. */
 static unsigned put_fields(struct ts_buf *out, const struct ts_series_view *view,
                            const struct ts_rollup_batch *batch, const struct ts_rollup *pt)
@@ -167,7 +190,7 @@ static unsigned put_fields(struct ts_buf *out, const struct ts_series_view *view
         else
             ts_buf_put_double(out, v);
     }
-    return put_quantiles(out, view, batch, pt, n);
+    return put_histogram(out, view, batch, pt, put_quantiles(out, view, batch, pt, n));
 }
 
 int ts_sink_lp_put(const struct ts_rollup_batch *batch, const struct ts_rollup *pt, struct ts_buf *out)

@@ -1,5 +1,5 @@
 /*
- * first, increase and distinct values beside the panes of a chunk, only under rules that ask for them. Thread: worker. Without
+ * first, increase, distinct values and histograms beside the panes of a chunk, only under rules that ask for them. Thread: worker. Without
  * memory a sample is not in them, counted; the pane has it.
  *
  * increase must not depend on the order in which samples come, as long as none is too late: those that may still get one between them are kept
@@ -35,6 +35,7 @@ struct ts_more {
     bool has_first;
     struct ts_rises rises;
     struct ts_hll *hll;
+    double *histogram; /* counts of the rule's buckets, and of what is above the last */
 };
 
 static double rise(double from, double to)
@@ -92,6 +93,16 @@ static bool add_distinct(struct ts_more *more, double value)
     return more->hll && ts_hll_add(more->hll, ts_hash(&v, sizeof v));
 }
 
+static bool add_to_histogram(struct ts_more *more, const struct ts_buckets *buckets, double value, double weight)
+{
+    if (!more->histogram)
+        more->histogram = ts_alloc((buckets->n + (size_t)1) * sizeof *more->histogram);
+    if (!more->histogram)
+        return false;
+    more->histogram[ts_buckets_find(buckets, value)] += weight;
+    return true;
+}
+
 static bool make_more(struct ts_pane_chunk *ch)
 {
     ch->more = ts_alloc(TS_CHUNK_PANES * sizeof *ch->more);
@@ -100,7 +111,8 @@ static bool make_more(struct ts_pane_chunk *ch)
     return ch->more;
 }
 
-void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot, double value, int64_t time_ns)
+void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot, double value, double weight,
+                        int64_t time_ns)
 {
     uint8_t kind = wk->series.slots[slot].kind;
     if (kind == TS_KIND_COUNTER)
@@ -116,6 +128,8 @@ void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct
         good &= add_reading(&more->rises, value, time_ns);
     if (more && rule->wants & TS_WANTS_DISTINCT && kind != TS_KIND_GAUGE)
         good &= add_distinct(more, value);
+    if (more && rule->wants & TS_WANTS_HISTOGRAM && kind != TS_KIND_GAUGE)
+        good &= add_to_histogram(more, &rule->conf->histogram, value, weight);
     if (!good)
         ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
 }
@@ -128,10 +142,28 @@ void ts_window_tell_more(const struct ts_pane_chunk *ch, uint32_t slot, struct t
     point->distinct = more && more->hll ? round(ts_hll_estimate(more->hll)) : NAN;
 }
 
+size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot, struct ts_buf *texts)
+{
+    const double *counts = ch->more ? ch->more[slot % TS_CHUNK_PANES].histogram : NULL;
+    size_t n = counts ? rule->conf->histogram.n + (size_t)1 : 0;
+    char *to = n ? ts_buf_reserve(texts, 8 * n) : NULL;
+    if (!to)
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bits;
+        memcpy(&bits, &counts[i], sizeof bits);
+        for (unsigned k = 0; k < 8; k++)
+            *to++ = (char)(bits >> 8 * k & 0xff);
+    }
+    texts->len += 8 * n;
+    return 8 * n;
+}
+
 void ts_window_free_more(struct ts_pane_chunk *ch)
 {
     for (uint32_t i = 0; ch->more && i < TS_CHUNK_PANES; i++) {
         ts_free(ch->more[i].rises.kept);
+        ts_free(ch->more[i].histogram);
         ts_hll_free(&ch->more[i].hll);
     }
     TS_FREE(ch->more);

@@ -133,7 +133,8 @@ enum ts_wants {
     TS_WANTS_FIRST = 2,
     TS_WANTS_INCREASE = 4,
     TS_WANTS_DISTINCT = 8, /* of numbers */
-    TS_WANTS_MORE = TS_WANTS_FIRST | TS_WANTS_INCREASE | TS_WANTS_DISTINCT
+    TS_WANTS_HISTOGRAM = 16,
+    TS_WANTS_MORE = TS_WANTS_FIRST | TS_WANTS_INCREASE | TS_WANTS_DISTINCT | TS_WANTS_HISTOGRAM
 };
 
 unsigned ts_rule_wants(const struct ts_conf_rollup *conf);
@@ -158,10 +159,14 @@ TS_INLINE void ts_window_add_sketch_key(struct ts_worker *wk, const struct ts_ru
 }
 
 /** The same as ts_window_add_wanted for the part of window_more.c. */
-void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot, double value, int64_t time_ns);
+void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot, double value, double weight,
+                        int64_t time_ns);
 
 /** What a pane's `more` says, into a point; NaN for what it does not. */
 void ts_window_tell_more(const struct ts_pane_chunk *ch, uint32_t slot, struct ts_rollup *point);
+
+/** Appends the pane's histogram to texts as a rollup point has it. @return its bytes; without memory texts are marked. */
+size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot, struct ts_buf *texts);
 
 /** Frees both with what they own. */
 void ts_window_free_sketches(struct ts_pane_chunk *ch);

@@ -22,6 +22,8 @@ static bool push_batch(struct ts_worker *wk)
     for (unsigned i = 0; i < batch->n; i++) { /* only now do the texts lie where they stay */
         batch->points[i].last_text.p = batch->texts.p + at;
         at += batch->points[i].last_text.len;
+        batch->points[i].histogram.p = batch->texts.p + at;
+        at += batch->points[i].histogram.len;
         batch->points[i].sketch.p = batch->texts.p + at;
         at += batch->points[i].sketch.len;
     }
@@ -61,17 +63,37 @@ static struct ts_rollup_batch *open_batch(struct ts_worker *wk, const struct ts_
         batch->end_ns = win->end_ns;
         batch->aggregates = rule->conf->aggregates;
         batch->quantiles = rule->conf->quantiles;
+        batch->buckets = rule->conf->histogram;
         batch->stddev_sample = rule->conf->stddev_sample;
         batch->correction = correction;
     }
     return batch;
 }
 
-/* Encodes either behind the batch's texts. @return false: no memory now. */
-static bool put_sketch(struct ts_rollup_batch *batch, struct ts_rollup *point, const struct ts_sketch *sk, const struct ts_hll *hll)
+/* What the rule keeps beside panes, into the point and behind the batch's texts. @return false: no memory now, and nothing is there. */
+static bool put_more(struct ts_rollup_batch *batch, struct ts_rollup *point, const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot)
+{
+    const struct ts_sketch *sk = ch->sketches ? &ch->sketches[slot % TS_CHUNK_PANES] : NULL;
+    struct ts_buf *texts = &batch->texts;
+    size_t from = texts->len;
+    ts_window_tell_more(ch, slot, point);
+    point->histogram.len = ts_window_put_histogram(rule, ch, slot, texts);
+    if (sk && sk->state >= TS_SKETCH_LIST)
+        (void)!ts_sketch_encode(sk, texts);
+    if (ts_buf_failed(texts)) {
+        texts->len = from;
+        texts->failed = false;
+        return false;
+    }
+    point->sketch.len = texts->len - from - point->histogram.len;
+    return true;
+}
+
+static bool put_set(struct ts_rollup_batch *batch, struct ts_rollup *point, const struct ts_hll *hll)
 {
     size_t from = batch->texts.len;
-    if ((sk && sk->state >= TS_SKETCH_LIST && ts_sketch_encode(sk, &batch->texts)) || (hll && ts_hll_encode(hll, &batch->texts))) {
+    point->distinct = round(ts_hll_estimate(hll));
+    if (batch->aggregates & TS_AGG_BIT(sketch) && ts_hll_encode(hll, &batch->texts)) {
         batch->texts.failed = false;
         return false;
     }
@@ -93,8 +115,7 @@ static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const st
     switch (sl->kind) {
     case TS_KIND_SET:
         point->stats.count = pane->set.count;
-        point->distinct = round(ts_hll_estimate(pane->set.hll));
-        if (!put_sketch(batch, point, NULL, batch->aggregates & TS_AGG_BIT(sketch) ? pane->set.hll : NULL))
+        if (!put_set(batch, point, pane->set.hll))
             return false;
         break;
     case TS_KIND_STRING:
@@ -106,8 +127,7 @@ static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const st
         break;
     default:
         point->stats = pane->stats;
-        ts_window_tell_more(ch, slot, point);
-        if (!put_sketch(batch, point, ch->sketches ? &ch->sketches[slot % TS_CHUNK_PANES] : NULL, NULL))
+        if (!put_more(batch, point, rule, ch, slot))
             return false;
         break;
     }

@@ -13,6 +13,7 @@ unsigned ts_rule_wants(const struct ts_conf_rollup *conf)
     wants |= conf->aggregates & TS_AGG_BIT(first) ? TS_WANTS_FIRST : 0;
     wants |= conf->aggregates & TS_AGG_BIT(increase) ? TS_WANTS_INCREASE : 0;
     wants |= conf->aggregates & TS_AGG_BIT(distinct) ? TS_WANTS_DISTINCT : 0;
+    wants |= conf->aggregates & TS_AGG_BIT(histogram) ? TS_WANTS_HISTOGRAM : 0;
     return wants;
 }
 
@@ -57,7 +58,7 @@ void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, stru
                           int64_t time_ns)
 {
     if (rule->wants & TS_WANTS_MORE)
-        ts_window_add_more(wk, rule, ch, slot, value, time_ns);
+        ts_window_add_more(wk, rule, ch, slot, value, weight, time_ns);
     if (!(rule->wants & TS_WANTS_SKETCH) || (!ch->sketches && !has_quantiles(wk, slot)))
         return;
     if (!ch->sketches && !ts_window_make_sketches(ch)) {

@@ -10,6 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from tsagg_test import lineproto, load, oracle, runner, sketch, udp
 from tsagg_test.daemon import Tsaggd, tool
 from tsagg_test.times import NS
+from tsagg_test.wait import until
 
 QUANTILES = {"p1": 0.01, "p50": 0.5, "p95": 0.95, "p99": 0.99, "p99_9": 0.999, "median": 0.5}
 ASKED = ["p1", "p50", "p95", "p99", "p99.9", "median", "variance", "first", "range", "increase", "distinct", "sketch"]
@@ -178,7 +179,7 @@ def test_sketches_outlive_a_crash_of_the_sink():
     tsaggd.config["sinks"] = {"file": influx}
     with tsaggd:
         tsaggd.say(*[f"m v={v} {T0 + 1}{v:09}" for v in range(1, 102)], f"m v=1 {T0 + 60}000000000")
-        tsaggd.wait_sealed(1)
+        until(lambda: tsaggd.sink("file")["rolled_up"] >= 1, 30, "a rollup on disk")
         tsaggd.kill9()
         tsaggd.config["sinks"] = {"file": {"type": "file", "path": str(tsaggd.out)}}
         tsaggd.restart()
@@ -187,6 +188,23 @@ def test_sketches_outlive_a_crash_of_the_sink():
     fields = lineproto.read_points(tsaggd.out.read_text())["m", (), T0 * NS]
     assert near(fields["v_p50"], 51), fields
     assert near(sketch.Sketch.decode(fields["v_sketch"]).quantile(0.25), 26), fields
+
+
+def test_histograms():
+    """Samples at or below each bound; a sample rate of 0.1 makes ten of one."""
+    tsaggd = Rollups(aggregates=["count", "histogram"])
+    tsaggd.config["rollups"][0]["buckets"] = ["exponential", 0.5, 2, 4]
+    with tsaggd:
+        tsaggd.say(*[f"t:{v}|ms|T{T0}" for v in (-3, 0.5, 0.6, 1, 2, 4, 4.1, 100)], f"t:3|ms|@0.1|T{T0}", f"c:1|c|T{T0}")
+        points = {key[0]: fields for key, fields in tsaggd.written().items()}
+    assert points["t"] == {"count": 18, "le_0_5": 2, "le_1": 4, "le_2": 5, "le_4": 16, "le_inf": 18}, points
+    assert set(points["c"]) == {"count", "sum", "rate"}, points
+    tsaggd = Rollups(aggregates=["histogram"])
+    tsaggd.config["rollups"][0]["buckets"] = [-1, 0, 10]
+    with tsaggd:
+        tsaggd.say(*[f"m v={v} {T0 + 1}{i:09}" for i, v in enumerate((5, -1, 7, 0.5, 11))])
+        points = tsaggd.written()
+    assert points["m", (), T0 * NS] == {"v_le_-1": 1, "v_le_0": 1, "v_le_10": 4, "v_le_inf": 5}, points
 
 
 def test_the_design_s_configuration():

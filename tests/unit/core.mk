@@ -1,5 +1,6 @@
 # What every stage stands on.
 unit_tests += \
+	tests/unit/test_core_bucket \
 	tests/unit/test_core_buf \
 	tests/unit/test_core_cidr \
 	tests/unit/test_core_clock \
@@ -13,6 +14,8 @@ unit_tests += \
 	tests/unit/test_core_sketch \
 	tests/unit/test_core_stats
 
+tests_unit_test_core_bucket_SOURCES = tests/unit/test_core_bucket.c tests/unit/unit.h
+tests_unit_test_core_bucket_LDADD = $(unit_ldadd)
 tests_unit_test_core_buf_SOURCES = tests/unit/test_core_buf.c
 tests_unit_test_core_buf_LDADD = $(unit_ldadd)
 tests_unit_test_core_cidr_SOURCES = tests/unit/test_core_cidr.c tests/unit/unit.h

@@ -82,15 +82,18 @@ static void round_trip_of_what_is_asked_for(void **state)
     assert_true(ts_sketch_encode(&sk, &sketch) == 0 && ts_hll_encode(hll, &set) == 0);
     in->aggregates = (1u << TS_AGG_COUNT) - 1;
     in->quantiles = (struct ts_quantiles){3, {1, 500000, 999999}};
+    in->buckets = (struct ts_buckets){2, {-1.5, 10}};
     for (unsigned i = 0; i < in->n; i++) {
         in->points[i].first = 1.5 + i;
         in->points[i].increase = 2.5 + i;
         in->points[i].distinct = 3 + i;
+        in->points[i].histogram = TS_STR("one_____two_____three___");
         in->points[i].sketch = i == TS_KIND_SET ? ts_buf_str(&set) : ts_buf_str(&sketch);
     }
     assert_int_equal(ts_rollup_batch_encode(in, &buf), 0);
     assert_int_equal(ts_rollup_batch_decode(ts_buf_str(&buf), out), 0);
     assert_memory_equal(&out->quantiles, &in->quantiles, sizeof in->quantiles);
+    assert_memory_equal(&out->buckets, &in->buckets, sizeof in->buckets);
     assert_int_equal(out->aggregates, in->aggregates);
     for (unsigned i = 0; i < out->n; i++) {
         const struct ts_rollup *a = &in->points[i], *b = &out->points[i];
@@ -98,12 +101,18 @@ static void round_trip_of_what_is_asked_for(void **state)
         assert_true(same_number(b->first, number || gauge ? a->first : NAN));
         assert_true(same_number(b->increase, number || gauge ? a->increase : NAN));
         assert_true(same_number(b->distinct, number || i == TS_KIND_SET ? a->distinct : NAN));
+        assert_true(ts_str_eq(b->histogram, number ? a->histogram : TS_STR("")));
         assert_true(ts_str_eq(b->sketch, number || i == TS_KIND_SET ? a->sketch : TS_STR("")));
     }
     assert_int_equal(ts_rollup_batch_encode(out, &again), 0);
     assert_true(ts_str_eq(ts_buf_str(&buf), ts_buf_str(&again)));
     for (size_t len = 0; len < buf.len; len++)
         assert_int_equal(ts_rollup_batch_decode((struct ts_str){buf.p, len}, out), -TS_ECORRUPT);
+    in->points[TS_KIND_TIMING].histogram = TS_STR("one_____two_____"); /* a bucket is missing */
+    ts_buf_clear(&buf);
+    assert_int_equal(ts_rollup_batch_encode(in, &buf), 0);
+    assert_int_equal(ts_rollup_batch_decode(ts_buf_str(&buf), out), -TS_ECORRUPT);
+    in->points[TS_KIND_TIMING].histogram = TS_STR("");
     in->points[TS_KIND_TIMING].sketch = TS_STR("D\1\0"); /* a sketch that is none */
     ts_buf_clear(&buf);
     assert_int_equal(ts_rollup_batch_encode(in, &buf), 0);
@@ -166,6 +175,7 @@ static void layout_is_the_documented_one(void **state)
         0x00, 0xca, 0x9a, 0x3b, 0, 0,   0,    0,          /* 1e9 */
         0x00, 0x94, 0x35, 0x77, 0, 0,   0,    0,          /* 2e9 */
         1,    0x30, 0x1b, 0x0f, 0,                        /* p99 */
+        1,    0,    0,    0,    0, 0,   0,    0xf0, 0x3f, /* a bucket up to 1.0 */
         1,    0,    'r',  2,    0, 's', 't',              /* rule, to */
         1,    0,    0,    0,                              /* one point */
         8,    0,    3,    1,    0, 'm', 0,    0,    0, 0, /* set m, no field, no tags */
@@ -178,6 +188,7 @@ static void layout_is_the_documented_one(void **state)
     batch->aggregates = TS_AGG_BIT(count);
     batch->correction = true;
     batch->quantiles = (struct ts_quantiles){1, {990000}};
+    batch->buckets = (struct ts_buckets){1, {1}};
     batch->n = 1;
     batch->points[0] =
         (struct ts_rollup){.series = make_series(TS_KIND_SET, "m", "", 0, NULL), .distinct = 1};
