@@ -1,7 +1,7 @@
 /*
- * What a sample costs in the worker, without parsing: ns of CPU, and the ratio to a plain loop that adds the same points up in
- * an array (count, sum, min, max) and knows no windows. Medians of five rounds, in each of which all of them run in turn.
- * usage: window [SERIES]
+ * What a sample costs in the worker, without parsing: ns of CPU, and the ratio to a plain loop that adds the
+ * same points up in an array (count, sum, min, max) and knows no windows. Medians of five rounds, in each of
+ * which all of them run in turn. usage: window [SERIES]
  */
 #include "config.h"
 #include "core/clock.h"
@@ -16,10 +16,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define SLABS   1000
-#define PASSES  10 /* of all slabs into one window: 10 s of a million lines a second */
-#define ROUNDS  5
-#define T0_NS   (100 * TS_SEC)
+#define SLABS  1000
+#define PASSES 10 /* of all slabs into one window: 10 s of a million lines a second */
+#define ROUNDS 5
+#define T0_NS  (100 * TS_SEC)
 
 static uint32_t nseries = 10000;
 static struct ts_slab *slabs;
@@ -49,7 +49,8 @@ static void make_slabs(void)
         slabs[s].max_event_ns = slabs[s].event_seen_ns = TS_TIME_NONE;
         for (unsigned i = 0; i < TS_SLAB_POINTS; i++) {
             double normal = sqrt(-2 * log(uniform())) * cos(2 * M_PI * uniform());
-            slabs[s].points[i] = (struct ts_point){.id = (uint32_t)(bits() % nseries), .value = round(1000 * exp(normal / 2)) / 10};
+            slabs[s].points[i] = (struct ts_point){.id = (uint32_t)(bits() % nseries),
+                                                   .value = round(1000 * exp(normal / 2)) / 10};
         }
     }
 }
@@ -110,7 +111,8 @@ static void announce(struct bench *be, uint32_t id)
     ann->len = (uint32_t)buf.len;
     memcpy(ann->series, buf.p, buf.len);
     ann->hash = ts_hash(buf.p, buf.len);
-    slab = (struct ts_slab){.n = 2, .arrival_ns = T0_NS, .max_event_ns = TS_TIME_NONE, .event_seen_ns = TS_TIME_NONE};
+    slab = (struct ts_slab){
+        .n = 2, .arrival_ns = T0_NS, .max_event_ns = TS_TIME_NONE, .event_seen_ns = TS_TIME_NONE};
     slab.points[0] = (struct ts_point){.id = id, .flags = TS_POINT_SERIES, .announce = ann};
     slab.points[1] = (struct ts_point){.id = id, .value = 100};
     ts_worker_add_slab(be->worker, &be->worker->sources[0], &slab);
@@ -119,7 +121,11 @@ static void announce(struct bench *be, uint32_t id)
 
 static void begin(struct bench *be, uint32_t aggregates, bool sketch)
 {
-    *be = (struct bench){.rule = {.name = (char *)"r", .every_ns = 10 * TS_SEC, .aggregates = aggregates, .sketch_buckets = 2048, .to = (char *)"file"},
+    *be = (struct bench){.rule = {.name = (char *)"r",
+                                  .every_ns = 10 * TS_SEC,
+                                  .aggregates = aggregates,
+                                  .sketch_buckets = 2048,
+                                  .to = (char *)"file"},
                          .conf = {.nrollups = 1, .limits = {.series = UINT32_MAX}}};
     be->conf.rollups = &be->rule;
     for (uint32_t q = 500000; sketch && q < 1000000; q += 450000)
@@ -127,8 +133,13 @@ static void begin(struct bench *be, uint32_t aggregates, bool sketch)
     ts_ring_init(&be->out, 64);
     ts_lane_init(&be->lane, &be->bells[0], &be->bells[1]);
     be->lanes[0] = &be->lane;
-    be->worker = ts_worker_new(&(struct ts_worker_conf){.conf = &be->conf, .nsources = 1, .lanes = be->lanes, .bell = &be->bells[0], .rollups = &be->out,
-                                                        .rollups_bell = &be->bells[2], .series = &be->series});
+    be->worker = ts_worker_new(&(struct ts_worker_conf){.conf = &be->conf,
+                                                        .nsources = 1,
+                                                        .lanes = be->lanes,
+                                                        .bell = &be->bells[0],
+                                                        .rollups = &be->out,
+                                                        .rollups_bell = &be->bells[2],
+                                                        .series = &be->series});
     for (uint32_t id = 0; id < nseries; id++)
         announce(be, id);
 }
@@ -170,7 +181,8 @@ static double median(double *rounds)
 
 int main(int argc, char **argv)
 {
-    const uint32_t base = TS_AGG_BIT(count) | TS_AGG_BIT(sum) | TS_AGG_BIT(min) | TS_AGG_BIT(max) | TS_AGG_BIT(mean) | TS_AGG_BIT(stddev);
+    const uint32_t base = TS_AGG_BIT(count) | TS_AGG_BIT(sum) | TS_AGG_BIT(min) | TS_AGG_BIT(max) |
+                          TS_AGG_BIT(mean) | TS_AGG_BIT(stddev);
     static const char *const names[] = {"plain loop", "base aggregates", "with sketch"};
     double cost[3][ROUNDS], ratio[3][ROUNDS], bytes[3] = {0};
     uint64_t asked;
@@ -188,7 +200,8 @@ int main(int argc, char **argv)
             ratio[k][r] = spent[k] / spent[0];
         }
     }
-    printf("per sample in the worker, %u series, %.0f samples of each\n", nseries, (double)PASSES * SLABS * TS_SLAB_POINTS / nseries);
+    printf("per sample in the worker, %u series, %.0f samples of each\n", nseries,
+           (double)PASSES * SLABS * TS_SLAB_POINTS / nseries);
     printf("%-20s %8s %8s %16s\n", "", "ns", "ratio", "bytes a series");
     for (unsigned k = 0; k < 3; k++)
         printf("%-20s %8.1f %8.2f %16.0f\n", names[k], median(cost[k]), median(ratio[k]), bytes[k]);

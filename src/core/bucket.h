@@ -1,6 +1,7 @@
 #ifndef TS_CORE_BUCKET_H
 #define TS_CORE_BUCKET_H
-/* The buckets of a rule's histograms: upper bounds, each bucket with its bound. What is above the last is counted in one more. */
+/* The buckets of a rule's histograms: upper bounds, each bucket with its bound. What is above the last is
+ * counted in one more. */
 #include "core/base.h"
 #include "core/err.h"
 
@@ -14,7 +15,8 @@ struct ts_buckets {
 
 /**
  * Reads a list with commas: rising numbers; or exponential,FIRST,FACTOR,N; or linear,FIRST,WIDTH,N.
- * @return 0; -TS_EPARSE another word, or no number; -TS_EINVAL they do not rise, or are not finite; -TS_ELIMIT more than TS_BUCKETS_MAX.
+ * @return 0; -TS_EPARSE another word, or no number; -TS_EINVAL they do not rise, or are not finite;
+ * -TS_ELIMIT more than TS_BUCKETS_MAX.
  */
 int ts_buckets_read(struct ts_str list, struct ts_buckets *out) TS_MUST_CHECK;
 

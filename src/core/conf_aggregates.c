@@ -1,4 +1,5 @@
-/* The list `aggregates` of a rollup: names of tbl/aggregates.def and quantiles, to its fields and back. Thread: main. */
+/* The list `aggregates` of a rollup: names of tbl/aggregates.def and quantiles, to its fields and back.
+ * Thread: main. */
 #include "config.h"
 #include "core/conf_priv.h"
 
@@ -13,7 +14,8 @@ static int add(struct ts_conf_rollup *rule, struct ts_str name)
     return 0;
 }
 
-bool ts_conf_aggregate_check(struct ts_conf_load *ld, const struct ts_conf_option *opt, const struct ts_conf_node *item)
+bool ts_conf_aggregate_check(struct ts_conf_load *ld, const struct ts_conf_option *opt,
+                             const struct ts_conf_node *item)
 {
     struct ts_conf_rollup alone = {0};
     struct ts_str name = ts_str_of(item->text);
@@ -21,7 +23,9 @@ bool ts_conf_aggregate_check(struct ts_conf_load *ld, const struct ts_conf_optio
     if (rc == 0)
         return true;
     if (rc == -TS_EINVAL) {
-        ts_conf_error(ld, item, "%s: %s is no quantile; give one between p0 and p100 with up to four decimals, such as p99.9, or min or max",
+        ts_conf_error(ld, item,
+                      "%s: %s is no quantile; give one between p0 and p100 with up to four decimals, such as "
+                      "p99.9, or min or max",
                       opt->key, ts_log_quote(name).z);
         return false;
     }

@@ -1,6 +1,6 @@
 /*
- * HyperLogLog behind a small exact list, and both as bytes. Thread: whoever owns it. Without memory a member is not
- * taken; decoding accepts any bytes.
+ * HyperLogLog behind a small exact list, and both as bytes. Thread: whoever owns it. Without memory a member
+ * is not taken; decoding accepts any bytes.
  */
 #include "config.h"
 #include "core/hll.h"
@@ -16,12 +16,12 @@
 #define REGISTERS   (1u << BITS)
 #define Q           (64 - BITS) /* a register holds 0 … Q + 1 */
 
-#define LETTER       'H'
-#define LAYOUT       1
-#define FORM_EXACT   0
-#define FORM_DENSE   1
-#define HEAD_BYTES   4
-#define DENSE_BYTES  (REGISTERS / 4 * 3) /* six bits each */
+#define LETTER      'H'
+#define LAYOUT      1
+#define FORM_EXACT  0
+#define FORM_DENSE  1
+#define HEAD_BYTES  4
+#define DENSE_BYTES (REGISTERS / 4 * 3) /* six bits each */
 
 struct ts_hll {
     unsigned n, room; /* of exact */
@@ -170,7 +170,8 @@ static int by_hash(const void *a, const void *b)
 static void put_dense(const uint8_t *registers, uint8_t *to)
 {
     for (unsigned i = 0; i < REGISTERS; i += 4, to += 3) {
-        uint32_t four = registers[i] | (uint32_t)registers[i + 1] << 6 | (uint32_t)registers[i + 2] << 12 | (uint32_t)registers[i + 3] << 18;
+        uint32_t four = registers[i] | (uint32_t)registers[i + 1] << 6 | (uint32_t)registers[i + 2] << 12 |
+                        (uint32_t)registers[i + 3] << 18;
         to[0] = (uint8_t)four;
         to[1] = (uint8_t)(four >> 8);
         to[2] = (uint8_t)(four >> 16);

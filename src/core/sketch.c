@@ -1,6 +1,7 @@
 /*
- * A sketch's counts: from the list to arrays of bytes and wider ones, ranges that follow the samples, collapsing, merging.
- * Thread: whoever owns the sketch. Without memory a sample is not taken, and the sketch stays as it was.
+ * A sketch's counts: from the list to arrays of bytes and wider ones, ranges that follow the samples,
+ * collapsing, merging. Thread: whoever owns the sketch. Without memory a sample is not taken, and the sketch
+ * stays as it was.
  */
 #include "config.h"
 #include "core/sketch.h"
@@ -10,16 +11,16 @@
 #include <float.h>
 #include <math.h>
 
-/* 2 l u / (l + u) of the buckets of the octave from 1 to 2, where l and u are the first 1 + s, in 28 bits, of the
- * bucket and of the next. */
+/* 2 l u / (l + u) of the buckets of the octave from 1 to 2, where l and u are the first 1 + s, in 28 bits, of
+ * the bucket and of the next. */
 static const double representatives[35] = {
-    1.0099842513872368, 1.0303264131523355, 1.051021867534039, 1.072082724259178, 1.0935215716440458,
-    1.115351487769231, 1.137586037045863, 1.1602392753236128, 1.1833257413466423, 1.2068604338839741,
-    1.2308587935417736, 1.255336667260904, 1.2803102547750753, 1.3057960431609044, 1.3318107236431689,
-    1.3583710742858999, 1.3854938298306734, 1.4131955090991688, 1.441492200976409, 1.4703993153348698,
+    1.0099842513872368, 1.0303264131523355, 1.051021867534039,  1.072082724259178,  1.0935215716440458,
+    1.115351487769231,  1.137586037045863,  1.1602392753236128, 1.1833257413466423, 1.2068604338839741,
+    1.2308587935417736, 1.255336667260904,  1.2803102547750753, 1.3057960431609044, 1.3318107236431689,
+    1.3583710742858999, 1.3854938298306734, 1.4131955090991688, 1.441492200976409,  1.4703993153348698,
     1.4999312854531341, 1.5301012111192274, 1.5609204418218483, 1.5923981060917578, 1.6245405756595563,
     1.6573508679943287, 1.6908279965590243, 1.7249662853447356, 1.7597546573157847, 1.7951759367654474,
-    1.8312062020487712, 1.86781421570911, 1.9049610065403177, 1.942599652585666, 1.9806753057598696,
+    1.8312062020487712, 1.86781421570911,   1.9049610065403177, 1.942599652585666,  1.9806753057598696,
 };
 
 int32_t ts_sketch_key_rare(double value)
@@ -108,12 +109,14 @@ static void keep_limit(bool negative, uint32_t limit, uint32_t *low, uint32_t *h
         *low = *high - limit + 1;
 }
 
-/* Moves the counts into a new array for low … high, with some room to both sides; what is outside goes into the end buckets. */
+/* Moves the counts into a new array for low … high, with some room to both sides; what is outside goes into
+ * the end buckets. */
 static bool move(struct ts_sketch_bins *bins, uint32_t limit, uint32_t low, uint32_t high, uint8_t width)
 {
     uint32_t span = high - low + 1, room = TS_MIN((span + span / 4 + 8 + 15) & ~15u, limit);
     uint32_t first = low - TS_MIN(low - 1, (room - span) / 2);
-    struct ts_sketch_bins to = {.counts = ts_alloc((size_t)room * width), .first = first, .room = (uint16_t)room, .width = width};
+    struct ts_sketch_bins to = {
+        .counts = ts_alloc((size_t)room * width), .first = first, .room = (uint16_t)room, .width = width};
     if (!to.counts)
         return false;
     for (uint32_t i = 0; i < bins->room; i++) {
@@ -137,11 +140,14 @@ static uint8_t width_of_sum(const struct ts_sketch_bins *bins, uint64_t more)
     return TS_MAX(width_for(sum), bins->width);
 }
 
-/* Makes the range cover the magnitude. @return the magnitude that it has become by collapsing; 0 without memory. */
-static uint32_t cover(struct ts_sketch_bins *bins, bool negative, uint32_t limit, uint32_t mag, uint64_t units)
+/* Makes the range cover the magnitude. @return the magnitude that it has become by collapsing; 0 without
+ * memory. */
+static uint32_t cover(struct ts_sketch_bins *bins, bool negative, uint32_t limit, uint32_t mag,
+                      uint64_t units)
 {
     uint32_t low = mag, high = mag, end = bins->first + bins->room - 1;
-    if (bins->room == limit) { /* a full range whose inner end is taken: what lies beyond the other end collapses */
+    if (bins->room ==
+        limit) { /* a full range whose inner end is taken: what lies beyond the other end collapses */
         if (!negative && mag < bins->first && count_at(bins, limit - 1))
             return bins->first;
         if (negative && mag > end && count_at(bins, 0))
@@ -165,7 +171,8 @@ static bool count_in(struct ts_sketch_bins *bins, bool negative, uint32_t limit,
     if (at == 0)
         return false;
     uint64_t n = plus(count_at(bins, at - bins->first), units);
-    if (width_for(n) > bins->width && !move(bins, limit, bins->first, bins->first + bins->room - 1, width_for(n)))
+    if (width_for(n) > bins->width &&
+        !move(bins, limit, bins->first, bins->first + bins->room - 1, width_for(n)))
         return false;
     set_count(bins, at - bins->first, n);
     return true;
@@ -213,8 +220,10 @@ static bool make_room(const struct ts_sketch *sk, struct ts_sketch *out)
     return true;
 }
 
-/* A sketch of this state and limit with the buckets of sk in it. @return false without memory, and *out is finished. */
-static bool copy(const struct ts_sketch *sk, enum ts_sketch_state state, unsigned limit, struct ts_sketch *out)
+/* A sketch of this state and limit with the buckets of sk in it. @return false without memory, and *out is
+ * finished. */
+static bool copy(const struct ts_sketch *sk, enum ts_sketch_state state, unsigned limit,
+                 struct ts_sketch *out)
 {
     bool scale = state == TS_SKETCH_FRACTIONS && sk->state != TS_SKETCH_FRACTIONS;
     struct ts_sketch_cursor cur;
@@ -275,7 +284,8 @@ int ts_sketch_merge(struct ts_sketch *a, const struct ts_sketch *b)
 {
     TS_ASSERT(a->state >= TS_SKETCH_LIST && b->state >= TS_SKETCH_LIST);
     unsigned limit = TS_MIN(a->limit, b->limit);
-    if (a->state == TS_SKETCH_LIST && b->state == TS_SKETCH_LIST && a->listed + b->listed <= TS_SKETCH_LISTED) {
+    if (a->state == TS_SKETCH_LIST && b->state == TS_SKETCH_LIST &&
+        a->listed + b->listed <= TS_SKETCH_LISTED) {
         memcpy(a->list + a->listed, b->list, b->listed * sizeof *b->list);
         a->listed += b->listed;
         a->limit = (uint16_t)limit;

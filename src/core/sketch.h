@@ -1,28 +1,32 @@
 #ifndef TS_CORE_SKETCH_H
 #define TS_CORE_SKETCH_H
 /*
- * Quantiles of a window of a series with a relative error of at most 1 %: DDSketch (Masson, Rim, Lee, "DDSketch: a fast
- * and fully-mergeable quantile sketch with relative-error guarantees", VLDB 2019). A value counts in a bucket of its
- * magnitude; any value of a bucket is within 1 % of the bucket's representative.
+ * Quantiles of a window of a series with a relative error of at most 1 %: DDSketch (Masson, Rim, Lee,
+ * "DDSketch: a fast and fully-mergeable quantile sketch with relative-error guarantees", VLDB 2019). A value
+ * counts in a bucket of its magnitude; any value of a bucket is within 1 % of the bucket's representative.
  *
  * Buckets: a magnitude 2^e (1 + s), 0 <= s < 1, is in bucket floor(g(s)) of the 35 of its octave, where
  * g(s) = 50 s - 21 s² + 6 s³. That is 35 times the cubic interpolation of log2(1 + s) of sketches-java's
- * CubicallyInterpolatedMapping (6/35 s³ - 3/5 s² + 10/7 s); it needs no logarithm, and in whole numbers it is the same on
- * every machine. The bound: g's slope by ln(1 + s) is (1 + s) g'(s) = 50 + 8 s - 24 s² + 18 s³, whose least value on [0, 1] is
- * 50 (at 0 and, by its derivative, at 2/3). So a bucket, 1 wide in g, is at most 1/50 wide in ln, and the
- * representative 2 l u / (l + u) of a bucket from l to u is off by at most (u - l) / (u + l) = tanh(ln(u / l) / 2) <= tanh(0.01) =
- * 0.0099997. What is left up to 0.01 pays for s being cut to 28 bits (3.8e-9 in ln). Magnitudes below 2^-1022 are
- * multiples of 2^-1074: for them half of one comes on top.
+ * CubicallyInterpolatedMapping (6/35 s³ - 3/5 s² + 10/7 s); it needs no logarithm, and in whole numbers it is
+ * the same on every machine. The bound: g's slope by ln(1 + s) is (1 + s) g'(s) = 50 + 8 s - 24 s² + 18 s³,
+ * whose least value on [0, 1] is 50 (at 0 and, by its derivative, at 2/3). So a bucket, 1 wide in g, is at
+ * most 1/50 wide in ln, and the representative 2 l u / (l + u) of a bucket from l to u is off by at most (u -
+ * l) / (u + l) = tanh(ln(u / l) / 2) <= tanh(0.01) = 0.0099997. What is left up to 0.01 pays for s being cut
+ * to 28 bits (3.8e-9 in ln). Magnitudes below 2^-1022 are multiples of 2^-1074: for them half of one comes on
+ * top.
  *
- * Keys number the buckets in the order of their values: 0 is zero, 1 … TS_SKETCH_KEYS are positive, the same below zero
- * negative. Counts are whole, in units of 1 until a fractional weight comes, then of 2^-16 (weights are rounded to
- * that): so sums have no order, and merging parts gives exactly the sketch of the whole.
+ * Keys number the buckets in the order of their values: 0 is zero, 1 … TS_SKETCH_KEYS are positive, the same
+ * below zero negative. Counts are whole, in units of 1 until a fractional weight comes, then of 2^-16
+ * (weights are rounded to that): so sums have no order, and merging parts gives exactly the sketch of the
+ * whole.
  *
- * At most `limit` neighbouring buckets are kept on each side of zero. Beyond that the lowest values are collapsed: low positive ones
- * upwards into the lowest bucket kept, far negative ones into the last one kept. High quantiles keep the bound.
+ * At most `limit` neighbouring buckets are kept on each side of zero. Beyond that the lowest values are
+ * collapsed: low positive ones upwards into the lowest bucket kept, far negative ones into the last one kept.
+ * High quantiles keep the bound.
  *
- * The first samples are a list of keys inside the struct; then counts of bytes, which become 2, 4 and 8 bytes as they must. The
- * sketch owns its counts. Zeroed memory is a sketch that is not in use yet (TS_SKETCH_NONE).
+ * The first samples are a list of keys inside the struct; then counts of bytes, which become 2, 4 and 8 bytes
+ * as they must. The sketch owns its counts. Zeroed memory is a sketch that is not in use yet
+ * (TS_SKETCH_NONE).
  */
 #include "core/base.h"
 #include "core/buf.h"
@@ -99,7 +103,9 @@ bool ts_sketch_add_units(struct ts_sketch *sk, int32_t key, uint64_t units, bool
 TS_INLINE const void *ts_sketch_place(const struct ts_sketch *sk, int32_t key)
 {
     uint32_t i = (uint32_t)key - sk->positive.first;
-    return sk->state == TS_SKETCH_BINS && i < sk->positive.room ? (const char *)sk->positive.counts + (size_t)i * sk->positive.width : NULL;
+    return sk->state == TS_SKETCH_BINS && i < sk->positive.room
+               ? (const char *)sk->positive.counts + (size_t)i * sk->positive.width
+               : NULL;
 }
 
 /** Adds a sample of weight 1 by its key. @return false without memory: it is not in. */
@@ -128,13 +134,14 @@ TS_INLINE bool ts_sketch_add_key(struct ts_sketch *sk, int32_t key)
 }
 
 /**
- * Adds a sample; a weight of 10 is ten samples of the value. The weight is positive; NaN is left out, infinity counts as
- * the largest double. @return false without memory: it is not in.
+ * Adds a sample; a weight of 10 is ten samples of the value. The weight is positive; NaN is left out,
+ * infinity counts as the largest double. @return false without memory: it is not in.
  */
 bool ts_sketch_add(struct ts_sketch *sk, double value, double weight);
 
 /**
- * Adds what b has seen to a, which then is what one sketch of all samples would be (of the lower limit of the two).
+ * Adds what b has seen to a, which then is what one sketch of all samples would be (of the lower limit of the
+ * two).
  * @return 0; -TS_ENOMEM, a is as it was.
  */
 int ts_sketch_merge(struct ts_sketch *a, const struct ts_sketch *b) TS_MUST_CHECK;
@@ -150,18 +157,20 @@ void ts_sketch_first(const struct ts_sketch *sk, struct ts_sketch_cursor *cur);
 bool ts_sketch_next(struct ts_sketch_cursor *cur, int32_t *key, uint64_t *units);
 
 /**
- * Appends the sketch in the form that docs/SKETCHES.md tells: sketches that hold the same have the same bytes.
+ * Appends the sketch in the form that docs/SKETCHES.md tells: sketches that hold the same have the same
+ * bytes.
  * @return 0; -TS_ENOMEM (the buffer is marked).
  */
 int ts_sketch_encode(const struct ts_sketch *sk, struct ts_buf *buf) TS_MUST_CHECK;
 
-/** Reads it. out is overwritten, and to be finished unless this fails. @return 0, -TS_ECORRUPT, -TS_ENOMEM. */
+/** Reads it. out is overwritten, and to be finished unless this fails. @return 0, -TS_ECORRUPT, -TS_ENOMEM.
+ */
 int ts_sketch_decode(struct ts_str bytes, struct ts_sketch *out) TS_MUST_CHECK;
 
 /**
- * Quantiles of an encoded sketch: out[i] is within 1 % of the value at position floor(q (n - 1)) of the n samples in
- * order, counted from 0, as in the paper; with weights, of the first value that has more than q (n - 1) of the sum n of all
- * weights at and below it. qs are in [0, 1] and rise. NaN without samples.
+ * Quantiles of an encoded sketch: out[i] is within 1 % of the value at position floor(q (n - 1)) of the n
+ * samples in order, counted from 0, as in the paper; with weights, of the first value that has more than q (n
+ * - 1) of the sum n of all weights at and below it. qs are in [0, 1] and rise. NaN without samples.
  * @return 0, -TS_ECORRUPT.
  */
 int ts_sketch_quantiles(struct ts_str bytes, unsigned n, const double *qs, double *out) TS_MUST_CHECK;

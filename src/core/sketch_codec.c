@@ -1,6 +1,6 @@
 /*
- * A sketch to bytes and back, and quantiles off the bytes. Thread: any. The form is told in docs/SKETCHES.md; it has one
- * spelling for each content, so decoding refuses every other. Decoding accepts any bytes.
+ * A sketch to bytes and back, and quantiles off the bytes. Thread: any. The form is told in docs/SKETCHES.md;
+ * it has one spelling for each content, so decoding refuses every other. Decoding accepts any bytes.
  */
 #include "config.h"
 #include "core/sketch.h"
@@ -88,7 +88,8 @@ struct reader {
 static int begin(struct ts_str bytes, struct reader *rd)
 {
     *rd = (struct reader){.in = {bytes.p, bytes.p + bytes.len, false}};
-    if (bytes.len < 3 || bytes.p[0] != LETTER || bytes.p[1] != LAYOUT || (unsigned char)bytes.p[2] > FLAG_FRACTION)
+    if (bytes.len < 3 || bytes.p[0] != LETTER || bytes.p[1] != LAYOUT ||
+        (unsigned char)bytes.p[2] > FLAG_FRACTION)
         return -TS_ECORRUPT;
     rd->in.p += 3;
     rd->head.flags = (unsigned char)bytes.p[2];
@@ -97,8 +98,8 @@ static int begin(struct ts_str bytes, struct reader *rd)
     uint64_t negative = ts_varint_get(&rd->in);
     rd->head.zero = ts_varint_get(&rd->in);
     uint64_t positive = ts_varint_get(&rd->in);
-    if (rd->in.bad || limit < TS_SKETCH_LIMIT_MIN || limit > TS_SKETCH_LIMIT_MAX || negative > limit || positive > limit ||
-        rd->head.zero > TS_SKETCH_COUNT_MAX)
+    if (rd->in.bad || limit < TS_SKETCH_LIMIT_MIN || limit > TS_SKETCH_LIMIT_MAX || negative > limit ||
+        positive > limit || rd->head.zero > TS_SKETCH_COUNT_MAX)
         return -TS_ECORRUPT;
     rd->head.limit = (unsigned)limit;
     rd->head.negative = (unsigned)negative;
@@ -176,7 +177,8 @@ int ts_sketch_quantiles(struct ts_str bytes, unsigned n, const double *qs, doubl
         return rc;
     for (unsigned j = 0; j < n; j++)
         out[j] = NAN;
-    double one = rd.head.flags & FLAG_FRACTION ? 1 << TS_SKETCH_UNIT_BITS : 1, total = (double)rd.head.total / one;
+    double one = rd.head.flags & FLAG_FRACTION ? 1 << TS_SKETCH_UNIT_BITS : 1,
+           total = (double)rd.head.total / one;
     while ((rc = next(&rd, &key, &units)) > 0)
         for (; i < n && (double)rd.sum / one > qs[i] * (total - 1); i++)
             out[i] = ts_sketch_value(key);

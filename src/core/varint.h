@@ -1,8 +1,9 @@
 #ifndef TS_CORE_VARINT_H
 #define TS_CORE_VARINT_H
 /*
- * Whole numbers in 1 to 10 bytes: seven bits a byte, the lowest first, the eighth set when another follows (LEB128, as in DWARF and
- * Protocol Buffers). Every number has one spelling, the shortest; others do not read.
+ * Whole numbers in 1 to 10 bytes: seven bits a byte, the lowest first, the eighth set when another follows
+ * (LEB128, as in DWARF and Protocol Buffers). Every number has one spelling, the shortest; others do not
+ * read.
  */
 #include "core/base.h"
 

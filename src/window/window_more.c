@@ -1,10 +1,10 @@
 /*
- * first, increase, distinct values and histograms beside the panes of a chunk, only under rules that ask for them. Thread: worker. Without
- * memory a sample is not in them, counted; the pane has it.
+ * first, increase, distinct values and histograms beside the panes of a chunk, only under rules that ask for
+ * them. Thread: worker. Without memory a sample is not in them, counted; the pane has it.
  *
- * increase must not depend on the order in which samples come, as long as none is too late: those that may still get one between them are kept
- * in the order of their times. At most KEPT_MAX of them: then the earlier half becomes a number, and what comes
- * before its end later on is missing in it, counted.
+ * increase must not depend on the order in which samples come, as long as none is too late: those that may
+ * still get one between them are kept in the order of their times. At most KEPT_MAX of them: then the earlier
+ * half becomes a number, and what comes before its end later on is missing in it, counted.
  */
 #include "config.h"
 #include "window/window_priv.h"
@@ -93,7 +93,8 @@ static bool add_distinct(struct ts_more *more, double value)
     return more->hll && ts_hll_add(more->hll, ts_hash(&v, sizeof v));
 }
 
-static bool add_to_histogram(struct ts_more *more, const struct ts_buckets *buckets, double value, double weight)
+static bool add_to_histogram(struct ts_more *more, const struct ts_buckets *buckets, double value,
+                             double weight)
 {
     if (!more->histogram)
         more->histogram = ts_alloc((buckets->n + (size_t)1) * sizeof *more->histogram);
@@ -111,8 +112,8 @@ static bool make_more(struct ts_pane_chunk *ch)
     return ch->more;
 }
 
-void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot, double value, double weight,
-                        int64_t time_ns)
+void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch,
+                        uint32_t slot, double value, double weight, int64_t time_ns)
 {
     uint8_t kind = wk->series.slots[slot].kind;
     if (kind == TS_KIND_COUNTER)
@@ -138,11 +139,13 @@ void ts_window_tell_more(const struct ts_pane_chunk *ch, uint32_t slot, struct t
 {
     const struct ts_more *more = ch->more ? &ch->more[slot % TS_CHUNK_PANES] : NULL;
     point->first = more && more->has_first ? more->first : NAN;
-    point->increase = more && more->rises.n ? more->rises.before + rises(more->rises.kept, more->rises.n) : NAN;
+    point->increase =
+        more && more->rises.n ? more->rises.before + rises(more->rises.kept, more->rises.n) : NAN;
     point->distinct = more && more->hll ? round(ts_hll_estimate(more->hll)) : NAN;
 }
 
-size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot, struct ts_buf *texts)
+size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot,
+                               struct ts_buf *texts)
 {
     const double *counts = ch->more ? ch->more[slot % TS_CHUNK_PANES].histogram : NULL;
     size_t n = counts ? rule->conf->histogram.n + (size_t)1 : 0;

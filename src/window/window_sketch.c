@@ -1,6 +1,6 @@
 /*
- * Sketches beside the panes of a chunk, only under rules that ask for quantiles. Thread: worker. Without memory a sample is
- * not in its sketch, counted; the pane has it.
+ * Sketches beside the panes of a chunk, only under rules that ask for quantiles. Thread: worker. Without
+ * memory a sample is not in its sketch, counted; the pane has it.
  */
 #include "config.h"
 #include "window/window_priv.h"
@@ -9,7 +9,8 @@
 
 unsigned ts_rule_wants(const struct ts_conf_rollup *conf)
 {
-    unsigned wants = ts_rollup_has_sketch(TS_KIND_TIMING, conf->aggregates, conf->quantiles.n) ? TS_WANTS_SKETCH : 0;
+    unsigned wants =
+        ts_rollup_has_sketch(TS_KIND_TIMING, conf->aggregates, conf->quantiles.n) ? TS_WANTS_SKETCH : 0;
     wants |= conf->aggregates & TS_AGG_BIT(first) ? TS_WANTS_FIRST : 0;
     wants |= conf->aggregates & TS_AGG_BIT(increase) ? TS_WANTS_INCREASE : 0;
     wants |= conf->aggregates & TS_AGG_BIT(distinct) ? TS_WANTS_DISTINCT : 0;
@@ -48,14 +49,15 @@ static bool begin(const struct ts_worker *wk, const struct ts_rule *rule, struct
     return sk->state != TS_SKETCH_OFF;
 }
 
-TS_COLD void ts_window_sketch_rare(struct ts_worker *wk, const struct ts_rule *rule, struct ts_sketch *sk, uint32_t slot, int32_t key)
+TS_COLD void ts_window_sketch_rare(struct ts_worker *wk, const struct ts_rule *rule, struct ts_sketch *sk,
+                                   uint32_t slot, int32_t key)
 {
     if (begin(wk, rule, sk, slot) && !ts_sketch_add_key(sk, key))
         ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
 }
 
-void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot, double value, double weight,
-                          int64_t time_ns)
+void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch,
+                          uint32_t slot, double value, double weight, int64_t time_ns)
 {
     if (rule->wants & TS_WANTS_MORE)
         ts_window_add_more(wk, rule, ch, slot, value, weight, time_ns);

@@ -1,5 +1,6 @@
 /*
- * Any bytes as an encoded batch of rollup points: what decodes must encode to the same bytes again; version 1 to bytes of version 2 that do.
+ * Any bytes as an encoded batch of rollup points: what decodes must encode to the same bytes again; version 1
+ * to bytes of version 2 that do.
  */
 #include "config.h"
 #include "core/rollup.h"

@@ -1,6 +1,6 @@
 /*
- * Any bytes as an encoded quantile sketch: what decodes must encode to the same bytes again, give the same merged with nothing, and
- * quantiles that rise.
+ * Any bytes as an encoded quantile sketch: what decodes must encode to the same bytes again, give the same
+ * merged with nothing, and quantiles that rise.
  */
 #include "config.h"
 #include "core/sketch.h"

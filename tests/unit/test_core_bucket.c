@@ -51,7 +51,8 @@ static void values_and_names(void **unused)
         double value;
         unsigned bucket;
         const char *name;
-    } cases[] = {{-7, 0, "le_-2_5"}, {-2.5, 0, "le_-2_5"}, {-2.4, 1, "le_0"}, {0, 1, "le_0"}, {1e-300, 2, "le_1000"}, {1000, 2, "le_1000"}, {1000.1, 3, "le_inf"}};
+    } cases[] = {{-7, 0, "le_-2_5"},     {-2.5, 0, "le_-2_5"}, {-2.4, 1, "le_0"},    {0, 1, "le_0"},
+                 {1e-300, 2, "le_1000"}, {1000, 2, "le_1000"}, {1000.1, 3, "le_inf"}};
     (void)unused;
     struct ts_buckets set;
     assert_int_equal(ts_buckets_read(TS_STR("-2.5,0,1e3"), &set), 0);

@@ -1,4 +1,5 @@
-/* Distinct counts: exact, then within the standard error; parts against the whole, and the bytes against docs/SKETCHES.md. */
+/* Distinct counts: exact, then within the standard error; parts against the whole, and the bytes against
+ * docs/SKETCHES.md. */
 #include "config.h"
 #include "core/hash.h"
 #include "core/hll.h"
@@ -30,7 +31,8 @@ static void counts_are_near(void **unused)
     ts_hll_free(&hll);
 }
 
-/* Root mean square of the relative errors of 400 sets: 1.04 / sqrt(4096), and what chance adds to a mean of so many. */
+/* Root mean square of the relative errors of 400 sets: 1.04 / sqrt(4096), and what chance adds to a mean of
+ * so many. */
 static void standard_error(void **unused)
 {
     static const unsigned sizes[] = {300, 5000, 20000};
@@ -92,8 +94,8 @@ static void parts_merge_to_the_whole(void **unused)
 static void layout_is_the_documented_one(void **unused)
 {
     static const unsigned char want[] = {
-        'H', 1, 12, 0, 2,                               /* version, bits, exact, two members in order */
-        0x02, 0, 0, 0, 0, 0, 0, 0,                      /* 2 */
+        'H',  1,    12,   0,    2,                      /* version, bits, exact, two members in order */
+        0x02, 0,    0,    0,    0,    0,    0,    0,    /* 2 */
         0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, /* 0x0102030405060708 */
     };
     (void)unused;
@@ -103,7 +105,8 @@ static void layout_is_the_documented_one(void **unused)
     assert_int_equal(ts_hll_encode(hll, &buf), 0);
     assert_int_equal(buf.len, sizeof want);
     assert_memory_equal(buf.p, want, sizeof want);
-    /* Registers: 65 members; hash (i << 52 | 1 << 51) sets register i to 1, the last one (0) register 0 to 53. */
+    /* Registers: 65 members; hash (i << 52 | 1 << 51) sets register i to 1, the last one (0) register 0
+     * to 53. */
     ts_hll_free(&hll);
     hll = ts_hll_new();
     for (uint64_t i = 0; i < 64; i++)
@@ -140,7 +143,8 @@ static void damaged_bytes_are_refused(void **unused)
         }
         if (n >= 50) {
             buf.p[6] = n == 50 ? buf.p[6] : (char)0xff; /* a register of 60 and more */
-            buf.p[buf.len - 1] = n == 50 ? 0 : buf.p[buf.len - 1]; /* the last member is not the greatest any more */
+            buf.p[buf.len - 1] =
+                n == 50 ? 0 : buf.p[buf.len - 1]; /* the last member is not the greatest any more */
             assert_int_equal(ts_hll_decode(ts_buf_str(&buf), &read), -TS_ECORRUPT);
         }
     }

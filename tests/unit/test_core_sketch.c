@@ -1,6 +1,6 @@
 /*
- * The quantile sketch against exact quantiles of the same samples, sorted: position floor(q (n - 1)), as in the paper.
- * Parts against the whole, and the bytes against ones written down by hand from docs/SKETCHES.md.
+ * The quantile sketch against exact quantiles of the same samples, sorted: position floor(q (n - 1)), as in
+ * the paper. Parts against the whole, and the bytes against ones written down by hand from docs/SKETCHES.md.
  */
 #include "config.h"
 #include "core/sketch.h"
@@ -38,30 +38,72 @@ static double normal(void)
     return sqrt(-2 * log(1 - uniform())) * cos(2 * M_PI * uniform());
 }
 
-static double from_uniform(void) { return 1000 * uniform(); }
-static double from_normal(void) { return normal(); }
-static double from_far_normal(void) { return 1e9 + 5 * normal(); }
-static double from_lognormal(void) { return exp(3 * normal()); }
-static double from_exponential(void) { return -log(1 - uniform()) / 7; }
-static double from_pareto(void) { return pow(1 - uniform(), -1 / 1.1); }
-static double from_constant(void) { return -42.42; }
-static double from_zero(void) { return bits() & 1 ? 0.0 : -0.0; }
+static double from_uniform(void)
+{
+    return 1000 * uniform();
+}
+static double from_normal(void)
+{
+    return normal();
+}
+static double from_far_normal(void)
+{
+    return 1e9 + 5 * normal();
+}
+static double from_lognormal(void)
+{
+    return exp(3 * normal());
+}
+static double from_exponential(void)
+{
+    return -log(1 - uniform()) / 7;
+}
+static double from_pareto(void)
+{
+    return pow(1 - uniform(), -1 / 1.1);
+}
+static double from_constant(void)
+{
+    return -42.42;
+}
+static double from_zero(void)
+{
+    return bits() & 1 ? 0.0 : -0.0;
+}
 static double from_mixture(void)
 {
     double u = uniform();
     return u < 0.3 ? -exp(normal()) : u < 0.4 ? 0 : u < 0.7 ? exp(2 * normal()) : 5;
 }
-static double from_tiny(void) { return 1e-300 * exp(normal()); }
-static double from_huge(void) { return (bits() & 1 ? 1e300 : -1e300) * (1 + uniform()); }
-static double from_integers(void) { return (double)(bits() % 7) - 2; }
+static double from_tiny(void)
+{
+    return 1e-300 * exp(normal());
+}
+static double from_huge(void)
+{
+    return (bits() & 1 ? 1e300 : -1e300) * (1 + uniform());
+}
+static double from_integers(void)
+{
+    return (double)(bits() % 7) - 2;
+}
 
 static const struct {
     const char *name;
     double (*draw)(void);
 } distributions[] = {
-    {"uniform", from_uniform},     {"normal", from_normal},           {"far normal", from_far_normal}, {"log-normal", from_lognormal},
-    {"exponential", from_exponential}, {"Pareto", from_pareto},       {"constant", from_constant},     {"zero", from_zero},
-    {"mixture", from_mixture},     {"tiny", from_tiny},               {"huge", from_huge},             {"integers", from_integers},
+    {"uniform", from_uniform},
+    {"normal", from_normal},
+    {"far normal", from_far_normal},
+    {"log-normal", from_lognormal},
+    {"exponential", from_exponential},
+    {"Pareto", from_pareto},
+    {"constant", from_constant},
+    {"zero", from_zero},
+    {"mixture", from_mixture},
+    {"tiny", from_tiny},
+    {"huge", from_huge},
+    {"integers", from_integers},
 };
 
 static int by_value(const void *a, const void *b)
@@ -105,7 +147,8 @@ static void every_distribution(void **unused)
             qsort(values, n, sizeof *values, by_value);
             quantiles(&sk, got);
             for (unsigned i = 0; i < NQ; i++)
-                expect_near(distributions[d].name, n, qs[i], got[i], values[(unsigned)floor(qs[i] * (n - 1))]);
+                expect_near(distributions[d].name, n, qs[i], got[i],
+                            values[(unsigned)floor(qs[i] * (n - 1))]);
             ts_sketch_fini(&sk);
         }
     }
@@ -279,7 +322,8 @@ static void parts_merge_to_the_whole(void **unused)
         for (unsigned p = 0; p < PARTS; p++)
             ts_sketch_init(&parts[p], limit);
         for (unsigned i = 0; i < n; i++) {
-            double v = distributions[(round + (i & 1)) % TS_ARRAY_SIZE(distributions)].draw(), w = draw_weight(i % 50 ? kind : 0);
+            double v = distributions[(round + (i & 1)) % TS_ARRAY_SIZE(distributions)].draw(),
+                   w = draw_weight(i % 50 ? kind : 0);
             assert_true(ts_sketch_add(&whole, v, w));
             assert_true(ts_sketch_add(&parts[bits() % PARTS], v, w));
         }
@@ -342,7 +386,8 @@ static void counts_get_wider_and_stop(void **unused)
         struct ts_sketch sk;
         double got[NQ];
         ts_sketch_init(&sk, 2048);
-        assert_true(ts_sketch_add(&sk, 3, weights[i]) && ts_sketch_add(&sk, 3, 1) && ts_sketch_add(&sk, 5, 1));
+        assert_true(ts_sketch_add(&sk, 3, weights[i]) && ts_sketch_add(&sk, 3, 1) &&
+                    ts_sketch_add(&sk, 5, 1));
         quantiles(&sk, got);
         expect_near("wide", 3, 0.5, got[5], 3);
         expect_near("wide", 3, 1, got[NQ - 1], 5);
@@ -367,23 +412,25 @@ static void counts_get_wider_and_stop(void **unused)
     ts_sketch_fini(&again);
 }
 
-/* 1 is bucket 1074 · 35 + 1 = 37591 = 0x92d7, 2 is 35 further, -1 the same below zero: the example of docs/SKETCHES.md. */
+/* 1 is bucket 1074 · 35 + 1 = 37591 = 0x92d7, 2 is 35 further, -1 the same below zero: the example of
+ * docs/SKETCHES.md. */
 static void layout_is_the_documented_one(void **unused)
 {
     static const unsigned char want[] = {
-        'D',  1,    0,          /* version 1, no fractions */
-        0x80, 0x10,             /* limit 2048 */
-        5,                      /* samples */
-        1,    1,    2,          /* negative buckets, zeros, positive buckets */
-        0xd7, 0xa5, 0x02, 1,    /* -1, once */
-        0xd7, 0xa5, 0x02, 2,    /* 1, twice */
-        35,   1,                /* 2, once */
+        'D',  1,    0,       /* version 1, no fractions */
+        0x80, 0x10,          /* limit 2048 */
+        5,                   /* samples */
+        1,    1,    2,       /* negative buckets, zeros, positive buckets */
+        0xd7, 0xa5, 0x02, 1, /* -1, once */
+        0xd7, 0xa5, 0x02, 2, /* 1, twice */
+        35,   1,             /* 2, once */
     };
     (void)unused;
     struct ts_sketch sk;
     struct ts_buf buf = TS_BUF_INIT;
     ts_sketch_init(&sk, 2048);
-    assert_true(ts_sketch_add(&sk, 2, 1) && ts_sketch_add(&sk, -1, 1) && ts_sketch_add(&sk, 1, 2) && ts_sketch_add(&sk, 0, 1));
+    assert_true(ts_sketch_add(&sk, 2, 1) && ts_sketch_add(&sk, -1, 1) && ts_sketch_add(&sk, 1, 2) &&
+                ts_sketch_add(&sk, 0, 1));
     assert_int_equal(ts_sketch_encode(&sk, &buf), 0);
     assert_int_equal(buf.len, sizeof want);
     assert_memory_equal(buf.p, want, sizeof want);
