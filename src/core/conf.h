@@ -60,9 +60,9 @@ struct ts_conf_rollup {
     enum ts_late late;
     uint32_t aggregates; /* bits of enum ts_aggregate */
     struct ts_quantiles quantiles; /* what else `aggregates` lists */
-    unsigned sketch_buckets; /* on each side of zero */
-    char *buckets;           /* of histograms, as written, with commas; NULL: none */
-    struct ts_buckets histogram; /* the same, read */
+    unsigned sketch_buckets;       /* on each side of zero */
+    char *buckets;                 /* of histograms, as written, with commas; NULL: none */
+    struct ts_buckets histogram;   /* the same, read */
     bool stddev_sample;
     char *to; /* sink names, comma-separated, without blanks; every one exists */
 };

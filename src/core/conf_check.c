@@ -186,9 +186,11 @@ static void check_histogram(struct ts_conf_load *ld, unsigned i)
     struct ts_conf_rollup *rule = &ld->conf->rollups[i];
     bool asked = rule->aggregates & TS_AGG_BIT(histogram), given = rule->buckets;
     if (given && !asked)
-        ts_conf_error(ld, at(ld, TS_SECTION_rollups, i, "buckets"), "buckets without histogram among the aggregates; give both or none");
+        ts_conf_error(ld, at(ld, TS_SECTION_rollups, i, "buckets"),
+                      "buckets without histogram among the aggregates; give both or none");
     if (asked && !given && !ts_conf_node_find(at(ld, TS_SECTION_rollups, i, ""), TS_STR("buckets")))
-        ts_conf_error(ld, at(ld, TS_SECTION_rollups, i, "aggregates"), "aggregates: histogram without buckets; give buckets, such as [exponential, 1, 2, 10]");
+        ts_conf_error(ld, at(ld, TS_SECTION_rollups, i, "aggregates"),
+                      "aggregates: histogram without buckets; give buckets, such as [exponential, 1, 2, 10]");
     if (given)
         TS_ASSERT(ts_buckets_read(ts_str_of(rule->buckets), &rule->histogram) == 0); /* it has been checked */
 }

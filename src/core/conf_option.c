@@ -442,7 +442,9 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
     case TS_CONF_CIDRS: ts_buf_puts(buf, "a list, such as [10.0.0.0/8, 127.0.0.1]"); break;
     case TS_CONF_NAMES: ts_buf_puts(buf, "a list, such as [a, b]"); break;
     case TS_CONF_BUCKETS:
-        ts_buf_printf(buf, "a list of up to %d rising numbers, such as [0.5, 1, 5], or [exponential, FIRST, FACTOR, COUNT], or [linear, FIRST, WIDTH, COUNT]",
+        ts_buf_printf(buf,
+                      "a list of up to %d rising numbers, such as [0.5, 1, 5], or [exponential, FIRST, "
+                      "FACTOR, COUNT], or [linear, FIRST, WIDTH, COUNT]",
                       TS_BUCKETS_MAX);
         break;
     case TS_CONF_WORD:

@@ -76,9 +76,11 @@ int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, vo
                         struct ts_err *err) TS_MUST_CHECK;
 
 /** Whether an entry of the list is an aggregate or a quantile; told when not. */
-bool ts_conf_aggregate_check(struct ts_conf_load *ld, const struct ts_conf_option *opt, const struct ts_conf_node *item);
+bool ts_conf_aggregate_check(struct ts_conf_load *ld, const struct ts_conf_option *opt,
+                             const struct ts_conf_node *item);
 /** As ts_conf_option_read and _print do with an option of type AGGREGATES. */
-int ts_conf_aggregates_read(struct ts_str list, struct ts_conf_rollup *rule, struct ts_err *err) TS_MUST_CHECK;
+int ts_conf_aggregates_read(struct ts_str list, struct ts_conf_rollup *rule,
+                            struct ts_err *err) TS_MUST_CHECK;
 void ts_conf_aggregates_print(const struct ts_conf_rollup *rule, struct ts_buf *buf);
 
 /** Whether the field has a value: a text option without a default may have none. */
@@ -92,7 +94,8 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
 
 static inline bool ts_conf_option_is_list(const struct ts_conf_option *opt)
 {
-    return opt->type == TS_CONF_CIDRS || opt->type == TS_CONF_BUCKETS || opt->type == TS_CONF_NAMES || opt->type == TS_CONF_AGGREGATES;
+    return opt->type == TS_CONF_CIDRS || opt->type == TS_CONF_BUCKETS || opt->type == TS_CONF_NAMES ||
+           opt->type == TS_CONF_AGGREGATES;
 }
 
 static inline bool ts_conf_option_is_text(const struct ts_conf_option *opt)

@@ -1,11 +1,12 @@
 #ifndef TS_CORE_ROLLUP_H
 #define TS_CORE_ROLLUP_H
 /*
- * What leaves the windows: a batch of rollup points that share rule and window. A point is a complete statement about
- * its series and window: sent twice it says the same, sent again with more samples it replaces the former.
+ * What leaves the windows: a batch of rollup points that share rule and window. A point is a complete
+ * statement about its series and window: sent twice it says the same, sent again with more samples it
+ * replaces the former.
  *
- * Ownership: the batch owns its points array and the bytes of `last_text`, `histogram` and `sketch` (in `texts`); series bytes are borrowed from the worker's
- * series table, which outlives every batch.
+ * Ownership: the batch owns its points array and the bytes of `last_text`, `histogram` and `sketch` (in
+ * `texts`); series bytes are borrowed from the worker's series table, which outlives every batch.
  */
 #include "core/base.h"
 #include "core/bucket.h"
@@ -17,11 +18,13 @@
 struct ts_rollup {
     struct ts_str series;     /* encoded (core/series.h) */
     struct ts_stats stats;    /* for kinds other than STRING; for SET only count (samples) is used */
-    double distinct;          /* SET, and TIMING and FIELD when asked for: estimated number of distinct values */
+    double distinct; /* SET, and TIMING and FIELD when asked for: estimated number of distinct values */
     double first, increase;   /* GAUGE, TIMING and FIELD when asked for; NaN: not known */
     struct ts_str last_text;  /* STRING: the last value */
-    struct ts_str histogram;  /* TIMING and FIELD when asked for: f64 little-endian for each bucket, not added up; empty: lost */
-    struct ts_str sketch;     /* when there is one (ts_rollup_has_sketch): encoded (core/sketch.h, of a SET core/hll.h); empty: lost */
+    struct ts_str histogram;  /* TIMING and FIELD when asked for: f64 little-endian for each bucket, not added
+                                 up; empty: lost */
+    struct ts_str sketch;     /* when there is one (ts_rollup_has_sketch): encoded (core/sketch.h, of a SET
+                                 core/hll.h); empty: lost */
 };
 
 #define TS_ROLLUP_BATCH_MAX 4096 /* points of a batch */
@@ -45,7 +48,8 @@ static inline bool ts_rollup_has_sketch(enum ts_kind kind, uint32_t aggregates, 
 {
     if (kind == TS_KIND_SET)
         return aggregates & TS_AGG_BIT(sketch);
-    return (kind == TS_KIND_TIMING || kind == TS_KIND_FIELD) && (nquantiles || aggregates & (TS_AGG_BIT(sketch) | TS_AGG_BIT(median)));
+    return (kind == TS_KIND_TIMING || kind == TS_KIND_FIELD) &&
+           (nquantiles || aggregates & (TS_AGG_BIT(sketch) | TS_AGG_BIT(median)));
 }
 
 /** The same of histograms. */
@@ -67,8 +71,9 @@ void ts_rollup_batch_free(struct ts_rollup_batch **batch);
 int ts_rollup_batch_encode(const struct ts_rollup_batch *batch, struct ts_buf *buf) TS_MUST_CHECK;
 
 /**
- * Reads what ts_rollup_batch_encode wrote, in version 1 too. All texts in *out (rule and `to` included, which are copied into out->texts)
- * stay valid until the bytes or the batch go. out comes from ts_rollup_batch_new and is overwritten.
+ * Reads what ts_rollup_batch_encode wrote, in version 1 too. All texts in *out (rule and `to` included, which
+ * are copied into out->texts) stay valid until the bytes or the batch go. out comes from ts_rollup_batch_new
+ * and is overwritten.
  * @return 0; -TS_ECORRUPT; -TS_ENOMEM.
  */
 int ts_rollup_batch_decode(struct ts_str bytes, struct ts_rollup_batch *out) TS_MUST_CHECK;

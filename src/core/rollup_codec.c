@@ -2,18 +2,17 @@
  * A batch of rollup points to bytes and back, for the journal. Thread: any. Version 2, little-endian:
  *
  *   u8 version = 2 | u8 flags: 1 stddev_sample, 2 correction | u32 aggregates | i64 start_ns | i64 end_ns
- *   u8 n, n times u32 quantile in millionths, rising | u8 n, n times f64 bound of a histogram's buckets, rising
- *   u16 n, rule | u16 n, to | u32 number of points | points
- *   point: u16 n, series | by the series' kind:
+ *   u8 n, n times u32 quantile in millionths, rising | u8 n, n times f64 bound of a histogram's buckets,
+ * rising u16 n, rule | u16 n, to | u32 number of points | points point: u16 n, series | by the series' kind:
  *       SET      f64 count, f64 distinct | with the aggregate sketch: u32 n, HyperLogLog
  *       STRING   u32 n, last_text
  *       others   f64 count, sum, shift, sd, sd2, min, max, last
- *                | where the kind gives it and the aggregates have it: f64 first | f64 increase | f64 distinct
- *                | TIMING and FIELD, with histogram: u32 n, f64 count of each bucket and of what is above the last
+ *                | where the kind gives it and the aggregates have it: f64 first | increase | distinct
+ *                | TIMING and FIELD, with histogram: u32 bytes, f64 count of each bucket, and above the last
  *                | TIMING and FIELD, with a quantile, median or sketch: u32 n, sketch
  *
- * Version 1 has no quantiles and no buckets, and in points nothing from the first | on. It is read, not written. Sketches are as in docs/SKETCHES.md, or empty
- * when there was no memory for one; so are histograms.
+ * Version 1 has no quantiles and no buckets, and in points nothing from the first | on. It is read, not
+ * written. Sketches are as in docs/SKETCHES.md, or empty when there was no memory for one; so are histograms.
  *
  * Doubles are IEEE 754 binary64. Aggregates are bits in the order of tbl/aggregates.def, the kind is in the
  * series' first byte in the order of tbl/kinds.def: both tables only ever grow at their ends. Decoding
@@ -115,7 +114,8 @@ static char *put_point(char *to, const struct ts_rollup_batch *batch, const stru
     }
     if (ts_rollup_has_histogram(kind, batch->aggregates))
         to = put_text(to, pt->histogram, 4);
-    return ts_rollup_has_sketch(kind, batch->aggregates, batch->quantiles.n) ? put_text(to, pt->sketch, 4) : to;
+    return ts_rollup_has_sketch(kind, batch->aggregates, batch->quantiles.n) ? put_text(to, pt->sketch, 4)
+                                                                             : to;
 }
 
 int ts_rollup_batch_encode(const struct ts_rollup_batch *batch, struct ts_buf *buf)
@@ -123,7 +123,8 @@ int ts_rollup_batch_encode(const struct ts_rollup_batch *batch, struct ts_buf *b
     struct ts_str rule = ts_str_of(batch->rule), sinks = ts_str_of(batch->to);
     if (rule.len > UINT16_MAX || sinks.len > UINT16_MAX)
         return -TS_ELIMIT;
-    size_t len = HEAD_BYTES + 4 * (size_t)batch->quantiles.n + 8 * (size_t)batch->buckets.n + rule.len + sinks.len;
+    size_t len =
+        HEAD_BYTES + 4 * (size_t)batch->quantiles.n + 8 * (size_t)batch->buckets.n + rule.len + sinks.len;
     for (unsigned i = 0; i < batch->n; i++)
         len += point_bytes(batch, &batch->points[i]);
     if (len > TS_ROLLUP_ENCODED_MAX)
@@ -239,7 +240,8 @@ static int get_head(struct input *in, struct ts_rollup_head *head)
     head->end_ns = (int64_t)get_uint(in, 8);
     head->quantiles = (struct ts_quantiles){0};
     head->buckets = (struct ts_buckets){0};
-    if (head->version != LAYOUT_FIRST && !(get_quantiles(in, &head->quantiles) && get_buckets(in, &head->buckets)))
+    if (head->version != LAYOUT_FIRST &&
+        !(get_quantiles(in, &head->quantiles) && get_buckets(in, &head->buckets)))
         return -TS_ECORRUPT;
     head->rule = get_text(in, 2);
     head->to = get_text(in, 2);
@@ -259,12 +261,19 @@ int ts_rollup_head_decode(struct ts_str bytes, struct ts_rollup_head *out)
 
 static bool is_sketch(enum ts_kind kind, struct ts_str bytes)
 {
-    return bytes.len == 0 || (kind == TS_KIND_SET ? ts_hll_is(bytes) : ts_sketch_quantiles(bytes, 0, NULL, NULL) == 0);
+    return bytes.len == 0 ||
+           (kind == TS_KIND_SET ? ts_hll_is(bytes) : ts_sketch_quantiles(bytes, 0, NULL, NULL) == 0);
 }
 
 static int get_point(struct input *in, const struct ts_rollup_head *head, struct ts_rollup *pt)
 {
-    *pt = (struct ts_rollup){.series = get_text(in, 2), .last_text = TS_STR(""), .histogram = TS_STR(""), .sketch = TS_STR(""), .distinct = NAN, .first = NAN, .increase = NAN};
+    *pt = (struct ts_rollup){.series = get_text(in, 2),
+                             .last_text = TS_STR(""),
+                             .histogram = TS_STR(""),
+                             .sketch = TS_STR(""),
+                             .distinct = NAN,
+                             .first = NAN,
+                             .increase = NAN};
     bool first_version = head->version == LAYOUT_FIRST;
     struct ts_series_view view;
     if (in->bad || ts_series_decode(pt->series, &view) != 0)

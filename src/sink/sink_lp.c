@@ -126,8 +126,8 @@ static void put_sketch(struct ts_buf *out, struct ts_str bytes)
 }
 
 /* @return number of fields, n and those of quantiles. */
-static unsigned put_quantiles(struct ts_buf *out, const struct ts_series_view *view, const struct ts_rollup_batch *batch,
-                              const struct ts_rollup *pt, unsigned n)
+static unsigned put_quantiles(struct ts_buf *out, const struct ts_series_view *view,
+                              const struct ts_rollup_batch *batch, const struct ts_rollup *pt, unsigned n)
 {
     if (view->kind != TS_KIND_TIMING && view->kind != TS_KIND_FIELD)
         return n;
@@ -145,8 +145,8 @@ static unsigned put_quantiles(struct ts_buf *out, const struct ts_series_view *v
 }
 
 /* Added up from the lowest bucket on. @return number of fields, n and those of the histogram. */
-static unsigned put_histogram(struct ts_buf *out, const struct ts_series_view *view, const struct ts_rollup_batch *batch,
-                              const struct ts_rollup *pt, unsigned n)
+static unsigned put_histogram(struct ts_buf *out, const struct ts_series_view *view,
+                              const struct ts_rollup_batch *batch, const struct ts_rollup *pt, unsigned n)
 {
     double sum = 0;
     for (uint32_t i = 0; i < pt->histogram.len / 8; i++) {

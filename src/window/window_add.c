@@ -146,7 +146,8 @@ static bool put_set(union ts_pane *pane, const struct sample *smp)
     return true;
 }
 
-static bool put(struct ts_worker *wk, const struct ts_rule *rule, union ts_pane *pane, struct ts_pane_chunk *ch, const struct sample *smp)
+static bool put(struct ts_worker *wk, const struct ts_rule *rule, union ts_pane *pane,
+                struct ts_pane_chunk *ch, const struct sample *smp)
 {
     switch (wk->series.slots[smp->slot].kind) {
     case TS_KIND_SET: ch->owns = true; return put_set(pane, smp);
@@ -317,7 +318,8 @@ TS_INLINE bool add_plain_group(struct ts_worker *wk, const struct ts_source *src
 }
 
 /* The same with sketches: all keys, then the places of all counts, so that their cache misses overlap too. */
-static bool add_sketched_group(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points)
+static bool add_sketched_group(struct ts_worker *wk, const struct ts_source *src,
+                               const struct ts_point *points)
 {
     const struct ts_rule *rule = &wk->rules[0];
     struct ts_window *win = rule->arrival;

@@ -67,7 +67,7 @@ _Static_assert(sizeof(union ts_pane) == 64, "a pane is a cache line");
 
 struct ts_pane_chunk {
     union ts_pane panes[TS_CHUNK_PANES] TS_ALIGNED;
-    struct ts_sketch *sketches; /* beside the panes; made when a rule wants them and a sample comes: window_sketch.c */
+    struct ts_sketch *sketches; /* beside the panes, made when a rule wants them: window_sketch.c */
     struct ts_more *more;       /* the same for other aggregates: window_more.c */
     int64_t *last_ns; /* event time of each `last`; made when the first sample with a time of its own comes */
     bool event;       /* holds a pane of a series in event time */
@@ -129,7 +129,7 @@ void ts_rule_forget(struct ts_rule *rule, struct ts_window *win, const struct ts
 /* ---- what only some rules keep: window_sketch.c, window_more.c ---- */
 
 enum ts_wants {
-    TS_WANTS_SKETCH = 1,  /* quantiles */
+    TS_WANTS_SKETCH = 1, /* quantiles */
     TS_WANTS_FIRST = 2,
     TS_WANTS_INCREASE = 4,
     TS_WANTS_DISTINCT = 8, /* of numbers */
@@ -145,28 +145,32 @@ struct ts_worker;
 bool ts_window_make_sketches(struct ts_pane_chunk *ch);
 
 /** Adds a sample to what the rule keeps beside the pane; without memory it misses there, counted. */
-void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot, double value, double weight,
-                          int64_t time_ns);
+void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch,
+                          uint32_t slot, double value, double weight, int64_t time_ns);
 
 /** What ts_window_add_sketch_key does with the first sample, or without memory. */
-void ts_window_sketch_rare(struct ts_worker *wk, const struct ts_rule *rule, struct ts_sketch *sk, uint32_t slot, int32_t key);
+void ts_window_sketch_rare(struct ts_worker *wk, const struct ts_rule *rule, struct ts_sketch *sk,
+                           uint32_t slot, int32_t key);
 
 /** Adds a sample of weight 1. The sketch of a series that gives no quantiles is off, and stays as it is. */
-TS_INLINE void ts_window_add_sketch_key(struct ts_worker *wk, const struct ts_rule *rule, struct ts_sketch *sk, uint32_t slot, int32_t key)
+TS_INLINE void ts_window_add_sketch_key(struct ts_worker *wk, const struct ts_rule *rule,
+                                        struct ts_sketch *sk, uint32_t slot, int32_t key)
 {
     if (TS_UNLIKELY(sk->state < TS_SKETCH_LIST || !ts_sketch_add_key(sk, key)))
         ts_window_sketch_rare(wk, rule, sk, slot, key);
 }
 
 /** The same as ts_window_add_wanted for the part of window_more.c. */
-void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot, double value, double weight,
-                        int64_t time_ns);
+void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch,
+                        uint32_t slot, double value, double weight, int64_t time_ns);
 
 /** What a pane's `more` says, into a point; NaN for what it does not. */
 void ts_window_tell_more(const struct ts_pane_chunk *ch, uint32_t slot, struct ts_rollup *point);
 
-/** Appends the pane's histogram to texts as a rollup point has it. @return its bytes; without memory texts are marked. */
-size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot, struct ts_buf *texts);
+/** Appends the pane's histogram to texts as a rollup point has it. @return its bytes; without memory texts
+ * are marked. */
+size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot,
+                               struct ts_buf *texts);
 
 /** Frees both with what they own. */
 void ts_window_free_sketches(struct ts_pane_chunk *ch);

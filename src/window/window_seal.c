@@ -45,7 +45,8 @@ static struct ts_rollup_batch *open_batch(struct ts_worker *wk, const struct ts_
 {
     struct ts_rollup_batch *batch = wk->batch;
     if (batch && batch->n > 0 &&
-        (batch->n == TS_ROLLUP_BATCH_MAX || batch->texts.len >= BATCH_TEXT_MAX || batch->rule != rule->conf->name || batch->start_ns != win->start_ns ||
+        (batch->n == TS_ROLLUP_BATCH_MAX || batch->texts.len >= BATCH_TEXT_MAX ||
+         batch->rule != rule->conf->name || batch->start_ns != win->start_ns ||
          batch->correction != correction)) {
         if (!push_batch(wk))
             return NULL;
@@ -70,8 +71,10 @@ static struct ts_rollup_batch *open_batch(struct ts_worker *wk, const struct ts_
     return batch;
 }
 
-/* What the rule keeps beside panes, into the point and behind the batch's texts. @return false: no memory now, and nothing is there. */
-static bool put_more(struct ts_rollup_batch *batch, struct ts_rollup *point, const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot)
+/* What the rule keeps beside panes, into the point and behind the batch's texts. @return false: no memory
+ * now, and nothing is there. */
+static bool put_more(struct ts_rollup_batch *batch, struct ts_rollup *point, const struct ts_rule *rule,
+                     const struct ts_pane_chunk *ch, uint32_t slot)
 {
     const struct ts_sketch *sk = ch->sketches ? &ch->sketches[slot % TS_CHUNK_PANES] : NULL;
     struct ts_buf *texts = &batch->texts;
@@ -102,8 +105,8 @@ static bool put_set(struct ts_rollup_batch *batch, struct ts_rollup *point, cons
 }
 
 /* @return false: not now. */
-static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t slot,
-                      const struct ts_pane_chunk *ch, bool correction)
+static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win,
+                      uint32_t slot, const struct ts_pane_chunk *ch, bool correction)
 {
     const union ts_pane *pane = &ch->panes[slot % TS_CHUNK_PANES];
     const struct ts_slot *sl = &wk->series.slots[slot];

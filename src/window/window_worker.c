@@ -26,7 +26,8 @@ struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf)
     wk->nrules = conf->conf->nrollups;
     wk->rules = ts_xalloc(wk->nrules * sizeof *wk->rules);
     for (unsigned r = 0; r < wk->nrules; r++)
-        wk->rules[r] = (struct ts_rule){.conf = &conf->conf->rollups[r], .wants = ts_rule_wants(&conf->conf->rollups[r])};
+        wk->rules[r] = (struct ts_rule){.conf = &conf->conf->rollups[r],
+                                        .wants = ts_rule_wants(&conf->conf->rollups[r])};
     wk->clock_ns = wk->watermark_ns = TS_TIME_NONE;
     wk->draining = conf->nsources == 0;
     atomic_store_explicit(&wk->gauges.watermark_ns, TS_TIME_NONE, memory_order_relaxed);

@@ -69,7 +69,8 @@ static bool same_number(double a, double b)
     return a == b || (isnan(a) && isnan(b));
 }
 
-/* Every kind under a rule that asks for everything: what a kind does not give is not there when it comes back. */
+/* Every kind under a rule that asks for everything: what a kind does not give is not there when it comes
+ * back. */
 static void round_trip_of_what_is_asked_for(void **state)
 {
     (void)state;
@@ -133,12 +134,12 @@ static void version_1_is_read(void **state)
 {
     (void)state;
     static const unsigned char old[] = {
-        1,    1,                                          /* version, stddev_sample */
-        0x01, 1,    0,    0,                              /* count, and distinct, which numbers did not give */
-        0x00, 0xca, 0x9a, 0x3b, 0, 0,   0,    0,          /* 1e9 */
-        0x00, 0x94, 0x35, 0x77, 0, 0,   0,    0,          /* 2e9 */
-        1,    0,    'r',  2,    0, 's', 't',              /* rule, to */
-        2,    0,    0,    0,                              /* two points */
+        1,    1,                                 /* version, stddev_sample */
+        0x01, 1,    0,    0,                     /* count, and distinct, which numbers did not give */
+        0x00, 0xca, 0x9a, 0x3b, 0, 0,   0,    0, /* 1e9 */
+        0x00, 0x94, 0x35, 0x77, 0, 0,   0,    0, /* 2e9 */
+        1,    0,    'r',  2,    0, 's', 't',     /* rule, to */
+        2,    0,    0,    0,                     /* two points */
         8,    0,    2,    1,    0, 'm', 0,    0,    0, 0, /* timing m */
         0,    0,    0,    0,    0, 0,   0x00, 0x40,       /* count 2 */
         0,    0,    0,    0,    0, 0,   0x08, 0x40,       /* sum 3 */
@@ -158,7 +159,8 @@ static void version_1_is_read(void **state)
     assert_true(head.version == 1 && head.quantiles.n == 0 && head.n == 2);
     assert_int_equal(ts_rollup_batch_decode((struct ts_str){(const char *)old, sizeof old}, out), 0);
     assert_true(out->n == 2 && out->stddev_sample && out->quantiles.n == 0);
-    assert_true(out->points[0].stats.count == 2 && out->points[0].stats.sum == 3 && out->points[0].stats.last == 2);
+    assert_true(out->points[0].stats.count == 2 && out->points[0].stats.sum == 3 &&
+                out->points[0].stats.last == 2);
     assert_true(isnan(out->points[0].distinct) && out->points[0].sketch.len == 0);
     assert_true(out->points[1].distinct == 1);
     ts_rollup_batch_free(&out);
@@ -170,17 +172,17 @@ static void layout_is_the_documented_one(void **state)
 {
     (void)state;
     static const unsigned char want[] = {
-        2,    2,                                          /* version, correction */
-        0x01, 0,    0,    0,                              /* count */
-        0x00, 0xca, 0x9a, 0x3b, 0, 0,   0,    0,          /* 1e9 */
-        0x00, 0x94, 0x35, 0x77, 0, 0,   0,    0,          /* 2e9 */
-        1,    0x30, 0x1b, 0x0f, 0,                        /* p99 */
-        1,    0,    0,    0,    0, 0,   0,    0xf0, 0x3f, /* a bucket up to 1.0 */
-        1,    0,    'r',  2,    0, 's', 't',              /* rule, to */
-        1,    0,    0,    0,                              /* one point */
-        8,    0,    3,    1,    0, 'm', 0,    0,    0, 0, /* set m, no field, no tags */
-        0,    0,    0,    0,    0, 0,   0x00, 0x40,       /* 2.0 */
-        0,    0,    0,    0,    0, 0,   0xf0, 0x3f,       /* 1.0 */
+        2,    2,                                             /* version, correction */
+        0x01, 0,    0,    0,                                 /* count */
+        0x00, 0xca, 0x9a, 0x3b, 0, 0,   0,    0,             /* 1e9 */
+        0x00, 0x94, 0x35, 0x77, 0, 0,   0,    0,             /* 2e9 */
+        1,    0x30, 0x1b, 0x0f, 0,                           /* p99 */
+        1,    0,    0,    0,    0, 0,   0,    0xf0, 0x3f,    /* a bucket up to 1.0 */
+        1,    0,    'r',  2,    0, 's', 't',                 /* rule, to */
+        1,    0,    0,    0,                                 /* one point */
+        8,    0,    3,    1,    0, 'm', 0,    0,    0,    0, /* set m, no field, no tags */
+        0,    0,    0,    0,    0, 0,   0x00, 0x40,          /* 2.0 */
+        0,    0,    0,    0,    0, 0,   0xf0, 0x3f,          /* 1.0 */
     };
     struct ts_rollup_batch *batch = make_batch("st", TS_SEC);
     batch->rule = "r";

@@ -112,7 +112,8 @@ static void numbers_that_are_none_are_left_out(void **state)
     ts_rollup_batch_free(&batch);
 }
 
-/* What a rule asks for: the sketch has the values 10 (three times) and 20, whose buckets' values lie within 1 %. */
+/* What a rule asks for: the sketch has the values 10 (three times) and 20, whose buckets' values lie within 1
+ * %. */
 static void quantiles_and_sketches(void **state)
 {
     (void)state;
@@ -124,7 +125,8 @@ static void quantiles_and_sketches(void **state)
     for (unsigned i = 0; i < 4; i++)
         assert_true(ts_sketch_add(&sk, v[i], 1));
     assert_int_equal(ts_sketch_encode(&sk, &sketch), 0);
-    batch->aggregates = TS_AGG_BIT(variance) | TS_AGG_BIT(range) | TS_AGG_BIT(first) | TS_AGG_BIT(increase) | TS_AGG_BIT(distinct);
+    batch->aggregates = TS_AGG_BIT(variance) | TS_AGG_BIT(range) | TS_AGG_BIT(first) | TS_AGG_BIT(increase) |
+                        TS_AGG_BIT(distinct);
     batch->quantiles = (struct ts_quantiles){3, {500000, 990000, 999000}};
     add_numbers(batch, make_series(TS_KIND_FIELD, "cpu", "usage", 0, NULL), 4, v);
     add_numbers(batch, make_series(TS_KIND_GAUGE, "g", "", 0, NULL), 4, v);
@@ -141,7 +143,10 @@ static void quantiles_and_sketches(void **state)
     char want[256];
     struct ts_buf number = TS_BUF_INIT;
     ts_buf_put_double(&number, p50 > 10 ? p50 : 10);
-    snprintf(want, sizeof want, "cpu usage_distinct=2,usage_variance=18.75,usage_first=10,usage_range=10,usage_p50=%s,usage_p99=%s,usage_p99_9=%s 7\n",
+    snprintf(want, sizeof want,
+             "cpu "
+             "usage_distinct=2,usage_variance=18.75,usage_first=10,usage_range=10,usage_p50=%s,usage_p99=%s,"
+             "usage_p99_9=%s 7\n",
              ts_buf_cstr(&number), ts_buf_cstr(&number), ts_buf_cstr(&number));
     expect_point(batch, 0, want);
     expect_point(batch, 1, "g,metric_type=gauge min=10,max=20,mean=12.5,last=20,first=10,range=10 7\n");
@@ -156,7 +161,13 @@ static void quantiles_and_sketches(void **state)
 static void base64(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+    static const char *const cases[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
+                                           {"foobar", "Zm9vYmFy"}};
     for (unsigned i = 0; i < TS_ARRAY_SIZE(cases); i++) {
         ts_buf_clear(&line);
         ts_buf_put_base64(&line, ts_str_of(cases[i][0]));

@@ -29,7 +29,8 @@ struct fixture {
     unsigned nbatches;
 };
 
-static void set_up_asking(struct fixture *fx, unsigned nsources, uint32_t aggregates, const struct ts_quantiles *quantiles)
+static void set_up_asking(struct fixture *fx, unsigned nsources, uint32_t aggregates,
+                          const struct ts_quantiles *quantiles)
 {
     memset(fx, 0, sizeof *fx);
     fx->rollup = (struct ts_conf_rollup){.name = (char *)"r",
@@ -402,7 +403,8 @@ static void expect_quantile(const struct ts_rollup *point, double q, double want
         fail_msg("quantile %g is %g, not %g", q, got, want);
 }
 
-/* 1 … 100, and 1000 with a weight of 50: of 150 the one at floor(0.5 · 149) is 75, at floor(0.99 · 149) 1000. */
+/* 1 … 100, and 1000 with a weight of 50: of 150 the one at floor(0.5 · 149) is 75, at floor(0.99 · 149) 1000.
+ */
 static void quantiles_when_asked_for(void **unused)
 {
     (void)unused;
@@ -439,7 +441,10 @@ static void groups_with_sketches(void **unused)
     double values[3][301];
     set_up_asking(&fx, 1, TS_AGG_BIT(count), &p50_p99);
     for (uint32_t id = 0; id < 3; id++)
-        announce(&fx, 0, id, id == 2 ? TS_KIND_FIELD : TS_KIND_TIMING, id == 0 ? "n0" : id == 1 ? "n1" : "n2");
+        announce(&fx, 0, id, id == 2 ? TS_KIND_FIELD : TS_KIND_TIMING,
+                 id == 0   ? "n0"
+                 : id == 1 ? "n1"
+                           : "n2");
     announce(&fx, 0, 3, TS_KIND_COUNTER, "c");
     for (uint32_t id = 0; id < 4; id++)
         sample(&fx, id, 1); /* from now on they are plain */
@@ -475,7 +480,7 @@ static void corrections_have_the_whole_sketch(void **unused)
         sample_ext(&fx, 0, 0, i, 5 * S, 1);
     push(&fx, 0, 100 * S, 5 * S, false);
     sample_ext(&fx, 0, 0, 1, 12 * S, 1); /* seals [0, 10) */
-    for (unsigned i = 1; i < 8; i++) /* eight slabs are a turn: sealing comes before the next */
+    for (unsigned i = 1; i < 8; i++)     /* eight slabs are a turn: sealing comes before the next */
         push(&fx, 0, 101 * S, 12 * S, false);
     for (unsigned i = 51; i <= 101; i++)
         sample_ext(&fx, 0, 0, i, 6 * S, 1);
@@ -530,7 +535,8 @@ static void order_does_not_matter(void **unused)
     struct fixture fx;
     set_up_asking(&fx, 1, asked, &(struct ts_quantiles){0});
     announce(&fx, 0, 0, TS_KIND_TIMING, "t");
-    for (unsigned i = 0; i < 5000; i++) { /* more than are kept: 0 … 99 fifty times, 99 up each, and after 49 falls from 0 */
+    for (unsigned i = 0; i < 5000;
+         i++) { /* more than are kept: 0 … 99 fifty times, 99 up each, and after 49 falls from 0 */
         sample(&fx, 0, i % 100);
         if (i % 1000 == 999)
             push(&fx, 0, 105 * S, TS_TIME_NONE, false);
@@ -558,7 +564,8 @@ static void only_what_is_asked_for(void **unused)
 }
 
 #ifdef TS_HOSTILE
-/* The array of sketches, then the counts cannot be had: the pane has the sample, the sketch misses it, and that is counted. */
+/* The array of sketches, then the counts cannot be had: the pane has the sample, the sketch misses it, and
+ * that is counted. */
 static void a_sketch_without_memory(void **unused)
 {
     (void)unused;
