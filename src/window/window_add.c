@@ -8,7 +8,7 @@
 
 #include "core/mem.h"
 
-#define GROUP 16 /* points that are added together when all are plain */
+#define GROUP TS_WINDOW_GROUP
 
 enum verdict { TAKEN, TAKEN_LATE, TOO_LATE, NO_MEMORY };
 
@@ -317,46 +317,6 @@ TS_INLINE bool add_plain_group(struct ts_worker *wk, const struct ts_source *src
     return true;
 }
 
-/* The same with sketches: all keys, then the places of all counts, so that their cache misses overlap too. */
-static bool add_sketched_group(struct ts_worker *wk, const struct ts_source *src,
-                               const struct ts_point *points)
-{
-    const struct ts_rule *rule = &wk->rules[0];
-    struct ts_window *win = rule->arrival;
-    struct ts_stats *panes[GROUP];
-    struct ts_sketch *sketches[GROUP];
-    uint32_t slots[GROUP], flags = 0;
-    int32_t keys[GROUP];
-    if (!win)
-        return false;
-    for (unsigned i = 0; i < GROUP; i++) {
-        flags |= points[i].flags;
-        uint32_t slot = TS_LIKELY(points[i].id < src->nslots) ? src->slots[points[i].id] : TS_SLOT_REFUSED;
-        uint32_t index = slot / TS_CHUNK_PANES;
-        if (slot >= TS_SLOT_SPECIAL || index >= win->nchunks || wk->event_chunks[index])
-            return false;
-        struct ts_pane_chunk *ch = win->chunks[index];
-        if (!ch || ch == TS_CHUNK_GONE || !ch->sketches)
-            return false;
-        slots[i] = slot;
-        panes[i] = &ch->panes[slot % TS_CHUNK_PANES].stats;
-        sketches[i] = &ch->sketches[slot % TS_CHUNK_PANES];
-        __builtin_prefetch(panes[i], 1);
-        __builtin_prefetch(sketches[i], 1);
-    }
-    if (flags)
-        return false;
-    for (unsigned i = 0; i < GROUP; i++) {
-        ts_stats_add(panes[i], points[i].value, 1);
-        keys[i] = ts_sketch_key(points[i].value);
-        __builtin_prefetch(ts_sketch_place(sketches[i], keys[i]), 1);
-    }
-    for (unsigned i = 0; i < GROUP; i++)
-        ts_window_add_sketch_key(wk, rule, sketches[i], slots[i], keys[i]);
-    win->used[TS_DOMAIN_ARRIVAL] = true;
-    return true;
-}
-
 /* Any point. @return the entries that it took: 1, or 2 with its extension. */
 static uint32_t add_point(struct ts_worker *wk, struct ts_source *src, const struct ts_slab *slab,
                           const struct ts_point *pt, uint64_t *aggregated)
@@ -396,7 +356,7 @@ void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struc
     }
     for (uint32_t i = 0; i < slab->n;) {
         if (wk->nrules == 1 && i + GROUP <= slab->n &&
-            (wk->rules[0].wants == TS_WANTS_SKETCH ? add_sketched_group(wk, src, &slab->points[i])
+            (wk->rules[0].wants == TS_WANTS_SKETCH ? ts_window_add_sketched_group(wk, src, &slab->points[i])
                                                    : add_plain_group(wk, src, &slab->points[i]))) {
             aggregated += GROUP;
             i += GROUP;

@@ -141,24 +141,20 @@ unsigned ts_rule_wants(const struct ts_conf_rollup *conf);
 
 struct ts_worker;
 
-/** Makes the chunk's sketches. @return false without memory. */
-bool ts_window_make_sketches(struct ts_pane_chunk *ch);
-
 /** Adds a sample to what the rule keeps beside the pane; without memory it misses there, counted. */
 void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch,
                           uint32_t slot, double value, double weight, int64_t time_ns);
 
-/** What ts_window_add_sketch_key does with the first sample, or without memory. */
-void ts_window_sketch_rare(struct ts_worker *wk, const struct ts_rule *rule, struct ts_sketch *sk,
-                           uint32_t slot, int32_t key);
+#define TS_WINDOW_GROUP 16 /* points that are added together when all are plain */
 
-/** Adds a sample of weight 1. The sketch of a series that gives no quantiles is off, and stays as it is. */
-TS_INLINE void ts_window_add_sketch_key(struct ts_worker *wk, const struct ts_rule *rule,
-                                        struct ts_sketch *sk, uint32_t slot, int32_t key)
-{
-    if (TS_UNLIKELY(sk->state < TS_SKETCH_LIST || !ts_sketch_add_key(sk, key)))
-        ts_window_sketch_rare(wk, rule, sk, slot, key);
-}
+struct ts_source;
+
+/**
+ * A group of plain points under a single rule that wants sketches and nothing else.
+ * @return false: something in the group is not plain, and nothing has been done.
+ */
+bool ts_window_add_sketched_group(struct ts_worker *wk, const struct ts_source *src,
+                                  const struct ts_point *points);
 
 /** The same as ts_window_add_wanted for the part of window_more.c. */
 void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch,

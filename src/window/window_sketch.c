@@ -18,7 +18,7 @@ unsigned ts_rule_wants(const struct ts_conf_rollup *conf)
     return wants;
 }
 
-TS_COLD bool ts_window_make_sketches(struct ts_pane_chunk *ch)
+static TS_COLD bool make_sketches(struct ts_pane_chunk *ch)
 {
     ch->sketches = ts_alloc_aligned(TS_CHUNK_PANES * sizeof *ch->sketches, TS_CACHELINE);
     return ch->sketches;
@@ -49,11 +49,64 @@ static bool begin(const struct ts_worker *wk, const struct ts_rule *rule, struct
     return sk->state != TS_SKETCH_OFF;
 }
 
-TS_COLD void ts_window_sketch_rare(struct ts_worker *wk, const struct ts_rule *rule, struct ts_sketch *sk,
-                                   uint32_t slot, int32_t key)
+/* The first sample, or no memory. */
+static TS_COLD void add_rare(struct ts_worker *wk, const struct ts_rule *rule, struct ts_sketch *sk,
+                             uint32_t slot, int32_t key)
 {
     if (begin(wk, rule, sk, slot) && !ts_sketch_add_key(sk, key))
         ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
+}
+
+/* Adds a sample of weight 1. The sketch of a series that gives no quantiles is off, and stays as it is. */
+TS_INLINE void add_key(struct ts_worker *wk, const struct ts_rule *rule, struct ts_sketch *sk, uint32_t slot,
+                       int32_t key)
+{
+    if (TS_UNLIKELY(sk->state != TS_SKETCH_OFF &&
+                    (sk->state == TS_SKETCH_NONE || !ts_sketch_add_key(sk, key))))
+        add_rare(wk, rule, sk, slot, key);
+}
+
+static struct ts_sketch no_sketch = {.state = TS_SKETCH_OFF}; /* of chunks that have none; never written to */
+
+/* All panes' and sketches' addresses, then all keys and the places of their counts, then all counts: so their
+ * cache misses overlap. */
+bool ts_window_add_sketched_group(struct ts_worker *wk, const struct ts_source *src,
+                                  const struct ts_point *points)
+{
+    const struct ts_rule *rule = &wk->rules[0];
+    struct ts_window *win = rule->arrival;
+    struct ts_stats *panes[TS_WINDOW_GROUP];
+    struct ts_sketch *sketches[TS_WINDOW_GROUP];
+    uint32_t slots[TS_WINDOW_GROUP], flags = 0;
+    int32_t keys[TS_WINDOW_GROUP];
+    if (!win)
+        return false;
+    for (unsigned i = 0; i < TS_WINDOW_GROUP; i++) {
+        flags |= points[i].flags;
+        uint32_t slot = TS_LIKELY(points[i].id < src->nslots) ? src->slots[points[i].id] : TS_SLOT_REFUSED;
+        uint32_t index = slot / TS_CHUNK_PANES;
+        if (slot >= TS_SLOT_SPECIAL || index >= win->nchunks || wk->event_chunks[index])
+            return false;
+        struct ts_pane_chunk *ch = win->chunks[index];
+        if (!ch || ch == TS_CHUNK_GONE || (!ch->sketches && has_quantiles(wk, slot)))
+            return false;
+        slots[i] = slot;
+        panes[i] = &ch->panes[slot % TS_CHUNK_PANES].stats;
+        sketches[i] = ch->sketches ? &ch->sketches[slot % TS_CHUNK_PANES] : &no_sketch;
+        __builtin_prefetch(panes[i], 1);
+        __builtin_prefetch(sketches[i], 1);
+    }
+    if (flags)
+        return false;
+    for (unsigned i = 0; i < TS_WINDOW_GROUP; i++) {
+        ts_stats_add(panes[i], points[i].value, 1);
+        keys[i] = ts_sketch_key(points[i].value);
+        __builtin_prefetch(ts_sketch_place(sketches[i], keys[i]), 1);
+    }
+    for (unsigned i = 0; i < TS_WINDOW_GROUP; i++)
+        add_key(wk, rule, sketches[i], slots[i], keys[i]);
+    win->used[TS_DOMAIN_ARRIVAL] = true;
+    return true;
 }
 
 void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch,
@@ -63,7 +116,7 @@ void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, stru
         ts_window_add_more(wk, rule, ch, slot, value, weight, time_ns);
     if (!(rule->wants & TS_WANTS_SKETCH) || (!ch->sketches && !has_quantiles(wk, slot)))
         return;
-    if (!ch->sketches && !ts_window_make_sketches(ch)) {
+    if (!ch->sketches && !make_sketches(ch)) {
         ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
         return;
     }
