@@ -202,7 +202,7 @@ int main(int argc, char **argv)
     }
     printf("per sample in the worker, %u series, %.0f samples of each\n", nseries,
            (double)PASSES * SLABS * TS_SLAB_POINTS / nseries);
-    printf("%-20s %8s %8s %16s\n", "", "ns", "ratio", "bytes a series");
+    printf("%-20s %8s %8s %16s\n", "", "ns", "ratio", "heap a series");
     for (unsigned k = 0; k < 3; k++)
         printf("%-20s %8.1f %8.2f %16.0f\n", names[k], median(cost[k]), median(ratio[k]), bytes[k]);
     return 0;

@@ -168,6 +168,9 @@ void ts_window_tell_more(const struct ts_pane_chunk *ch, uint32_t slot, struct t
 size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot,
                                struct ts_buf *texts);
 
+/** After every chunk has gone. */
+void ts_window_free_sketch_blocks(struct ts_worker *wk);
+
 /** Frees both with what they own. */
 void ts_window_free_sketches(struct ts_pane_chunk *ch);
 void ts_window_free_more(struct ts_pane_chunk *ch);
@@ -197,6 +200,7 @@ struct ts_worker {
     int64_t watermark_ns; /* of event time, without lateness; never goes back */
     bool idle;            /* every source with event time has been silent for idle_after */
     bool draining;        /* every source has ended */
+    struct ts_sketch_block *sketch_blocks; /* where arrays of sketches lie: window_sketch.c */
     struct ts_rollup_batch *batch; /* being filled */
     struct ts_worker_gauges gauges;
 };

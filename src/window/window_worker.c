@@ -42,6 +42,7 @@ void ts_worker_free(struct ts_worker **worker)
     for (unsigned r = 0; r < wk->nrules; r++)
         while (wk->rules[r].windows)
             ts_rule_forget(&wk->rules[r], wk->rules[r].windows, &wk->series);
+    ts_window_free_sketch_blocks(wk);
     for (unsigned i = 0; i < wk->conf.nsources; i++)
         ts_free(wk->sources[i].slots);
     ts_rollup_batch_free(&wk->batch);
