@@ -13,6 +13,7 @@ EXTRA_DIST += \
 	tests/lib/tsagg_test/ports.py \
 	tests/lib/tsagg_test/process.py \
 	tests/lib/tsagg_test/runner.py \
+	tests/lib/tsagg_test/sketch.py \
 	tests/lib/tsagg_test/streams.py \
 	tests/lib/tsagg_test/stub.py \
 	tests/lib/tsagg_test/times.py \
@@ -29,6 +30,7 @@ EXTRA_DIST += \
 	tests/e2e/test_load.py \
 	tests/e2e/test_oracle.py \
 	tests/e2e/test_overload.py \
+	tests/e2e/test_quantiles.py \
 	tests/e2e/test_quickstart.py \
 	tests/e2e/test_statsd.py \
 	tests/e2e/test_tls.py \

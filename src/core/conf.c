@@ -136,7 +136,6 @@ static bool check_item(struct ts_conf_load *ld, const struct ts_conf_option *opt
                        const struct ts_conf_node *list, unsigned i)
 {
     const struct ts_conf_node *item = list->entries[i].value;
-    enum ts_aggregate agg;
     if (item->kind != TS_NODE_SCALAR || item->null) {
         ts_conf_error(ld, item, "%s: an entry is %s; give a name", opt->key, kind_name(item));
         return false;
@@ -162,17 +161,7 @@ static bool check_item(struct ts_conf_load *ld, const struct ts_conf_option *opt
         ts_conf_error(ld, item, "%s: %s: %s", opt->key, ts_log_quote_z(item->text), err.msg);
         return false;
     }
-    if (opt->type == TS_CONF_AGGREGATES && !ts_aggregate_find(ts_str_of(item->text), &agg)) {
-        struct ts_conf_near near = {.asked = ts_str_of(item->text)};
-        struct ts_err remedy;
-        for (unsigned j = 0; j < TS_AGG_COUNT; j++)
-            ts_conf_near_offer(&near, ts_str_of(ts_aggregate_name((enum ts_aggregate)j)));
-        ts_conf_near_print(&near, "there are:", &remedy);
-        ts_conf_error(ld, item, "%s: unknown aggregate %s; %s", opt->key, ts_log_quote_z(item->text),
-                      remedy.msg);
-        return false;
-    }
-    return true;
+    return opt->type != TS_CONF_AGGREGATES || ts_conf_aggregate_check(ld, opt, item);
 }
 
 static void read_list(struct ts_conf_load *ld, const struct ts_conf_option *opt,

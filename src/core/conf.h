@@ -6,9 +6,11 @@
  * ts_conf_free.
  */
 #include "core/base.h"
+#include "core/bucket.h"
 #include "core/buf.h"
 #include "core/err.h"
 #include "core/log.h"
+#include "core/quantile.h"
 #include "core/sample.h"
 
 enum ts_format { TS_FORMAT_AUTO, TS_FORMAT_STATSD, TS_FORMAT_INFLUX };
@@ -64,6 +66,10 @@ struct ts_conf_rollup {
     int64_t lateness_ns;
     enum ts_late late;
     uint32_t aggregates; /* bits of enum ts_aggregate */
+    struct ts_quantiles quantiles; /* what else `aggregates` lists */
+    unsigned sketch_buckets;       /* on each side of zero */
+    char *buckets;                 /* of histograms, as written, with commas; NULL: none */
+    struct ts_buckets histogram;   /* the same, read */
     bool stddev_sample;
     char *to; /* sink names, comma-separated, without blanks; every one exists */
 };

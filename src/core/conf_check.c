@@ -229,6 +229,21 @@ static void check_to(struct ts_conf_load *ld, const struct ts_conf_node *list, c
     ts_buf_fini(&all);
 }
 
+/* histogram and buckets: both or none. */
+static void check_histogram(struct ts_conf_load *ld, unsigned i)
+{
+    struct ts_conf_rollup *rule = &ld->conf->rollups[i];
+    bool asked = rule->aggregates & TS_AGG_BIT(histogram), given = rule->buckets;
+    if (given && !asked)
+        ts_conf_error(ld, at(ld, TS_SECTION_rollups, i, "buckets"),
+                      "buckets without histogram among the aggregates; give both or none");
+    if (asked && !given && !ts_conf_node_find(at(ld, TS_SECTION_rollups, i, ""), TS_STR("buckets")))
+        ts_conf_error(ld, at(ld, TS_SECTION_rollups, i, "aggregates"),
+                      "aggregates: histogram without buckets; give buckets, such as [exponential, 1, 2, 10]");
+    if (given)
+        TS_ASSERT(ts_buckets_read(ts_str_of(rule->buckets), &rule->histogram) == 0); /* it has been checked */
+}
+
 /* Two rules may not meet in a sink: points of one series that share a time would replace each other. */
 static void check_pair(struct ts_conf_load *ld, unsigned i, unsigned j)
 {
@@ -257,6 +272,8 @@ void ts_conf_check(struct ts_conf_load *ld)
     for (unsigned i = 0; i < ld->conf->nrollups; i++)
         check_to(ld, at(ld, TS_SECTION_rollups, i, "to"), &ld->conf->rollups[i].to);
     check_to(ld, at(ld, TS_SECTION_events, 0, "to"), &ld->conf->events.to);
+    for (unsigned i = 0; i < ld->conf->nrollups; i++)
+        check_histogram(ld, i);
     for (unsigned i = 0; i < ld->conf->nrollups; i++)
         for (unsigned j = 0; j < i; j++)
             check_pair(ld, i, j);

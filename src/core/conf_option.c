@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/num.h"
+#include "core/sketch.h"
 #include "core/utf8.h"
 
 #define TS_OF_top     struct ts_conf
@@ -201,6 +202,7 @@ static bool is_http_url(struct ts_str s)
 static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *base, struct ts_err *err)
 {
     struct ts_listen_url url;
+    struct ts_buckets buckets;
     uint64_t choice;
     struct ts_log_quoted shown = ts_log_quote(ts_conf_option_is_secret(opt) ? TS_STR(TS_CONF_HIDDEN) : s);
     if (opt->type != TS_CONF_TEMPLATES && !is_clean_text(s)) /* templates: one by one, in ts_template_read */
@@ -212,6 +214,7 @@ static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *ba
     case TS_CONF_ADDRESS: ok = s.len == 0 || ts_conf_read_address(s, url.host, &url.port) == 0; break;
     case TS_CONF_LISTEN_URL: ok = ts_conf_read_listen_url(s, &url) == 0; break;
     case TS_CONF_HTTP_URL: ok = is_http_url(s); break;
+    case TS_CONF_BUCKETS: ok = ts_buckets_read(s, &buckets) == 0; break;
     case TS_CONF_SECRET:
         if (ts_str_eq(s, TS_STR(TS_CONF_HIDDEN)))
             return ts_fail(err, TS_ECONF, "%s is \"%s\", which --print-config writes in a secret's place",
@@ -294,9 +297,6 @@ static int read_choice(const struct ts_conf_option *opt, struct ts_str s, void *
 
 int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, void *base, struct ts_err *err)
 {
-    struct ts_str word;
-    enum ts_aggregate agg;
-    uint32_t bits = 0;
     switch (opt->type) {
     case TS_CONF_CHOICE:
     case TS_CONF_BOOL: return read_choice(opt, text, base, err);
@@ -304,14 +304,7 @@ int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, vo
     case TS_CONF_BYTES:
     case TS_CONF_DURATION:
     case TS_CONF_MODE: return read_number(opt, text, base, err);
-    case TS_CONF_AGGREGATES:
-        while (ts_conf_next(&text, ',', &word)) {
-            if (!ts_aggregate_find(word, &agg))
-                return ts_fail(err, TS_ECONF, "%s: unknown aggregate %s", opt->key, ts_log_quote(word).z);
-            bits |= 1u << agg;
-        }
-        store(opt, base, bits);
-        return 0;
+    case TS_CONF_AGGREGATES: return ts_conf_aggregates_read(text, base, err); /* of rollups only */
     default: return read_text(opt, text, base, err);
     }
 }
@@ -360,12 +353,7 @@ static void print_list(const struct ts_conf_option *opt, const void *base, struc
     const char *between = "";
     ts_buf_putc(buf, '[');
     if (opt->type == TS_CONF_AGGREGATES) {
-        for (unsigned i = 0; i < TS_AGG_COUNT; i++) {
-            if (fetch(opt, base) >> i & 1) {
-                ts_buf_printf(buf, "%s%s", between, ts_aggregate_name((enum ts_aggregate)i));
-                between = ", ";
-            }
-        }
+        ts_conf_aggregates_print(base, buf);
     } else {
         const char *names = fetch_text(opt, base);
         struct ts_str list = ts_str_of(names), word;
@@ -462,6 +450,12 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
         ts_buf_puts(buf, "a list, such as [\"servers.* .host.measurement.field*\"]");
         break;
     case TS_CONF_NAMES: ts_buf_puts(buf, "a list, such as [a, b]"); break;
+    case TS_CONF_BUCKETS:
+        ts_buf_printf(buf,
+                      "a list of up to %d rising numbers, such as [0.5, 1, 5], or [exponential, FIRST, "
+                      "FACTOR, COUNT], or [linear, FIRST, WIDTH, COUNT]",
+                      TS_BUCKETS_MAX);
+        break;
     case TS_CONF_WORD:
     case TS_CONF_CHOICE:
     case TS_CONF_BOOL: expect_choice(opt, buf); break;
@@ -469,6 +463,6 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
     case TS_CONF_BYTES: expect_range(opt, "a size", ", such as 4MiB", buf); break;
     case TS_CONF_DURATION: expect_range(opt, "a duration", ", such as 10s", buf); break;
     case TS_CONF_MODE: expect_range(opt, "an octal number", ", such as 0660", buf); break;
-    case TS_CONF_AGGREGATES: ts_buf_puts(buf, "a list, such as [count, mean]"); break;
+    case TS_CONF_AGGREGATES: ts_buf_puts(buf, "a list, such as [count, mean, p99.9]"); break;
     }
 }

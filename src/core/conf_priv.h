@@ -35,6 +35,7 @@ enum ts_conf_type {
     TS_CONF_CIDRS,
     TS_CONF_SECRETS,
     TS_CONF_TEMPLATES,
+    TS_CONF_BUCKETS,
     TS_CONF_NAMES,
     TS_CONF_CHOICE,
     TS_CONF_BOOL,
@@ -44,6 +45,9 @@ enum ts_conf_type {
     TS_CONF_MODE,
     TS_CONF_AGGREGATES,
 };
+
+struct ts_conf_load;
+struct ts_conf_node;
 
 struct ts_conf_option {
     enum ts_conf_section section;
@@ -73,6 +77,14 @@ enum ts_conf_need ts_conf_option_need(const struct ts_conf_option *opt, const ch
 int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, void *base,
                         struct ts_err *err) TS_MUST_CHECK;
 
+/** Whether an entry of the list is an aggregate or a quantile; told when not. */
+bool ts_conf_aggregate_check(struct ts_conf_load *ld, const struct ts_conf_option *opt,
+                             const struct ts_conf_node *item);
+/** As ts_conf_option_read and _print do with an option of type AGGREGATES. */
+int ts_conf_aggregates_read(struct ts_str list, struct ts_conf_rollup *rule,
+                            struct ts_err *err) TS_MUST_CHECK;
+void ts_conf_aggregates_print(const struct ts_conf_rollup *rule, struct ts_buf *buf);
+
 /** Whether the field has a value: a text option without a default may have none. */
 bool ts_conf_option_is_set(const struct ts_conf_option *opt, const void *base);
 
@@ -85,7 +97,7 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
 static inline bool ts_conf_option_is_list(const struct ts_conf_option *opt)
 {
     return opt->type == TS_CONF_CIDRS || opt->type == TS_CONF_SECRETS || opt->type == TS_CONF_TEMPLATES ||
-           opt->type == TS_CONF_NAMES || opt->type == TS_CONF_AGGREGATES;
+           opt->type == TS_CONF_BUCKETS || opt->type == TS_CONF_NAMES || opt->type == TS_CONF_AGGREGATES;
 }
 
 static inline bool ts_conf_option_is_secret(const struct ts_conf_option *opt)

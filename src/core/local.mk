@@ -1,7 +1,9 @@
 libtsagg_a_SOURCES += \
 	src/tbl/aggregates.def src/tbl/counters.def src/tbl/errors.def src/tbl/kinds.def src/tbl/listeners.def \
 	src/core/base.h \
+	src/core/base64.c src/core/base64.h \
 	src/core/body.c src/core/body.h \
+	src/core/bucket.c src/core/bucket.h \
 	src/core/buf.c src/core/buf.h \
 	src/core/cidr.c src/core/cidr.h \
 	src/core/census.c src/core/census.h \
@@ -11,6 +13,7 @@ libtsagg_a_SOURCES += \
 	src/core/feed.h src/core/sink_status.h \
 	src/core/file.c src/core/file.h \
 	src/core/hash.h \
+	src/core/hll.c src/core/hll.h \
 	src/core/lane.c src/core/lane.h \
 	src/core/log.c src/core/log.h \
 	src/core/map64.c src/core/map64.h \
@@ -19,14 +22,17 @@ libtsagg_a_SOURCES += \
 	src/core/num_shortest.c src/core/num_shortest.h \
 	src/core/passed.c src/core/passed.h \
 	src/core/progress.c src/core/progress.h \
+	src/core/quantile.c src/core/quantile.h \
 	src/core/ring.c src/core/ring.h \
 	src/core/rollup.c src/core/rollup_codec.c src/core/rollup.h \
 	src/core/sample.c src/core/sample.h \
 	src/core/series.c src/core/series.h \
+	src/core/sketch.c src/core/sketch_codec.c src/core/sketch.h \
 	src/core/stats.c src/core/stats.h \
 	src/core/template.c src/core/template.h \
 	src/core/thread.c src/core/thread.h \
 	src/core/tile.h \
-	src/core/utf8.c src/core/utf8.h
+	src/core/utf8.c src/core/utf8.h \
+	src/core/varint.h
 
 include src/core/conf.mk

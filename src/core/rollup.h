@@ -6,11 +6,13 @@
  *
  * A batch of events and service checks is `passed`: its points were never in a window, are of kind PASSED, and have times of their own.
  *
- * Ownership: the batch owns its points array and the `last_text` and `fields` bytes (in `texts`); series bytes are borrowed from the worker's
- * series table, which keeps them until the batch has been freed and counted in *returned; those of passed points lie in `texts` too.
+ * Ownership: the batch owns its points array and the bytes of `last_text`, `histogram`, `sketch` and `fields` (in `texts`); series bytes
+ * are borrowed from the worker's series table, which keeps them until the batch has been freed and counted in *returned; those of passed points lie in `texts` too.
  */
 #include "core/base.h"
+#include "core/bucket.h"
 #include "core/buf.h"
+#include "core/quantile.h"
 #include "core/series.h"
 #include "core/stats.h"
 
@@ -19,8 +21,13 @@
 struct ts_rollup {
     struct ts_str series;     /* encoded (core/series.h) */
     struct ts_stats stats;    /* for kinds other than STRING; for SET only count (samples) is used */
-    double distinct;          /* SET: estimated number of distinct values */
+    double distinct; /* SET, and TIMING and FIELD when asked for: estimated number of distinct values */
+    double first, increase;   /* GAUGE, TIMING and FIELD when asked for; NaN: not known */
     struct ts_str last_text;  /* STRING: the last value */
+    struct ts_str histogram;  /* TIMING and FIELD when asked for: f64 little-endian for each bucket, not added
+                                 up; empty: lost */
+    struct ts_str sketch;     /* when there is one (ts_rollup_has_sketch): encoded (core/sketch.h, of a SET
+                                 core/hll.h); empty: lost */
     struct ts_str fields;     /* PASSED: core/passed.h */
     int64_t time_ns;          /* PASSED */
 };
@@ -32,6 +39,8 @@ struct ts_rollup_batch {
     const char *to;      /* names of the sinks, comma-separated, borrowed from the configuration */
     int64_t start_ns, end_ns;
     uint32_t aggregates; /* what the rule asks for, bits of enum ts_aggregate; see ts_kind_aggregates */
+    struct ts_quantiles quantiles; /* and these */
+    struct ts_buckets buckets;     /* of its histograms */
     bool stddev_sample;  /* sample form of the standard deviation */
     bool correction;     /* sent again after late samples */
     bool passed;         /* points that were never in a window: start, end and aggregates are 0 */
@@ -41,6 +50,21 @@ struct ts_rollup_batch {
     _Atomic uint64_t *returned; /* one more when the batch is freed; NULL: nobody waits for that. Batches of a worker are freed in order. */
 };
 
+/** Whether points of this kind carry a sketch under a rule that asks for these. */
+static inline bool ts_rollup_has_sketch(enum ts_kind kind, uint32_t aggregates, unsigned nquantiles)
+{
+    if (kind == TS_KIND_SET)
+        return aggregates & TS_AGG_BIT(sketch);
+    return (kind == TS_KIND_TIMING || kind == TS_KIND_FIELD) &&
+           (nquantiles || aggregates & (TS_AGG_BIT(sketch) | TS_AGG_BIT(median)));
+}
+
+/** The same of histograms. */
+static inline bool ts_rollup_has_histogram(enum ts_kind kind, uint32_t aggregates)
+{
+    return (kind == TS_KIND_TIMING || kind == TS_KIND_FIELD) && aggregates & TS_AGG_BIT(histogram);
+}
+
 /** A batch with room for TS_ROLLUP_BATCH_MAX points, or for so many; NULL without memory. */
 struct ts_rollup_batch *ts_rollup_batch_new(void);
 struct ts_rollup_batch *ts_rollup_batch_sized(unsigned points);
@@ -49,14 +73,15 @@ void ts_rollup_batch_free(struct ts_rollup_batch **batch);
 #define TS_ROLLUP_ENCODED_MAX (16u << 20) /* bytes of an encoded batch; one point always fits */
 
 /**
- * Appends the batch in its binary form, version 1 (see rollup_codec.c for the layout), to buf.
+ * Appends the batch in its binary form, version 2 (see rollup_codec.c for the layout), to buf.
  * @return 0, -TS_ENOMEM, -TS_ELIMIT longer than TS_ROLLUP_ENCODED_MAX: encode fewer points at once.
  */
 int ts_rollup_batch_encode(const struct ts_rollup_batch *batch, struct ts_buf *buf) TS_MUST_CHECK;
 
 /**
- * Reads what ts_rollup_batch_encode wrote. All texts in *out (rule and `to` included, which are copied into out->texts)
- * stay valid until the bytes or the batch go. out comes from ts_rollup_batch_new and is overwritten.
+ * Reads what ts_rollup_batch_encode wrote, in version 1 too. All texts in *out (rule and `to` included, which
+ * are copied into out->texts) stay valid until the bytes or the batch go. out comes from ts_rollup_batch_new
+ * and is overwritten.
  * @return 0; -TS_ECORRUPT; -TS_ENOMEM.
  */
 int ts_rollup_batch_decode(struct ts_str bytes, struct ts_rollup_batch *out) TS_MUST_CHECK;
@@ -66,8 +91,11 @@ struct ts_rollup_head {
     struct ts_str rule, to;
     int64_t start_ns, end_ns;
     uint32_t aggregates;
+    struct ts_quantiles quantiles;
+    struct ts_buckets buckets;
     bool stddev_sample, correction, passed;
     unsigned n;
+    unsigned version; /* of the form */
 };
 
 /** Reads that much only. @return 0, -TS_ECORRUPT. */

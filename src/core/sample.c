@@ -41,10 +41,12 @@ uint32_t ts_kind_aggregates(enum ts_kind kind, uint32_t asked)
 {
     switch (kind) {
     case TS_KIND_COUNTER: return TS_AGG_BIT(count) | TS_AGG_BIT(sum) | TS_AGG_BIT(rate);
-    case TS_KIND_GAUGE: return TS_AGG_BIT(last) | TS_AGG_BIT(min) | TS_AGG_BIT(max) | TS_AGG_BIT(mean);
-    case TS_KIND_SET: return TS_AGG_BIT(distinct);
+    case TS_KIND_GAUGE:
+        return TS_AGG_BIT(last) | TS_AGG_BIT(min) | TS_AGG_BIT(max) | TS_AGG_BIT(mean) |
+               (asked & (TS_AGG_BIT(first) | TS_AGG_BIT(range) | TS_AGG_BIT(increase)));
+    case TS_KIND_SET: return TS_AGG_BIT(distinct) | (asked & TS_AGG_BIT(sketch));
     case TS_KIND_STRING: return TS_AGG_BIT(last);
     case TS_KIND_PASSED: return 0;
-    default: return asked & ~TS_AGG_BIT(distinct);
+    default: return asked;
     }
 }

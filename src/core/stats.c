@@ -29,11 +29,16 @@ double ts_stats_mean(const struct ts_stats *st)
     return isfinite(direct) ? direct : st->shift + st->sd / st->count;
 }
 
-double ts_stats_stddev(const struct ts_stats *st, bool sample_form)
+double ts_stats_variance(const struct ts_stats *st, bool sample_form)
 {
     double m2 = st->sd2 - st->sd * st->sd / st->count;
     double n = sample_form ? st->count - 1 : st->count;
     if (n <= 0 || !isfinite(m2)) /* one value, or squares beyond the range of double */
         return NAN;
-    return m2 > 0 ? sqrt(m2 / n) : 0;
+    return m2 > 0 ? m2 / n : 0;
+}
+
+double ts_stats_stddev(const struct ts_stats *st, bool sample_form)
+{
+    return sqrt(ts_stats_variance(st, sample_form));
 }

@@ -44,4 +44,7 @@ double ts_stats_mean(const struct ts_stats *st);
 /** Population form (divide by n), or the sample form (n - 1; NaN for n <= 1); NaN when squares overflow. */
 double ts_stats_stddev(const struct ts_stats *st, bool sample_form);
 
+/** Its square. */
+double ts_stats_variance(const struct ts_stats *st, bool sample_form);
+
 #endif

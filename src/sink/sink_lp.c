@@ -11,7 +11,9 @@
 #include "config.h"
 #include "sink/sink_priv.h"
 
+#include "core/base64.h"
 #include "core/passed.h"
+#include "core/sketch.h"
 
 #include <math.h>
 
@@ -65,6 +67,15 @@ static void put_tags(struct ts_buf *out, const struct ts_series_view *view)
     }
 }
 
+/* A sketch is within 1 %; minimum and maximum are exact, so that constants are, too. */
+static double quantile_of(const struct ts_rollup *pt, uint32_t q)
+{
+    double at = (double)q / TS_QUANTILE_ONE, v = NAN;
+    if (pt->sketch.len == 0 || ts_sketch_quantiles(pt->sketch, 1, &at, &v) != 0)
+        return NAN;
+    return TS_MAX(TS_MIN(v, pt->stats.max), pt->stats.min);
+}
+
 static double value_of(const struct ts_rollup_batch *batch, const struct ts_rollup *pt, enum ts_aggregate agg)
 {
     const struct ts_stats *st = &pt->stats;
@@ -78,6 +89,11 @@ static double value_of(const struct ts_rollup_batch *batch, const struct ts_roll
     case TS_AGG_last: return st->last;
     case TS_AGG_rate: return st->sum / ((double)(batch->end_ns - batch->start_ns) / 1e9);
     case TS_AGG_distinct: return pt->distinct;
+    case TS_AGG_variance: return ts_stats_variance(st, batch->stddev_sample);
+    case TS_AGG_first: return pt->first;
+    case TS_AGG_range: return st->max - st->min;
+    case TS_AGG_increase: return pt->increase;
+    case TS_AGG_median: return quantile_of(pt, TS_QUANTILE_ONE / 2);
     default: return NAN;
     }
 }
@@ -93,14 +109,63 @@ static void put_string(struct ts_buf *out, struct ts_str s)
     ts_buf_putc(out, '"');
 }
 
-static void put_field_key(struct ts_buf *out, const struct ts_series_view *view, enum ts_aggregate agg)
+static void put_field_key(struct ts_buf *out, const struct ts_series_view *view, const char *name)
 {
     if (view->field.len) {
         put_name(out, view->field, KEY_OR_VALUE);
         ts_buf_putc(out, '_');
     }
-    ts_buf_puts(out, ts_aggregate_name(agg));
+    ts_buf_puts(out, name);
     ts_buf_putc(out, '=');
+}
+
+static void put_sketch(struct ts_buf *out, struct ts_str bytes)
+{
+    ts_buf_putc(out, '"');
+    ts_buf_put_base64(out, bytes);
+    ts_buf_putc(out, '"');
+}
+
+/* @return number of fields, n and those of quantiles. */
+static unsigned put_quantiles(struct ts_buf *out, const struct ts_series_view *view,
+                              const struct ts_rollup_batch *batch, const struct ts_rollup *pt, unsigned n)
+{
+    if (view->kind != TS_KIND_TIMING && view->kind != TS_KIND_FIELD)
+        return n;
+    for (unsigned i = 0; i < batch->quantiles.n; i++) {
+        double v = quantile_of(pt, batch->quantiles.q[i]);
+        char name[TS_QUANTILE_NAME];
+        if (!isfinite(v))
+            continue;
+        ts_quantile_name(batch->quantiles.q[i], '_', name);
+        ts_buf_putc(out, n++ ? ',' : ' ');
+        put_field_key(out, view, name);
+        ts_buf_put_double(out, v);
+    }
+    return n;
+}
+
+/* Added up from the lowest bucket on. @return number of fields, n and those of the histogram. */
+static unsigned put_histogram(struct ts_buf *out, const struct ts_series_view *view,
+                              const struct ts_rollup_batch *batch, const struct ts_rollup *pt, unsigned n)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < pt->histogram.len / 8; i++) {
+        char name[TS_BUCKET_NAME];
+        uint64_t bits = 0;
+        double count;
+        for (unsigned k = 0; k < 8; k++)
+            bits |= (uint64_t)(unsigned char)pt->histogram.p[8 * i + k] << 8 * k;
+        memcpy(&count, &bits, sizeof count);
+        sum += count;
+        if (!isfinite(sum))
+            break;
+        ts_bucket_name(&batch->buckets, i, name);
+        ts_buf_putc(out, n++ ? ',' : ' ');
+        put_field_key(out, view, name);
+        ts_buf_put_double(out, sum);
+    }
+    return n;
 }
 
 /* @return number of fields: those that are no numbers are left out. */
@@ -111,18 +176,22 @@ static unsigned put_fields(struct ts_buf *out, const struct ts_series_view *view
     unsigned n = 0;
     for (unsigned i = 0; i < TS_AGG_COUNT; i++) {
         enum ts_aggregate agg = (enum ts_aggregate)i;
-        bool text = view->kind == TS_KIND_STRING;
+        if (!(aggregates & 1u << i) || (agg == TS_AGG_sketch && pt->sketch.len == 0))
+            continue;
+        bool text = view->kind == TS_KIND_STRING || agg == TS_AGG_sketch;
         double v = text ? 0 : value_of(batch, pt, agg);
-        if (!(aggregates & 1u << i) || !isfinite(v))
+        if (!isfinite(v))
             continue;
         ts_buf_putc(out, n++ ? ',' : ' ');
-        put_field_key(out, view, agg);
-        if (text)
+        put_field_key(out, view, ts_aggregate_name(agg));
+        if (agg == TS_AGG_sketch)
+            put_sketch(out, pt->sketch);
+        else if (text)
             put_string(out, pt->last_text);
         else
             ts_buf_put_double(out, v);
     }
-    return n;
+    return put_histogram(out, view, batch, pt, put_quantiles(out, view, batch, pt, n));
 }
 
 /* The fields of a point that is passed through, as they are. */

@@ -3,8 +3,9 @@ libtsagg_a_SOURCES += \
 	src/window/window.h src/window/window_priv.h \
 	src/window/window_add.c \
 	src/window/window_expire.c \
-	src/window/window_hll.c src/window/window_hll.h \
+	src/window/window_more.c \
 	src/window/window_pane.c \
 	src/window/window_seal.c \
 	src/window/window_series.c \
+	src/window/window_sketch.c \
 	src/window/window_worker.c

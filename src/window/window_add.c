@@ -8,7 +8,7 @@
 
 #include "core/mem.h"
 
-#define GROUP 16 /* entries of a slab that are added together when all are plain */
+#define GROUP TS_WINDOW_GROUP
 
 enum verdict { TAKEN, TAKEN_LATE, TOO_LATE, NO_MEMORY };
 
@@ -154,7 +154,8 @@ static bool put_set(union ts_pane *pane, const struct sample *smp)
     return true;
 }
 
-static bool put(struct ts_worker *wk, union ts_pane *pane, struct ts_pane_chunk *ch, const struct sample *smp)
+static bool put(struct ts_worker *wk, const struct ts_rule *rule, union ts_pane *pane,
+                struct ts_pane_chunk *ch, const struct sample *smp)
 {
     switch (wk->series.slots[smp->slot].kind) {
     case TS_KIND_SET: ch->owns = true; return put_set(pane, smp);
@@ -166,6 +167,8 @@ static bool put(struct ts_worker *wk, union ts_pane *pane, struct ts_pane_chunk 
     ts_stats_add(&pane->stats, smp->value, smp->weight);
     if (smp->timed && !is_latest(ch, smp->slot, first, smp->time_ns))
         pane->stats.last = last;
+    if (rule->wants)
+        ts_window_add_wanted(wk, rule, ch, smp->slot, smp->value, smp->weight, smp->time_ns);
     return true;
 }
 
@@ -187,7 +190,7 @@ static enum verdict add_to_rule(struct ts_worker *wk, struct ts_rule *rule, cons
     struct ts_pane_chunk *ch = ts_window_chunk(win, smp->slot);
     if (!ch || ch == TS_CHUNK_GONE)
         return ch ? TOO_LATE : NO_MEMORY;
-    if (!put(wk, &ch->panes[smp->slot % TS_CHUNK_PANES], ch, smp))
+    if (!put(wk, rule, &ch->panes[smp->slot % TS_CHUNK_PANES], ch, smp))
         return NO_MEMORY;
     win->used[event ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL] = true;
     if (event) {
@@ -283,6 +286,8 @@ TS_INLINE bool add_plain(struct ts_worker *wk, const struct ts_slab *slab, uint3
         struct ts_pane_chunk *ch = ts_window_chunk(win, slot);
         if (TS_LIKELY(ch && ch != TS_CHUNK_GONE)) {
             ts_stats_add(&ch->panes[slot % TS_CHUNK_PANES].stats, value, weight);
+            if (rule->wants)
+                ts_window_add_wanted(wk, rule, ch, slot, value, weight, slab->arrival_ns);
             win->used[TS_DOMAIN_ARRIVAL] = true;
             taken = true;
         }
@@ -375,6 +380,9 @@ TS_INLINE bool add_timed_group(struct ts_worker *wk, const struct ts_source *src
 /* A group of GROUP entries. @return the samples that it was, or 0: it is not of one kind, and nothing has been done. */
 TS_INLINE unsigned add_group(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points)
 {
+    uint32_t wants = wk->rules[0].wants;
+    if (TS_UNLIKELY(wants))
+        return wants == TS_WANTS_SKETCH && ts_window_add_sketched_group(wk, src, points) ? GROUP : 0;
     if (TS_LIKELY(!(points->flags & TS_POINT_EXT)))
         return add_plain_group(wk, src, points) ? GROUP : 0;
     return add_timed_group(wk, src, points) ? GROUP / 2 : 0;

@@ -67,6 +67,8 @@ void ts_window_free_chunk(struct ts_window *win, uint32_t index, const struct ts
         default: break;
         }
     }
+    ts_window_free_sketches(ch);
+    ts_window_free_more(ch);
     ts_free(ch->last_ns);
     ts_free(ch);
     win->chunks[index] = TS_CHUNK_GONE;

@@ -2,8 +2,9 @@
 #define TS_WINDOW_WINDOW_PRIV_H
 /* Inside the window stage: all of it belongs to one worker thread. */
 #include "core/clock.h"
+#include "core/hll.h"
+#include "core/sketch.h"
 #include "window/window.h"
-#include "window/window_hll.h"
 
 /* ---- series of this worker: window_series.c ---- */
 
@@ -96,6 +97,8 @@ _Static_assert(sizeof(union ts_pane) == 64, "a pane is a cache line");
 
 struct ts_pane_chunk {
     union ts_pane panes[TS_CHUNK_PANES] TS_ALIGNED;
+    struct ts_sketch *sketches; /* beside the panes, made when a rule wants them: window_sketch.c */
+    struct ts_more *more;       /* the same for other aggregates: window_more.c */
     int64_t *last_ns; /* event time of each `last`; made when the first sample with a time of its own comes */
     bool event;       /* holds a pane of a series in event time */
     bool owns;        /* holds panes of sets or strings, which own memory */
@@ -131,6 +134,7 @@ struct ts_rule {
     struct ts_window *recent;  /* the last one found: nearly always the next one too */
     struct ts_window *arrival; /* that of the slab being added, or NULL */
     uint64_t nwindows;
+    unsigned wants; /* bits of enum ts_wants: what its aggregates need beside panes */
 };
 
 /** The window that t_ns falls into, made when it is not there. @return NULL without memory. */
@@ -151,6 +155,55 @@ void ts_window_free_chunk(struct ts_window *win, uint32_t index, const struct ts
 
 /** Takes a window off the rule's list and frees it. */
 void ts_rule_forget(struct ts_rule *rule, struct ts_window *win, const struct ts_series_table *tab);
+
+/* ---- what only some rules keep: window_sketch.c, window_more.c ---- */
+
+enum ts_wants {
+    TS_WANTS_SKETCH = 1, /* quantiles */
+    TS_WANTS_FIRST = 2,
+    TS_WANTS_INCREASE = 4,
+    TS_WANTS_DISTINCT = 8, /* of numbers */
+    TS_WANTS_HISTOGRAM = 16,
+    TS_WANTS_MORE = TS_WANTS_FIRST | TS_WANTS_INCREASE | TS_WANTS_DISTINCT | TS_WANTS_HISTOGRAM
+};
+
+unsigned ts_rule_wants(const struct ts_conf_rollup *conf);
+
+struct ts_worker;
+
+/** Adds a sample to what the rule keeps beside the pane; without memory it misses there, counted. */
+void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch,
+                          uint32_t slot, double value, double weight, int64_t time_ns);
+
+#define TS_WINDOW_GROUP 16 /* points that are added together when all are plain */
+
+struct ts_source;
+
+/**
+ * A group of plain points under a single rule that wants sketches and nothing else.
+ * @return false: something in the group is not plain, and nothing has been done.
+ */
+bool ts_window_add_sketched_group(struct ts_worker *wk, const struct ts_source *src,
+                                  const struct ts_point *points);
+
+/** The same as ts_window_add_wanted for the part of window_more.c. */
+void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch,
+                        uint32_t slot, double value, double weight, int64_t time_ns);
+
+/** What a pane's `more` says, into a point; NaN for what it does not. */
+void ts_window_tell_more(const struct ts_pane_chunk *ch, uint32_t slot, struct ts_rollup *point);
+
+/** Appends the pane's histogram to texts as a rollup point has it. @return its bytes; without memory texts
+ * are marked. */
+size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot,
+                               struct ts_buf *texts);
+
+/** After every chunk has gone. */
+void ts_window_free_sketch_blocks(struct ts_worker *wk);
+
+/** Frees both with what they own. */
+void ts_window_free_sketches(struct ts_pane_chunk *ch);
+void ts_window_free_more(struct ts_pane_chunk *ch);
 
 /* ---- the worker ---- */
 
@@ -179,6 +232,7 @@ struct ts_worker {
     int64_t watermark_ns; /* of event time, without lateness; never goes back */
     bool idle;            /* every source with event time has been silent for idle_after */
     bool draining;        /* every source has ended */
+    struct ts_sketch_block *sketch_blocks; /* where arrays of sketches lie: window_sketch.c */
     struct ts_rollup_batch *batch; /* being filled */
     uint64_t nbatches;          /* made */
     _Atomic uint64_t returned;  /* of these: freed. Whoever reads it with acquire may free what they borrowed. @thread any */

@@ -9,6 +9,7 @@
 #include <math.h>
 
 #define STEP_SLOTS       8192 /* looked at in one call */
+#define BATCH_TEXT_MAX   (1u << 20) /* strings and sketches of a batch */
 #define CORRECT_EVERY_NS TS_SEC /* late samples of a sealed window are collected for this long */
 
 /* Hands the batch over. @return false: no room; it stays. */
@@ -21,6 +22,10 @@ static bool push_batch(struct ts_worker *wk)
     for (unsigned i = 0; i < batch->n; i++) { /* only now do the texts lie where they stay */
         batch->points[i].last_text.p = batch->texts.p + at;
         at += batch->points[i].last_text.len;
+        batch->points[i].histogram.p = batch->texts.p + at;
+        at += batch->points[i].histogram.len;
+        batch->points[i].sketch.p = batch->texts.p + at;
+        at += batch->points[i].sketch.len;
     }
     uint64_t n = batch->n;
     bool correction = batch->correction;
@@ -40,7 +45,8 @@ static struct ts_rollup_batch *open_batch(struct ts_worker *wk, const struct ts_
 {
     struct ts_rollup_batch *batch = wk->batch;
     if (batch && batch->n > 0 &&
-        (batch->n == TS_ROLLUP_BATCH_MAX || batch->rule != rule->conf->name || batch->start_ns != win->start_ns ||
+        (batch->n == TS_ROLLUP_BATCH_MAX || batch->texts.len >= BATCH_TEXT_MAX ||
+         batch->rule != rule->conf->name || batch->start_ns != win->start_ns ||
          batch->correction != correction)) {
         if (!push_batch(wk))
             return NULL;
@@ -59,15 +65,50 @@ static struct ts_rollup_batch *open_batch(struct ts_worker *wk, const struct ts_
         batch->start_ns = win->start_ns;
         batch->end_ns = win->end_ns;
         batch->aggregates = rule->conf->aggregates;
+        batch->quantiles = rule->conf->quantiles;
+        batch->buckets = rule->conf->histogram;
         batch->stddev_sample = rule->conf->stddev_sample;
         batch->correction = correction;
     }
     return batch;
 }
 
-/* @return false: not now. */
+/* What the rule keeps beside panes, into the point and behind the batch's texts. @return false: no memory
+ * now, and nothing is there. */
+static bool put_more(struct ts_rollup_batch *batch, struct ts_rollup *point, const struct ts_rule *rule,
+                     const struct ts_pane_chunk *ch, uint32_t slot)
+{
+    const struct ts_sketch *sk = ch->sketches ? &ch->sketches[slot % TS_CHUNK_PANES] : NULL;
+    struct ts_buf *texts = &batch->texts;
+    size_t from = texts->len;
+    ts_window_tell_more(ch, slot, point);
+    point->histogram.len = ts_window_put_histogram(rule, ch, slot, texts);
+    if (sk && sk->state >= TS_SKETCH_LIST)
+        (void)!ts_sketch_encode(sk, texts);
+    if (ts_buf_failed(texts)) {
+        texts->len = from;
+        texts->failed = false;
+        return false;
+    }
+    point->sketch.len = texts->len - from - point->histogram.len;
+    return true;
+}
+
+static bool put_set(struct ts_rollup_batch *batch, struct ts_rollup *point, const struct ts_hll *hll)
+{
+    size_t from = batch->texts.len;
+    point->distinct = round(ts_hll_estimate(hll));
+    if (batch->aggregates & TS_AGG_BIT(sketch) && ts_hll_encode(hll, &batch->texts)) {
+        batch->texts.failed = false;
+        return false;
+    }
+    point->sketch.len = batch->texts.len - from;
+    return true;
+}
+
+/* The chunk is the pane's, or NULL for a gauge that is sent again. @return false: not now. */
 static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t slot,
-                      const union ts_pane *pane, bool correction)
+                      const union ts_pane *pane, const struct ts_pane_chunk *ch, bool correction)
 {
     const struct ts_slot *sl = &wk->series.slots[slot];
     struct ts_rollup_batch *batch = open_batch(wk, rule, win, correction);
@@ -78,16 +119,25 @@ static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const st
     switch (sl->kind) {
     case TS_KIND_SET:
         point->stats.count = pane->set.count;
-        point->distinct = round(ts_hll_estimate(pane->set.hll));
+        if (!put_set(batch, point, pane->set.hll))
+            return false;
         break;
     case TS_KIND_STRING:
         point->stats.count = pane->string.count;
         ts_buf_put(&batch->texts, pane->string.text->p, pane->string.text->len);
-        if (ts_buf_failed(&batch->texts))
+        if (ts_buf_failed(&batch->texts)) {
+            batch->texts.failed = false;
             return false;
+        }
         point->last_text.len = pane->string.text->len;
         break;
-    default: point->stats = pane->stats; break;
+    default:
+        point->stats = pane->stats;
+        if (!ch)
+            point->first = pane->stats.last;
+        else if (!put_more(batch, point, rule, ch, slot))
+            return false;
+        break;
     }
     batch->n++;
     return true;
@@ -98,7 +148,7 @@ static bool send_kept(struct ts_worker *wk, const struct ts_rule *rule, const st
 {
     union ts_pane pane = {0};
     ts_stats_add(&pane.stats, wk->series.slots[slot].kept, 1);
-    return send_pane(wk, rule, win, slot, &pane, false);
+    return send_pane(wk, rule, win, slot, &pane, NULL, false);
 }
 
 static bool slot_is_of(const struct ts_worker *wk, uint32_t slot, enum ts_domain domain)
@@ -106,16 +156,17 @@ static bool slot_is_of(const struct ts_worker *wk, uint32_t slot, enum ts_domain
     return !(wk->series.slots[slot].flags & TS_SLOT_EVENT) == (domain == TS_DOMAIN_ARRIVAL);
 }
 
-/* The slot's part of a window; pane may be NULL. @return false: not now. */
+/* The slot's part of a window; the chunk may be NULL. @return false: not now. */
 static bool send_slot(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win,
-                      enum ts_domain domain, uint32_t slot, const union ts_pane *pane)
+                      enum ts_domain domain, uint32_t slot, const struct ts_pane_chunk *ch)
 {
     struct ts_slot *sl = &wk->series.slots[slot];
+    const union ts_pane *pane = ch ? &ch->panes[slot % TS_CHUNK_PANES] : NULL;
     if (!slot_is_of(wk, slot, domain))
         return true;
     if (!pane || pane->stats.count == 0)
         return !(sl->flags & TS_SLOT_KEPT) || send_kept(wk, rule, win, slot);
-    if (!send_pane(wk, rule, win, slot, pane, false))
+    if (!send_pane(wk, rule, win, slot, pane, ch, false))
         return false;
     ts_slot_saw(sl, wk->clock_ns);
     if (sl->kind == TS_KIND_GAUGE && domain == TS_DOMAIN_ARRIVAL && wk->conf.conf->keep_gauges) {
@@ -139,7 +190,7 @@ static bool send_window(struct ts_worker *wk, const struct ts_rule *rule, struct
             if (*budget < TS_CHUNK_PANES)
                 return false;
             for (uint32_t slot = win->cursor[domain]; slot < chunk_end; slot++) {
-                if (!send_slot(wk, rule, win, domain, slot, ch ? &ch->panes[slot % TS_CHUNK_PANES] : NULL))
+                if (!send_slot(wk, rule, win, domain, slot, ch))
                     return false;
                 win->cursor[domain] = slot + 1;
             }
@@ -158,7 +209,7 @@ static bool correct_chunk(struct ts_worker *wk, const struct ts_rule *rule, stru
     for (uint32_t w = 0; w < TS_CHUNK_PANES / 64; w++) {
         while (ch->dirty[w]) {
             uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(ch->dirty[w]);
-            if (!send_pane(wk, rule, win, index * TS_CHUNK_PANES + i, &ch->panes[i], true))
+            if (!send_pane(wk, rule, win, index * TS_CHUNK_PANES + i, &ch->panes[i], ch, true))
                 return false;
             ch->dirty[w] &= ch->dirty[w] - 1;
             win->dirty--;

@@ -30,7 +30,8 @@ struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf)
     wk->nrules = conf->conf->nrollups;
     wk->rules = ts_xalloc(wk->nrules * sizeof *wk->rules);
     for (unsigned r = 0; r < wk->nrules; r++)
-        wk->rules[r].conf = &conf->conf->rollups[r];
+        wk->rules[r] = (struct ts_rule){.conf = &conf->conf->rollups[r],
+                                        .wants = ts_rule_wants(&conf->conf->rollups[r])};
     wk->clock_ns = wk->watermark_ns = TS_TIME_NONE;
     wk->draining = conf->nsources == 0;
     atomic_store_explicit(&wk->gauges.watermark_ns, TS_TIME_NONE, memory_order_relaxed);
@@ -45,6 +46,7 @@ void ts_worker_free(struct ts_worker **worker)
     for (unsigned r = 0; r < wk->nrules; r++)
         while (wk->rules[r].windows)
             ts_rule_forget(&wk->rules[r], wk->rules[r].windows, &wk->series);
+    ts_window_free_sketch_blocks(wk);
     for (unsigned i = 0; i < wk->conf.nsources; i++)
         ts_free(wk->sources[i].slots);
     ts_rollup_batch_free(&wk->batch);

@@ -36,6 +36,14 @@ ERRORS = [
     ("type: file", "type: files", "files", "files"),
     ("to: [out, influx]", "to: [out, inflix]", "inflix", "inflix"),
     ("[count, mean]", "[count, meen]", "meen", "meen"),
+    ("[count, mean]", "[count, mediam]", "mediam", "did you mean \"median\""),
+    ("[count, mean]", "[count, mean], buckets: [1, 2]", "[1, 2]", "give both or none"),
+    ("[count, mean]", "[count, histogram]", "[count, histogram]", "give buckets"),
+    ("[count, mean]", "[histogram], buckets: [2, 1]", "[2, 1]", "rising"),
+    ("[count, mean]", "[histogram], buckets: [linear, 1, 0, 3]", "[linear, 1", "rising"),
+    ("[count, mean]", "[count, p100]", "p100", "between p0 and p100"),
+    ("[count, mean]", "[count, p0.0]", "p0.0", "between p0 and p100"),
+    ("[count, mean]", "[count, p99.]", "p99.", "p99.9"),
     ("${TSAGG_TEST_TOKEN}", "${TSAGG_TEST_NOTHING}", '"${TSAGG_TEST_NOTHING}', "TSAGG_TEST_NOTHING"),
 ]
 

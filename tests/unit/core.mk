@@ -1,16 +1,22 @@
 # What every stage stands on.
 unit_tests += \
+	tests/unit/test_core_bucket \
 	tests/unit/test_core_buf \
 	tests/unit/test_core_census \
 	tests/unit/test_core_cidr \
 	tests/unit/test_core_clock \
 	tests/unit/test_core_counters \
+	tests/unit/test_core_hll \
 	tests/unit/test_core_log \
 	tests/unit/test_core_num \
+	tests/unit/test_core_quantile \
 	tests/unit/test_core_ring \
 	tests/unit/test_core_series \
+	tests/unit/test_core_sketch \
 	tests/unit/test_core_stats
 
+tests_unit_test_core_bucket_SOURCES = tests/unit/test_core_bucket.c tests/unit/unit.h
+tests_unit_test_core_bucket_LDADD = $(unit_ldadd)
 tests_unit_test_core_buf_SOURCES = tests/unit/test_core_buf.c
 tests_unit_test_core_buf_LDADD = $(unit_ldadd)
 tests_unit_test_core_census_SOURCES = tests/unit/test_core_census.c tests/unit/unit.h
@@ -22,13 +28,19 @@ tests_unit_test_core_clock_SOURCES = tests/unit/test_core_clock.c
 tests_unit_test_core_clock_LDADD = $(unit_ldadd)
 tests_unit_test_core_counters_SOURCES = tests/unit/test_core_counters.c
 tests_unit_test_core_counters_LDADD = $(unit_ldadd)
+tests_unit_test_core_hll_SOURCES = tests/unit/test_core_hll.c tests/unit/unit.h
+tests_unit_test_core_hll_LDADD = $(unit_ldadd)
 tests_unit_test_core_log_SOURCES = tests/unit/test_core_log.c
 tests_unit_test_core_log_LDADD = $(unit_ldadd)
 tests_unit_test_core_num_SOURCES = tests/unit/test_core_num.c
 tests_unit_test_core_num_LDADD = $(unit_ldadd)
+tests_unit_test_core_quantile_SOURCES = tests/unit/test_core_quantile.c tests/unit/unit.h
+tests_unit_test_core_quantile_LDADD = $(unit_ldadd)
 tests_unit_test_core_ring_SOURCES = tests/unit/test_core_ring.c
 tests_unit_test_core_ring_LDADD = $(unit_ldadd)
 tests_unit_test_core_series_SOURCES = tests/unit/test_core_series.c
 tests_unit_test_core_series_LDADD = $(unit_ldadd)
+tests_unit_test_core_sketch_SOURCES = tests/unit/test_core_sketch.c tests/unit/unit.h
+tests_unit_test_core_sketch_LDADD = $(unit_ldadd)
 tests_unit_test_core_stats_SOURCES = tests/unit/test_core_stats.c
 tests_unit_test_core_stats_LDADD = $(unit_ldadd)

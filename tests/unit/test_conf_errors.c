@@ -13,7 +13,10 @@
 #define DURATION(from, to) "give a duration from " from " to " to ", such as 10s"
 #define LISTEN_URL                                                                                           \
     "give udp://HOST:PORT, tcp://HOST:PORT, unix:///PATH or unixgram:///PATH, such as udp://127.0.0.1:8125"
-#define AGGREGATES "there are: count, sum, min, max, mean, stddev, last, rate, distinct"
+#define AGGREGATES                                                                                           \
+    "there are quantiles such as p50 and p99.9, and: count, sum, min, max, mean, stddev, last, rate, "       \
+    "distinct, "                                                                                             \
+    "variance, first, range, increase, median, sketch, histogram"
 
 struct example {
     const char *name, *yaml;
@@ -29,7 +32,7 @@ static const struct example examples[] = {
      "2:3: unknown key \"memory\"; known here: series, tag_values, expire\n"},
     {"unknown key in a flow mapping", "rollups: [{name: a, evry: 10s, every: 10s}]\n",
      "1:21: unknown key \"evry\"; did you mean \"every\"? known here: name, every, lateness, late, "
-     "aggregates, stddev, to\n"},
+     "aggregates, sketch_buckets, buckets, stddev, to\n"},
     {"option of another sink type", "sinks:\n  a:\n    type: file\n    url: http://h\n",
      "4:5: url does not belong to a sink of type file; known here: type, path, batch, flush_interval, "
      "retry_min, retry_max\n"},
@@ -104,6 +107,19 @@ static const struct example examples[] = {
     {"unknown aggregate like one", "rollups: [{name: a, every: 1s, aggregates: [sdtdev, Count]}]\n",
      "1:45: aggregates: unknown aggregate \"sdtdev\"; did you mean \"stddev\"? " AGGREGATES "\n"
      "1:53: aggregates: unknown aggregate \"Count\"; did you mean \"count\"? " AGGREGATES "\n"},
+    {"no quantile", "rollups: [{name: a, every: 1s, aggregates: [p99.9, p0, p100.0]}]\n",
+     "1:52: aggregates: \"p0\" is no quantile; give one between p0 and p100 with up to four decimals, such "
+     "as p99.9, or min or max\n"
+     "1:56: aggregates: \"p100.0\" is no quantile; give one between p0 and p100 with up to four decimals, "
+     "such as p99.9, or min or max\n"},
+    {"too many quantiles",
+     "rollups: [{name: a, every: 1s, aggregates: [p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, "
+     "p14, p15, p16, p17]}]\n",
+     "1:44: aggregates: more than 16 quantiles; give a list, such as [count, mean, p99.9]\n"},
+    {"buckets without histogram", "rollups: [{name: a, every: 1s, aggregates: [sum], buckets: [1]}]\n",
+     "1:60: buckets without histogram among the aggregates; give both or none\n"},
+    {"histogram without buckets", "rollups: [{name: a, every: 1s, aggregates: [histogram]}]\n",
+     "1:44: aggregates: histogram without buckets; give buckets, such as [exponential, 1, 2, 10]\n"},
     {"an aggregate twice", "rollups: [{name: a, every: 1s, aggregates: [sum, sum]}]\n",
      "1:50: aggregates: \"sum\" twice; keep one of them\n"},
     {"unknown sink",

@@ -120,7 +120,8 @@ static const char everything[] =
     "limits: {series: 5, tag_values: 6, expire: off}\n"
     "events: {to: [f, one]}\n"
     "rollups:\n"
-    "  - {name: a, every: 250ms, lateness: 0s, late: drop, aggregates: [stddev, distinct], stddev: sample, "
+    "  - {name: a, every: 250ms, lateness: 0s, late: drop, aggregates: [stddev, p99, distinct, p7.5, "
+    "histogram], buckets: [linear, 1, 2, 3], sketch_buckets: 64, stddev: sample, "
     "to: [two, one]}\n"
     "  - {name: b, every: 1d, to: [f]}\n"
     "sinks:\n"
@@ -167,7 +168,12 @@ static void values_arrive(void **state)
     assert_null(conf->listen[3].allow);
     assert_int_equal(conf->listen[4].mode, 0600);
     assert_int_equal(conf->listen[4].idle_timeout_ns, 600 * TS_SEC);
-    assert_int_equal(conf->rollups[0].aggregates, TS_AGG_BIT(stddev) | TS_AGG_BIT(distinct));
+    assert_int_equal(conf->rollups[0].aggregates,
+                     TS_AGG_BIT(stddev) | TS_AGG_BIT(distinct) | TS_AGG_BIT(histogram));
+    assert_true(conf->rollups[0].quantiles.n == 2 && conf->rollups[0].quantiles.q[0] == 75000 &&
+                conf->rollups[0].quantiles.q[1] == 990000);
+    assert_int_equal(conf->rollups[0].sketch_buckets, 64);
+    assert_true(conf->rollups[0].histogram.n == 3 && conf->rollups[0].histogram.bounds[2] == 5);
     assert_true(conf->rollups[0].stddev_sample);
     assert_int_equal(conf->rollups[0].late, TS_LATE_DROP);
     assert_string_equal(conf->rollups[0].to, "two,one");
@@ -206,8 +212,10 @@ static void print_loads_back(void **state)
     assert_non_null(
         strstr(text, "workers: 4\nidle_after: 1m30s\ncorrect_for: 0s\nfuture: 1h\nkeep_gauges: true\nlog_level: debug\n"));
     assert_non_null(strstr(text, "    block: 1s500ms\n    sockets: 2\n    rcvbuf: 64000B\n"));
-    assert_non_null(
-        strstr(text, "    aggregates: [stddev, distinct]\n    stddev: sample\n    to: [\"two\", \"one\"]\n"));
+    assert_non_null(strstr(
+        text,
+        "    aggregates: [stddev, distinct, histogram, p7.5, p99]\n    sketch_buckets: 64\n    buckets: "
+        "[\"linear\", \"1\", \"2\", \"3\"]\n    stddev: sample\n    to: [\"two\", \"one\"]\n"));
     assert_non_null(strstr(text, "    bucket: \"$${b}\"\n"));
     assert_non_null(strstr(text, "    verify: false\n"));
     ts_buf_fini(&out);

@@ -2,9 +2,13 @@
 #include "config.h"
 #include "sink/sink_priv.h"
 
+#include "core/base64.h"
+#include "core/sketch.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 #include "core/passed.h"
@@ -130,6 +134,76 @@ static void numbers_that_are_none_are_left_out(void **state)
     ts_rollup_batch_free(&batch);
 }
 
+/* What a rule asks for: the sketch has the values 10 (three times) and 20, whose buckets' values lie within 1
+ * %. */
+static void quantiles_and_sketches(void **state)
+{
+    (void)state;
+    struct ts_rollup_batch *batch = make_batch("a", 7);
+    struct ts_buf sketch = TS_BUF_INIT;
+    struct ts_sketch sk;
+    const double v[] = {10, 10, 10, 20};
+    ts_sketch_init(&sk, 2048);
+    for (unsigned i = 0; i < 4; i++)
+        assert_true(ts_sketch_add(&sk, v[i], 1));
+    assert_int_equal(ts_sketch_encode(&sk, &sketch), 0);
+    batch->aggregates = TS_AGG_BIT(variance) | TS_AGG_BIT(range) | TS_AGG_BIT(first) | TS_AGG_BIT(increase) |
+                        TS_AGG_BIT(distinct);
+    batch->quantiles = (struct ts_quantiles){3, {500000, 990000, 999000}};
+    add_numbers(batch, make_series(TS_KIND_FIELD, "cpu", "usage", 0, NULL), 4, v);
+    add_numbers(batch, make_series(TS_KIND_GAUGE, "g", "", 0, NULL), 4, v);
+    add_numbers(batch, make_series(TS_KIND_COUNTER, "c", "", 0, NULL), 4, v);
+    for (unsigned i = 0; i < 3; i++) {
+        batch->points[i].first = 10;
+        batch->points[i].increase = NAN;
+        batch->points[i].distinct = 2;
+        batch->points[i].sketch = ts_buf_str(&sketch);
+    }
+    /* p50 is 10, the least value, exactly: what the bucket says lies below it or is cut to it */
+    double p50 = ts_sketch_value(ts_sketch_key(10));
+    assert_true(fabs(p50 / 10 - 1) < 0.01);
+    char want[256];
+    struct ts_buf number = TS_BUF_INIT;
+    ts_buf_put_double(&number, p50 > 10 ? p50 : 10);
+    snprintf(want, sizeof want,
+             "cpu "
+             "usage_distinct=2,usage_variance=18.75,usage_first=10,usage_range=10,usage_p50=%s,usage_p99=%s,"
+             "usage_p99_9=%s 7\n",
+             ts_buf_cstr(&number), ts_buf_cstr(&number), ts_buf_cstr(&number));
+    expect_point(batch, 0, want);
+    expect_point(batch, 1, "g,metric_type=gauge min=10,max=20,mean=12.5,last=20,first=10,range=10 7\n");
+    expect_point(batch, 2, "c,metric_type=counter count=4,sum=50,rate=5 7\n");
+    ts_buf_fini(&number);
+    ts_buf_fini(&sketch);
+    ts_sketch_fini(&sk);
+    ts_rollup_batch_free(&batch);
+}
+
+/* RFC 4648, section 10, and a set's sketch as a field. */
+static void base64(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
+                                           {"foobar", "Zm9vYmFy"}};
+    for (unsigned i = 0; i < TS_ARRAY_SIZE(cases); i++) {
+        ts_buf_clear(&line);
+        ts_buf_put_base64(&line, ts_str_of(cases[i][0]));
+        assert_string_equal(ts_buf_cstr(&line), cases[i][1]);
+    }
+    struct ts_rollup_batch *batch = make_batch("a", 7);
+    batch->aggregates = TS_AGG_BIT(sketch);
+    add_numbers(batch, make_series(TS_KIND_SET, "s", "", 0, NULL), 1, (const double[]){1});
+    batch->points[0].distinct = 0;
+    batch->points[0].sketch = (struct ts_str){"H\1\14\0\0", 5};
+    expect_point(batch, 0, "s,metric_type=set distinct=0,sketch=\"SAEMAAA=\" 7\n");
+    ts_rollup_batch_free(&batch);
+}
+
 static int tear_down(void **state)
 {
     (void)state;
@@ -142,9 +216,14 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_teardown(fn, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(kinds_and_their_fields),   TEST(passed_points_go_out_as_they_came),
-        TEST(names_are_escaped),        TEST(backslashes_stand_for_themselves_where_they_can),
-        TEST(tags_that_cannot_be_sent), TEST(numbers_that_are_none_are_left_out),
+        TEST(kinds_and_their_fields),
+        TEST(passed_points_go_out_as_they_came),
+        TEST(names_are_escaped),
+        TEST(backslashes_stand_for_themselves_where_they_can),
+        TEST(tags_that_cannot_be_sent),
+        TEST(numbers_that_are_none_are_left_out),
+        TEST(quantiles_and_sketches),
+        TEST(base64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

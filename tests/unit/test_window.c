@@ -8,8 +8,7 @@
 #include "core/clock.h"
 #include "core/hash.h"
 #include "core/mem.h"
-#include "window/window.h"
-#include "window/window_hll.h"
+#include "window/window_priv.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -30,13 +29,16 @@ struct fixture {
     unsigned nbatches;
 };
 
-static void set_up(struct fixture *fx, unsigned nsources)
+static void set_up_asking(struct fixture *fx, unsigned nsources, uint32_t aggregates,
+                          const struct ts_quantiles *quantiles)
 {
     memset(fx, 0, sizeof *fx);
     fx->rollup = (struct ts_conf_rollup){.name = (char *)"r",
                                          .every_ns = 10 * S,
                                          .lateness_ns = 2 * S,
-                                         .aggregates = TS_AGG_BIT(count),
+                                         .aggregates = aggregates,
+                                         .quantiles = *quantiles,
+                                         .sketch_buckets = 2048,
                                          .to = (char *)"file"};
     fx->conf = (struct ts_conf){.nrollups = 1,
                                 .rollups = &fx->rollup,
@@ -58,6 +60,11 @@ static void set_up(struct fixture *fx, unsigned nsources)
                                   .rollups_bell = &fx->out_bell,
                                   .census = fx->census};
     fx->worker = ts_worker_new(&conf);
+}
+
+static void set_up(struct fixture *fx, unsigned nsources)
+{
+    set_up_asking(fx, nsources, TS_AGG_BIT(count), &(struct ts_quantiles){0});
 }
 
 static void tear_down(struct fixture *fx)
@@ -121,6 +128,21 @@ static void push(struct fixture *fx, unsigned source, int64_t arrival_ns, int64_
     fx->slab->end = end;
     assert_true(ts_ring_push(&fx->lanes[source].full, fx->slab));
     fx->slab = NULL;
+}
+
+/* Eight slabs full of points are a turn of the worker, and then it looks at its windows: one of these, full of nothing. */
+static void push_full(struct fixture *fx, int64_t arrival_ns, int64_t max_event_ns)
+{
+    do
+        *entry(fx, 0) = (struct ts_point){.id = 1000000, .flags = TS_POINT_RETIRED};
+    while (fx->slab->n < TS_SLAB_POINTS);
+    push(fx, 0, arrival_ns, max_event_ns, false);
+}
+
+static void seconds(struct fixture *fx, int64_t from, int64_t to)
+{
+    for (int64_t at = from; at <= to; at++)
+        push_full(fx, at * S, TS_TIME_NONE);
 }
 
 static void run(struct fixture *fx)
@@ -340,17 +362,6 @@ static void a_series_moves_to_event_time(void **unused)
     tear_down(&fx);
 }
 
-/* A slab full of nothing at each second; the worker reads eight in a turn and looks at its windows then. */
-static void seconds(struct fixture *fx, int64_t from, int64_t to)
-{
-    for (int64_t at = from; at <= to; at++) {
-        do
-            *entry(fx, 0) = (struct ts_point){.id = 1000000, .flags = TS_POINT_RETIRED};
-        while (fx->slab->n < TS_SLAB_POINTS);
-        push(fx, 0, at * S, TS_TIME_NONE, false);
-    }
-}
-
 static void idle_series_are_forgotten(void **unused)
 {
     (void)unused;
@@ -471,23 +482,207 @@ static void many_series(void **unused)
     tear_down(&fx);
 }
 
-static void distinct_counts(void **unused)
+static const struct ts_quantiles p50_p99 = {2, {500000, 990000}};
+
+static void expect_quantile(const struct ts_rollup *point, double q, double want)
+{
+    double got;
+    assert_non_null(point);
+    assert_int_equal(ts_sketch_quantiles(point->sketch, 1, &q, &got), 0);
+    if (!(fabs(got - want) <= 0.01 * fabs(want)))
+        fail_msg("quantile %g is %g, not %g", q, got, want);
+}
+
+/* 1 … 100, and 1000 with a weight of 50: of 150 the one at floor(0.5 · 149) is 75, at floor(0.99 · 149) 1000.
+ */
+static void quantiles_when_asked_for(void **unused)
 {
     (void)unused;
-    struct ts_hll *hll = ts_hll_new();
-    unsigned n = 0;
-    const unsigned at[] = {1, 10, 64, 65, 1000, 10000, 100000, 1000000};
-    for (unsigned a = 0; a < TS_ARRAY_SIZE(at); a++) {
-        for (; n < at[a]; n++) {
-            uint64_t member = n;
-            assert_true(ts_hll_add(hll, ts_hash(&member, sizeof member)));
-            assert_true(ts_hll_add(hll, ts_hash(&member, sizeof member)));
-        }
-        double error = ts_hll_estimate(hll) / n - 1;
-        assert_true(fabs(error) <= (n <= 64 ? 0 : 4 * 1.04 / 64)); /* four standard errors */
+    struct fixture fx;
+    set_up_asking(&fx, 1, 0, &p50_p99);
+    announce(&fx, 0, 0, TS_KIND_TIMING, "a");
+    announce(&fx, 0, 1, TS_KIND_COUNTER, "c");
+    for (unsigned i = 1; i <= 100; i++) {
+        sample(&fx, 0, i);
+        sample(&fx, 1, i);
     }
-    ts_hll_free(&hll);
+    sample_ext(&fx, 0, 0, 1000, TS_TIME_NONE, 50);
+    push(&fx, 0, 105 * S, TS_TIME_NONE, false);
+    sample(&fx, 0, -5);
+    push(&fx, 0, 115 * S, TS_TIME_NONE, true);
+    run(&fx);
+    const struct ts_rollup *a = find(&fx, "a", 100 * S, 0, NULL);
+    expect_quantile(a, 0.5, 75);
+    expect_quantile(a, 0.99, 1000);
+    expect_quantile(a, 0, 1);
+    expect_quantile(find(&fx, "a", 110 * S, 0, NULL), 0.5, -5);
+    assert_int_equal(find(&fx, "c", 100 * S, 0, NULL)->sketch.len, 0);
+    assert_true(find(&fx, "c", 100 * S, 0, NULL)->stats.sum == 5050);
+    assert_int_equal(fx.batches[0]->quantiles.n, 2);
+    tear_down(&fx);
 }
+
+/* 900 plain points in groups: each of three series has its multiples of three, of seven times i modulo 3. */
+static void groups_with_sketches(void **unused)
+{
+    (void)unused;
+    struct fixture fx;
+    unsigned n[3] = {0};
+    double values[3][301];
+    set_up_asking(&fx, 1, TS_AGG_BIT(count), &p50_p99);
+    for (uint32_t id = 0; id < 3; id++)
+        announce(&fx, 0, id, id == 2 ? TS_KIND_FIELD : TS_KIND_TIMING,
+                 id == 0   ? "n0"
+                 : id == 1 ? "n1"
+                           : "n2");
+    announce(&fx, 0, 3, TS_KIND_COUNTER, "c");
+    for (uint32_t id = 0; id < 4; id++)
+        sample(&fx, id, 1); /* from now on they are plain */
+    for (unsigned i = 0; i < 900; i++) {
+        uint32_t id = i * 7 % 3;
+        values[id][n[id]++] = i + 1;
+        sample(&fx, id, i + 1);
+        if (i % 9 == 0)
+            sample(&fx, 3, i);
+    }
+    push(&fx, 0, 105 * S, TS_TIME_NONE, true);
+    run(&fx);
+    for (uint32_t id = 0; id < 3; id++) {
+        const struct ts_rollup *point = find(&fx, id == 0 ? "n0" : id == 1 ? "n1" : "n2", 100 * S, 0, NULL);
+        assert_true(n[id] == 300 && point->stats.count == 301);
+        expect_quantile(point, 0.5, values[id][149]); /* behind the 1 of the beginning: position 150 */
+        expect_quantile(point, 0.99, values[id][296]);
+        expect_quantile(point, 1, values[id][299]);
+    }
+    assert_true(find(&fx, "c", 100 * S, 0, NULL)->stats.count == 101);
+    assert_int_equal(ts_counter_sum(TS_C_EXTRAS_NO_MEMORY), 0);
+    tear_down(&fx);
+}
+
+static void corrections_have_the_whole_sketch(void **unused)
+{
+    (void)unused;
+    struct fixture fx;
+    bool correction;
+    set_up_asking(&fx, 1, 0, &p50_p99);
+    announce(&fx, 0, 0, TS_KIND_FIELD, "a");
+    for (unsigned i = 1; i <= 50; i++)
+        sample_ext(&fx, 0, 0, i, 5 * S, 1);
+    push(&fx, 0, 100 * S, 5 * S, false);
+    sample_ext(&fx, 0, 0, 1, 12 * S, 1); /* seals [0, 10) */
+    for (unsigned i = 0; i < 8; i++)
+        push_full(&fx, 101 * S, 12 * S);
+    for (unsigned i = 51; i <= 101; i++)
+        sample_ext(&fx, 0, 0, i, 6 * S, 1);
+    push(&fx, 0, 102 * S, 12 * S, true);
+    run(&fx);
+    const struct ts_rollup *last = NULL, *next;
+    unsigned times = 0;
+    while ((next = find(&fx, "a", 0, times, &correction))) {
+        last = next;
+        times++;
+    }
+    assert_true(times == 2 && correction);
+    expect_quantile(find(&fx, "a", 0, 0, NULL), 1, 50);
+    assert_true(last->stats.count == 101);
+    expect_quantile(last, 0.5, 51);
+    expect_quantile(last, 0.99, 100);
+    tear_down(&fx);
+}
+
+/* A counter 3, 10, 4 (a reset: 4), 9: 7 + 4 + 5; whatever the order in which the four come. */
+static void order_does_not_matter(void **unused)
+{
+    (void)unused;
+    static const struct {
+        double value;
+        int64_t at;
+    } readings[] = {{3, 1}, {10, 2}, {4, 5}, {9, 7}};
+    const uint32_t asked = TS_AGG_BIT(first) | TS_AGG_BIT(increase) | TS_AGG_BIT(distinct);
+    for (unsigned order = 0; order < 24; order++) {
+        struct fixture fx;
+        bool used[4] = {false};
+        unsigned code = order;
+        set_up_asking(&fx, 1, asked, &(struct ts_quantiles){0});
+        announce(&fx, 0, 0, TS_KIND_FIELD, "a");
+        announce(&fx, 0, 1, TS_KIND_GAUGE, "g");
+        for (unsigned left = 4; left; left--) {
+            unsigned nth = code % left, i = 0;
+            code /= left;
+            for (i = 0; used[i] || nth; i++)
+                nth -= !used[i];
+            used[i] = true;
+            sample_ext(&fx, 0, 0, readings[i].value, readings[i].at * S, 1);
+            sample_ext(&fx, 0, 1, readings[i].value, readings[i].at * S, 1);
+        }
+        push(&fx, 0, 100 * S, 7 * S, true);
+        run(&fx);
+        const struct ts_rollup *a = find(&fx, "a", 0, 0, NULL), *g = find(&fx, "g", 0, 0, NULL);
+        assert_true(a->first == 3 && a->increase == 16 && a->distinct == 4 && a->stats.last == 9);
+        assert_true(g->first == 3 && g->increase == 16);
+        tear_down(&fx);
+    }
+    struct fixture fx;
+    set_up_asking(&fx, 1, asked, &(struct ts_quantiles){0});
+    announce(&fx, 0, 0, TS_KIND_TIMING, "t");
+    for (unsigned i = 0; i < 5000;
+         i++) { /* more than are kept: 0 … 99 fifty times, 99 up each, and after 49 falls from 0 */
+        sample(&fx, 0, i % 100);
+        if (i % 1000 == 999)
+            push(&fx, 0, 105 * S, TS_TIME_NONE, false);
+    }
+    push(&fx, 0, 106 * S, TS_TIME_NONE, true);
+    run(&fx);
+    const struct ts_rollup *t = find(&fx, "t", 100 * S, 0, NULL);
+    assert_true(t->increase == 99 * 50 && t->first == 0);
+    assert_true(fabs(t->distinct - 100) <= 7);
+    tear_down(&fx);
+}
+
+static void only_what_is_asked_for(void **unused)
+{
+    (void)unused;
+    struct fixture fx;
+    set_up(&fx, 1);
+    announce(&fx, 0, 0, TS_KIND_TIMING, "a");
+    sample(&fx, 0, 1);
+    push(&fx, 0, 105 * S, TS_TIME_NONE, true);
+    run(&fx);
+    const struct ts_rollup *a = find(&fx, "a", 100 * S, 0, NULL);
+    assert_true(a->sketch.len == 0 && isnan(a->first) && isnan(a->increase) && isnan(a->distinct));
+    tear_down(&fx);
+}
+
+#ifdef TS_HOSTILE
+/* The array of sketches, then the counts cannot be had: the pane has the sample, the sketch misses it, and
+ * that is counted. */
+static void a_sketch_without_memory(void **unused)
+{
+    (void)unused;
+    struct ts_rule rule = {0};
+    struct ts_pane_chunk *ch = ts_alloc_aligned(sizeof *ch, TS_CACHELINE);
+    struct fixture fx;
+    set_up_asking(&fx, 1, 0, &p50_p99);
+    announce(&fx, 0, 0, TS_KIND_TIMING, "a");
+    rule = fx.worker->rules[0];
+    ts_worker_add_slab(fx.worker, &fx.worker->sources[0], fx.slab);
+    ts_alloc_fail_at(1);
+    ts_window_add_wanted(fx.worker, &rule, ch, 0, 1, 1, 0);
+    assert_null(ch->sketches);
+    assert_int_equal(ts_counter_sum(TS_C_EXTRAS_NO_MEMORY), 1);
+    for (unsigned i = 0; i < TS_SKETCH_LISTED; i++)
+        ts_window_add_wanted(fx.worker, &rule, ch, 0, 1, 1, 0);
+    ts_alloc_fail_at(1);
+    ts_window_add_wanted(fx.worker, &rule, ch, 0, 1, 1, 0);
+    assert_int_equal(ts_counter_sum(TS_C_EXTRAS_NO_MEMORY), 2);
+    ts_window_free_sketches(ch);
+    ts_free(ch);
+    fx.slab->n = 0;
+    push(&fx, 0, 105 * S, TS_TIME_NONE, true);
+    run(&fx);
+    tear_down(&fx);
+}
+#endif
 
 int main(void)
 {
@@ -502,7 +697,14 @@ int main(void)
         cmocka_unit_test(a_series_with_an_id_or_a_window_stays),
         cmocka_unit_test(gauges_are_kept),
         cmocka_unit_test(many_series),
-        cmocka_unit_test(distinct_counts),
+        cmocka_unit_test(quantiles_when_asked_for),
+        cmocka_unit_test(groups_with_sketches),
+        cmocka_unit_test(corrections_have_the_whole_sketch),
+        cmocka_unit_test(order_does_not_matter),
+        cmocka_unit_test(only_what_is_asked_for),
+#ifdef TS_HOSTILE
+        cmocka_unit_test(a_sketch_without_memory),
+#endif
     };
     return cmocka_run_group_tests_name("window", tests, NULL, NULL);
 }

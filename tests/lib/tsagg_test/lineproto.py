@@ -5,8 +5,8 @@ UNESCAPED = r"(?:[^\\{0}]|\\.)*"
 VALUE = r'(?:"(?:[^"\\]|\\.)*"|[^ ,"]+)'
 LINE = re.compile(r"({m})((?:,{k}={k})*) ({k}={v}(?:,{k}={v})*) (-?\d+)".format(
     m=UNESCAPED.format(", "), k=UNESCAPED.format(",= "), v=VALUE))
-FIELD = re.compile(r"({k})=({v})(?:,|$)".format(k=UNESCAPED.format(",= "), v=VALUE))
 PAIR = re.compile(r"({k})=({k})(?:,|$)".format(k=UNESCAPED.format(",= ")))
+FIELD = re.compile(r"({k})=({v})(?:,|$)".format(k=UNESCAPED.format(",= "), v=VALUE))
 
 
 def escape(text, special):
@@ -17,18 +17,18 @@ def unescape(text):
     return re.sub(r"\\([,= \\])", r"\1", text)
 
 
-def value(text):
-    """A field's value: text, an integer or a float."""
-    if text.startswith('"'):
-        return re.sub(r'\\(["\\])', r"\1", text[1:-1])
-    return int(text[:-1]) if text.endswith("i") else float(text)
-
-
 def write(sample):
     """The line of an oracle.Sample."""
     tags = "".join(f",{escape(k, ',= ')}={escape(v, ',= ')}" for k, v in sample.tags)
     number = f"{sample.value}i" if isinstance(sample.value, int) else repr(sample.value)
     return f"{escape(sample.measurement, ', ')}{tags} {escape(sample.field, ',= ')}={number} {sample.time_ns}"
+
+
+def read_value(text):
+    """A field's value: text, an integer or a float."""
+    if text.startswith('"'):
+        return re.sub(r'\\(["\\])', r"\1", text[1:-1])
+    return int(text[:-1]) if text.endswith("i") else float(text)
 
 
 def read(line):
@@ -38,7 +38,7 @@ def read(line):
         raise ValueError(f"not a line of line protocol: {line!r}")
     measurement, tags, fields, time_ns = match.groups()
     pairs = [(unescape(k), unescape(v)) for k, v in PAIR.findall(tags[1:])]
-    values = {unescape(k): value(v) for k, v in FIELD.findall(fields)}
+    values = {unescape(k): read_value(v) for k, v in FIELD.findall(fields)}
     return unescape(measurement), tuple(sorted(pairs)), values, int(time_ns)
 
 

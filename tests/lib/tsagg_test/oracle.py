@@ -54,6 +54,23 @@ def aggregates(samples, window_ns):
     }
 
 
+def quantile(samples, q):
+    """The value at position floor(q (n - 1)) of n samples in order; a weight of 10 is ten of them."""
+    members = sorted((sample.value, sample.weight) for sample in samples)
+    at, so_far = q * (math.fsum(weight for _, weight in members) - 1), 0
+    for value, weight in members:
+        so_far += weight
+        if so_far > at:
+            return value
+    raise ValueError("no samples")
+
+
+def increase(samples):
+    """How far a counter that only rises has risen; after a fall it has risen from 0."""
+    values = [sample.value for sample in sorted(samples, key=lambda sample: sample.time_ns)]
+    return math.fsum(b - a if b >= a else b for a, b in zip(values, values[1:]))
+
+
 EXACT = ("count", "min", "max", "last")
 
 

@@ -1,0 +1,210 @@
+/*
+ * What a sample costs in the worker, without parsing: ns of CPU, and the ratio to a plain loop that adds the
+ * same points up in an array (count, sum, min, max) and knows no windows. Medians of five rounds, in each of
+ * which all of them run in turn. Heap is in bytes; arrays of sketches come on top, from huge pages, 137 bytes
+ * a series. usage: window [SERIES]
+ */
+#include "config.h"
+#include "core/clock.h"
+#include "core/hash.h"
+#include "core/mem.h"
+#include "core/num.h"
+#include "window/window_priv.h"
+
+#include <malloc.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define SLABS  1000
+#define PASSES 10 /* of all slabs into one window: 10 s of a million lines a second */
+#define ROUNDS 5
+#define T0_NS  (100 * TS_SEC)
+
+static uint32_t nseries = 10000;
+static struct ts_slab *slabs;
+
+static uint64_t seed = 1;
+
+static uint64_t bits(void) /* splitmix64 */
+{
+    uint64_t z = seed += 0x9e3779b97f4a7c15;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+static double uniform(void)
+{
+    return ((double)(bits() >> 11) + 1) * 0x1p-53;
+}
+
+/* Timings of log-normal lengths with one decimal, around 100, of series in random order. */
+static void make_slabs(void)
+{
+    slabs = ts_xalloc_aligned(SLABS * sizeof *slabs, TS_CACHELINE);
+    for (unsigned s = 0; s < SLABS; s++) {
+        slabs[s].n = TS_SLAB_POINTS;
+        slabs[s].arrival_ns = T0_NS;
+        slabs[s].max_event_ns = slabs[s].event_seen_ns = TS_TIME_NONE;
+        for (unsigned i = 0; i < TS_SLAB_POINTS; i++) {
+            double normal = sqrt(-2 * log(uniform())) * cos(2 * M_PI * uniform());
+            slabs[s].points[i] = (struct ts_point){.id = (uint32_t)(bits() % nseries),
+                                                   .value = round(1000 * exp(normal / 2)) / 10};
+        }
+    }
+}
+
+static double cpu_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+static double plain_loop(void)
+{
+    struct plain {
+        double count, sum, min, max;
+    } *all = ts_xalloc_aligned(nseries * sizeof *all, TS_CACHELINE);
+    for (uint32_t i = 0; i < nseries; i++)
+        all[i] = (struct plain){0, 0, INFINITY, -INFINITY};
+    double began = cpu_ns();
+    for (unsigned pass = 0; pass < PASSES; pass++) {
+        for (unsigned s = 0; s < SLABS; s++) {
+            for (unsigned i = 0; i < slabs[s].n; i++) {
+                struct plain *one = &all[slabs[s].points[i].id];
+                double v = slabs[s].points[i].value;
+                one->count++;
+                one->sum += v;
+                one->min = v < one->min ? v : one->min;
+                one->max = v > one->max ? v : one->max;
+            }
+        }
+    }
+    double spent = cpu_ns() - began;
+    ts_free(all);
+    return spent;
+}
+
+struct bench {
+    struct ts_conf conf;
+    struct ts_conf_rollup rule;
+    struct ts_bell bells[3];
+    struct ts_lane lane, *lanes[1];
+    struct ts_ring out;
+    _Atomic uint64_t series;
+    struct ts_worker *worker;
+};
+
+static void announce(struct bench *be, uint32_t id)
+{
+    static struct ts_series_view view;
+    static struct ts_slab slab;
+    struct ts_buf buf = TS_BUF_INIT;
+    char name[32];
+    snprintf(name, sizeof name, "bench.timer.%u", id);
+    view = (struct ts_series_view){.kind = TS_KIND_TIMING, .name = ts_str_of(name)};
+    if (ts_series_encode(&view, &buf))
+        exit(1);
+    struct ts_announce *ann = ts_xalloc(sizeof *ann + buf.len);
+    ann->len = (uint32_t)buf.len;
+    memcpy(ann->series, buf.p, buf.len);
+    ann->hash = ts_hash(buf.p, buf.len);
+    slab = (struct ts_slab){
+        .n = 2, .arrival_ns = T0_NS, .max_event_ns = TS_TIME_NONE, .event_seen_ns = TS_TIME_NONE};
+    slab.points[0] = (struct ts_point){.id = id, .flags = TS_POINT_SERIES, .announce = ann};
+    slab.points[1] = (struct ts_point){.id = id, .value = 100};
+    ts_worker_add_slab(be->worker, &be->worker->sources[0], &slab);
+    ts_buf_fini(&buf);
+}
+
+static void begin(struct bench *be, uint32_t aggregates, bool sketch)
+{
+    *be = (struct bench){.rule = {.name = (char *)"r",
+                                  .every_ns = 10 * TS_SEC,
+                                  .aggregates = aggregates,
+                                  .sketch_buckets = 2048,
+                                  .to = (char *)"file"},
+                         .conf = {.nrollups = 1, .limits = {.series = UINT32_MAX}}};
+    be->conf.rollups = &be->rule;
+    for (uint32_t q = 500000; sketch && q < 1000000; q += 450000)
+        be->rule.quantiles.q[be->rule.quantiles.n++] = q;
+    ts_ring_init(&be->out, 64);
+    ts_lane_init(&be->lane, &be->bells[0], &be->bells[1]);
+    be->lanes[0] = &be->lane;
+    be->worker = ts_worker_new(&(struct ts_worker_conf){.conf = &be->conf,
+                                                        .nsources = 1,
+                                                        .lanes = be->lanes,
+                                                        .bell = &be->bells[0],
+                                                        .rollups = &be->out,
+                                                        .rollups_bell = &be->bells[2],
+                                                        .series = &be->series});
+    for (uint32_t id = 0; id < nseries; id++)
+        announce(be, id);
+}
+
+static void end(struct bench *be)
+{
+    ts_worker_free(&be->worker);
+    ts_lane_fini(&be->lane);
+    ts_ring_fini(&be->out);
+    ts_counters_free_all();
+}
+
+static double in_worker(uint32_t aggregates, bool sketch, double *bytes)
+{
+    struct bench be;
+    size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    begin(&be, aggregates, sketch);
+    double began = cpu_ns();
+    for (unsigned pass = 0; pass < PASSES; pass++)
+        for (unsigned s = 0; s < SLABS; s++)
+            ts_worker_add_slab(be.worker, &be.worker->sources[0], &slabs[s]);
+    double spent = cpu_ns() - began;
+    *bytes = (double)(mallinfo2().uordblks + mallinfo2().hblkhd - before) / nseries;
+    end(&be);
+    return spent;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *rounds)
+{
+    qsort(rounds, ROUNDS, sizeof *rounds, by_value);
+    return rounds[ROUNDS / 2];
+}
+
+int main(int argc, char **argv)
+{
+    const uint32_t base = TS_AGG_BIT(count) | TS_AGG_BIT(sum) | TS_AGG_BIT(min) | TS_AGG_BIT(max) |
+                          TS_AGG_BIT(mean) | TS_AGG_BIT(stddev);
+    static const char *const names[] = {"plain loop", "base aggregates", "with sketch"};
+    double cost[3][ROUNDS], ratio[3][ROUNDS], bytes[3] = {0};
+    uint64_t asked;
+    if (argc > 1 && (ts_num_read_uint(ts_str_of(argv[1]), &asked) || asked == 0 || asked > 10000000)) {
+        fprintf(stderr, "usage: window [SERIES]\n");
+        return 2;
+    }
+    if (argc > 1)
+        nseries = (uint32_t)asked;
+    make_slabs();
+    for (unsigned r = 0; r < ROUNDS; r++) {
+        double spent[3] = {plain_loop(), in_worker(base, false, &bytes[1]), in_worker(base, true, &bytes[2])};
+        for (unsigned k = 0; k < 3; k++) {
+            cost[k][r] = spent[k] / ((double)PASSES * SLABS * TS_SLAB_POINTS);
+            ratio[k][r] = spent[k] / spent[0];
+        }
+    }
+    printf("per sample in the worker, %u series, %.0f samples of each\n", nseries,
+           (double)PASSES * SLABS * TS_SLAB_POINTS / nseries);
+    printf("%-20s %8s %8s %16s\n", "", "ns", "ratio", "heap a series");
+    for (unsigned k = 0; k < 3; k++)
+        printf("%-20s %8.1f %8.2f %16.0f\n", names[k], median(cost[k]), median(ratio[k]), bytes[k]);
+    return 0;
+}

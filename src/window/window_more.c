@@ -1,0 +1,173 @@
+/*
+ * first, increase, distinct values and histograms beside the panes of a chunk, only under rules that ask for
+ * them. Thread: worker. Without memory a sample is not in them, counted; the pane has it.
+ *
+ * increase must not depend on the order in which samples come, as long as none is too late: those that may
+ * still get one between them are kept in the order of their times. At most KEPT_MAX of them: then the earlier
+ * half becomes a number, and what comes before its end later on is missing in it, counted.
+ */
+#include "config.h"
+#include "window/window_priv.h"
+
+#include "core/hash.h"
+#include "core/mem.h"
+
+#include <math.h>
+
+#define KEPT_MAX   1024
+#define KEPT_FIRST 4
+
+struct reading {
+    int64_t time_ns;
+    double value;
+};
+
+struct ts_rises {
+    double before;   /* the increase up to the first reading kept */
+    int64_t from_ns; /* no reading from before this can be added any more; TS_TIME_NONE: any can */
+    unsigned n, room;
+    struct reading *kept; /* by time; of equal times in the order they came */
+};
+
+struct ts_more {
+    double first;
+    int64_t first_ns;
+    bool has_first;
+    struct ts_rises rises;
+    struct ts_hll *hll;
+    double *histogram; /* counts of the rule's buckets, and of what is above the last */
+};
+
+static double rise(double from, double to)
+{
+    return to >= from ? to - from : to; /* after a reset it has risen from 0 */
+}
+
+static double rises(const struct reading *kept, unsigned n)
+{
+    double sum = 0;
+    for (unsigned i = 1; i < n; i++)
+        sum += rise(kept[i - 1].value, kept[i].value);
+    return sum;
+}
+
+/* Room for one more. @return false without memory. */
+static bool make_room(struct ts_rises *ris)
+{
+    if (ris->n == KEPT_MAX) {
+        unsigned half = KEPT_MAX / 2;
+        ris->before += rises(ris->kept, half + 1);
+        ris->from_ns = ris->kept[half].time_ns;
+        memmove(ris->kept, ris->kept + half, (ris->n - half) * sizeof *ris->kept);
+        ris->n -= half;
+    }
+    if (ris->n == ris->room) {
+        unsigned room = TS_MAX(KEPT_FIRST, ris->room * 2);
+        struct reading *more = ts_resize(ris->kept, room * sizeof *more);
+        if (!more)
+            return false;
+        ris->kept = more;
+        ris->room = room;
+    }
+    return true;
+}
+
+static bool add_reading(struct ts_rises *ris, double value, int64_t time_ns)
+{
+    if ((ris->from_ns != TS_TIME_NONE && time_ns < ris->from_ns) || !make_room(ris))
+        return false;
+    unsigned at = ris->n;
+    while (at && ris->kept[at - 1].time_ns > time_ns)
+        at--;
+    memmove(&ris->kept[at + 1], &ris->kept[at], (ris->n - at) * sizeof *ris->kept);
+    ris->kept[at] = (struct reading){time_ns, value};
+    ris->n++;
+    return true;
+}
+
+static bool add_distinct(struct ts_more *more, double value)
+{
+    double v = value == 0 ? 0 : value; /* of either sign */
+    if (!more->hll)
+        more->hll = ts_hll_new();
+    return more->hll && ts_hll_add(more->hll, ts_hash(&v, sizeof v));
+}
+
+static bool add_to_histogram(struct ts_more *more, const struct ts_buckets *buckets, double value,
+                             double weight)
+{
+    if (!more->histogram)
+        more->histogram = ts_alloc((buckets->n + (size_t)1) * sizeof *more->histogram);
+    if (!more->histogram)
+        return false;
+    more->histogram[ts_buckets_find(buckets, value)] += weight;
+    return true;
+}
+
+static bool make_more(struct ts_pane_chunk *ch)
+{
+    ch->more = ts_alloc(TS_CHUNK_PANES * sizeof *ch->more);
+    for (uint32_t i = 0; ch->more && i < TS_CHUNK_PANES; i++)
+        ch->more[i].rises.from_ns = TS_TIME_NONE;
+    return ch->more;
+}
+
+void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch,
+                        uint32_t slot, double value, double weight, int64_t time_ns)
+{
+    uint8_t kind = wk->series.slots[slot].kind;
+    if (kind == TS_KIND_COUNTER)
+        return;
+    bool good = ch->more || make_more(ch);
+    struct ts_more *more = good ? &ch->more[slot % TS_CHUNK_PANES] : NULL;
+    if (more && (!more->has_first || time_ns < more->first_ns)) {
+        more->first = value;
+        more->first_ns = time_ns;
+        more->has_first = true;
+    }
+    if (more && rule->wants & TS_WANTS_INCREASE)
+        good &= add_reading(&more->rises, value, time_ns);
+    if (more && rule->wants & TS_WANTS_DISTINCT && kind != TS_KIND_GAUGE)
+        good &= add_distinct(more, value);
+    if (more && rule->wants & TS_WANTS_HISTOGRAM && kind != TS_KIND_GAUGE)
+        good &= add_to_histogram(more, &rule->conf->histogram, value, weight);
+    if (!good)
+        ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
+}
+
+void ts_window_tell_more(const struct ts_pane_chunk *ch, uint32_t slot, struct ts_rollup *point)
+{
+    const struct ts_more *more = ch->more ? &ch->more[slot % TS_CHUNK_PANES] : NULL;
+    point->first = more && more->has_first ? more->first : NAN;
+    point->increase =
+        more && more->rises.n ? more->rises.before + rises(more->rises.kept, more->rises.n) : NAN;
+    point->distinct = more && more->hll ? round(ts_hll_estimate(more->hll)) : NAN;
+}
+
+size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot,
+                               struct ts_buf *texts)
+{
+    const double *counts = ch->more ? ch->more[slot % TS_CHUNK_PANES].histogram : NULL;
+    size_t n = counts ? rule->conf->histogram.n + (size_t)1 : 0;
+    char *to = n ? ts_buf_reserve(texts, 8 * n) : NULL;
+    if (!to)
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bits;
+        memcpy(&bits, &counts[i], sizeof bits);
+        for (unsigned k = 0; k < 8; k++)
+            *to++ = (char)(bits >> 8 * k & 0xff);
+    }
+    texts->len += 8 * n;
+    return 8 * n;
+}
+
+void ts_window_free_more(struct ts_pane_chunk *ch)
+{
+    for (uint32_t i = 0; ch->more && i < TS_CHUNK_PANES; i++) {
+        ts_free(ch->more[i].rises.kept);
+        ts_free(ch->more[i].histogram);
+        ts_hll_free(&ch->more[i].hll);
+    }
+    TS_FREE(ch->more);
+}

@@ -1,0 +1,179 @@
+/*
+ * Sketches beside the panes of a chunk, only under rules that ask for quantiles. Thread: worker. Without
+ * memory a sample is not in its sketch, counted; the pane has it.
+ */
+#include "config.h"
+#include "window/window_priv.h"
+
+#include "core/mem.h"
+
+unsigned ts_rule_wants(const struct ts_conf_rollup *conf)
+{
+    unsigned wants =
+        ts_rollup_has_sketch(TS_KIND_TIMING, conf->aggregates, conf->quantiles.n) ? TS_WANTS_SKETCH : 0;
+    wants |= conf->aggregates & TS_AGG_BIT(first) ? TS_WANTS_FIRST : 0;
+    wants |= conf->aggregates & TS_AGG_BIT(increase) ? TS_WANTS_INCREASE : 0;
+    wants |= conf->aggregates & TS_AGG_BIT(distinct) ? TS_WANTS_DISTINCT : 0;
+    wants |= conf->aggregates & TS_AGG_BIT(histogram) ? TS_WANTS_HISTOGRAM : 0;
+    return wants;
+}
+
+/* Arrays lie in blocks of a huge page, which halves what a sample costs with a million series. The block's
+ * own data has the place of the first array. Arrays that are not in use are zeroed. */
+#define BLOCK_BYTES  ((size_t)2 << 20)
+#define ARRAY_BYTES  (TS_CHUNK_PANES * sizeof(struct ts_sketch))
+#define BLOCK_ARRAYS (BLOCK_BYTES / ARRAY_BYTES - 1)
+#define ALL_FREE     ((1u << BLOCK_ARRAYS) - 1)
+
+struct ts_sketch_block {
+    struct ts_sketch_block **list, *next;
+    uint32_t free; /* a bit for each array */
+};
+_Static_assert(sizeof(struct ts_sketch_block) <= ARRAY_BYTES && BLOCK_ARRAYS < 32, "a block holds itself");
+
+static struct ts_sketch_block *make_block(struct ts_sketch_block **list)
+{
+    struct ts_sketch_block *block = ts_pages_alloc(BLOCK_BYTES);
+    if (!block)
+        return NULL;
+    *block = (struct ts_sketch_block){.list = list, .next = *list, .free = ALL_FREE};
+    *list = block;
+    return block;
+}
+
+static TS_COLD bool make_sketches(struct ts_worker *wk, struct ts_pane_chunk *ch)
+{
+    struct ts_sketch_block *block = wk->sketch_blocks;
+    while (block && !block->free)
+        block = block->next;
+    if (!block && !(block = make_block(&wk->sketch_blocks)))
+        return false;
+    unsigned i = (unsigned)__builtin_ctz(block->free);
+    block->free &= block->free - 1;
+    ch->sketches = (struct ts_sketch *)(void *)((char *)block + (i + 1) * ARRAY_BYTES);
+    return true;
+}
+
+static void free_block(struct ts_sketch_block *block)
+{
+    struct ts_sketch_block **at = block->list;
+    while (*at != block)
+        at = &(*at)->next;
+    *at = block->next;
+    ts_pages_free(block, BLOCK_BYTES);
+}
+
+void ts_window_free_sketches(struct ts_pane_chunk *ch)
+{
+    if (!ch->sketches)
+        return;
+    for (uint32_t i = 0; i < TS_CHUNK_PANES; i++)
+        ts_sketch_fini(&ch->sketches[i]);
+    size_t at = (uintptr_t)ch->sketches & (BLOCK_BYTES - 1); /* blocks are aligned to their size */
+    struct ts_sketch_block *block = (struct ts_sketch_block *)(void *)((char *)ch->sketches - at);
+    block->free |= 1u << (at / ARRAY_BYTES - 1);
+    bool is_last = *block->list == block && !block->next; /* stays for the next window */
+    if (block->free == ALL_FREE && !is_last)
+        free_block(block);
+    ch->sketches = NULL;
+}
+
+void ts_window_free_sketch_blocks(struct ts_worker *wk)
+{
+    while (wk->sketch_blocks)
+        free_block(wk->sketch_blocks);
+}
+
+static bool has_quantiles(const struct ts_worker *wk, uint32_t slot)
+{
+    uint8_t kind = wk->series.slots[slot].kind;
+    return kind == TS_KIND_TIMING || kind == TS_KIND_FIELD;
+}
+
+/* @return whether the sketch is in use. */
+static bool begin(const struct ts_worker *wk, const struct ts_rule *rule, struct ts_sketch *sk, uint32_t slot)
+{
+    if (sk->state == TS_SKETCH_NONE) {
+        if (has_quantiles(wk, slot))
+            ts_sketch_init(sk, rule->conf->sketch_buckets);
+        else
+            sk->state = TS_SKETCH_OFF;
+    }
+    return sk->state != TS_SKETCH_OFF;
+}
+
+/* The first sample, or no memory. */
+static TS_COLD void add_rare(struct ts_worker *wk, const struct ts_rule *rule, struct ts_sketch *sk,
+                             uint32_t slot, int32_t key)
+{
+    if (begin(wk, rule, sk, slot) && !ts_sketch_add_key(sk, key))
+        ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
+}
+
+/* Adds a sample of weight 1. The sketch of a series that gives no quantiles is off, and stays as it is. */
+TS_INLINE void add_key(struct ts_worker *wk, const struct ts_rule *rule, struct ts_sketch *sk, uint32_t slot,
+                       int32_t key)
+{
+    if (TS_UNLIKELY(sk->state != TS_SKETCH_OFF &&
+                    (sk->state == TS_SKETCH_NONE || !ts_sketch_add_key(sk, key))))
+        add_rare(wk, rule, sk, slot, key);
+}
+
+static struct ts_sketch no_sketch = {.state = TS_SKETCH_OFF}; /* of chunks that have none; never written to */
+
+/* All panes' and sketches' addresses, then all keys and the places of their counts, then all counts: so their
+ * cache misses overlap. */
+bool ts_window_add_sketched_group(struct ts_worker *wk, const struct ts_source *src,
+                                  const struct ts_point *points)
+{
+    const struct ts_rule *rule = &wk->rules[0];
+    struct ts_window *win = rule->arrival;
+    struct ts_stats *panes[TS_WINDOW_GROUP];
+    struct ts_sketch *sketches[TS_WINDOW_GROUP];
+    uint32_t slots[TS_WINDOW_GROUP], flags = 0;
+    int32_t keys[TS_WINDOW_GROUP];
+    if (!win)
+        return false;
+    for (unsigned i = 0; i < TS_WINDOW_GROUP; i++) {
+        flags |= points[i].flags;
+        uint32_t slot = TS_LIKELY(points[i].id < src->nslots) ? src->slots[points[i].id] : TS_SLOT_REFUSED;
+        uint32_t index = slot / TS_CHUNK_PANES;
+        if (slot >= TS_SLOT_TIMED || index >= win->nchunks || wk->event_chunks[index])
+            return false;
+        struct ts_pane_chunk *ch = win->chunks[index];
+        if (!ch || ch == TS_CHUNK_GONE || (!ch->sketches && has_quantiles(wk, slot)))
+            return false;
+        slots[i] = slot;
+        panes[i] = &ch->panes[slot % TS_CHUNK_PANES].stats;
+        sketches[i] = ch->sketches ? &ch->sketches[slot % TS_CHUNK_PANES] : &no_sketch;
+        __builtin_prefetch(panes[i], 1);
+        __builtin_prefetch(sketches[i], 1);
+    }
+    if (flags)
+        return false;
+    for (unsigned i = 0; i < TS_WINDOW_GROUP; i++) {
+        ts_stats_add(panes[i], points[i].value, 1);
+        keys[i] = ts_sketch_key(points[i].value);
+        __builtin_prefetch(ts_sketch_place(sketches[i], keys[i]), 1);
+    }
+    for (unsigned i = 0; i < TS_WINDOW_GROUP; i++)
+        add_key(wk, rule, sketches[i], slots[i], keys[i]);
+    win->used[TS_DOMAIN_ARRIVAL] = true;
+    return true;
+}
+
+void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch,
+                          uint32_t slot, double value, double weight, int64_t time_ns)
+{
+    if (rule->wants & TS_WANTS_MORE)
+        ts_window_add_more(wk, rule, ch, slot, value, weight, time_ns);
+    if (!(rule->wants & TS_WANTS_SKETCH) || (!ch->sketches && !has_quantiles(wk, slot)))
+        return;
+    if (!ch->sketches && !make_sketches(wk, ch)) {
+        ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
+        return;
+    }
+    struct ts_sketch *sk = &ch->sketches[slot % TS_CHUNK_PANES];
+    if (begin(wk, rule, sk, slot) && !ts_sketch_add(sk, value, weight))
+        ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
+}
