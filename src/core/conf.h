@@ -68,7 +68,8 @@ struct ts_conf_sink {
     char *url, *org, *bucket, *token;
     char *database, *retention_policy, *username, *password;
     char *path;
-    char *ca;
+    char *ca, *certificate, *key, *proxy;
+    unsigned in_flight; /* requests at the same time */
     bool verify;
     bool gzip;
     unsigned batch;            /* points, 1 … 100000 */

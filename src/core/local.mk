@@ -6,6 +6,7 @@ libtsagg_a_SOURCES += \
 	src/core/cidr.c src/core/cidr.h \
 	src/core/clock.c src/core/clock.h \
 	src/core/counters.c src/core/counters.h \
+	src/core/dead_letter.c src/core/dead_letter.h \
 	src/core/err.c src/core/err.h \
 	src/core/feed.h src/core/sink_status.h \
 	src/core/file.c src/core/file.h \
