@@ -61,7 +61,7 @@ static const char *text(const json_t *object, const char *key)
 /* The state, which may be a sentence, stands last. */
 static void print_sinks(const json_t *sinks)
 {
-    static const char *const columns[] = {"rolled_up", "delivered", "pending", "dropped", "retries"};
+    static const char *const columns[] = {"rolled_up", "delivered", "pending", "dropped", "retries", "dead_letters"};
     const json_t *sink;
     size_t i;
     int wide = 4;
@@ -70,11 +70,13 @@ static void print_sinks(const json_t *sinks)
     printf("\n%-*s  %-9s", wide, "sink", "type");
     for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
         printf("%13s", columns[c]);
-    puts("  state");
+    puts("    in flight  circuit    state");
     json_array_foreach(sinks, i, sink) {
         printf("%-*s  %-9s", wide, text(sink, "name"), text(sink, "type"));
         for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
             printf("%13" PRId64, number(sink, columns[c]));
+        printf("%6" PRId64 " of %3" PRId64 "  %-9s", number(sink, "in_flight"), number(sink, "in_flight_limit"),
+               text(sink, "circuit"));
         printf("  %s\n", text(sink, "state"));
     }
 }
@@ -161,7 +163,8 @@ static bool is_status(const json_t *root)
             return false;
     json_array_foreach(json_object_get(root, "sinks"), i, sink)
         if (!json_is_string(json_object_get(sink, "name")) ||
-            !json_is_string(json_object_get(sink, "type")) || !json_is_string(json_object_get(sink, "state")))
+            !json_is_string(json_object_get(sink, "type")) || !json_is_string(json_object_get(sink, "state")) ||
+            !json_is_string(json_object_get(sink, "circuit")))
             return false;
     return json_is_string(json_object_get(root, "version")) &&
            json_is_boolean(json_object_get(root, "balanced"));

@@ -86,6 +86,12 @@ static void put_sinks(struct ts_buf *body, const struct ts_sink_status *sinks, u
         put_member(body, ", ", "pending", sink->pending);
         put_member(body, ", ", "dropped", sink->dropped);
         put_member(body, ", ", "retries", sink->retries);
+        put_member(body, ", ", "in_flight", sink->in_flight);
+        put_member(body, ", ", "in_flight_limit", sink->limit);
+        ts_buf_printf(body, ", \"circuit\": \"%s\", \"retry_in_seconds\": ", sink->circuit);
+        ts_buf_put_double(body, (double)(sink->retry_in_ns / TS_MS) / 1e3);
+        put_member(body, ", ", "dead_letters", sink->dead_letters);
+        put_member(body, ", ", "dead_letters_delivered", sink->dead_delivered);
         ts_buf_putc(body, '}');
     }
     ts_buf_putc(body, ']');

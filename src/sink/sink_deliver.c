@@ -67,10 +67,8 @@ static void answered(struct ts_sink *snk)
     if (snk->flow.failures)
         ts_log(TS_LOG_INFO, "recovered", "stage=sink sink=%s failures=%u", snk->conf->name, snk->flow.failures);
     ts_flow_succeeded(&snk->flow, snk->running + 1);
-    if (snk->flow.pause_until_ns == 0) { /* else a request that began later has failed */
-        snk->told_held_ns = 0;
+    if (snk->flow.pause_until_ns == 0) /* else a request that began later has failed */
         set_state(snk, "ok", "");
-    }
 }
 
 static void sent(struct ts_sink *snk, const struct ts_sink_job *job, unsigned points)

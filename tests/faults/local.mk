@@ -1,0 +1,4 @@
+# Proofs under faults; tests/run starts them.
+EXTRA_DIST += \
+	tests/faults/test_sink_menu.py \
+	tests/faults/test_tls.py
