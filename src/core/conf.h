@@ -91,6 +91,11 @@ struct ts_conf {
     struct {
         uint64_t series;
     } limits;
+    struct {
+        uint64_t max_bytes;  /* 0: no limit */
+        int64_t max_age_ns;  /* 0: no limit */
+        int64_t sync_interval_ns;
+    } journal;
     unsigned nlisten, nrollups, nsinks;
     struct ts_conf_listen *listen;
     struct ts_conf_rollup *rollups;

@@ -28,6 +28,8 @@ void ts_conf_print(const struct ts_conf *conf, struct ts_buf *out)
     print_options(TS_SECTION_http, conf, "  ", "  ", out);
     ts_buf_puts(out, "limits:\n");
     print_options(TS_SECTION_limits, conf, "  ", "  ", out);
+    ts_buf_puts(out, "journal:\n");
+    print_options(TS_SECTION_journal, conf, "  ", "  ", out);
     ts_buf_puts(out, "rollups:\n");
     for (unsigned i = 0; i < conf->nrollups; i++)
         print_options(TS_SECTION_rollups, &conf->rollups[i], "  - ", "    ", out);

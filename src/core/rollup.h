@@ -28,6 +28,7 @@ struct ts_rollup_batch {
     uint32_t aggregates; /* what the rule asks for, bits of enum ts_aggregate; see ts_kind_aggregates */
     bool stddev_sample;  /* sample form of the standard deviation */
     bool correction;     /* sent again after late samples */
+    bool coarse;         /* merged in a full journal from finer windows that were not delivered yet */
     unsigned n;
     struct ts_rollup *points; /* TS_ROLLUP_BATCH_MAX of them */
     struct ts_buf texts;
@@ -57,7 +58,7 @@ struct ts_rollup_head {
     struct ts_str rule, to;
     int64_t start_ns, end_ns;
     uint32_t aggregates;
-    bool stddev_sample, correction;
+    bool stddev_sample, correction, coarse;
     unsigned n;
 };
 

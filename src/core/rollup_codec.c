@@ -1,7 +1,7 @@
 /*
  * A batch of rollup points to bytes and back, for the journal. Thread: any. Version 1, little-endian:
  *
- *   u8 version = 1 | u8 flags: 1 stddev_sample, 2 correction | u32 aggregates | i64 start_ns | i64 end_ns
+ *   u8 version = 1 | u8 flags: 1 stddev_sample, 2 correction, 4 coarse | u32 aggregates | i64 start_ns | i64 end_ns
  *   u16 n, rule | u16 n, to | u32 number of points | points
  *   point: u16 n, series | by the series' kind:
  *       SET      f64 count, f64 distinct
@@ -18,6 +18,7 @@
 #define LAYOUT            1
 #define FLAG_SAMPLE       1
 #define FLAG_CORRECTION   2
+#define FLAG_COARSE       4
 #define HEAD_BYTES        (1 + 1 + 4 + 8 + 8 + 2 + 2 + 4)
 #define POINT_BYTES_LEAST (2 + 7 + 4) /* shortest series, empty string */
 
@@ -91,7 +92,8 @@ int ts_rollup_batch_encode(const struct ts_rollup_batch *batch, struct ts_buf *b
     char *to = ts_buf_reserve(buf, len);
     if (!to)
         return -TS_ENOMEM;
-    unsigned flags = (batch->stddev_sample ? FLAG_SAMPLE : 0) | (batch->correction ? FLAG_CORRECTION : 0);
+    unsigned flags = (batch->stddev_sample ? FLAG_SAMPLE : 0) | (batch->correction ? FLAG_CORRECTION : 0) |
+                     (batch->coarse ? FLAG_COARSE : 0);
     to = put_uint(to, LAYOUT, 1);
     to = put_uint(to, flags, 1);
     to = put_uint(to, batch->aggregates, 4);
@@ -159,13 +161,14 @@ static int get_head(struct input *in, struct ts_rollup_head *head)
     unsigned flags = (unsigned)get_uint(in, 1);
     head->stddev_sample = flags & FLAG_SAMPLE;
     head->correction = flags & FLAG_CORRECTION;
+    head->coarse = flags & FLAG_COARSE;
     head->aggregates = (uint32_t)get_uint(in, 4);
     head->start_ns = (int64_t)get_uint(in, 8);
     head->end_ns = (int64_t)get_uint(in, 8);
     head->rule = get_text(in, 2);
     head->to = get_text(in, 2);
     uint64_t n = get_uint(in, 4);
-    if (in->bad || !is_name(head->rule) || !is_name(head->to) || (flags & ~(unsigned)(FLAG_SAMPLE | FLAG_CORRECTION)) || head->aggregates >> TS_AGG_COUNT ||
+    if (in->bad || !is_name(head->rule) || !is_name(head->to) || (flags & ~(unsigned)(FLAG_SAMPLE | FLAG_CORRECTION | FLAG_COARSE)) || head->aggregates >> TS_AGG_COUNT ||
         n > TS_ROLLUP_BATCH_MAX || n * POINT_BYTES_LEAST > (size_t)(in->end - in->p))
         return -TS_ECORRUPT;
     head->n = (unsigned)n;
@@ -218,6 +221,7 @@ int ts_rollup_batch_decode(struct ts_str bytes, struct ts_rollup_batch *out)
     out->aggregates = head.aggregates;
     out->stddev_sample = head.stddev_sample;
     out->correction = head.correction;
+    out->coarse = head.coarse;
     for (unsigned i = 0; i < head.n; i++) {
         if (get_point(&in, &out->points[i]) != 0)
             return -TS_ECORRUPT;

@@ -137,13 +137,14 @@ bool ts_sinks_status(void *arg, unsigned i, struct ts_sink_status *out)
         .name = conf->name,
         .type = conf->type,
         .url = snk->target,
-        .delivered = ts_counter_of(snk->feed->cnt, TS_C_SINK_DELIVERED),
-        .dropped = ts_counter_of(snk->feed->cnt, TS_C_SINK_DROPPED),
+        .delivered = ts_feed_count(snk->feed, TS_C_SINK_DELIVERED),
+        .dropped = ts_feed_count(snk->feed, TS_C_SINK_DROPPED),
+        .coarsened = ts_feed_count(snk->feed, TS_C_SINK_COARSENED),
         .retries = ts_counter_of(snk->feed->cnt, TS_C_SINK_RETRIES),
     };
     out->rolled_up = ts_feed_rolled_up(snk->feed);
     /* The counters are read one after the other while they move. */
-    uint64_t done = out->delivered + out->dropped;
+    uint64_t done = out->delivered + out->dropped + out->coarsened;
     out->pending = out->rolled_up > done ? out->rolled_up - done : 0;
     out->dead_delivered = ts_counter_of(snk->feed->cnt, TS_C_SINK_DEAD_DELIVERED);
     pthread_mutex_lock(&snk->lock);

@@ -57,8 +57,7 @@ static void tell(struct ts_sink *snk, const struct ts_sink_reply *reply, int64_t
     ts_log(held ? TS_LOG_ERROR : TS_LOG_WARN, held ? "held" : "retry",
            "stage=sink sink=%s why=%s next_try=%.1fs circuit=%s in_flight=%u pending=%llu", snk->conf->name,
            ts_log_quote_z(reply->why), (double)delay_ns / 1e9, ts_circuit_name(snk->flow.circuit), snk->running,
-           (unsigned long long)(ts_feed_rolled_up(snk->feed) - ts_counter_of(snk->feed->cnt, TS_C_SINK_DELIVERED) -
-                                ts_counter_of(snk->feed->cnt, TS_C_SINK_DROPPED)));
+           (unsigned long long)ts_feed_pending(snk->feed));
 }
 
 /* The other side has looked at a request, whatever it thinks of the points. */

@@ -139,10 +139,8 @@ static int64_t make_jobs(struct ts_sink *snk, bool all)
 
 static void log_end(struct ts_sink *snk)
 {
-    struct ts_counters *cnt = snk->feed->cnt;
-    uint64_t delivered = ts_counter_of(cnt, TS_C_SINK_DELIVERED),
-             dropped = ts_counter_of(cnt, TS_C_SINK_DROPPED);
-    uint64_t pending = ts_feed_rolled_up(snk->feed) - delivered - dropped;
+    uint64_t delivered = ts_feed_count(snk->feed, TS_C_SINK_DELIVERED),
+             dropped = ts_feed_count(snk->feed, TS_C_SINK_DROPPED), pending = ts_feed_pending(snk->feed);
     ts_log(pending ? TS_LOG_WARN : TS_LOG_INFO, "sink_stopped",
            "stage=sink sink=%s delivered=%llu dropped=%llu pending=%llu%s", snk->conf->name,
            (unsigned long long)delivered, (unsigned long long)dropped, (unsigned long long)pending,

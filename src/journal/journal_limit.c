@@ -1,0 +1,317 @@
+/*
+ * The journal's limits. Over FULL of max_bytes the oldest rollups that some sink still needs are merged into coarser
+ * windows (journal_coarsen.c): first those that never were, as long as they are a good part of the journal, then those
+ * that were once. What cannot be merged, or not enough, is dropped when max_bytes is passed, the oldest first, and what
+ * is older than max_age. All of it is counted by sink. Thread: journal, which claims the segments that it works on: no
+ * reader enters them, and none that a reader is in, or has read from without acknowledging, is touched.
+ */
+#include "config.h"
+#include "journal/journal_priv.h"
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "core/num.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define FULL(max)  ((max) - (max) / 8) /* coarsening needs room for what it writes */
+#define RUN(max)   TS_MIN((max) / 4, 32u << 20)  /* coarsened at once */
+#define LONG(max)  TS_MIN((max) / 2, 256u << 20) /* when that holds no two windows of a series */
+#define AGAIN_NS   (10 * TS_SEC) /* after coarsening that gained nothing */
+#define LEVELS     2
+
+static uint64_t bytes_of(struct ts_journal *jr)
+{
+    uint64_t bytes = 0;
+    pthread_mutex_lock(&jr->lock);
+    for (unsigned i = 0; i < jr->nsegs; i++)
+        bytes += jr->segs[i].end;
+    pthread_mutex_unlock(&jr->lock);
+    return bytes;
+}
+
+/* Whether no reader is in the segment; *wants says who has yet to read it (all zero: nobody). Under the lock. */
+static bool is_free(const struct ts_journal *jr, const struct segment *seg, bool *wants)
+{
+    for (unsigned i = 0; i < jr->nreaders; i++) {
+        const struct reader *rd = &jr->readers[i];
+        wants[i] = rd->at.segment < seg->seq;
+        if (!wants[i] && rd->saved.segment <= seg->seq)
+            return false;
+    }
+    return true;
+}
+
+static void widen(struct ts_journal_span *span, const struct spans *by)
+{
+    for (unsigned i = 0; i < by->n; i++) {
+        bool first = span->to_ns <= span->from_ns;
+        span->from_ns = first ? by->v[i].from_ns : TS_MIN(span->from_ns, by->v[i].from_ns);
+        span->to_ns = first ? by->v[i].to_ns : TS_MAX(span->to_ns, by->v[i].to_ns);
+    }
+}
+
+static void tell(const char *event, enum ts_log_level level, const struct spans *spans, uint64_t points, const char *why)
+{
+    struct ts_journal_span span = {0, 0};
+    char from[TS_NUM_MAX], to[TS_NUM_MAX];
+    widen(&span, spans);
+    size_t nfrom = ts_clock_put_time(from, span.from_ns), nto = ts_clock_put_time(to, span.to_ns);
+    ts_log(level, event, "stage=journal from=%.*s to=%.*s points=%" PRIu64 " why=%s", (int)nfrom, from, (int)nto, to, points,
+           ts_log_quote_z(why));
+}
+
+/* ---- dropping ---- */
+
+/* Drops segment i, which is free. Under the lock. */
+static void drop(struct ts_journal *jr, unsigned i, const bool *wants, const char *why)
+{
+    struct segment *seg = &jr->segs[i];
+    uint64_t points = 0;
+    for (unsigned r = 0; r < jr->nreaders; r++) {
+        if (!wants[r])
+            continue;
+        jr->readers[r].gone += seg->points[r];
+        ts_count(jr->readers[r].rolled, TS_C_SINK_DROPPED, seg->points[r]);
+        points += seg->points[r];
+    }
+    jr->shown.segments_dropped++;
+    jr->shown.dropped += points;
+    widen(&jr->shown.dropped_span, &seg->spans);
+    ts_count(jr->cnt, TS_C_JOURNAL_SEGMENTS_DROPPED, 1);
+    tell("journal_dropped", TS_LOG_ERROR, &seg->spans, points, why);
+    ts_segment_remove(jr->dir, seg->seq);
+    ts_segment_forget(jr, i, 1);
+}
+
+/* @return whether there was one to drop: the oldest that is free, written before older_than_ns. */
+static bool drop_oldest(struct ts_journal *jr, int64_t older_than_ns, const char *why)
+{
+    bool *wants = jr->wants, dropped = false;
+    pthread_mutex_lock(&jr->lock);
+    for (unsigned i = 0; i + 1 < jr->nsegs && !dropped; i++) {
+        if (jr->segs[i].written_ns < older_than_ns && is_free(jr, &jr->segs[i], wants)) {
+            drop(jr, i, wants, why);
+            dropped = true;
+        }
+    }
+    pthread_mutex_unlock(&jr->lock);
+    return dropped;
+}
+
+/* ---- coarsening ---- */
+
+struct run {
+    struct segment *segs; /* a copy of the table's */
+    unsigned n;
+    unsigned level;
+    uint64_t bytes;
+    struct spans others; /* windows of all other segments */
+};
+
+/* Adds the windows of what is not in the run. Under the lock. */
+static void add_others(const struct ts_journal *jr, unsigned from, unsigned n, struct spans *others)
+{
+    for (unsigned i = 0; i < jr->nsegs; i++) {
+        const struct spans *spans = &jr->segs[i].spans;
+        for (unsigned k = 0; k < spans->n && (i < from || i >= from + n); k++)
+            ts_spans_add(others, spans->v[k].from_ns, spans->v[k].to_ns);
+    }
+    for (unsigned k = 0; k < jr->pending_spans.n; k++)
+        ts_spans_add(others, jr->pending_spans.v[k].from_ns, jr->pending_spans.v[k].to_ns);
+}
+
+/* The oldest segments of a level side by side that are free and wanted by the same readers, up to so many bytes. The
+ * last segment of the journal is never among them. Under the lock. */
+static unsigned find_run(struct ts_journal *jr, unsigned level, uint64_t max, unsigned *from, uint64_t *bytes)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i + 1 < jr->nsegs; i++) {
+        const struct segment *seg = &jr->segs[i];
+        bool *wants = n ? jr->wants2 : jr->wants;
+        bool fits = seg->level == level && is_free(jr, seg, wants) &&
+                    (n == 0 || memcmp(jr->wants, jr->wants2, jr->nreaders * sizeof *wants) == 0);
+        if (fits && n == 0) {
+            *from = i;
+            *bytes = 0;
+        }
+        if (fits && (n == 0 || *bytes + seg->end <= max)) {
+            n++;
+            *bytes += seg->end;
+        } else if (n) {
+            break;
+        }
+    }
+    return n;
+}
+
+/* Claims what is to be coarsened next. @return false: there is nothing. */
+static bool claim(struct ts_journal *jr, uint64_t max, struct run *run)
+{
+    unsigned from = 0, n = 0;
+    pthread_mutex_lock(&jr->lock);
+    for (unsigned level = 0; level < LEVELS && n == 0; level++) {
+        n = find_run(jr, level, max, &from, &run->bytes);
+        /* One more window for a sixth of the space is no gain when hardly anything is left at this level. */
+        if (n && level + 1 < LEVELS && run->bytes < TS_MIN(max, jr->conf->journal.max_bytes / 8))
+            n = 0;
+        run->level = level;
+    }
+    *run = (struct run){.n = n, .level = run->level, .bytes = run->bytes};
+    if (n) {
+        run->segs = ts_alloc(n * sizeof *run->segs);
+        for (unsigned i = 0; i < n && run->segs; i++)
+            run->segs[i] = jr->segs[from + i];
+        add_others(jr, from, n, &run->others);
+        jr->claim_from = jr->segs[from].seq;
+        jr->claim_to = jr->segs[from + n - 1].seq;
+    }
+    pthread_mutex_unlock(&jr->lock);
+    return n && run->segs;
+}
+
+static void unclaim(struct ts_journal *jr)
+{
+    pthread_mutex_lock(&jr->lock);
+    jr->claim_from = jr->claim_to = 0;
+    pthread_mutex_unlock(&jr->lock);
+    for (unsigned i = 0; i < jr->nreaders; i++)
+        ts_bell_ring(&jr->readers[i].feed.bell);
+}
+
+/* What the readers find from now on instead of the run. */
+static void account(struct ts_journal *jr, const struct run *run, const struct coarsened *made)
+{
+    uint64_t fewer = 0;
+    for (unsigned r = 0; r < jr->nreaders; r++) {
+        uint64_t had = 0, has = made->coarse.points[r] + made->rest.points[r];
+        for (unsigned i = 0; jr->wants[r] && i < run->n; i++)
+            had += run->segs[i].points[r];
+        uint64_t lost = had - TS_MIN(made->read[r], had), merged = had - lost - TS_MIN(has, had - lost);
+        jr->readers[r].gone += lost + merged;
+        ts_count(jr->readers[r].rolled, TS_C_SINK_COARSENED, merged);
+        ts_count(jr->readers[r].rolled, TS_C_SINK_DROPPED, lost); /* damaged on disk */
+        fewer += merged;
+    }
+    jr->shown.coarsenings++;
+    jr->shown.coarsened += fewer;
+    struct spans all = {0};
+    for (unsigned i = 0; i < run->n; i++) {
+        for (unsigned k = 0; k < run->segs[i].spans.n; k++)
+            ts_spans_add(&all, run->segs[i].spans.v[k].from_ns, run->segs[i].spans.v[k].to_ns);
+    }
+    widen(&jr->shown.coarsened_span, &all);
+    ts_count(jr->cnt, TS_C_JOURNAL_COARSENINGS, 1);
+    tell("journal_coarsened", TS_LOG_WARN, &all, fewer, "the journal is full");
+}
+
+static void set_segment(struct ts_journal *jr, struct segment *seg, unsigned level, const struct coarse_part *part)
+{
+    seg->end = TS_SEGMENT_HEAD + part->records.len;
+    seg->level = level;
+    seg->spans = part->spans;
+    memcpy(seg->points, part->points, jr->nreaders * sizeof *seg->points);
+}
+
+/* Puts what was made in the run's place in the table. */
+static void switch_table(struct ts_journal *jr, const struct run *run, const struct coarsened *made, bool two)
+{
+    unsigned i = 0;
+    pthread_mutex_lock(&jr->lock);
+    while (jr->segs[i].seq != run->segs[0].seq)
+        TS_ASSERT(++i < jr->nsegs); /* claimed segments stay */
+    account(jr, run, made);
+    int64_t written_ns = run->segs[run->n - 1].written_ns;
+    set_segment(jr, &jr->segs[i], run->level + 1, &made->coarse);
+    jr->segs[i].written_ns = written_ns;
+    if (two)
+        set_segment(jr, &jr->segs[i + run->n - 1], run->level, &made->rest);
+    struct segment coarse = jr->segs[i], rest = jr->segs[i + run->n - 1];
+    ts_segment_forget(jr, i + 1, run->n - 1 - (two ? 1 : 0));
+    ts_index_save(jr, &coarse);
+    if (two)
+        ts_index_save(jr, &rest);
+    pthread_mutex_unlock(&jr->lock);
+}
+
+/* The records that may be merged later follow the others when there is one file for both. */
+static void join_parts(struct ts_journal *jr, struct coarsened *made)
+{
+    ts_buf_put_str(&made->coarse.records, ts_buf_str(&made->rest.records));
+    for (unsigned k = 0; k < made->rest.spans.n; k++)
+        ts_spans_add(&made->coarse.spans, made->rest.spans.v[k].from_ns, made->rest.spans.v[k].to_ns);
+    for (unsigned r = 0; r < jr->nreaders; r++) {
+        made->coarse.points[r] += made->rest.points[r];
+        made->rest.points[r] = 0;
+    }
+    ts_buf_clear(&made->rest.records);
+}
+
+static int write_run(struct ts_journal *jr, const struct run *run, struct coarsened *made)
+{
+    bool two = made->rest.records.len && run->n > 1;
+    if (!two && made->rest.records.len)
+        join_parts(jr, made);
+    uint64_t from = run->segs[0].seq, to = run->segs[run->n - 1].seq;
+    uint64_t bytes = made->coarse.records.len + made->rest.records.len;
+    if (ts_buf_failed(&made->coarse.records) || bytes > run->bytes - run->bytes / 4)
+        return -TS_ELIMIT; /* not worth it */
+    ts_record_stamp(&made->coarse.records, from, TS_SEGMENT_HEAD);
+    ts_record_stamp(&made->rest.records, to, TS_SEGMENT_HEAD);
+    int rc = ts_segment_write_new(jr->dir, from, run->level + 1, ts_buf_str(&made->coarse.records));
+    if (rc == 0 && two)
+        rc = ts_segment_write_new(jr->dir, to, run->level, ts_buf_str(&made->rest.records));
+    if (rc == 0)
+        rc = ts_segment_replace(jr->dir, from, to, two);
+    if (rc != 0) {
+        ts_log(TS_LOG_ERROR, "journal_coarsen_failed", "stage=journal error=%s", ts_log_quote_z(strerror(errno)));
+        return rc;
+    }
+    switch_table(jr, run, made, two);
+    return 0;
+}
+
+/* @return whether there is less now. */
+static bool coarsen(struct ts_journal *jr, uint64_t max)
+{
+    struct run run = {0};
+    struct coarsened made = {0};
+    if (!claim(jr, max, &run)) {
+        unclaim(jr);
+        return false;
+    }
+    int rc = ts_coarsen(jr, run.segs, run.n, jr->wants, &run.others, &made);
+    if (rc == 0)
+        rc = write_run(jr, &run, &made);
+    unclaim(jr);
+    ts_coarsened_fini(&made);
+    ts_free(run.segs);
+    return rc == 0;
+}
+
+void ts_limit_enforce(struct ts_journal *jr)
+{
+    uint64_t max = jr->conf->journal.max_bytes;
+    int64_t max_age_ns = jr->conf->journal.max_age_ns, now_ns = ts_clock_mono_ns();
+    while (max_age_ns && drop_oldest(jr, ts_clock_now_ns() - max_age_ns, "older than journal.max_age"))
+        ;
+    while (max && jr->nreaders && bytes_of(jr) > FULL(max) && now_ns >= jr->coarsen_at_ns) {
+        if (!coarsen(jr, RUN(max)) && !coarsen(jr, LONG(max)))
+            jr->coarsen_at_ns = now_ns + AGAIN_NS;
+    }
+    while (max && bytes_of(jr) > max && drop_oldest(jr, INT64_MAX, "the journal is full (journal.max_bytes)"))
+        jr->coarsen_at_ns = 0; /* what is now the oldest may be merged again */
+}
+
+void ts_journal_status(void *journal, struct ts_journal_status *out)
+{
+    struct ts_journal *jr = journal;
+    pthread_mutex_lock(&jr->lock);
+    *out = jr->shown;
+    pthread_mutex_unlock(&jr->lock);
+    out->bytes = bytes_of(jr);
+    out->max_bytes = jr->conf->journal.max_bytes;
+}
