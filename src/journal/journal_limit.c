@@ -1,5 +1,5 @@
 /*
- * The journal's limits. Over FULL of max_bytes the oldest rollups that some sink still needs are merged into coarser
+ * The journal's limits. Beyond three quarters of max_bytes the oldest rollups that some sink still needs are merged into coarser
  * windows (journal_coarsen.c): first those that never were, as long as they are a good part of the journal, then those
  * that were once. What cannot be merged, or not enough, is dropped when max_bytes is passed, the oldest first, and what
  * is older than max_age. All of it is counted by sink. Thread: journal, which claims the segments that it works on: no
@@ -17,10 +17,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define FULL(max)  ((max) - (max) / 8) /* coarsening needs room for what it writes */
+#define FULL(max)  ((max) - (max) / 4) /* coarsening needs room for what it writes */
 #define RUN(max)   TS_MIN((max) / 4, 32u << 20)  /* coarsened at once */
 #define LONG(max)  TS_MIN((max) / 2, 256u << 20) /* when that holds no two windows of a series */
-#define AGAIN_NS   (10 * TS_SEC) /* after coarsening that gained nothing */
+#define MORE(max)  ((max) / 32) /* bytes to be written after coarsening gained nothing, before it is tried again */
 #define LEVELS     2
 
 static uint64_t bytes_of(struct ts_journal *jr)
@@ -148,29 +148,43 @@ static unsigned find_run(struct ts_journal *jr, unsigned level, uint64_t max, un
     return n;
 }
 
-/* Claims what is to be coarsened next. @return false: there is nothing. */
-static bool claim(struct ts_journal *jr, uint64_t max, struct run *run)
+/* Leaves out segments at the end whose windows all have to wait for those that follow: they would only be copied. */
+static void cut_run(struct run *run)
 {
-    unsigned from = 0, n = 0;
-    pthread_mutex_lock(&jr->lock);
-    for (unsigned level = 0; level < LEVELS && n == 0; level++) {
-        n = find_run(jr, level, max, &from, &run->bytes);
-        /* One more window for a sixth of the space is no gain when hardly anything is left at this level. */
-        if (n && level + 1 < LEVELS && run->bytes < TS_MIN(max, jr->conf->journal.max_bytes / 8))
-            n = 0;
-        run->level = level;
+    const int64_t length_ns = 600 * TS_SEC;
+    while (run->level > 0 && run->n > 1) {
+        const struct segment *seg = &run->segs[run->n - 1];
+        int64_t start_ns = seg->spans.n ? ts_clock_floor(seg->spans.v[0].from_ns, length_ns) : 0;
+        if (seg->spans.n != 1 || seg->spans.v[0].to_ns > start_ns + length_ns ||
+            !ts_spans_touch(&run->others, start_ns, start_ns + length_ns))
+            return;
+        ts_spans_add(&run->others, seg->spans.v[0].from_ns, seg->spans.v[0].to_ns);
+        run->bytes -= seg->end;
+        run->n--;
     }
-    *run = (struct run){.n = n, .level = run->level, .bytes = run->bytes};
-    if (n) {
-        run->segs = ts_alloc(n * sizeof *run->segs);
-        for (unsigned i = 0; i < n && run->segs; i++)
-            run->segs[i] = jr->segs[from + i];
-        add_others(jr, from, n, &run->others);
-        jr->claim_from = jr->segs[from].seq;
-        jr->claim_to = jr->segs[from + n - 1].seq;
+}
+
+/* Claims what is to be coarsened next of a level. @return false: there is nothing. */
+static bool claim(struct ts_journal *jr, unsigned level, uint64_t max, struct run *run)
+{
+    unsigned from = 0;
+    pthread_mutex_lock(&jr->lock);
+    *run = (struct run){.level = level};
+    run->n = find_run(jr, level, max, &from, &run->bytes);
+    /* When hardly anything is left at this level, it is the next one's turn. */
+    if (run->n && level + 1 < LEVELS && run->bytes < jr->conf->journal.max_bytes / 8)
+        run->n = 0;
+    if (run->n)
+        run->segs = ts_alloc(run->n * sizeof *run->segs);
+    if (run->segs) {
+        memcpy(run->segs, jr->segs + from, run->n * sizeof *run->segs);
+        add_others(jr, from, run->n, &run->others);
+        cut_run(run);
+        jr->claim_from = run->segs[0].seq;
+        jr->claim_to = run->segs[run->n - 1].seq;
     }
     pthread_mutex_unlock(&jr->lock);
-    return n && run->segs;
+    return run->segs != NULL;
 }
 
 static void unclaim(struct ts_journal *jr)
@@ -259,6 +273,8 @@ static int write_run(struct ts_journal *jr, const struct run *run, struct coarse
     uint64_t bytes = made->coarse.records.len + made->rest.records.len;
     if (ts_buf_failed(&made->coarse.records) || bytes > run->bytes - run->bytes / 4)
         return -TS_ELIMIT; /* not worth it */
+    if (bytes_of(jr) + bytes > jr->conf->journal.max_bytes)
+        return -TS_ELIMIT; /* both are there for a moment */
     ts_record_stamp(&made->coarse.records, from, TS_SEGMENT_HEAD);
     ts_record_stamp(&made->rest.records, to, TS_SEGMENT_HEAD);
     int rc = ts_segment_write_new(jr->dir, from, run->level + 1, ts_buf_str(&made->coarse.records));
@@ -275,14 +291,12 @@ static int write_run(struct ts_journal *jr, const struct run *run, struct coarse
 }
 
 /* @return whether there is less now. */
-static bool coarsen(struct ts_journal *jr, uint64_t max)
+static bool coarsen(struct ts_journal *jr, unsigned level, uint64_t max)
 {
-    struct run run = {0};
-    struct coarsened made = {0};
-    if (!claim(jr, max, &run)) {
-        unclaim(jr);
+    struct run run;
+    struct coarsened made;
+    if (!claim(jr, level, max, &run))
         return false;
-    }
     int rc = ts_coarsen(jr, run.segs, run.n, jr->wants, &run.others, &made);
     if (rc == 0)
         rc = write_run(jr, &run, &made);
@@ -292,18 +306,27 @@ static bool coarsen(struct ts_journal *jr, uint64_t max)
     return rc == 0;
 }
 
+static bool coarsen_any(struct ts_journal *jr, uint64_t max)
+{
+    for (unsigned level = 0; level < LEVELS; level++) {
+        if (coarsen(jr, level, RUN(max)) || coarsen(jr, level, LONG(max)))
+            return true;
+    }
+    return false;
+}
+
 void ts_limit_enforce(struct ts_journal *jr)
 {
-    uint64_t max = jr->conf->journal.max_bytes;
-    int64_t max_age_ns = jr->conf->journal.max_age_ns, now_ns = ts_clock_mono_ns();
+    uint64_t max = jr->conf->journal.max_bytes, written = ts_counter_of(jr->cnt, TS_C_JOURNAL_BYTES);
+    int64_t max_age_ns = jr->conf->journal.max_age_ns;
     while (max_age_ns && drop_oldest(jr, ts_clock_now_ns() - max_age_ns, "older than journal.max_age"))
         ;
-    while (max && jr->nreaders && bytes_of(jr) > FULL(max) && now_ns >= jr->coarsen_at_ns) {
-        if (!coarsen(jr, RUN(max)) && !coarsen(jr, LONG(max)))
-            jr->coarsen_at_ns = now_ns + AGAIN_NS;
+    while (max && jr->nreaders && bytes_of(jr) > FULL(max) && written >= jr->coarsen_at) {
+        if (!coarsen_any(jr, max))
+            jr->coarsen_at = written + MORE(max);
     }
     while (max && bytes_of(jr) > max && drop_oldest(jr, INT64_MAX, "the journal is full (journal.max_bytes)"))
-        jr->coarsen_at_ns = 0; /* what is now the oldest may be merged again */
+        ;
 }
 
 void ts_journal_status(void *journal, struct ts_journal_status *out)

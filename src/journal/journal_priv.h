@@ -80,7 +80,7 @@ struct ts_journal {
     uint64_t *pending_for; /* points of them by reader */
     struct spans pending_spans;
     int64_t pending_since_ns; /* monotonic */
-    int64_t coarsen_at_ns;    /* monotonic: not before; after a try that gained nothing */
+    uint64_t coarsen_at;      /* bytes written: not before; after a try that gained nothing */
     int64_t begun_ns;         /* wall clock: when the segment being written was begun */
     bool *wants, *wants2;     /* by reader; of journal_limit.c */
     uint64_t flush_at;        /* bytes waiting that are flushed before more is taken */

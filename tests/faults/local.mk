@@ -1,4 +1,6 @@
 # Proofs under faults; tests/run starts them.
 EXTRA_DIST += \
+	tests/faults/test_disk.py \
+	tests/faults/test_outage.py \
 	tests/faults/test_sink_menu.py \
 	tests/faults/test_tls.py
