@@ -18,6 +18,21 @@
 
 #define TEXT_MAX 65536
 
+/* Joins to span i those that it has come to touch. */
+static void absorb(struct spans *spans, unsigned i)
+{
+    for (unsigned k = spans->n; k-- > 0;) {
+        struct ts_journal_span *to = &spans->v[i], *by = &spans->v[k];
+        if (k == i || by->from_ns > to->to_ns || to->from_ns > by->to_ns)
+            continue;
+        to->from_ns = TS_MIN(to->from_ns, by->from_ns);
+        to->to_ns = TS_MAX(to->to_ns, by->to_ns);
+        *by = spans->v[--spans->n];
+        if (i == spans->n)
+            i = k; /* it has moved into the place that became free */
+    }
+}
+
 void ts_spans_add(struct spans *spans, int64_t from_ns, int64_t to_ns)
 {
     struct ts_journal_span *nearest = NULL;
@@ -35,6 +50,7 @@ void ts_spans_add(struct spans *spans, int64_t from_ns, int64_t to_ns)
     if (nearest && (least <= 0 || spans->n == TS_SPANS)) {
         nearest->from_ns = TS_MIN(nearest->from_ns, from_ns);
         nearest->to_ns = TS_MAX(nearest->to_ns, to_ns);
+        absorb(spans, (unsigned)(nearest - spans->v));
     } else {
         spans->v[spans->n++] = (struct ts_journal_span){from_ns, to_ns};
     }

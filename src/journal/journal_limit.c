@@ -19,7 +19,7 @@
 
 #define FULL(max)  ((max) - (max) / 4) /* coarsening needs room for what it writes */
 #define RUN(max)   TS_MIN((max) / 4, 32u << 20)  /* coarsened at once */
-#define LONG(max)  TS_MIN((max) / 2, 256u << 20) /* when that holds no two windows of a series */
+#define LONG(max)  TS_MIN((max) / 2, 256u << 20) /* when that holds no whole window */
 #define MORE(max)  ((max) / 32) /* bytes to be written after coarsening gained nothing, before it is tried again */
 #define LEVELS     2
 
@@ -129,7 +129,7 @@ static void add_others(const struct ts_journal *jr, unsigned from, unsigned n, s
 static unsigned find_run(struct ts_journal *jr, unsigned level, uint64_t max, unsigned *from, uint64_t *bytes)
 {
     unsigned n = 0;
-    for (unsigned i = 0; i + 1 < jr->nsegs; i++) {
+    for (unsigned i = *from; i + 1 < jr->nsegs; i++) {
         const struct segment *seg = &jr->segs[i];
         bool *wants = n ? jr->wants2 : jr->wants;
         bool fits = seg->level == level && is_free(jr, seg, wants) &&
@@ -148,19 +148,39 @@ static unsigned find_run(struct ts_journal *jr, unsigned level, uint64_t max, un
     return n;
 }
 
-/* Leaves out segments at the end whose windows all have to wait for those that follow: they would only be copied. */
-static void cut_run(struct run *run)
+/* Whether all windows of the segment would only be copied, because others touch the coarser one they lie in. */
+static bool is_blocked(const struct run *run, const struct segment *seg)
 {
-    const int64_t length_ns = 600 * TS_SEC;
-    while (run->level > 0 && run->n > 1) {
-        const struct segment *seg = &run->segs[run->n - 1];
-        int64_t start_ns = seg->spans.n ? ts_clock_floor(seg->spans.v[0].from_ns, length_ns) : 0;
-        if (seg->spans.n != 1 || seg->spans.v[0].to_ns > start_ns + length_ns ||
+    const int64_t length_ns = run->level ? 600 * TS_SEC : 60 * TS_SEC;
+    for (unsigned k = 0; k < seg->spans.n; k++) {
+        int64_t start_ns = ts_clock_floor(seg->spans.v[k].from_ns, length_ns);
+        if (seg->spans.v[k].to_ns > start_ns + length_ns ||
             !ts_spans_touch(&run->others, start_ns, start_ns + length_ns))
-            return;
-        ts_spans_add(&run->others, seg->spans.v[0].from_ns, seg->spans.v[0].to_ns);
+            return false;
+    }
+    return true;
+}
+
+/* Finds a run, leaving out blocked segments at both ends. Those at the front wait for a sink, and would else fill every
+ * run. *from is where it begins. Under the lock. */
+static void choose_run(struct ts_journal *jr, uint64_t max, struct run *run, unsigned *from)
+{
+    for (;;) {
+        run->n = find_run(jr, run->level, max, from, &run->bytes);
+        run->others.n = 0;
+        add_others(jr, *from, run->n, &run->others);
+        unsigned front = 0;
+        while (front < run->n && is_blocked(run, &jr->segs[*from + front]))
+            front++;
+        if (front == 0)
+            break;
+        *from += front;
+    }
+    while (run->n > 1 && is_blocked(run, &jr->segs[*from + run->n - 1])) {
+        const struct segment *seg = &jr->segs[*from + --run->n];
         run->bytes -= seg->end;
-        run->n--;
+        for (unsigned k = 0; k < seg->spans.n; k++)
+            ts_spans_add(&run->others, seg->spans.v[k].from_ns, seg->spans.v[k].to_ns);
     }
 }
 
@@ -170,16 +190,14 @@ static bool claim(struct ts_journal *jr, unsigned level, uint64_t max, struct ru
     unsigned from = 0;
     pthread_mutex_lock(&jr->lock);
     *run = (struct run){.level = level};
-    run->n = find_run(jr, level, max, &from, &run->bytes);
+    choose_run(jr, max, run, &from);
     /* When hardly anything is left at this level, it is the next one's turn. */
-    if (run->n && level + 1 < LEVELS && run->bytes < jr->conf->journal.max_bytes / 8)
+    if (run->n && level + 1 < LEVELS && run->bytes < jr->conf->journal.max_bytes / 16)
         run->n = 0;
     if (run->n)
         run->segs = ts_alloc(run->n * sizeof *run->segs);
     if (run->segs) {
         memcpy(run->segs, jr->segs + from, run->n * sizeof *run->segs);
-        add_others(jr, from, run->n, &run->others);
-        cut_run(run);
         jr->claim_from = run->segs[0].seq;
         jr->claim_to = run->segs[run->n - 1].seq;
     }
@@ -306,9 +324,17 @@ static bool coarsen(struct ts_journal *jr, unsigned level, uint64_t max)
     return rc == 0;
 }
 
+/* Coarsest first when much is coarse already: it is the oldest, and gains the most. */
 static bool coarsen_any(struct ts_journal *jr, uint64_t max)
 {
-    for (unsigned level = 0; level < LEVELS; level++) {
+    uint64_t bytes[LEVELS + 1] = {0};
+    pthread_mutex_lock(&jr->lock);
+    for (unsigned i = 0; i < jr->nsegs; i++)
+        bytes[TS_MIN(jr->segs[i].level, (unsigned)LEVELS)] += jr->segs[i].end;
+    pthread_mutex_unlock(&jr->lock);
+    bool coarsest_first = bytes[1] > max / 3;
+    for (unsigned i = 0; i < LEVELS; i++) {
+        unsigned level = coarsest_first ? LEVELS - 1 - i : i;
         if (coarsen(jr, level, RUN(max)) || coarsen(jr, level, LONG(max)))
             return true;
     }

@@ -21,7 +21,7 @@
 #define TS_RECORD_HEAD     16
 #define TS_RECORD_MAX      TS_ROLLUP_ENCODED_MAX
 
-#define TS_SPANS 8
+#define TS_SPANS 32
 
 /** Which windows there are, roughly: when there are more than TS_SPANS runs of them, the nearest count as one. */
 struct spans {

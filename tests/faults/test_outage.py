@@ -118,8 +118,8 @@ def covered(found, series, windows):
 
 
 def test_an_hour_is_merged():
-    """10,000 series for an hour in a tenth of the space: nothing is dropped, all of it comes out, in coarser windows."""
-    status, shown, found, stub = outage(SERIES * HOUR * POINT_BYTES // 10)
+    """10,000 series for an hour in a sixth of the space: nothing is dropped, all of it comes out, in coarser windows."""
+    status, shown, found, stub = outage(SERIES * HOUR * POINT_BYTES // 6)
     sink, journal = status["sinks"][0], status["journal"]
     widths = collections.Counter(width for _, _, width in found)
     print(f"  {len(found)} points of {SERIES * HOUR}, by windows: {dict(widths)}; {journal['coarsenings']} steps")
