@@ -124,7 +124,7 @@ def test_an_hour_is_merged():
     widths = collections.Counter(width for _, _, width in found)
     print(f"  {len(found)} points of {SERIES * HOUR}, by windows: {dict(widths)}; {journal['coarsenings']} steps")
     assert sink["dropped"] == 0 and journal["segments_dropped"] == 0, sink
-    assert sink["coarsened"] == SERIES * HOUR + 1 - sink["delivered"] > 0
+    assert sink["rolled_up"] == SERIES * HOUR and sink["coarsened"] == SERIES * HOUR - sink["delivered"] > 0, sink
     assert set(widths) == {1, 6, 60}
     assert not covered(found, SERIES, HOUR)
     check_values(found)
