@@ -141,7 +141,7 @@ int ts_index_load(const struct ts_journal *jr, struct segment *seg) TS_MUST_CHEC
 
 /* journal_limit.c */
 
-/** Keeps the journal within its limits as far as that can be. @thread journal */
+/** Keeps the journal, with what is to be written next, within its limits as far as that can be. @thread journal */
 void ts_limit_enforce(struct ts_journal *jr);
 
 /* journal_coarsen.c */

@@ -112,6 +112,8 @@ void ts_segment_add(struct ts_journal *jr, uint64_t seq, uint64_t end)
 
 void ts_segment_forget(struct ts_journal *jr, unsigned i, unsigned n)
 {
+    if (n == 0)
+        return;
     for (unsigned k = i; k < i + n; k++)
         ts_free(jr->segs[k].points);
     memmove(jr->segs + i, jr->segs + i + n, (jr->nsegs - i - n) * sizeof *jr->segs);

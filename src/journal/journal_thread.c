@@ -115,6 +115,7 @@ static void flush(struct ts_journal *jr)
 {
     if (jr->pending.len == 0)
         return;
+    ts_limit_enforce(jr);
     if (write_pending(jr) != 0) {
         ts_count(jr->cnt, TS_C_JOURNAL_ERRORS, 1);
         ts_log(TS_LOG_ERROR, "journal_write_failed", "stage=journal error=%s points_waiting=%llu next_try=1s",
@@ -132,7 +133,6 @@ static void flush(struct ts_journal *jr)
     jr->retry_at_ns = 0;
     publish(jr);
     show(jr, "ok");
-    ts_limit_enforce(jr);
 }
 
 static void lose(struct ts_journal *jr, uint64_t points, const char *why)
