@@ -1,7 +1,7 @@
 /*
- * tsagg-ctl dead-letter: what sinks' other sides have refused: lists it, hands it back to the daemon to be sent once
- * more, or drops it. Works on the files in <state_dir>/dead-letter, under the lock of the sink that appends to them, so
- * also while tsaggd runs, or does not.
+ * tsagg-ctl dead-letter: what sinks' other sides have refused: lists it, hands it back to the daemon to be
+ * sent once more, or drops it. Works on the files in <state_dir>/dead-letter, under the lock of the sink that
+ * appends to them, so also while tsaggd runs, or does not.
  */
 #include "config.h"
 #include "ctl.h"
@@ -121,7 +121,10 @@ static int take_file(const char *state_dir, const char *sink, bool retry)
         return complain("open", from.z);
     int rc = CTL_OK;
     if (retry && stat(to.z, &st) == 0) {
-        fprintf(stderr, "tsagg-ctl dead-letter: those of a former retry are still to be sent (%s); is tsaggd running?\n", to.z);
+        fprintf(
+            stderr,
+            "tsagg-ctl dead-letter: those of a former retry are still to be sent (%s); is tsaggd running?\n",
+            to.z);
         rc = CTL_NOT_BALANCED;
     } else if (ts_dead_letter_count(from.z, &n) != 0) {
         rc = complain("read", from.z);
@@ -142,7 +145,8 @@ static bool is_name(const char *sink)
 static int run(const char *state_dir, int argc, char **argv)
 {
     const char *verb = argc > 0 ? argv[0] : "", *sink = argc > 1 ? argv[1] : NULL;
-    bool list = strcmp(verb, "list") == 0, retry = strcmp(verb, "retry") == 0, drop = strcmp(verb, "drop") == 0;
+    bool list = strcmp(verb, "list") == 0, retry = strcmp(verb, "retry") == 0,
+         drop = strcmp(verb, "drop") == 0;
     if ((!list && !retry && !drop) || argc > 2 || (!list && !sink) || (sink && !is_name(sink))) {
         fprintf(stderr, "tsagg-ctl dead-letter: give list [SINK], retry SINK or drop SINK; see --help\n");
         return CTL_USAGE;

@@ -1,6 +1,6 @@
 /*
- * Refused points in their files, read back. Thread: any. Owns nothing. What does not end is left alone: a crash may
- * have cut the last one, and its sink meets that point again.
+ * Refused points in their files, read back. Thread: any. Owns nothing. What does not end is left alone: a
+ * crash may have cut the last one, and its sink meets that point again.
  */
 #include "config.h"
 #include "core/dead_letter.h"
@@ -15,12 +15,13 @@
 struct ts_dead_letter_path ts_dead_letter_path(const char *state_dir, const char *sink, const char *ending)
 {
     struct ts_dead_letter_path path;
-    snprintf(path.z, sizeof path.z, "%s/dead-letter%s%s%s", state_dir, sink ? "/" : "", sink ? sink : "", ending);
+    snprintf(path.z, sizeof path.z, "%s/dead-letter%s%s%s", state_dir, sink ? "/" : "", sink ? sink : "",
+             ending);
     return path;
 }
 
-/* Where a point of line protocol ends, behind its line end; NULL: not in these bytes. Line ends inside the quotes of a
- * string field are part of it; a quote in measurement and tags stands for itself. */
+/* Where a point of line protocol ends, behind its line end; NULL: not in these bytes. Line ends inside the
+ * quotes of a string field are part of it; a quote in measurement and tags stands for itself. */
 static const char *end_of_point(const char *p, const char *end)
 {
     bool in_fields = false, in_string = false;

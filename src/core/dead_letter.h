@@ -1,8 +1,8 @@
 #ifndef TS_CORE_DEAD_LETTER_H
 #define TS_CORE_DEAD_LETTER_H
 /*
- * Files of points that a sink's other side has refused: <state_dir>/dead-letter/<sink>.lp. The sink appends to it,
- * tsagg-ctl reads it and moves it away, and both hold its lock (flock) while they do.
+ * Files of points that a sink's other side has refused: <state_dir>/dead-letter/<sink>.lp. The sink appends
+ * to it, tsagg-ctl reads it and moves it away, and both hold its lock (flock) while they do.
  *
  *   # 2026-11-21T12:00:00Z HTTP 400: unable to parse …
  *   cpu,host=a usage_mean=1.5 1700000000000000000
@@ -17,7 +17,8 @@ struct ts_dead_letter_path {
     char z[PATH_MAX];
 };
 
-/** The file of a sink with an ending: ".lp", or ".retry.lp" for those to be tried again. sink NULL: the folder. */
+/** The file of a sink with an ending: ".lp", or ".retry.lp" for those to be tried again. sink NULL: the
+ * folder. */
 struct ts_dead_letter_path ts_dead_letter_path(const char *state_dir, const char *sink, const char *ending);
 
 struct ts_dead_letter {

@@ -1,13 +1,14 @@
 /*
- * Undelivered rollups of some segments to windows of 10 s, 1 m and 10 m: those of one rule, series and set of sinks
- * whose windows lie side by side in the coarser one become one point. Thread: journal. Owns a table of the points being
- * merged, ACCUMULATORS at most; more, or no memory, and nothing is done.
+ * Undelivered rollups of some segments to windows of 10 s, 1 m and 10 m: those of one rule, series and set of
+ * sinks whose windows lie side by side in the coarser one become one point. Thread: journal. Owns a table of
+ * the points being merged, ACCUMULATORS at most; more, or no memory, and nothing is done.
  *
- * The segments are read backwards, so that of a window that was corrected the last version is seen first and the
- * others are passed over: what was merged cannot be taken out again. A second pass, forwards, copies what is not
- * merged: windows that do not fit (sets are only estimates here; lengths that do not divide), and windows whose coarser
- * one other segments touch as well, because two points of the same window would replace each other; and windows of which
- * only a correction is here, because what it corrects has been delivered already.
+ * The segments are read backwards, so that of a window that was corrected the last version is seen first and
+ * the others are passed over: what was merged cannot be taken out again. A second pass, forwards, copies what
+ * is not merged: windows that do not fit (sets are only estimates here; lengths that do not divide), and
+ * windows whose coarser one other segments touch as well, because two points of the same window would replace
+ * each other; and windows of which only a correction is here, because what it corrects has been delivered
+ * already.
  */
 #include "config.h"
 #include "journal/journal_priv.h"
@@ -45,8 +46,8 @@ struct acc {
 struct merge {
     struct ts_journal *jr;
     const bool *wants;
-    struct spans others;      /* windows that are not to be merged */
-    struct ts_buf originals;  /* sorted hashes of (rule, start) of records that are no corrections */
+    struct spans others;     /* windows that are not to be merged */
+    struct ts_buf originals; /* sorted hashes of (rule, start) of records that are no corrections */
     struct coarsened *out;
     struct ts_rollup_batch *batch; /* being read */
     struct ts_buf payload, texts;
@@ -146,17 +147,18 @@ static struct acc *find_acc(struct merge *mrg, unsigned group, struct ts_str ser
             return acc;
     }
     mrg->naccs++;
-    mrg->accs[k] = (struct acc){.hash = hash, .group = group, .series = mrg->texts.len, .series_len = series.len, .latest = -1};
+    mrg->accs[k] = (struct acc){
+        .hash = hash, .group = group, .series = mrg->texts.len, .series_len = series.len, .latest = -1};
     ts_buf_put_str(&mrg->texts, series);
     return &mrg->accs[k];
 }
 
-static bool same_group(const struct group *grp, const struct ts_rollup_head *head, int64_t start_ns, uint64_t wanted_by,
-                       struct ts_str rule)
+static bool same_group(const struct group *grp, const struct ts_rollup_head *head, int64_t start_ns,
+                       uint64_t wanted_by, struct ts_str rule)
 {
-    return grp->head.start_ns == start_ns && grp->wanted_by == wanted_by && grp->head.aggregates == head->aggregates &&
-           grp->head.stddev_sample == head->stddev_sample && grp->part_ns == head->end_ns - head->start_ns &&
-           ts_str_eq(rule, head->rule);
+    return grp->head.start_ns == start_ns && grp->wanted_by == wanted_by &&
+           grp->head.aggregates == head->aggregates && grp->head.stddev_sample == head->stddev_sample &&
+           grp->part_ns == head->end_ns - head->start_ns && ts_str_eq(rule, head->rule);
 }
 
 /* The group of a batch; UINT_MAX: too many. Texts of a head are offsets as long as texts may grow. */
@@ -288,7 +290,8 @@ static int list_records(struct merge *mrg, int fd, const struct segment *seg, st
     uint64_t at = TS_SEGMENT_HEAD, next;
     int rc, n = 0;
     ts_buf_clear(places);
-    while ((rc = ts_record_read(fd, seg->seq, at, seg->end, &mrg->payload, &next)) == 0 || rc == -TS_ECORRUPT) {
+    while ((rc = ts_record_read(fd, seg->seq, at, seg->end, &mrg->payload, &next)) == 0 ||
+           rc == -TS_ECORRUPT) {
         if (rc == 0) {
             ts_buf_put(places, &at, sizeof at);
             n++;
@@ -298,8 +301,8 @@ static int list_records(struct merge *mrg, int fd, const struct segment *seg, st
     return rc != -TS_EAGAIN ? rc : ts_buf_failed(places) ? -TS_ENOMEM : n;
 }
 
-static int read_record(struct merge *mrg, int fd, const struct segment *seg, const struct ts_buf *places, int i,
-                       struct ts_rollup_head *head)
+static int read_record(struct merge *mrg, int fd, const struct segment *seg, const struct ts_buf *places,
+                       int i, struct ts_rollup_head *head)
 {
     uint64_t at, next;
     memcpy(&at, places->p + (size_t)i * sizeof at, sizeof at);
@@ -349,7 +352,8 @@ static int pass_record(struct merge *mrg, const struct ts_rollup_head *head, enu
     }
 }
 
-/* One pass over a segment. Damaged records are left out: their points are missed in the sum, and counted there. */
+/* One pass over a segment. Damaged records are left out: their points are missed in the sum, and counted
+ * there. */
 static int pass_segment(struct merge *mrg, const struct segment *seg, enum pass pass)
 {
     struct ts_buf places = TS_BUF_INIT;
@@ -407,9 +411,10 @@ static int write_merged(struct merge *mrg)
             rc = put_part(mrg, &mrg->out->coarse, batch);
             begin_batch(mrg, acc->group);
         }
-        batch->points[batch->n++] = (struct ts_rollup){.series = {mrg->texts.p + acc->series, acc->series_len},
-                                                       .stats = acc->stats,
-                                                       .last_text = {mrg->texts.p + acc->text, acc->text_len}};
+        batch->points[batch->n++] =
+            (struct ts_rollup){.series = {mrg->texts.p + acc->series, acc->series_len},
+                               .stats = acc->stats,
+                               .last_text = {mrg->texts.p + acc->text, acc->text_len}};
     }
     return rc ? rc : put_part(mrg, &mrg->out->coarse, batch);
 }
@@ -423,11 +428,12 @@ void ts_coarsened_fini(struct coarsened *out)
     ts_free(out->read);
 }
 
-int ts_coarsen(struct ts_journal *jr, const struct segment *segs, unsigned n, const bool *wants, const struct spans *others,
-               struct coarsened *out)
+int ts_coarsen(struct ts_journal *jr, const struct segment *segs, unsigned n, const bool *wants,
+               const struct spans *others, struct coarsened *out)
 {
     size_t bytes = TS_MAX(jr->nreaders, 1u) * sizeof(uint64_t);
-    struct merge mrg = {.jr = jr, .wants = wants, .others = *others, .out = out, .batch = ts_rollup_batch_new()};
+    struct merge mrg = {
+        .jr = jr, .wants = wants, .others = *others, .out = out, .batch = ts_rollup_batch_new()};
     *out = (struct coarsened){.read = ts_alloc(bytes)};
     out->coarse.points = ts_alloc(bytes);
     out->rest.points = ts_alloc(bytes);

@@ -3,7 +3,8 @@
  *
  *   tsagg-index 1 END\n   span FROM TO\n…   sink NAME POINTS\n…   sum HASH\n
  *
- * Thread: journal; main at start. A file that is missing, damaged or of another length of segment is passed over.
+ * Thread: journal; main at start. A file that is missing, damaged or of another length of segment is passed
+ * over.
  */
 #include "config.h"
 #include "journal/journal_priv.h"
@@ -76,7 +77,8 @@ void ts_index_save(const struct ts_journal *jr, const struct segment *seg)
     struct ts_buf text = TS_BUF_INIT;
     ts_buf_printf(&text, "tsagg-index 1 %" PRIu64 "\n", seg->end);
     for (unsigned i = 0; i < seg->spans.n; i++)
-        ts_buf_printf(&text, "span %" PRId64 " %" PRId64 "\n", seg->spans.v[i].from_ns, seg->spans.v[i].to_ns);
+        ts_buf_printf(&text, "span %" PRId64 " %" PRId64 "\n", seg->spans.v[i].from_ns,
+                      seg->spans.v[i].to_ns);
     for (unsigned i = 0; i < jr->nreaders; i++)
         ts_buf_printf(&text, "sink %s %" PRIu64 "\n", jr->readers[i].feed.name, seg->points[i]);
     uint64_t sum = ts_hash(text.p ? text.p : "", text.len);

@@ -1,9 +1,10 @@
 /*
- * The journal's limits. Beyond three quarters of max_bytes the oldest rollups that some sink still needs are merged into coarser
- * windows (journal_coarsen.c): first those that never were, as long as they are a good part of the journal, then those
- * that were once. What cannot be merged, or not enough, is dropped when max_bytes is passed, the oldest first, and what
- * is older than max_age. All of it is counted by sink. Thread: journal, which claims the segments that it works on: no
- * reader enters them, and none that a reader is in, or has read from without acknowledging, is touched.
+ * The journal's limits. Beyond three quarters of max_bytes the oldest rollups that some sink still needs are
+ * merged into coarser windows (journal_coarsen.c): first those that never were, as long as they are a good
+ * part of the journal, then those that were once. What cannot be merged, or not enough, is dropped when
+ * max_bytes is passed, the oldest first, and what is older than max_age. All of it is counted by sink.
+ * Thread: journal, which claims the segments that it works on: no reader enters them, and none that a reader
+ * is in, or has read from without acknowledging, is touched.
  */
 #include "config.h"
 #include "journal/journal_priv.h"
@@ -17,11 +18,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define FULL(max)  ((max) - (max) / 4) /* coarsening needs room for what it writes */
-#define RUN(max)   TS_MIN((max) / 4, 32u << 20)  /* coarsened at once */
-#define LONG(max)  TS_MIN((max) / 2, 256u << 20) /* when that holds no whole window */
-#define MORE(max)  ((max) / 32) /* bytes to be written after coarsening gained nothing, before it is tried again */
-#define LEVELS     2
+#define FULL(max) ((max) - (max) / 4)           /* coarsening needs room for what it writes */
+#define RUN(max)  TS_MIN((max) / 4, 32u << 20)  /* coarsened at once */
+#define LONG(max) TS_MIN((max) / 2, 256u << 20) /* when that holds no whole window */
+#define MORE(max)                                                                                            \
+    ((max) / 32) /* bytes to be written after coarsening gained nothing, before it is tried again */
+#define LEVELS 2
 
 static uint64_t bytes_of(struct ts_journal *jr)
 {
@@ -33,7 +35,8 @@ static uint64_t bytes_of(struct ts_journal *jr)
     return bytes;
 }
 
-/* Whether no reader is in the segment; *wants says who has yet to read it (all zero: nobody). Under the lock. */
+/* Whether no reader is in the segment; *wants says who has yet to read it (all zero: nobody). Under the lock.
+ */
 static bool is_free(const struct ts_journal *jr, const struct segment *seg, bool *wants)
 {
     for (unsigned i = 0; i < jr->nreaders; i++) {
@@ -54,14 +57,15 @@ static void widen(struct ts_journal_span *span, const struct spans *by)
     }
 }
 
-static void tell(const char *event, enum ts_log_level level, const struct spans *spans, uint64_t points, const char *why)
+static void tell(const char *event, enum ts_log_level level, const struct spans *spans, uint64_t points,
+                 const char *why)
 {
     struct ts_journal_span span = {0, 0};
     char from[TS_NUM_MAX], to[TS_NUM_MAX];
     widen(&span, spans);
     size_t nfrom = ts_clock_put_time(from, span.from_ns), nto = ts_clock_put_time(to, span.to_ns);
-    ts_log(level, event, "stage=journal from=%.*s to=%.*s points=%" PRIu64 " why=%s", (int)nfrom, from, (int)nto, to, points,
-           ts_log_quote_z(why));
+    ts_log(level, event, "stage=journal from=%.*s to=%.*s points=%" PRIu64 " why=%s", (int)nfrom, from,
+           (int)nto, to, points, ts_log_quote_z(why));
 }
 
 /* ---- dropping ---- */
@@ -124,8 +128,8 @@ static void add_others(const struct ts_journal *jr, unsigned from, unsigned n, s
         ts_spans_add(others, jr->pending_spans.v[k].from_ns, jr->pending_spans.v[k].to_ns);
 }
 
-/* The oldest segments of a level side by side that are free and wanted by the same readers, up to so many bytes. The
- * last segment of the journal is never among them. Under the lock. */
+/* The oldest segments of a level side by side that are free and wanted by the same readers, up to so many
+ * bytes. The last segment of the journal is never among them. Under the lock. */
 static unsigned find_run(struct ts_journal *jr, unsigned level, uint64_t max, unsigned *from, uint64_t *bytes)
 {
     unsigned n = 0;
@@ -148,7 +152,8 @@ static unsigned find_run(struct ts_journal *jr, unsigned level, uint64_t max, un
     return n;
 }
 
-/* Whether all windows of the segment would only be copied, because others touch the coarser one they lie in. */
+/* Whether all windows of the segment would only be copied, because others touch the coarser one they lie in.
+ */
 static bool is_blocked(const struct run *run, const struct segment *seg)
 {
     const int64_t length_ns = run->level ? 600 * TS_SEC : 60 * TS_SEC;
@@ -161,8 +166,8 @@ static bool is_blocked(const struct run *run, const struct segment *seg)
     return true;
 }
 
-/* Finds a run, leaving out blocked segments at both ends. Those at the front wait for a sink, and would else fill every
- * run. *from is where it begins. Under the lock. */
+/* Finds a run, leaving out blocked segments at both ends. Those at the front wait for a sink, and would else
+ * fill every run. *from is where it begins. Under the lock. */
 static void choose_run(struct ts_journal *jr, uint64_t max, struct run *run, unsigned *from)
 {
     for (;;) {
@@ -240,7 +245,8 @@ static void account(struct ts_journal *jr, const struct run *run, const struct c
     tell("journal_coarsened", TS_LOG_WARN, &all, fewer, "the journal is full");
 }
 
-static void set_segment(struct ts_journal *jr, struct segment *seg, unsigned level, const struct coarse_part *part)
+static void set_segment(struct ts_journal *jr, struct segment *seg, unsigned level,
+                        const struct coarse_part *part)
 {
     seg->end = TS_SEGMENT_HEAD + part->records.len;
     seg->level = level;
@@ -301,7 +307,8 @@ static int write_run(struct ts_journal *jr, const struct run *run, struct coarse
     if (rc == 0)
         rc = ts_segment_replace(jr->dir, from, to, two);
     if (rc != 0) {
-        ts_log(TS_LOG_ERROR, "journal_coarsen_failed", "stage=journal error=%s", ts_log_quote_z(strerror(errno)));
+        ts_log(TS_LOG_ERROR, "journal_coarsen_failed", "stage=journal error=%s",
+               ts_log_quote_z(strerror(errno)));
         return rc;
     }
     switch_table(jr, run, made, two);
@@ -343,7 +350,8 @@ static bool coarsen_any(struct ts_journal *jr, uint64_t max)
 
 void ts_limit_enforce(struct ts_journal *jr)
 {
-    /* What is to be written next needs room; what a failing disk has made wait may be more than fits at all. */
+    /* What is to be written next needs room; what a failing disk has made wait may be more than fits at all.
+     */
     uint64_t next = TS_MIN(jr->pending.len, 4 * jr->flush_at);
     uint64_t max = jr->conf->journal.max_bytes, written = ts_counter_of(jr->cnt, TS_C_JOURNAL_BYTES);
     int64_t max_age_ns = jr->conf->journal.max_age_ns;
@@ -353,7 +361,8 @@ void ts_limit_enforce(struct ts_journal *jr)
         if (!coarsen_any(jr, max))
             jr->coarsen_at = written + MORE(max);
     }
-    while (max && bytes_of(jr) + next > max && drop_oldest(jr, INT64_MAX, "the journal is full (journal.max_bytes)"))
+    while (max && bytes_of(jr) + next > max &&
+           drop_oldest(jr, INT64_MAX, "the journal is full (journal.max_bytes)"))
         ;
 }
 

@@ -3,9 +3,9 @@
 /*
  * Inside the journal. Layouts, little-endian:
  *
- *   segment header, 32 bytes: u64 "TSJRNL\r\n" | u32 version | u32 level | u64 sequence | u64 XXH3-64 of the 24
- * bytes before record: u32 magic | u32 length of payload | u64 XXH3-64 of payload, seeded with sequence and
- * offset | payload
+ *   segment header, 32 bytes: u64 "TSJRNL\r\n" | u32 version | u32 level | u64 sequence | u64 XXH3-64 of the
+ * 24 bytes before record: u32 magic | u32 length of payload | u64 XXH3-64 of payload, seeded with sequence
+ * and offset | payload
  *
  * The seed makes a record valid in its own place only, so that what a failed write or an older file left
  * behind is never taken for one. A segment is appended to by the run that made it and never again. Below its
@@ -23,7 +23,8 @@
 
 #define TS_SPANS 32
 
-/** Which windows there are, roughly: when there are more than TS_SPANS runs of them, the nearest count as one. */
+/** Which windows there are, roughly: when there are more than TS_SPANS runs of them, the nearest count as
+ * one. */
 struct spans {
     unsigned n;
     struct ts_journal_span v[TS_SPANS];
@@ -59,7 +60,8 @@ struct ts_journal {
     pthread_mutex_t lock; /* guards segs, nsegs, and what is marked so in readers */
     struct segment *segs; /* in order; the last one is never deleted */
     unsigned nsegs, capsegs;
-    uint64_t claim_from, claim_to; /* sequences that are being coarsened: readers do not enter them; 0: none */
+    uint64_t claim_from,
+        claim_to; /* sequences that are being coarsened: readers do not enter them; 0: none */
     struct ts_journal_status shown;
     unsigned nreaders;
     struct reader *readers;
@@ -84,7 +86,7 @@ struct ts_journal {
     int64_t begun_ns;         /* wall clock: when the segment being written was begun */
     bool *wants, *wants2;     /* by reader; of journal_limit.c */
     uint64_t flush_at;        /* bytes waiting that are flushed before more is taken */
-    int64_t retry_at_ns;   /* monotonic; 0: the disk is well */
+    int64_t retry_at_ns;      /* monotonic; 0: the disk is well */
 };
 
 /* journal_segment.c */
@@ -96,7 +98,8 @@ int ts_segment_create(const char *dir, uint64_t seq) TS_MUST_CHECK;
 /** Makes <sequence>.new of stamped records, durable. @return 0, -TS_EIO. */
 int ts_segment_write_new(const char *dir, uint64_t seq, unsigned level, struct ts_str records) TS_MUST_CHECK;
 /**
- * In one step, also across a crash: <from>.new (and <to>.new with two) take the place of the segments from … to.
+ * In one step, also across a crash: <from>.new (and <to>.new with two) take the place of the segments from …
+ * to.
  * @return 0, -TS_EIO: as before.
  */
 int ts_segment_replace(const char *dir, uint64_t from, uint64_t to, bool two) TS_MUST_CHECK;
@@ -130,7 +133,8 @@ void ts_record_stamp(struct ts_buf *buf, uint64_t seq, uint64_t offset);
 int ts_record_read(int fd, uint64_t seq, uint64_t offset, uint64_t end, struct ts_buf *payload,
                    uint64_t *next) TS_MUST_CHECK;
 
-/* journal_index.c: what a sealed segment holds, beside it in <sequence>.idx, so that a start need not read it */
+/* journal_index.c: what a sealed segment holds, beside it in <sequence>.idx, so that a start need not read it
+ */
 
 void ts_spans_add(struct spans *spans, int64_t from_ns, int64_t to_ns);
 bool ts_spans_touch(const struct spans *spans, int64_t from_ns, int64_t to_ns);
@@ -141,12 +145,14 @@ int ts_index_load(const struct ts_journal *jr, struct segment *seg) TS_MUST_CHEC
 
 /* journal_limit.c */
 
-/** Keeps the journal, with what is to be written next, within its limits as far as that can be. @thread journal */
+/** Keeps the journal, with what is to be written next, within its limits as far as that can be. @thread
+ * journal */
 void ts_limit_enforce(struct ts_journal *jr);
 
 /* journal_coarsen.c */
 
-/** What becomes of segments: records that can be merged no further at this level, and those that may be later. */
+/** What becomes of segments: records that can be merged no further at this level, and those that may be
+ * later. */
 struct coarsened {
     struct coarse_part {
         struct ts_buf records;
@@ -157,12 +163,12 @@ struct coarsened {
 };
 
 /**
- * Merges the rollups of segments (a copy of their table entries, in order) into the next coarser windows, but for
- * those windows that others touch. wants says by reader who is still to have them.
+ * Merges the rollups of segments (a copy of their table entries, in order) into the next coarser windows, but
+ * for those windows that others touch. wants says by reader who is still to have them.
  * @return 0; -TS_EIO, -TS_ENOMEM, -TS_ELIMIT too many series: nothing was done.
  */
-int ts_coarsen(struct ts_journal *jr, const struct segment *segs, unsigned n, const bool *wants, const struct spans *others,
-               struct coarsened *out) TS_MUST_CHECK;
+int ts_coarsen(struct ts_journal *jr, const struct segment *segs, unsigned n, const bool *wants,
+               const struct spans *others, struct coarsened *out) TS_MUST_CHECK;
 void ts_coarsened_fini(struct coarsened *out);
 
 /* journal_recover.c */

@@ -1,7 +1,8 @@
 /*
- * Segments for others, in one step: the new files are durable as <sequence>.new, then a file `replace` says what is to
- * happen, then it happens. A start that finds that file does it again; without it the new files mean nothing.
- * Thread: journal; main before it runs. A step that fails after the file is there is done by the next start.
+ * Segments for others, in one step: the new files are durable as <sequence>.new, then a file `replace` says
+ * what is to happen, then it happens. A start that finds that file does it again; without it the new files
+ * mean nothing. Thread: journal; main before it runs. A step that fails after the file is there is done by
+ * the next start.
  */
 #include "config.h"
 #include "journal/journal_priv.h"
@@ -51,12 +52,13 @@ static int carry_out(const char *dir, uint64_t from, uint64_t to, bool two)
 int ts_segment_replace(const char *dir, uint64_t from, uint64_t to, bool two)
 {
     char text[64];
-    int n = snprintf(text, sizeof text, "%llu %llu %u\n", (unsigned long long)from, (unsigned long long)to, two ? 2u : 1u);
+    int n = snprintf(text, sizeof text, "%llu %llu %u\n", (unsigned long long)from, (unsigned long long)to,
+                     two ? 2u : 1u);
     if (ts_dir_sync(dir) != 0 || ts_file_replace(plan_of(dir).z, (struct ts_str){text, (size_t)n}) != 0)
         return -TS_EIO;
     if (ts_dir_sync(dir) != 0 || carry_out(dir, from, to, two) != 0)
-        ts_log(TS_LOG_ERROR, "journal_replace_failed", "stage=journal error=%s what=\"the next start ends it\"",
-               ts_log_quote_z(strerror(errno)));
+        ts_log(TS_LOG_ERROR, "journal_replace_failed",
+               "stage=journal error=%s what=\"the next start ends it\"", ts_log_quote_z(strerror(errno)));
     return 0;
 }
 
@@ -67,17 +69,20 @@ static bool read_plan(const char *dir, uint64_t *from, uint64_t *to, uint64_t *f
     size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
     if (f)
         fclose(f);
-    char *a = n ? memchr(text, ' ', n) : NULL, *b = a ? strchr(a + 1, ' ') : NULL, *end = b ? strchr(b, '\n') : NULL;
+    char *a = n ? memchr(text, ' ', n) : NULL, *b = a ? strchr(a + 1, ' ') : NULL,
+         *end = b ? strchr(b, '\n') : NULL;
     return end && ts_num_read_uint((struct ts_str){text, (size_t)(a - text)}, from) == 0 &&
            ts_num_read_uint((struct ts_str){a + 1, (size_t)(b - a - 1)}, to) == 0 &&
-           ts_num_read_uint((struct ts_str){b + 1, (size_t)(end - b - 1)}, files) == 0 && *from <= *to && *to - *from < 1000000;
+           ts_num_read_uint((struct ts_str){b + 1, (size_t)(end - b - 1)}, files) == 0 && *from <= *to &&
+           *to - *from < 1000000;
 }
 
 void ts_segment_finish_replace(const char *dir)
 {
     uint64_t from, to, files;
     if (read_plan(dir, &from, &to, &files) && carry_out(dir, from, to, files == 2) != 0)
-        ts_log(TS_LOG_ERROR, "journal_replace_failed", "stage=journal error=%s", ts_log_quote_z(strerror(errno)));
+        ts_log(TS_LOG_ERROR, "journal_replace_failed", "stage=journal error=%s",
+               ts_log_quote_z(strerror(errno)));
     DIR *folder = opendir(dir);
     for (struct dirent *ent; folder && (ent = readdir(folder));) {
         size_t len = strlen(ent->d_name);

@@ -104,10 +104,11 @@ void ts_segment_add(struct ts_journal *jr, uint64_t seq, uint64_t end)
         jr->capsegs = TS_MAX(2 * jr->capsegs, 16u);
         jr->segs = ts_xresize(jr->segs, jr->capsegs * sizeof *jr->segs);
     }
-    jr->segs[jr->nsegs++] = (struct segment){.seq = seq,
-                                             .end = end,
-                                             .written_ns = ts_clock_now_ns(),
-                                             .points = ts_xalloc(TS_MAX(jr->nreaders, 1u) * sizeof(uint64_t))};
+    jr->segs[jr->nsegs++] =
+        (struct segment){.seq = seq,
+                         .end = end,
+                         .written_ns = ts_clock_now_ns(),
+                         .points = ts_xalloc(TS_MAX(jr->nreaders, 1u) * sizeof(uint64_t))};
 }
 
 void ts_segment_forget(struct ts_journal *jr, unsigned i, unsigned n)

@@ -91,9 +91,11 @@ static void publish(struct ts_journal *jr)
 
 static int write_pending(struct ts_journal *jr)
 {
-    int64_t max_age_ns = jr->conf->journal.max_age_ns; /* a segment is dropped as a whole, so it should not be long */
-    bool full = jr->end > TS_SEGMENT_HEAD && (jr->end + jr->pending.len > jr->segment_max ||
-                                              (max_age_ns && ts_clock_now_ns() - jr->begun_ns > max_age_ns / 8));
+    int64_t max_age_ns =
+        jr->conf->journal.max_age_ns; /* a segment is dropped as a whole, so it should not be long */
+    bool full =
+        jr->end > TS_SEGMENT_HEAD && (jr->end + jr->pending.len > jr->segment_max ||
+                                      (max_age_ns && ts_clock_now_ns() - jr->begun_ns > max_age_ns / 8));
     if ((jr->fd < 0 || full) && next_segment(jr) != 0)
         return -TS_EIO;
     ts_record_stamp(&jr->pending, jr->seq, jr->end);
@@ -206,7 +208,8 @@ static bool is_stopping(const struct ts_journal *jr)
     return atomic_load_explicit(&jr->stopping, memory_order_acquire);
 }
 
-/* When what is pending is due, monotonic: at once, when its interval is over, or when the disk is tried again. */
+/* When what is pending is due, monotonic: at once, when its interval is over, or when the disk is tried
+ * again. */
 static int64_t due_ns(const struct ts_journal *jr)
 {
     if (jr->retry_at_ns)

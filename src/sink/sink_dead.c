@@ -1,8 +1,9 @@
 /*
- * Points that the other side refuses for good, kept for somebody to look at: <state_dir>/dead-letter/<sink>.lp, the
- * time and the reason as a comment before each. Thread: the sink's. Owns the descriptor. tsagg-ctl moves the file away
- * under its lock (flock), so that who holds the lock and finds the file still in its place writes into the right one.
- * When the file cannot be written the point is not given up.
+ * Points that the other side refuses for good, kept for somebody to look at:
+ * <state_dir>/dead-letter/<sink>.lp, the time and the reason as a comment before each. Thread: the sink's.
+ * Owns the descriptor. tsagg-ctl moves the file away under its lock (flock), so that who holds the lock and
+ * finds the file still in its place writes into the right one. When the file cannot be written the point is
+ * not given up.
  */
 #include "config.h"
 #include "sink/sink_priv.h"
@@ -36,7 +37,8 @@ static void show_letters(struct ts_sink *snk, uint64_t n)
 static bool is_in_place(int fd, const char *path)
 {
     struct stat there, ours;
-    return stat(path, &there) == 0 && fstat(fd, &ours) == 0 && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev;
+    return stat(path, &there) == 0 && fstat(fd, &ours) == 0 && there.st_ino == ours.st_ino &&
+           there.st_dev == ours.st_dev;
 }
 
 static int open_file(struct ts_sink *snk, const char *path)

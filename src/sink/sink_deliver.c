@@ -1,12 +1,12 @@
 /*
- * Jobs to verdicts: keeps as many requests running as the flow allows, halves what is refused until the bad points
- * stand alone (or takes the line that the answer names), sends again what cannot be taken now. Thread: the sink's.
- * Bounded: see split. Nothing is given up but single points that the other side refuses, after they are in the
- * dead-letter file.
+ * Jobs to verdicts: keeps as many requests running as the flow allows, halves what is refused until the bad
+ * points stand alone (or takes the line that the answer names), sends again what cannot be taken now. Thread:
+ * the sink's. Bounded: see split. Nothing is given up but single points that the other side refuses, after
+ * they are in the dead-letter file.
  *
- * Order: a point may replace another only if it is a correction, or from another run of the daemon (another segment
- * of the journal); jobs with such points wait until all before them are done. So an old point that is sent again never
- * comes after the newer one.
+ * Order: a point may replace another only if it is a correction, or from another run of the daemon (another
+ * segment of the journal); jobs with such points wait until all before them are done. So an old point that is
+ * sent again never comes after the newer one.
  */
 #include "config.h"
 #include "sink/sink_priv.h"
@@ -56,15 +56,16 @@ static void tell(struct ts_sink *snk, const struct ts_sink_reply *reply, int64_t
         snk->told_held_ns = now;
     ts_log(held ? TS_LOG_ERROR : TS_LOG_WARN, held ? "held" : "retry",
            "stage=sink sink=%s why=%s next_try=%.1fs circuit=%s in_flight=%u pending=%llu", snk->conf->name,
-           ts_log_quote_z(reply->why), (double)delay_ns / 1e9, ts_circuit_name(snk->flow.circuit), snk->running,
-           (unsigned long long)ts_feed_pending(snk->feed));
+           ts_log_quote_z(reply->why), (double)delay_ns / 1e9, ts_circuit_name(snk->flow.circuit),
+           snk->running, (unsigned long long)ts_feed_pending(snk->feed));
 }
 
 /* The other side has looked at a request, whatever it thinks of the points. */
 static void answered(struct ts_sink *snk)
 {
     if (snk->flow.failures)
-        ts_log(TS_LOG_INFO, "recovered", "stage=sink sink=%s failures=%u", snk->conf->name, snk->flow.failures);
+        ts_log(TS_LOG_INFO, "recovered", "stage=sink sink=%s failures=%u", snk->conf->name,
+               snk->flow.failures);
     ts_flow_succeeded(&snk->flow, snk->running + 1);
     if (snk->flow.pause_until_ns == 0) /* else a request that began later has failed */
         set_state(snk, "ok", "");
@@ -79,8 +80,9 @@ static void sent(struct ts_sink *snk, const struct ts_sink_job *job, unsigned po
 
 static void failed(struct ts_sink *snk, const struct ts_sink_job *job, const struct ts_sink_reply *reply)
 {
-    struct ts_flow_failure failure = {
-        .held = reply->verdict == TS_SINK_HELD, .retry_after_ns = reply->retry_after_ns, .began_ns = job->began_ns};
+    struct ts_flow_failure failure = {.held = reply->verdict == TS_SINK_HELD,
+                                      .retry_after_ns = reply->retry_after_ns,
+                                      .began_ns = job->began_ns};
     int64_t delay_ns = ts_flow_failed(&snk->flow, &failure, ts_clock_mono_ns());
     tell(snk, reply, delay_ns);
     set_state(snk, failure.held ? "held" : "retrying", reply->why);
@@ -90,7 +92,8 @@ static void failed(struct ts_sink *snk, const struct ts_sink_job *job, const str
 
 /* A point that is refused on its own. @return false when it cannot be put away: reply then says to try again.
  */
-static bool drop(struct ts_sink *snk, const struct ts_sink_job *job, struct ts_str point, struct ts_sink_reply *reply)
+static bool drop(struct ts_sink *snk, const struct ts_sink_job *job, struct ts_str point,
+                 struct ts_sink_reply *reply)
 {
     if (ts_sink_dead_put(snk, reply->why, point) != 0) {
         reply->verdict = TS_SINK_RETRY;
@@ -104,12 +107,13 @@ static bool drop(struct ts_sink *snk, const struct ts_sink_job *job, struct ts_s
     return true;
 }
 
-/* A named line is sent alone, after those before it: the name is a hint, the answer to that request decides. Halving
- * needs a place for each of 17 halvings, which names must leave free. */
+/* A named line is sent alone, after those before it: the name is a hint, the answer to that request decides.
+ * Halving needs a place for each of 17 halvings, which names must leave free. */
 static void split(struct ts_sink_job *job, struct ts_sink_range r, const struct ts_sink_reply *reply)
 {
     unsigned bad;
-    if (reply->line && job->ntodo + 3 + 18 <= TS_SINK_RANGES && ts_sink_job_find_line(job, r, reply->line, &bad)) {
+    if (reply->line && job->ntodo + 3 + 18 <= TS_SINK_RANGES &&
+        ts_sink_job_find_line(job, r, reply->line, &bad)) {
         if (bad + 1 < r.to)
             job->todo[job->ntodo++] = (struct ts_sink_range){bad + 1, r.to};
         job->todo[job->ntodo++] = (struct ts_sink_range){bad, bad + 1};

@@ -1,8 +1,9 @@
 /*
- * Concurrency by additive increase and multiplicative decrease (Chiu, Jain: "Analysis of the increase and decrease
- * algorithms for congestion avoidance", 1989), as TCP does it: one more request after as many good answers as run at
- * once, half as many after a failure. Waits grow exponentially with full jitter (Brooker, "Exponential backoff and
- * jitter", AWS 2015). The circuit breaker is Nygard's ("Release It!", 2007). Thread: the sink's. Owns nothing.
+ * Concurrency by additive increase and multiplicative decrease (Chiu, Jain: "Analysis of the increase and
+ * decrease algorithms for congestion avoidance", 1989), as TCP does it: one more request after as many good
+ * answers as run at once, half as many after a failure. Waits grow exponentially with full jitter (Brooker,
+ * "Exponential backoff and jitter", AWS 2015). The circuit breaker is Nygard's ("Release It!", 2007). Thread:
+ * the sink's. Owns nothing.
  */
 #include "config.h"
 #include "sink/sink_flow.h"
@@ -11,7 +12,8 @@
 
 #define HELD_TRY_NS (10 * TS_SEC) /* whoever puts it right should not have to wait long */
 
-void ts_flow_init(struct ts_flow *flow, unsigned max, int64_t retry_min_ns, int64_t retry_max_ns, uint64_t seed)
+void ts_flow_init(struct ts_flow *flow, unsigned max, int64_t retry_min_ns, int64_t retry_max_ns,
+                  uint64_t seed)
 {
     *flow = (struct ts_flow){.limit = 1,
                              .max = TS_MAX(max, 1u),

@@ -1,8 +1,8 @@
 #ifndef TS_SINK_FLOW_H
 #define TS_SINK_FLOW_H
 /*
- * How much a sink asks of its other side: requests at the same time, waits after failures, and a circuit that opens
- * when failures do not end. Numbers in, numbers out; knows no request and no clock. @thread sink
+ * How much a sink asks of its other side: requests at the same time, waits after failures, and a circuit that
+ * opens when failures do not end. Numbers in, numbers out; knows no request and no clock. @thread sink
  */
 #include "core/base.h"
 
@@ -31,7 +31,8 @@ struct ts_flow_failure {
     int64_t began_ns;       /* the request */
 };
 
-void ts_flow_init(struct ts_flow *flow, unsigned max, int64_t retry_min_ns, int64_t retry_max_ns, uint64_t seed);
+void ts_flow_init(struct ts_flow *flow, unsigned max, int64_t retry_min_ns, int64_t retry_max_ns,
+                  uint64_t seed);
 
 /** How many requests may run now; those under way count. After a wait the circuit becomes half-open. */
 unsigned ts_flow_allowed(struct ts_flow *flow, int64_t now_ns);

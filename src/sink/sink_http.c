@@ -1,7 +1,8 @@
 /*
- * Requests to answers: libcurl multi, several at a time, connections kept alive (with HTTP/2 a single one), bodies
- * compressed with libdeflate. Thread: the sink's; ts_http_wake any. Owns the handles and the answers' bytes, of each
- * the first ANSWER_MAX. A request ends at its time-out, or with the client; without an answer its status is 0.
+ * Requests to answers: libcurl multi, several at a time, connections kept alive (with HTTP/2 a single one),
+ * bodies compressed with libdeflate. Thread: the sink's; ts_http_wake any. Owns the handles and the answers'
+ * bytes, of each the first ANSWER_MAX. A request ends at its time-out, or with the client; without an answer
+ * its status is 0.
  */
 #include "config.h"
 #include "sink/sink_priv.h"
@@ -65,7 +66,8 @@ static bool is_set(const char *text)
     return text && *text;
 }
 
-/* Files, keys and the proxy. Without a proxy of its own a sink has the environment's (https_proxy, no_proxy). */
+/* Files, keys and the proxy. Without a proxy of its own a sink has the environment's (https_proxy, no_proxy).
+ */
 static CURLcode set_way(CURL *easy, const struct ts_conf_sink *conf)
 {
     CURLcode rc = CURLE_OK;
@@ -146,8 +148,8 @@ static int check_files(const struct ts_conf_sink *conf, struct ts_err *err)
     return 0;
 }
 
-int ts_http_open(const struct ts_conf_sink *conf, const char *url, const char *authorization, unsigned requests,
-                 struct ts_counters *cnt, struct ts_http **out, struct ts_err *err)
+int ts_http_open(const struct ts_conf_sink *conf, const char *url, const char *authorization,
+                 unsigned requests, struct ts_counters *cnt, struct ts_http **out, struct ts_err *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, init_curl);
@@ -260,7 +262,8 @@ static bool take_ended(struct ts_http *http, unsigned *request, struct ts_http_a
     return false;
 }
 
-bool ts_http_finish(struct ts_http *http, int64_t timeout_ns, unsigned *request, struct ts_http_answer *answer)
+bool ts_http_finish(struct ts_http *http, int64_t timeout_ns, unsigned *request,
+                    struct ts_http_answer *answer)
 {
     int running;
     curl_multi_perform(http->multi, &running);

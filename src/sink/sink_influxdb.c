@@ -29,8 +29,8 @@ static unsigned named_line(const json_t *doc)
     return n > 0 && n <= UINT_MAX ? (unsigned)n : 0;
 }
 
-/* The server's own words: JSON's message (InfluxDB 2) or error (InfluxDB 1), else the body's beginning. @return the
- * line that it names, 0 for none. */
+/* The server's own words: JSON's message (InfluxDB 2) or error (InfluxDB 1), else the body's beginning.
+ * @return the line that it names, 0 for none. */
 static unsigned put_message(struct ts_str body, char *to, size_t size)
 {
     json_t *doc = body.len ? json_loadb(body.p, body.len, 0, NULL) : NULL;
@@ -111,7 +111,8 @@ static bool begin(struct ts_sink *snk, unsigned request, struct ts_str body)
     return ts_http_begin(client(snk), request, body);
 }
 
-static bool finish(struct ts_sink *snk, int64_t timeout_ns, unsigned *request, struct ts_sink_reply *reply, bool v2)
+static bool finish(struct ts_sink *snk, int64_t timeout_ns, unsigned *request, struct ts_sink_reply *reply,
+                   bool v2)
 {
     struct ts_http_answer answer;
     if (!ts_http_finish(client(snk), timeout_ns, request, &answer))
@@ -208,7 +209,15 @@ static void close_client(struct ts_sink *snk)
     snk->impl = NULL;
 }
 
-const struct ts_sink_ops ts_sink_influxdb2_ops = {
-    .open = open2, .encode = ts_sink_lp_put, .begin = begin, .finish = finish2, .wake = wake, .close = close_client};
-const struct ts_sink_ops ts_sink_influxdb1_ops = {
-    .open = open1, .encode = ts_sink_lp_put, .begin = begin, .finish = finish1, .wake = wake, .close = close_client};
+const struct ts_sink_ops ts_sink_influxdb2_ops = {.open = open2,
+                                                  .encode = ts_sink_lp_put,
+                                                  .begin = begin,
+                                                  .finish = finish2,
+                                                  .wake = wake,
+                                                  .close = close_client};
+const struct ts_sink_ops ts_sink_influxdb1_ops = {.open = open1,
+                                                  .encode = ts_sink_lp_put,
+                                                  .begin = begin,
+                                                  .finish = finish1,
+                                                  .wake = wake,
+                                                  .close = close_client};

@@ -1,6 +1,7 @@
 /*
- * Batches on their way: a ring in the order of the feed, of which any may be done first; the cursor follows the
- * oldest ones. Thread: the sink's. Owns their texts. Full: the rest stays in the queue, and in the journal.
+ * Batches on their way: a ring in the order of the feed, of which any may be done first; the cursor follows
+ * the oldest ones. Thread: the sink's. Owns their texts. Full: the rest stays in the queue, and in the
+ * journal.
  */
 #include "config.h"
 #include "sink/sink_priv.h"
@@ -12,7 +13,8 @@ struct ts_sink_job *ts_sink_job_at(struct ts_sink *snk, unsigned i)
     return &snk->jobs[(snk->head + i) % snk->njobs];
 }
 
-struct ts_sink_job *ts_sink_job_new(struct ts_sink *snk, struct ts_str text, const size_t *ends, size_t base, unsigned n)
+struct ts_sink_job *ts_sink_job_new(struct ts_sink *snk, struct ts_str text, const size_t *ends, size_t base,
+                                    unsigned n)
 {
     if (snk->nused == snk->njobs || n == 0)
         return NULL;
@@ -50,7 +52,8 @@ struct ts_str ts_sink_job_text(const struct ts_sink_job *job, struct ts_sink_ran
 }
 
 /* Strings may hold line ends, so a point may have several lines. */
-bool ts_sink_job_find_line(const struct ts_sink_job *job, struct ts_sink_range r, unsigned line, unsigned *point)
+bool ts_sink_job_find_line(const struct ts_sink_job *job, struct ts_sink_range r, unsigned line,
+                           unsigned *point)
 {
     unsigned at = 1;
     for (unsigned i = r.from; i < r.to; i++) {

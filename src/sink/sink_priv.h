@@ -9,7 +9,8 @@
 
 #include <sys/types.h>
 
-#define TS_SINK_JOBS_PER_REQUEST 2 /* batches in hand for each request that may run: those answered out of order wait */
+#define TS_SINK_JOBS_PER_REQUEST                                                                             \
+    2 /* batches in hand for each request that may run: those answered out of order wait */
 
 struct ts_sink;
 
@@ -35,7 +36,8 @@ struct ts_sink_ops {
     /** Appends a point as the other side reads it. @return 0; -TS_EINVAL it says nothing; -TS_ENOMEM (out is
      * marked). */
     int (*encode)(const struct ts_rollup_batch *batch, const struct ts_rollup *pt, struct ts_buf *out);
-    /** Sends encoded points; blocks, at most until ts_sink_time_left is 0. NULL when there are begin and finish. */
+    /** Sends encoded points; blocks, at most until ts_sink_time_left is 0. NULL when there are begin and
+     * finish. */
     void (*send)(struct ts_sink *snk, struct ts_str body, struct ts_sink_reply *reply);
     /** Begins to send; the body stays as it is until the request has ended. @return false without memory. */
     bool (*begin)(struct ts_sink *snk, unsigned request, struct ts_str body);
@@ -72,7 +74,8 @@ struct ts_sink_range {
     unsigned from, to;
 };
 
-#define TS_SINK_RANGES 64 /* a range is halved at most 17 times (100,000 points); see split in sink_deliver.c */
+#define TS_SINK_RANGES                                                                                       \
+    64 /* a range is halved at most 17 times (100,000 points); see split in sink_deliver.c */
 
 /** A batch on its way. Its ranges are sent one after the other, so that its points stay in order. */
 struct ts_sink_job {
@@ -83,8 +86,8 @@ struct ts_sink_job {
     bool barrier; /* has points that may replace others sent before: waits until those are done */
     bool running;
     bool has_pos;
-    struct ts_feed_pos pos; /* all before it is in this job or an earlier one */
-    int64_t began_ns;       /* the request that runs */
+    struct ts_feed_pos pos;                    /* all before it is in this job or an earlier one */
+    int64_t began_ns;                          /* the request that runs */
     struct ts_sink_range todo[TS_SINK_RANGES]; /* the next one last */
     unsigned ntodo;                            /* 0: done */
 };
@@ -107,8 +110,8 @@ struct ts_sink {
     struct ts_str record;          /* p NULL: none is waiting for memory */
     struct ts_feed_pos record_end;
     int64_t queued_since_ns;
-    unsigned barrier_at;    /* a point so far back in the queue, or further, may replace one sent before */
-    uint64_t last_segment;  /* of the record queued last */
+    unsigned barrier_at;      /* a point so far back in the queue, or further, may replace one sent before */
+    uint64_t last_segment;    /* of the record queued last */
     struct ts_sink_job *jobs; /* a ring of njobs; head is the oldest of nused */
     unsigned njobs, head, nused, running;
     struct ts_flow flow;
@@ -143,12 +146,15 @@ int64_t ts_sink_time_left(struct ts_sink *snk);
 /* sink_job.c */
 
 /** A job for n points of text, the newest; NULL when all are in use or without memory. */
-struct ts_sink_job *ts_sink_job_new(struct ts_sink *snk, struct ts_str text, const size_t *ends, size_t base, unsigned n);
+struct ts_sink_job *ts_sink_job_new(struct ts_sink *snk, struct ts_str text, const size_t *ends, size_t base,
+                                    unsigned n);
 /** Job number i, the oldest being 0. */
 struct ts_sink_job *ts_sink_job_at(struct ts_sink *snk, unsigned i);
 struct ts_str ts_sink_job_text(const struct ts_sink_job *job, struct ts_sink_range r);
-/** The number of the point in whose text the given line (from 1) of a range lies. @return false: there is none. */
-bool ts_sink_job_find_line(const struct ts_sink_job *job, struct ts_sink_range r, unsigned line, unsigned *point);
+/** The number of the point in whose text the given line (from 1) of a range lies. @return false: there is
+ * none. */
+bool ts_sink_job_find_line(const struct ts_sink_job *job, struct ts_sink_range r, unsigned line,
+                           unsigned *point);
 /** Frees the oldest jobs as far as they are done. @return whether the cursor can move, to *pos. */
 bool ts_sink_jobs_settle(struct ts_sink *snk, struct ts_feed_pos *pos);
 void ts_sink_jobs_fini(struct ts_sink *snk);
@@ -196,14 +202,18 @@ struct ts_http_answer {
     struct ts_str body; /* the first kilobytes; valid until the request's next begin */
 };
 
-/** @param url, authorization ("Authorization: …" or NULL) are copied; requests: numbers that ts_http_begin may use;
- * cnt counts bytes. @return 0, -TS_ECONF, -TS_ENOMEM. */
-int ts_http_open(const struct ts_conf_sink *conf, const char *url, const char *authorization, unsigned requests,
-                 struct ts_counters *cnt, struct ts_http **out, struct ts_err *err) TS_MUST_CHECK;
-/** Begins a request; the body is borrowed until it has ended, unless it is compressed. @return false without memory. */
+/** @param url, authorization ("Authorization: …" or NULL) are copied; requests: numbers that ts_http_begin
+ * may use; cnt counts bytes. @return 0, -TS_ECONF, -TS_ENOMEM. */
+int ts_http_open(const struct ts_conf_sink *conf, const char *url, const char *authorization,
+                 unsigned requests, struct ts_counters *cnt, struct ts_http **out,
+                 struct ts_err *err) TS_MUST_CHECK;
+/** Begins a request; the body is borrowed until it has ended, unless it is compressed. @return false without
+ * memory. */
 bool ts_http_begin(struct ts_http *http, unsigned request, struct ts_str body) TS_MUST_CHECK;
-/** Waits for a request to end, at most so long and until woken. The answer is valid until that request's next begin. */
-bool ts_http_finish(struct ts_http *http, int64_t timeout_ns, unsigned *request, struct ts_http_answer *answer);
+/** Waits for a request to end, at most so long and until woken. The answer is valid until that request's next
+ * begin. */
+bool ts_http_finish(struct ts_http *http, int64_t timeout_ns, unsigned *request,
+                    struct ts_http_answer *answer);
 void ts_http_wake(struct ts_http *http);
 void ts_http_close(struct ts_http **http);
 /** Appends text with all but A-Z a-z 0-9 - . _ ~ as %XX (RFC 3986). */

@@ -1,7 +1,8 @@
 /*
- * Dead letters that tsagg-ctl dead-letter retry has moved to <sink>.retry.lp, to jobs. Thread: the sink's. Owns the
- * descriptor. The file goes when all of them have been answered: then each is delivered, or refused once more and back
- * in <sink>.lp. A daemon that ends before begins with the file anew: what was delivered says the same twice.
+ * Dead letters that tsagg-ctl dead-letter retry has moved to <sink>.retry.lp, to jobs. Thread: the sink's.
+ * Owns the descriptor. The file goes when all of them have been answered: then each is delivered, or refused
+ * once more and back in <sink>.lp. A daemon that ends before begins with the file anew: what was delivered
+ * says the same twice.
  */
 #include "config.h"
 #include "sink/sink_priv.h"
@@ -47,7 +48,8 @@ static void end_file(struct ts_sink *snk)
     snk->redo.fd = -1;
 }
 
-/* A job of the next letters, a batch at most. @return 0; -TS_EAGAIN there are no more; -TS_EIO, -TS_ENOMEM. */
+/* A job of the next letters, a batch at most. @return 0; -TS_EAGAIN there are no more; -TS_EIO, -TS_ENOMEM.
+ */
 static int make_job(struct ts_sink *snk)
 {
     struct ts_buf bytes = TS_BUF_INIT, text = TS_BUF_INIT;
@@ -88,7 +90,8 @@ void ts_sink_redo(struct ts_sink *snk)
         snk->redo.fd = open(path_of(snk).z, O_RDONLY | O_CLOEXEC);
         snk->redo.offset = 0;
     }
-    if (snk->redo.fd < 0 || snk->nused == snk->njobs || is_under_way(snk) || ts_sink_time_left(snk) != INT64_MAX)
+    if (snk->redo.fd < 0 || snk->nused == snk->njobs || is_under_way(snk) ||
+        ts_sink_time_left(snk) != INT64_MAX)
         return;
     if (make_job(snk) == -TS_EAGAIN)
         end_file(snk);

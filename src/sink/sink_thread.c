@@ -1,7 +1,7 @@
 /*
- * A sink's thread: feed records to queued points, queued points to jobs, which ts_sink_deliver sends, and the cursor
- * behind the oldest that are done. Owns the queue, at most a batch and a record, and the jobs. A full queue leaves the
- * rest in the journal; what fails waits (sink_deliver.c) and so leaves it there too.
+ * A sink's thread: feed records to queued points, queued points to jobs, which ts_sink_deliver sends, and the
+ * cursor behind the oldest that are done. Owns the queue, at most a batch and a record, and the jobs. A full
+ * queue leaves the rest in the journal; what fails waits (sink_deliver.c) and so leaves it there too.
  */
 #include "config.h"
 #include "sink/sink_priv.h"
@@ -116,7 +116,8 @@ static unsigned batch_size(const struct ts_sink *snk)
     return n;
 }
 
-/* Makes jobs of what the queue holds: whole batches, and a smaller one when its points have waited long enough.
+/* Makes jobs of what the queue holds: whole batches, and a smaller one when its points have waited long
+ * enough.
  * @return when that will be, monotonic; INT64_MAX: never, or there is no place for a job. */
 static int64_t make_jobs(struct ts_sink *snk, bool all)
 {
