@@ -52,10 +52,12 @@ class Daemon(Tsaggd):
         """The same with a library loaded before the others."""
         if self.preload:
             os.environ["LD_PRELOAD"] = self.preload
+            os.environ["ASAN_OPTIONS"] = "verify_asan_link_order=0"  # of a build with AddressSanitizer
         try:
             return super().start()
         finally:
             os.environ.pop("LD_PRELOAD", None)
+            os.environ.pop("ASAN_OPTIONS", None)
 
 
 def daemon(stub, state_dir):

@@ -136,8 +136,8 @@ def test_an_hour_is_merged():
 
 def test_what_does_not_fit_is_dropped_and_told():
     """Far too small, and too many series for merging: what is missing is exactly what the ledger says."""
-    series, windows = SERIES, 60
-    status, shown, found, _ = outage(max(series * 20 * POINT_BYTES // 4, 1 << 20), series, windows)
+    series, windows = 10_000, 60
+    status, shown, found, _ = outage(series * 5 * POINT_BYTES, series, windows)
     sink, journal = status["sinks"][0], status["journal"]
     check_values(found)
     missing = covered(found, series, windows)
@@ -172,7 +172,7 @@ def now_ns(tsaggd, n=[0]):
 
 def test_restart_in_the_middle():
     """Killed while the journal is merged again and again: each window that was in the journal is told of once."""
-    series = max(SERIES // 20, 50)
+    series = max(SERIES // 20, 500)
     with MenuInflux(1, dishes=("good",)) as stub:
         away, serve = [True], stub.answer
         stub.answer = lambda write, n: (503, {}) if away[0] else serve(write, n)

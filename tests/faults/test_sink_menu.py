@@ -25,9 +25,9 @@ def sink(stub, **changes):
                        "retry_max": "50ms", **changes}}
 
 
-def ten_minutes():
+def ten_minutes(lines=scaled(6000, 1000)):
     """60 windows of 10 s; each series has a sample in most of them."""
-    return load.Load(oracle.shuffled(SEED, list(oracle.stream(SEED, scaled(6000), 100, 60, load.WINDOW_NS)), 4 * NS))
+    return load.Load(oracle.shuffled(SEED, list(oracle.stream(SEED, lines, 100, 60, load.WINDOW_NS)), 4 * NS))
 
 
 def dead_letters(tsaggd):
@@ -81,7 +81,7 @@ def test_random_menu_one_at_a_time():
 
 def test_corrections_come_last():
     """Windows are corrected while requests are repeated: the old version must never come after the new one."""
-    sent = ten_minutes()
+    sent = ten_minutes(6000)
     with MenuInflux(SEED, dishes=("good", "good", "500", "reset_stored", "hang"), hang_s=2 * TIMEOUT_S) as stub:
         tsaggd = Tsaggd(rollups=[{**load.ROLLUP, "lateness": "0s", "to": ["influx"]}], sinks=sink(stub),
                         **load.ONLY_BY_WATERMARK)
