@@ -266,7 +266,7 @@ static int drain(struct daemon *dmn, const sigset_t *signals)
     ts_sinks_stop(dmn->sinks, ts_clock_mono_ns() + SINKS_STOP_NS);
     ts_server_stop(&dmn->server);
     uint64_t pending = ts_counter_sum(TS_C_SINK_ROLLED_UP) - ts_counter_sum(TS_C_SINK_DELIVERED) -
-                       ts_counter_sum(TS_C_SINK_DROPPED);
+                       ts_counter_sum(TS_C_SINK_DROPPED) - ts_counter_sum(TS_C_SINK_COARSENED);
     ts_log(TS_LOG_INFO, "stopped", "samples_aggregated=%llu rollups_sealed=%llu pending=%llu",
            (unsigned long long)ts_counter_sum(TS_C_SAMPLES_AGGREGATED),
            (unsigned long long)ts_counter_sum(TS_C_ROLLUPS_SEALED), (unsigned long long)pending);
@@ -321,6 +321,8 @@ static int start(struct daemon *dmn, struct ts_err *err)
                                   .census = dmn->census,
                                   .sink_status = ts_sinks_status,
                                   .sinks = dmn->sinks,
+                                  .journal_status = ts_journal_status,
+                                  .journal = dmn->journal,
                                   .write = dmn->http ? source_take_body : NULL,
                                   .write_arg = dmn->http};
     if (dmn->conf->http.address[0])

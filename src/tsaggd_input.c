@@ -56,7 +56,8 @@ void input_wait_read(struct input *in, const sigset_t *signals)
 
 static uint64_t count_pending(void)
 {
-    uint64_t done = ts_counter_sum(TS_C_SINK_DELIVERED) + ts_counter_sum(TS_C_SINK_DROPPED);
+    uint64_t done = ts_counter_sum(TS_C_SINK_DELIVERED) + ts_counter_sum(TS_C_SINK_DROPPED) +
+                    ts_counter_sum(TS_C_SINK_COARSENED);
     return ts_counter_sum(TS_C_SINK_ROLLED_UP) - done;
 }
 

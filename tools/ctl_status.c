@@ -62,7 +62,8 @@ static const char *text(const json_t *object, const char *key)
 /* The state, which may be a sentence, stands last. */
 static void print_sinks(const json_t *sinks)
 {
-    static const char *const columns[] = {"rolled_up", "delivered", "pending", "dropped", "retries"};
+    static const char *const columns[] = {"rolled_up", "delivered", "pending",      "dropped",
+                                          "coarsened", "retries",   "dead_letters"};
     const json_t *sink;
     size_t i;
     int wide = 4;
@@ -71,13 +72,32 @@ static void print_sinks(const json_t *sinks)
     printf("\n%-*s  %-9s", wide, "sink", "type");
     for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
         printf("%13s", columns[c]);
-    puts("  state");
+    puts("    in flight  circuit    state");
     json_array_foreach(sinks, i, sink) {
         printf("%-*s  %-9s", wide, text(sink, "name"), text(sink, "type"));
         for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
             printf("%13" PRId64, number(sink, columns[c]));
+        printf("%6" PRId64 " of %3" PRId64 "  %-9s", number(sink, "in_flight"), number(sink, "in_flight_limit"),
+               text(sink, "circuit"));
         printf("  %s\n", text(sink, "state"));
     }
+}
+
+static void print_span(const json_t *journal, const char *key, const char *what)
+{
+    const json_t *span = json_object_get(journal, key);
+    const char *from = text(span, "from"), *to = text(span, "to");
+    if (from && to)
+        printf("journal: rollups of %s to %s were %s\n", from, to, what);
+}
+
+static void print_journal(const json_t *journal)
+{
+    const char *state = text(journal, "state");
+    print_span(journal, "coarsened_span", "merged into coarser windows where they were not delivered yet");
+    print_span(journal, "dropped_span", "dropped where they were not delivered yet");
+    if (state && strcmp(state, "ok") != 0)
+        printf("journal: %s\n", state);
 }
 
 static int column_width(const char *head)
@@ -124,9 +144,9 @@ static void print_what_is_off(const json_t *root)
         printf("  samples: %" PRId64 " more aggregated, passed and dropped than received\n", -in_flight);
     json_array_foreach(json_object_get(root, "sinks"), i, sink) {
         int64_t off = number(sink, "rolled_up") - number(sink, "delivered") - number(sink, "pending") -
-                      number(sink, "dropped");
+                      number(sink, "dropped") - number(sink, "coarsened");
         if (off)
-            printf("  sink %s: %" PRId64 " rolled up that are neither delivered nor pending nor dropped\n",
+            printf("  sink %s: %" PRId64 " rolled up that are neither delivered nor pending nor dropped nor merged\n",
                    json_string_value(json_object_get(sink, "name")), off);
     }
 }
@@ -146,6 +166,7 @@ static int print_status(const json_t *root)
         print_group(root, groups[i]);
     print_listeners(json_object_get(root, "listeners"));
     print_sinks(json_object_get(root, "sinks"));
+    print_journal(json_object_get(root, "journal"));
     printf("\n%s%s%s\n", color ? (balanced ? "\033[32m" : "\033[31m") : "",
            balanced ? "BALANCED" : "NOT BALANCED", color ? "\033[0m" : "");
     print_what_is_off(root);
@@ -162,7 +183,8 @@ static bool is_status(const json_t *root)
             return false;
     json_array_foreach(json_object_get(root, "sinks"), i, sink)
         if (!json_is_string(json_object_get(sink, "name")) ||
-            !json_is_string(json_object_get(sink, "type")) || !json_is_string(json_object_get(sink, "state")))
+            !json_is_string(json_object_get(sink, "type")) || !json_is_string(json_object_get(sink, "state")) ||
+            !json_is_string(json_object_get(sink, "circuit")))
             return false;
     return json_is_string(json_object_get(root, "version")) &&
            json_is_boolean(json_object_get(root, "balanced"));

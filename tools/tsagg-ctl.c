@@ -14,6 +14,7 @@ static const struct command {
     const char *text;
 } commands[] = {
     {"check", ctl_check, "is this configuration right?"},
+    {"dead-letter", ctl_dead_letter, "what have servers refused? list, retry or drop it"},
     {"parse", ctl_parse, "what does tsagg make of these lines?"},
     {"status", ctl_status, "what has tsaggd received and delivered, and does it add up?"},
     {"top", ctl_top, "who has how many series?"},
@@ -35,11 +36,11 @@ static void print_help(FILE *to)
 {
     fprintf(to, "Usage: tsagg-ctl [-V] [-h] COMMAND [OPTIONS]\n\nCommands:\n");
     for (size_t i = 0; i < TS_ARRAY_SIZE(commands); i++)
-        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].text);
+        fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].text);
     fprintf(to, "\nOptions:\n"
                 "  -V, --version  print the version\n"
                 "  -h, --help     print this; tsagg-ctl COMMAND --help tells of the command\n"
-                "\nExit: 0 well, 1 not balanced or a bad line, 2 usage, 3 configuration error, 4 cannot "
+                "\nExit: 0 well, 1 not balanced, a bad line or a failure, 2 usage, 3 configuration error, 4 cannot "
                 "reach tsaggd, 5 refused.\n"
                 "See tsagg-ctl(1).\n");
 }

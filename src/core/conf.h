@@ -81,7 +81,8 @@ struct ts_conf_sink {
     char *url, *org, *bucket, *token;
     char *database, *retention_policy, *username, *password;
     char *path;
-    char *ca;
+    char *ca, *certificate, *key, *proxy;
+    unsigned in_flight; /* requests at the same time */
     bool verify;
     bool gzip;
     unsigned batch;            /* points, 1 … 100000 */
@@ -110,6 +111,11 @@ struct ts_conf {
     struct {
         char *to; /* as in a rollup */
     } events;
+    struct {
+        uint64_t max_bytes;  /* 0: no limit */
+        int64_t max_age_ns;  /* 0: no limit */
+        int64_t sync_interval_ns;
+    } journal;
     unsigned nlisten, nrollups, nsinks;
     struct ts_conf_listen *listen;
     struct ts_conf_rollup *rollups;

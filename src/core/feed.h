@@ -9,8 +9,8 @@
  * is nothing to read it sleeps on the bell, which is rung whenever more became durable (and by whoever else
  * wants the reader's attention).
  *
- * Ledger: SINK_ROLLED_UP of this sink = points given by next + points lost (damaged later, counted as
- * SINK_DROPPED by the feed itself) + points not read yet.
+ * Ledger: SINK_ROLLED_UP of this sink = points given by next + points lost (damaged later, or beyond the journal's
+ * limits, counted as SINK_DROPPED by the feed itself) + points merged into others (SINK_COARSENED) + points not read yet.
  */
 #include "core/base.h"
 #include "core/counters.h"
@@ -25,7 +25,7 @@ struct ts_feed;
 struct ts_feed_ops {
     int (*next)(struct ts_feed *feed, struct ts_str *bytes, struct ts_feed_pos *end) TS_MUST_CHECK;
     int (*ack)(struct ts_feed *feed, struct ts_feed_pos pos) TS_MUST_CHECK;
-    uint64_t (*rolled_up)(const struct ts_feed *feed);
+    uint64_t (*count)(const struct ts_feed *feed, enum ts_counter id);
 };
 
 struct ts_feed {
@@ -53,11 +53,26 @@ static inline int ts_feed_ack(struct ts_feed *feed, struct ts_feed_pos pos)
     return feed->ops->ack(feed, pos);
 }
 
+/** One of the sink's counters, whichever thread counts it. @thread any */
+static inline uint64_t ts_feed_count(const struct ts_feed *feed, enum ts_counter id)
+{
+    return feed->ops->count(feed, id);
+}
+
 /** Points addressed to this sink: those found undelivered at start and those made durable since. @thread any
  */
 static inline uint64_t ts_feed_rolled_up(const struct ts_feed *feed)
 {
-    return feed->ops->rolled_up(feed);
+    return ts_feed_count(feed, TS_C_SINK_ROLLED_UP);
+}
+
+/** Points that are still to be delivered; while others count, a value of a moment ago. @thread any */
+static inline uint64_t ts_feed_pending(const struct ts_feed *feed)
+{
+    uint64_t rolled_up = ts_feed_rolled_up(feed);
+    uint64_t done = ts_feed_count(feed, TS_C_SINK_DELIVERED) + ts_feed_count(feed, TS_C_SINK_DROPPED) +
+                    ts_feed_count(feed, TS_C_SINK_COARSENED);
+    return rolled_up > done ? rolled_up - done : 0;
 }
 
 #endif

@@ -5,7 +5,8 @@
  *   lines received   = accepted + rejected by reason
  *   samples received = aggregated + passed + rejected by reason + dropped by reason + in flight,
  *   where passed are events and service checks, and a rejected line counts as one sample: how many it meant
- * to bring cannot be known of each sink: rolled up = delivered + pending + dropped
+ *   to bring cannot be known
+ *   of each sink: rolled up = delivered + pending + dropped + coarsened (merged into others)
  */
 #include "core/base.h"
 #include "core/counters.h"
@@ -26,9 +27,9 @@ struct ts_ledger {
 void ts_ledger_read(struct ts_ledger *led);
 
 static inline bool ts_ledger_sink_balances(uint64_t rolled_up, uint64_t delivered, uint64_t pending,
-                                           uint64_t dropped)
+                                           uint64_t dropped, uint64_t coarsened)
 {
-    return rolled_up == delivered + pending + dropped;
+    return rolled_up == delivered + pending + dropped + coarsened;
 }
 
 #endif

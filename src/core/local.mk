@@ -9,8 +9,9 @@ libtsagg_a_SOURCES += \
 	src/core/census.c src/core/census.h \
 	src/core/clock.c src/core/clock.h \
 	src/core/counters.c src/core/counters.h \
+	src/core/dead_letter.c src/core/dead_letter.h \
 	src/core/err.c src/core/err.h \
-	src/core/feed.h src/core/sink_status.h \
+	src/core/feed.h src/core/journal_status.h src/core/sink_status.h \
 	src/core/file.c src/core/file.h \
 	src/core/hash.h \
 	src/core/hll.c src/core/hll.h \

@@ -44,6 +44,7 @@ struct ts_rollup_batch {
     bool stddev_sample;  /* sample form of the standard deviation */
     bool correction;     /* sent again after late samples */
     bool passed;         /* points that were never in a window: start, end and aggregates are 0 */
+    bool coarse;         /* merged in a full journal from finer windows that were not delivered yet */
     unsigned n;
     struct ts_rollup *points; /* TS_ROLLUP_BATCH_MAX of them */
     struct ts_buf texts;
@@ -93,7 +94,7 @@ struct ts_rollup_head {
     uint32_t aggregates;
     struct ts_quantiles quantiles;
     struct ts_buckets buckets;
-    bool stddev_sample, correction, passed;
+    bool stddev_sample, correction, coarse, passed;
     unsigned n;
     unsigned version; /* of the form */
 };

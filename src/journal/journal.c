@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -55,13 +56,20 @@ static struct ts_journal *journal_new(const struct ts_conf *conf, unsigned ninpu
     jr->dir = ts_xstrndup(dir.p, dir.len);
     ts_buf_fini(&dir);
     jr->lock_fd = jr->fd = -1;
+    jr->conf = conf;
     jr->segment_max = TS_SEGMENT_MAX;
+    if (conf->journal.max_bytes)
+        jr->segment_max = TS_MAX(TS_MIN(conf->journal.max_bytes / 16, TS_SEGMENT_MAX), TS_SEGMENT_LEAST);
+    jr->flush_at = jr->segment_max;
+    snprintf(jr->shown.state, sizeof jr->shown.state, "ok");
     pthread_mutex_init(&jr->lock, NULL);
     jr->cnt = ts_counters_new(NULL, NULL);
     jr->nreaders = conf->nsinks;
     jr->readers = ts_xalloc_aligned(TS_MAX(conf->nsinks, 1u) * sizeof *jr->readers, TS_CACHELINE);
     jr->feeds = ts_xalloc(TS_MAX(conf->nsinks, 1u) * sizeof *jr->feeds);
     jr->pending_for = ts_xalloc(TS_MAX(conf->nsinks, 1u) * sizeof *jr->pending_for);
+    jr->wants = ts_xalloc(TS_MAX(conf->nsinks, 1u) * sizeof *jr->wants);
+    jr->wants2 = ts_xalloc(TS_MAX(conf->nsinks, 1u) * sizeof *jr->wants2);
     for (unsigned i = 0; i < conf->nsinks; i++)
         make_reader(jr, i, conf->sinks[i].name);
     jr->ninputs = ninputs;
@@ -147,7 +155,10 @@ void ts_journal_close(struct ts_journal **journal)
         close(jr->lock_fd); /* which also unlocks */
     ts_buf_fini(&jr->pending);
     pthread_mutex_destroy(&jr->lock);
+    ts_segment_forget(jr, 0, jr->nsegs);
     ts_free(jr->segs);
+    ts_free(jr->wants);
+    ts_free(jr->wants2);
     ts_free(jr->readers);
     ts_free(jr->feeds);
     ts_free(jr->pending_for);

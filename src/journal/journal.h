@@ -5,6 +5,7 @@
  * own (core/feed.h).
  *
  *   0000000000000001.seg   header, then records; layouts in journal_priv.h
+ *   0000000000000001.idx   what a sealed segment holds, so that a start need not read it
  *   influx.cursor          "segment offset\n": everything before it is done for the sink influx
  *   lock                   held by the daemon that uses the folder
  *
@@ -15,6 +16,7 @@
 #include "core/conf.h"
 #include "core/err.h"
 #include "core/feed.h"
+#include "core/journal_status.h"
 #include "core/ring.h"
 #include "core/rollup.h"
 #include "core/thread.h"
@@ -53,6 +55,9 @@ int ts_journal_start(struct ts_journal *jr, struct ts_err *err) TS_MUST_CHECK;
  * @return 0; -TS_EIO what was left could not be written and is counted as lost. @thread main
  */
 int ts_journal_stop(struct ts_journal *jr);
+
+/** A ts_journal_status_fn; journal is a struct ts_journal. @thread any, until ts_journal_close */
+void ts_journal_status(void *journal, struct ts_journal_status *out);
 
 /** After the sinks have ended. @thread main */
 void ts_journal_close(struct ts_journal **jr);

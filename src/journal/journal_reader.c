@@ -65,8 +65,11 @@ static bool settle(const struct ts_journal *jr, struct ts_feed_pos *pos, uint64_
         const struct segment *seg = &jr->segs[i];
         if (seg->seq < pos->segment)
             continue;
-        if (seg->seq > pos->segment)
+        if (seg->seq > pos->segment) {
+            if (seg->seq >= jr->claim_from && seg->seq <= jr->claim_to)
+                return false; /* the bell is rung when it is there again */
             *pos = (struct ts_feed_pos){seg->seq, TS_SEGMENT_HEAD};
+        }
         *end = seg->end;
         if (pos->offset < seg->end)
             return true;
@@ -92,11 +95,12 @@ static void tell(const struct reader *rd, enum ts_log_level level, const char *e
 }
 
 /* All that is durable was read: what was counted when it became so and was not given is lost. */
-static void settle_losses(struct reader *rd, uint64_t rolled_up)
+static void settle_losses(struct reader *rd, uint64_t rolled_up, uint64_t gone)
 {
-    uint64_t lost = rolled_up - rd->given - rd->lost;
-    if (lost == 0)
+    uint64_t accounted = rd->given + rd->lost + gone;
+    if (rolled_up <= accounted)
         return;
+    uint64_t lost = rolled_up - accounted;
     rd->lost += lost;
     ts_count(rd->feed.cnt, TS_C_SINK_DROPPED, lost);
     ts_log(TS_LOG_ERROR, "journal_lost",
@@ -111,11 +115,13 @@ static int reader_next(struct ts_feed *feed, struct ts_str *bytes, struct ts_fee
         uint64_t end = 0, next = 0;
         pthread_mutex_lock(&rd->jr->lock);
         bool more = settle(rd->jr, &rd->at, &end);
-        uint64_t rolled_up = ts_counter_of(rd->rolled, TS_C_SINK_ROLLED_UP);
+        uint64_t rolled_up = ts_counter_of(rd->rolled, TS_C_SINK_ROLLED_UP), gone = rd->gone;
+        bool claimed = rd->jr->claim_from > 0;
         pthread_mutex_unlock(&rd->jr->lock);
         *end_pos = rd->at;
         if (!more) {
-            settle_losses(rd, rolled_up);
+            if (!claimed)
+                settle_losses(rd, rolled_up, gone);
             return -TS_EAGAIN;
         }
         int rc = open_segment(rd);
@@ -164,9 +170,9 @@ static int reader_ack(struct ts_feed *feed, struct ts_feed_pos pos)
     return 0;
 }
 
-static uint64_t reader_rolled_up(const struct ts_feed *feed)
+static uint64_t reader_count(const struct ts_feed *feed, enum ts_counter id)
 {
-    return ts_counter_of(((const struct reader *)feed)->rolled, TS_C_SINK_ROLLED_UP);
+    return ts_counter_of(feed->cnt, id) + ts_counter_of(((const struct reader *)feed)->rolled, id);
 }
 
-const struct ts_feed_ops ts_journal_feed_ops = {reader_next, reader_ack, reader_rolled_up};
+const struct ts_feed_ops ts_journal_feed_ops = {reader_next, reader_ack, reader_count};

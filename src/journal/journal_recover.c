@@ -17,19 +17,18 @@
 /* Leaves out files that hold no record: made, and then the machine stopped. */
 static void remove_empty(struct ts_journal *jr)
 {
-    unsigned n = 0;
     for (unsigned i = 0; i < jr->nsegs; i++) {
         if (jr->segs[i].end <= TS_SEGMENT_HEAD)
             ts_segment_remove(jr->dir, jr->segs[i].seq);
         else
-            jr->segs[n++] = jr->segs[i];
+            continue;
+        ts_segment_forget(jr, i--, 1);
     }
-    jr->nsegs = n;
 }
 
-static int check_head(const struct segment *seg, int fd, struct ts_err *err)
+static int check_head(struct segment *seg, int fd, struct ts_err *err)
 {
-    int rc = ts_segment_check_head(fd, seg->seq);
+    int rc = ts_segment_check_head(fd, seg->seq, &seg->level);
     if (rc == -TS_EINVAL)
         return ts_fail(err, TS_EINVAL,
                        "journal segment %llu is of another version: start the tsaggd that wrote it once more "
@@ -85,24 +84,55 @@ static void place(struct ts_journal *jr, struct reader *rd)
     rd->at = rd->saved = pos;
 }
 
-static int count_segment(struct ts_journal *jr, const struct segment *seg, int fd, struct ts_buf *payload)
+/* Reads what the segment holds, and by reader what of it is still to be delivered. */
+static int count_segment(struct ts_journal *jr, struct segment *seg, int fd, struct ts_buf *payload)
 {
     struct ts_feed_pos pos = {seg->seq, TS_SEGMENT_HEAD};
     uint64_t next;
     int rc;
+    memset(seg->points, 0, jr->nreaders * sizeof *seg->points);
+    seg->spans.n = 0;
     while ((rc = ts_record_read(fd, seg->seq, pos.offset, seg->end, payload, &next)) == 0 ||
            rc == -TS_ECORRUPT) {
         struct ts_rollup_head head;
         if (rc == 0 && ts_rollup_head_decode(ts_buf_str(payload), &head) == 0) {
+            ts_spans_add(&seg->spans, head.start_ns, head.end_ns);
             for (unsigned i = 0; i < jr->nreaders; i++) {
                 struct reader *rd = &jr->readers[i];
-                if (!ts_feed_pos_before(pos, rd->at) && ts_rollup_is_for(head.to, ts_str_of(rd->feed.name)))
+                if (!ts_rollup_is_for(head.to, ts_str_of(rd->feed.name)))
+                    continue;
+                seg->points[i] += head.n;
+                if (!ts_feed_pos_before(pos, rd->at))
                     ts_count(rd->rolled, TS_C_SINK_ROLLED_UP, head.n);
             }
         }
         pos.offset = next;
     }
     return rc == -TS_EAGAIN ? 0 : rc;
+}
+
+/* Whether a reader stands in the middle of it: what is left of it has to be counted. */
+static bool is_begun(const struct ts_journal *jr, const struct segment *seg)
+{
+    for (unsigned i = 0; i < jr->nreaders; i++) {
+        const struct reader *rd = &jr->readers[i];
+        if (rd->at.segment == seg->seq && rd->at.offset > TS_SEGMENT_HEAD && rd->at.offset < seg->end)
+            return true;
+    }
+    return false;
+}
+
+/* Takes the index's word for what a sealed segment holds. @return false: read it. */
+static bool count_by_index(struct ts_journal *jr, struct segment *seg)
+{
+    if (is_begun(jr, seg) || ts_index_load(jr, seg) != 0)
+        return false;
+    for (unsigned i = 0; i < jr->nreaders; i++) {
+        struct reader *rd = &jr->readers[i];
+        if (ts_feed_pos_before(rd->at, (struct ts_feed_pos){seg->seq, seg->end}))
+            ts_count(rd->rolled, TS_C_SINK_ROLLED_UP, seg->points[i]);
+    }
+    return true;
 }
 
 static bool somebody_needs(const struct ts_journal *jr, const struct segment *seg)
@@ -139,6 +169,7 @@ static void tell_unused_cursors(const struct ts_journal *jr)
 int ts_journal_recover(struct ts_journal *jr, struct ts_err *err)
 {
     struct ts_buf payload = TS_BUF_INIT;
+    ts_segment_finish_replace(jr->dir);
     int rc = ts_segment_list(jr, err);
     if (rc != 0)
         return rc;
@@ -159,9 +190,15 @@ int ts_journal_recover(struct ts_journal *jr, struct ts_err *err)
         rc = check_head(seg, fd, err);
         if (rc == 0 && last)
             rc = cut_tail(seg, fd, &payload, err);
+        if (rc == 0 && !last && count_by_index(jr, seg)) {
+            close(fd);
+            continue;
+        }
         if (rc == 0 && (rc = count_segment(jr, seg, fd, &payload)) != 0)
             rc = ts_fail_errno(err, (enum ts_error) - rc, "cannot read journal segment %llu",
                                (unsigned long long)seg->seq);
+        if (rc == 0)
+            ts_index_save(jr, seg);
         close(fd);
     }
     ts_buf_fini(&payload);

@@ -6,6 +6,7 @@
 #include "config.h"
 #include "journal/journal_priv.h"
 
+#include "core/clock.h"
 #include "core/file.h"
 #include "core/hash.h"
 #include "core/log.h"
@@ -27,11 +28,16 @@ struct seg_path {
     char z[PATH_MAX];
 };
 
-static struct seg_path path_of(const char *dir, uint64_t seq)
+static struct seg_path path_with(const char *dir, uint64_t seq, const char *ending)
 {
     struct seg_path path;
-    snprintf(path.z, sizeof path.z, "%s/%016llu.seg", dir, (unsigned long long)seq);
+    snprintf(path.z, sizeof path.z, "%s/%016llu.%s", dir, (unsigned long long)seq, ending);
     return path;
+}
+
+static struct seg_path path_of(const char *dir, uint64_t seq)
+{
+    return path_with(dir, seq, "seg");
 }
 
 static void put_u64(char *to, uint64_t v)
@@ -40,10 +46,10 @@ static void put_u64(char *to, uint64_t v)
         to[i] = (char)(v >> 8 * i & 0xff);
 }
 
-static void make_head(char head[TS_SEGMENT_HEAD], uint64_t seq, uint32_t version)
+static void make_head(char head[TS_SEGMENT_HEAD], uint64_t seq, uint32_t version, unsigned level)
 {
     memcpy(head, magic, sizeof magic);
-    put_u64(head + 8, version);
+    put_u64(head + 8, version | (uint64_t)level << 32);
     put_u64(head + 16, seq);
     put_u64(head + 24, ts_hash(head, 24));
 }
@@ -51,7 +57,7 @@ static void make_head(char head[TS_SEGMENT_HEAD], uint64_t seq, uint32_t version
 int ts_segment_create(const char *dir, uint64_t seq)
 {
     char head[TS_SEGMENT_HEAD];
-    make_head(head, seq, TS_SEGMENT_VERSION);
+    make_head(head, seq, TS_SEGMENT_VERSION, 0);
     int fd = open(path_of(dir, seq).z, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
     if (fd < 0)
         return -TS_EIO;
@@ -70,13 +76,14 @@ int ts_segment_open(const char *dir, uint64_t seq)
     return fd < 0 ? -TS_EIO : fd;
 }
 
-int ts_segment_check_head(int fd, uint64_t seq)
+int ts_segment_check_head(int fd, uint64_t seq, unsigned *level)
 {
     char head[TS_SEGMENT_HEAD], want[TS_SEGMENT_HEAD];
     if (ts_pread_all(fd, head, sizeof head, 0) != 0)
         return errno == 0 ? -TS_ECORRUPT : -TS_EIO;
     uint32_t version = (uint32_t)(unsigned char)head[8] | (uint32_t)(unsigned char)head[9] << 8;
-    make_head(want, seq, version);
+    *level = (unsigned char)head[12];
+    make_head(want, seq, version, *level);
     if (memcmp(head, want, sizeof head) != 0)
         return -TS_ECORRUPT;
     return version == TS_SEGMENT_VERSION ? 0 : -TS_EINVAL;
@@ -85,6 +92,7 @@ int ts_segment_check_head(int fd, uint64_t seq)
 void ts_segment_remove(const char *dir, uint64_t seq)
 {
     struct seg_path path = path_of(dir, seq);
+    (void)unlink(path_with(dir, seq, "idx").z); /* there may be none */
     if (unlink(path.z) != 0 || ts_dir_sync(dir) != 0)
         ts_log(TS_LOG_WARN, "journal_remove_failed", "stage=journal file=%s error=%s", ts_log_quote_z(path.z),
                ts_log_quote_z(strerror(errno)));
@@ -96,7 +104,21 @@ void ts_segment_add(struct ts_journal *jr, uint64_t seq, uint64_t end)
         jr->capsegs = TS_MAX(2 * jr->capsegs, 16u);
         jr->segs = ts_xresize(jr->segs, jr->capsegs * sizeof *jr->segs);
     }
-    jr->segs[jr->nsegs++] = (struct segment){seq, end};
+    jr->segs[jr->nsegs++] =
+        (struct segment){.seq = seq,
+                         .end = end,
+                         .written_ns = ts_clock_now_ns(),
+                         .points = ts_xalloc(TS_MAX(jr->nreaders, 1u) * sizeof(uint64_t))};
+}
+
+void ts_segment_forget(struct ts_journal *jr, unsigned i, unsigned n)
+{
+    if (n == 0)
+        return;
+    for (unsigned k = i; k < i + n; k++)
+        ts_free(jr->segs[k].points);
+    memmove(jr->segs + i, jr->segs + i + n, (jr->nsegs - i - n) * sizeof *jr->segs);
+    jr->nsegs -= n;
 }
 
 void ts_segment_trim(struct ts_journal *jr)
@@ -107,9 +129,8 @@ void ts_segment_trim(struct ts_journal *jr)
     unsigned n = 0;
     while (n + 1 < jr->nsegs && jr->segs[n].seq < keep_from)
         ts_segment_remove(jr->dir, jr->segs[n++].seq);
-    jr->nsegs -= n;
     if (n)
-        memmove(jr->segs, jr->segs + n, jr->nsegs * sizeof *jr->segs);
+        ts_segment_forget(jr, 0, n);
 }
 
 static int by_seq(const void *a, const void *b)
@@ -130,11 +151,31 @@ int ts_segment_list(struct ts_journal *jr, struct ts_err *err)
         if (name.len != 20 || strcmp(name.p + 16, ".seg") != 0 ||
             ts_num_read_uint((struct ts_str){name.p, 16}, &seq) != 0 || seq == 0)
             continue;
-        if (fstatat(dirfd(dir), ent->d_name, &st, 0) == 0 && S_ISREG(st.st_mode))
+        if (fstatat(dirfd(dir), ent->d_name, &st, 0) == 0 && S_ISREG(st.st_mode)) {
             ts_segment_add(jr, seq, (uint64_t)st.st_size);
+            jr->segs[jr->nsegs - 1].written_ns = (int64_t)st.st_mtim.tv_sec * TS_SEC;
+        }
     }
     closedir(dir);
     if (jr->nsegs)
         qsort(jr->segs, jr->nsegs, sizeof *jr->segs, by_seq);
     return 0;
+}
+
+int ts_segment_write_new(const char *dir, uint64_t seq, unsigned level, struct ts_str records)
+{
+    char head[TS_SEGMENT_HEAD];
+    struct seg_path path = path_with(dir, seq, "new");
+    make_head(head, seq, TS_SEGMENT_VERSION, level);
+    int fd = open(path.z, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    if (fd < 0)
+        return -TS_EIO;
+    bool good = ts_pwrite_all(fd, (struct ts_str){head, sizeof head}, 0) == 0 &&
+                ts_pwrite_all(fd, records, sizeof head) == 0 && fdatasync(fd) == 0;
+    int saved = errno;
+    close(fd);
+    if (!good)
+        (void)unlink(path.z);
+    errno = saved;
+    return good ? 0 : -TS_EIO;
 }

@@ -13,10 +13,10 @@
 #include "core/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define FLUSH_AT    (16u << 20) /* bytes waiting that are flushed before more is taken */
 #define PENDING_MAX (64u << 20) /* bytes kept in memory while the disk fails */
 #define RETRY_NS    TS_SEC
 #define IDLE_NS     TS_SEC
@@ -33,7 +33,7 @@ static void give_up_segment(struct ts_journal *jr)
                    (unsigned long long)jr->seq, ts_log_quote_z(strerror(errno)));
     } else {
         pthread_mutex_lock(&jr->lock);
-        jr->nsegs--; /* it is the last one */
+        ts_segment_forget(jr, jr->nsegs - 1, 1);
         pthread_mutex_unlock(&jr->lock);
         ts_segment_remove(jr->dir, jr->seq--);
     }
@@ -46,11 +46,17 @@ static int next_segment(struct ts_journal *jr)
     int fd = ts_segment_create(jr->dir, jr->seq + 1);
     if (fd < 0)
         return fd;
-    if (jr->fd >= 0)
+    if (jr->fd >= 0) {
         close(jr->fd);
+        pthread_mutex_lock(&jr->lock);
+        struct segment sealed = jr->segs[jr->nsegs - 1]; /* the last one stays, but the table may move */
+        pthread_mutex_unlock(&jr->lock);
+        ts_index_save(jr, &sealed);
+    }
     jr->fd = fd;
     jr->seq++;
     jr->end = TS_SEGMENT_HEAD;
+    jr->begun_ns = ts_clock_now_ns();
     pthread_mutex_lock(&jr->lock);
     ts_segment_add(jr, jr->seq, jr->end);
     ts_segment_trim(jr);
@@ -63,9 +69,15 @@ static void publish(struct ts_journal *jr)
 {
     jr->end += jr->pending.len;
     pthread_mutex_lock(&jr->lock);
-    jr->segs[jr->nsegs - 1].end = jr->end;
+    struct segment *seg = &jr->segs[jr->nsegs - 1];
+    seg->end = jr->end;
+    seg->written_ns = ts_clock_now_ns();
+    for (unsigned i = 0; i < jr->pending_spans.n; i++)
+        ts_spans_add(&seg->spans, jr->pending_spans.v[i].from_ns, jr->pending_spans.v[i].to_ns);
+    jr->pending_spans.n = 0;
     for (unsigned i = 0; i < jr->nreaders; i++) {
         ts_count(jr->readers[i].rolled, TS_C_SINK_ROLLED_UP, jr->pending_for[i]);
+        seg->points[i] += jr->pending_for[i];
         jr->pending_for[i] = 0;
     }
     pthread_mutex_unlock(&jr->lock);
@@ -79,7 +91,11 @@ static void publish(struct ts_journal *jr)
 
 static int write_pending(struct ts_journal *jr)
 {
-    bool full = jr->end > TS_SEGMENT_HEAD && jr->end + jr->pending.len > jr->segment_max;
+    int64_t max_age_ns =
+        jr->conf->journal.max_age_ns; /* a segment is dropped as a whole, so it should not be long */
+    bool full =
+        jr->end > TS_SEGMENT_HEAD && (jr->end + jr->pending.len > jr->segment_max ||
+                                      (max_age_ns && ts_clock_now_ns() - jr->begun_ns > max_age_ns / 8));
     if ((jr->fd < 0 || full) && next_segment(jr) != 0)
         return -TS_EIO;
     ts_record_stamp(&jr->pending, jr->seq, jr->end);
@@ -89,14 +105,26 @@ static int write_pending(struct ts_journal *jr)
     return fdatasync(jr->fd) == 0 ? 0 : -TS_EIO;
 }
 
+static void show(struct ts_journal *jr, const char *state)
+{
+    pthread_mutex_lock(&jr->lock);
+    snprintf(jr->shown.state, sizeof jr->shown.state, "%s", state);
+    jr->shown.waiting_bytes = jr->pending.len;
+    pthread_mutex_unlock(&jr->lock);
+}
+
 static void flush(struct ts_journal *jr)
 {
     if (jr->pending.len == 0)
         return;
+    ts_limit_enforce(jr);
     if (write_pending(jr) != 0) {
         ts_count(jr->cnt, TS_C_JOURNAL_ERRORS, 1);
         ts_log(TS_LOG_ERROR, "journal_write_failed", "stage=journal error=%s points_waiting=%llu next_try=1s",
                ts_log_quote_z(strerror(errno)), (unsigned long long)jr->pending_points);
+        char state[200];
+        snprintf(state, sizeof state, "cannot write: %s; rollups wait in memory", strerror(errno));
+        show(jr, state);
         give_up_segment(jr);
         jr->retry_at_ns = ts_clock_mono_ns() + RETRY_NS;
         return;
@@ -106,6 +134,7 @@ static void flush(struct ts_journal *jr)
                (unsigned long long)jr->pending_points);
     jr->retry_at_ns = 0;
     publish(jr);
+    show(jr, "ok");
 }
 
 static void lose(struct ts_journal *jr, uint64_t points, const char *why)
@@ -122,7 +151,10 @@ static void append(struct ts_journal *jr, const struct ts_rollup_batch *batch)
     int rc = ts_record_begin(&jr->pending) ? ts_rollup_batch_encode(batch, &jr->pending) : -TS_ENOMEM;
     if (rc == 0) {
         ts_record_end(&jr->pending, from);
+        if (from == 0)
+            jr->pending_since_ns = ts_clock_mono_ns();
         jr->pending_points += batch->n;
+        ts_spans_add(&jr->pending_spans, batch->start_ns, batch->end_ns);
         for (unsigned i = 0; i < jr->nreaders; i++) {
             if (ts_rollup_is_for(ts_str_of(batch->to), ts_str_of(jr->readers[i].feed.name)))
                 jr->pending_for[i] += batch->n;
@@ -154,7 +186,7 @@ static unsigned take(struct ts_journal *jr)
             else if (batch->n)
                 append(jr, batch);
             ts_rollup_batch_free(&batch);
-            if (jr->pending.len >= FLUSH_AT && !jr->retry_at_ns)
+            if (jr->pending.len >= jr->flush_at && !jr->retry_at_ns)
                 flush(jr);
         }
     }
@@ -176,23 +208,38 @@ static bool is_stopping(const struct ts_journal *jr)
     return atomic_load_explicit(&jr->stopping, memory_order_acquire);
 }
 
+/* When what is pending is due, monotonic: at once, when its interval is over, or when the disk is tried
+ * again. */
+static int64_t due_ns(const struct ts_journal *jr)
+{
+    if (jr->retry_at_ns)
+        return jr->retry_at_ns;
+    return jr->pending.len ? jr->pending_since_ns + jr->conf->journal.sync_interval_ns : INT64_MAX;
+}
+
 void *ts_journal_run(void *journal)
 {
     struct ts_journal *jr = journal;
+    int64_t looked_ns = ts_clock_mono_ns();
     for (;;) {
         bool last = is_stopping(jr); /* asked before looking: nothing can come after it */
         unsigned n = take(jr);
-        if (last || !jr->retry_at_ns || ts_clock_mono_ns() >= jr->retry_at_ns)
+        int64_t now = ts_clock_mono_ns();
+        if (last || now >= due_ns(jr))
             flush(jr);
         if (last)
             break;
         if (n)
             continue;
+        if (now - looked_ns >= IDLE_NS) { /* age passes also when nothing comes */
+            looked_ns = now;
+            ts_limit_enforce(jr);
+        }
         ts_bell_prepare(&jr->bell);
         if (has_input(jr) || is_stopping(jr))
             ts_bell_cancel(&jr->bell);
         else
-            ts_bell_sleep(&jr->bell, jr->retry_at_ns ? jr->retry_at_ns - ts_clock_mono_ns() : IDLE_NS);
+            ts_bell_sleep(&jr->bell, TS_MIN(TS_MAX(due_ns(jr) - now, 0), IDLE_NS));
     }
     if (jr->pending_points)
         lose(jr, jr->pending_points, "the disk still fails at the end");

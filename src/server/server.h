@@ -10,6 +10,7 @@
 #include "core/census.h"
 #include "core/conf.h"
 #include "core/err.h"
+#include "core/journal_status.h"
 #include "core/sink_status.h"
 
 struct ts_server;
@@ -25,6 +26,8 @@ struct ts_server_info {
     struct ts_census *census; /* borrowed */
     ts_sink_status_fn *sink_status; /* asked for sink 0, 1, … until it says false; may be NULL */
     void *sinks;
+    ts_journal_status_fn *journal_status; /* may be NULL */
+    void *journal;
     ts_body_fn *write; /* the request is answered when it returns; NULL: writes are not accepted */
     void *write_arg;
 };

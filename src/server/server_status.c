@@ -68,6 +68,35 @@ static void put_ledger(struct ts_buf *body, const struct ts_ledger *led)
     put_member(body, ", ", "syncs", v[TS_C_JOURNAL_SYNCS]);
     put_member(body, ", ", "errors", v[TS_C_JOURNAL_ERRORS]);
     put_member(body, ", ", "damaged_blocks", v[TS_C_JOURNAL_DAMAGED]);
+}
+
+static void put_span(struct ts_buf *body, const char *key, const struct ts_journal_span *span)
+{
+    char from[TS_NUM_MAX], to[TS_NUM_MAX];
+    if (span->from_ns >= span->to_ns)
+        return;
+    ts_buf_printf(body, ", \"%s\": {\"from\": \"%.*s\", \"to\": \"%.*s\"}", key, (int)ts_clock_put_time(from, span->from_ns),
+                  from, (int)ts_clock_put_time(to, span->to_ns), to);
+}
+
+/* Closes what put_ledger has left open. */
+static void put_journal(struct ts_buf *body, const struct ts_server_info *info)
+{
+    struct ts_journal_status st = {0};
+    if (info->journal_status) {
+        info->journal_status(info->journal, &st);
+        put_member(body, ", ", "bytes", st.bytes);
+        put_member(body, ", ", "max_bytes", st.max_bytes);
+        put_member(body, ", ", "waiting_bytes", st.waiting_bytes);
+        put_member(body, ", ", "coarsenings", st.coarsenings);
+        put_member(body, ", ", "rollups_coarsened", st.coarsened);
+        put_member(body, ", ", "segments_dropped", st.segments_dropped);
+        put_member(body, ", ", "rollups_dropped", st.dropped);
+        ts_buf_puts(body, ", \"state\": ");
+        ts_buf_put_json(body, ts_str_of(st.state));
+        put_span(body, "coarsened_span", &st.coarsened_span);
+        put_span(body, "dropped_span", &st.dropped_span);
+    }
     ts_buf_putc(body, '}');
 }
 
@@ -88,7 +117,14 @@ static void put_sinks(struct ts_buf *body, const struct ts_sink_status *sinks, u
         put_member(body, ", ", "delivered", sink->delivered);
         put_member(body, ", ", "pending", sink->pending);
         put_member(body, ", ", "dropped", sink->dropped);
+        put_member(body, ", ", "coarsened", sink->coarsened);
         put_member(body, ", ", "retries", sink->retries);
+        put_member(body, ", ", "in_flight", sink->in_flight);
+        put_member(body, ", ", "in_flight_limit", sink->limit);
+        ts_buf_printf(body, ", \"circuit\": \"%s\", \"retry_in_seconds\": ", sink->circuit);
+        ts_buf_put_double(body, (double)(sink->retry_in_ns / TS_MS) / 1e3);
+        put_member(body, ", ", "dead_letters", sink->dead_letters);
+        put_member(body, ", ", "dead_letters_delivered", sink->dead_delivered);
         ts_buf_putc(body, '}');
     }
     ts_buf_putc(body, ']');
@@ -112,7 +148,7 @@ static void look_at(const struct ts_server_info *info, struct look *look)
     for (unsigned i = 0; i < look->nsinks; i++) {
         const struct ts_sink_status *sink = &look->sinks[i];
         look->balanced &=
-            ts_ledger_sink_balances(sink->rolled_up, sink->delivered, sink->pending, sink->dropped);
+            ts_ledger_sink_balances(sink->rolled_up, sink->delivered, sink->pending, sink->dropped, sink->coarsened);
     }
 }
 
@@ -128,6 +164,7 @@ void ts_server_status(const struct ts_server_info *info, struct ts_buf *body)
     ts_buf_put_double(body, (double)((ts_clock_now_ns() - info->started_ns) / TS_MS) / 1e3);
     ts_buf_printf(body, ",\n \"balanced\": %s", look.balanced ? "true" : "false");
     put_ledger(body, &look.ledger);
+    put_journal(body, info);
     ts_server_listeners_status(body);
     put_sinks(body, look.sinks, look.nsinks);
     ts_buf_puts(body, "}\n");

@@ -37,8 +37,7 @@ static const struct ts_sink_ops *find_ops(const char *type)
 static int open_sink(struct ts_sink *snk, struct ts_err *err)
 {
     TS_ASSERT(snk->conf->batch > 0);
-    snk->dead_fd = -1;
-    snk->random = (uint64_t)ts_clock_mono_ns() ^ (uint64_t)(uintptr_t)snk;
+    snk->dead_fd = snk->redo.fd = -1;
     pthread_mutex_init(&snk->lock, NULL);
     snprintf(snk->state, sizeof snk->state, "ok");
     snk->batch = ts_rollup_batch_new();
@@ -47,6 +46,11 @@ static int open_sink(struct ts_sink *snk, struct ts_err *err)
     snk->ops = find_ops(snk->conf->type);
     if (!snk->ops)
         return ts_fail(err, TS_ECONF, "sink %s: there is no sink type %s", snk->conf->name, snk->conf->type);
+    unsigned requests = snk->ops->begin ? TS_MAX(snk->conf->in_flight, 1u) : 1;
+    snk->njobs = TS_SINK_JOBS_PER_REQUEST * requests;
+    snk->jobs = ts_xalloc(snk->njobs * sizeof *snk->jobs);
+    ts_flow_init(&snk->flow, requests, snk->conf->retry_min_ns, snk->conf->retry_max_ns,
+                 (uint64_t)ts_clock_mono_ns() ^ (uint64_t)(uintptr_t)snk);
     return snk->ops->open(snk, err);
 }
 
@@ -110,8 +114,11 @@ void ts_sinks_free(struct ts_sinks **sinks)
         TS_ASSERT(!snk->started);
         if (snk->ops)
             snk->ops->close(snk);
+        ts_sink_jobs_fini(snk);
         if (snk->dead_fd >= 0)
             close(snk->dead_fd);
+        if (snk->redo.fd >= 0)
+            close(snk->redo.fd);
         ts_rollup_batch_free(&snk->batch);
         ts_sink_queue_fini(&snk->queue);
         pthread_mutex_destroy(&snk->lock);
@@ -130,21 +137,28 @@ bool ts_sinks_status(void *arg, unsigned i, struct ts_sink_status *out)
         .name = conf->name,
         .type = conf->type,
         .url = snk->target,
-        .delivered = ts_counter_of(snk->feed->cnt, TS_C_SINK_DELIVERED),
-        .dropped = ts_counter_of(snk->feed->cnt, TS_C_SINK_DROPPED),
+        .delivered = ts_feed_count(snk->feed, TS_C_SINK_DELIVERED),
+        .dropped = ts_feed_count(snk->feed, TS_C_SINK_DROPPED),
+        .coarsened = ts_feed_count(snk->feed, TS_C_SINK_COARSENED),
         .retries = ts_counter_of(snk->feed->cnt, TS_C_SINK_RETRIES),
     };
     out->rolled_up = ts_feed_rolled_up(snk->feed);
     /* The counters are read one after the other while they move. */
-    uint64_t done = out->delivered + out->dropped;
+    uint64_t done = out->delivered + out->dropped + out->coarsened;
     out->pending = out->rolled_up > done ? out->rolled_up - done : 0;
+    out->dead_delivered = ts_counter_of(snk->feed->cnt, TS_C_SINK_DEAD_DELIVERED);
     pthread_mutex_lock(&snk->lock);
-    int64_t wait_ns = snk->next_try_ns - ts_clock_mono_ns();
+    int64_t wait_ns = TS_MAX(snk->next_try_ns - ts_clock_mono_ns(), 0);
     if (snk->next_try_ns)
         snprintf(out->state, sizeof out->state, "%s, next in %lld s", snk->state,
-                 (long long)((TS_MAX(wait_ns, 0) + TS_SEC - 1) / TS_SEC));
+                 (long long)((wait_ns + TS_SEC - 1) / TS_SEC));
     else
         snprintf(out->state, sizeof out->state, "%s", snk->state);
+    out->retry_in_ns = snk->next_try_ns ? wait_ns : 0;
+    out->in_flight = snk->shown_running;
+    out->limit = TS_MAX(snk->shown_limit, 1u);
+    out->circuit = ts_circuit_name(snk->shown_circuit);
+    out->dead_letters = snk->dead_letters;
     pthread_mutex_unlock(&snk->lock);
     return true;
 }

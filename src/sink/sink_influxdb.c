@@ -2,7 +2,7 @@
  * Line protocol to InfluxDB 2 (/api/v2/write) and InfluxDB 1 (/write), and what their answers mean. Thread:
  * the sink's. Owns its HTTP client. Sources of the meanings: InfluxDB 2.7's http/write_handler.go and
  * points_parser.go, 1.8's services/httpd/handler.go. A "partial write" has stored the good points; as storing
- * them again changes nothing, it is halved like any other refusal.
+ * them again changes nothing, it is split like any other refusal.
  */
 #include "config.h"
 #include "sink/sink_priv.h"
@@ -10,6 +10,7 @@
 #include "core/mem.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -18,10 +19,22 @@ static struct ts_http *client(const struct ts_sink *snk)
     return snk->impl;
 }
 
-/* The server's own words: JSON's message (InfluxDB 2) or error (InfluxDB 1), else the body's beginning. */
-static void put_message(struct ts_str body, char *to, size_t size)
+/* The line that the answer calls bad: "line" (InfluxDB Cloud), or the first of InfluxDB 3's list. */
+static unsigned named_line(const json_t *doc)
+{
+    const json_t *line = json_object_get(doc, "line");
+    if (!line)
+        line = json_object_get(json_array_get(json_object_get(doc, "data"), 0), "line_number");
+    json_int_t n = json_integer_value(line);
+    return n > 0 && n <= UINT_MAX ? (unsigned)n : 0;
+}
+
+/* The server's own words: JSON's message (InfluxDB 2) or error (InfluxDB 1), else the body's beginning.
+ * @return the line that it names, 0 for none. */
+static unsigned put_message(struct ts_str body, char *to, size_t size)
 {
     json_t *doc = body.len ? json_loadb(body.p, body.len, 0, NULL) : NULL;
+    unsigned line = named_line(doc);
     const char *text = json_string_value(json_object_get(doc, "message"));
     if (!text)
         text = json_string_value(json_object_get(doc, "error"));
@@ -31,6 +44,7 @@ static void put_message(struct ts_str body, char *to, size_t size)
         to[i] = (unsigned char)s.p[i] < 0x20 ? ' ' : s.p[i];
     to[n] = 0;
     json_decref(doc);
+    return line;
 }
 
 static bool is_html(const struct ts_http_answer *answer)
@@ -79,7 +93,7 @@ static void judge(struct ts_sink *snk, const struct ts_http_answer *answer, stru
     if (reply->verdict == TS_SINK_SENT)
         return;
     char said[256];
-    put_message(answer->body, said, sizeof said);
+    reply->line = put_message(answer->body, said, sizeof said);
     if (answer->status == 0)
         snprintf(reply->why, sizeof reply->why, "%s", answer->error);
     else if (reply->verdict != TS_SINK_HELD)
@@ -92,18 +106,29 @@ static void judge(struct ts_sink *snk, const struct ts_http_answer *answer, stru
                  advice_for(answer, v2), conf->url, conf->database, said);
 }
 
-static void send2(struct ts_sink *snk, struct ts_str body, struct ts_sink_reply *reply)
+static bool begin(struct ts_sink *snk, unsigned request, struct ts_str body)
 {
-    struct ts_http_answer answer;
-    ts_http_post(client(snk), snk, body, &answer);
-    judge(snk, &answer, reply, true);
+    return ts_http_begin(client(snk), request, body);
 }
 
-static void send1(struct ts_sink *snk, struct ts_str body, struct ts_sink_reply *reply)
+static bool finish(struct ts_sink *snk, int64_t timeout_ns, unsigned *request, struct ts_sink_reply *reply,
+                   bool v2)
 {
     struct ts_http_answer answer;
-    ts_http_post(client(snk), snk, body, &answer);
-    judge(snk, &answer, reply, false);
+    if (!ts_http_finish(client(snk), timeout_ns, request, &answer))
+        return false;
+    judge(snk, &answer, reply, v2);
+    return true;
+}
+
+static bool finish2(struct ts_sink *snk, int64_t timeout_ns, unsigned *request, struct ts_sink_reply *reply)
+{
+    return finish(snk, timeout_ns, request, reply, true);
+}
+
+static bool finish1(struct ts_sink *snk, int64_t timeout_ns, unsigned *request, struct ts_sink_reply *reply)
+{
+    return finish(snk, timeout_ns, request, reply, false);
 }
 
 static void put_param(struct ts_buf *url, const char *name, const char *value)
@@ -119,7 +144,7 @@ static int open_at(struct ts_sink *snk, struct ts_buf *url, struct ts_buf *autho
     struct ts_http *http = NULL;
     const char *at = ts_buf_cstr(url), *auth = authorization->len ? ts_buf_cstr(authorization) : NULL;
     int rc = at && !ts_buf_failed(authorization)
-                 ? ts_http_open(snk->conf, at, auth, &http, err)
+                 ? ts_http_open(snk->conf, at, auth, snk->njobs, snk->feed->cnt, &http, err)
                  : ts_fail(err, TS_ENOMEM, "no memory for sink %s", snk->conf->name);
     snk->impl = http;
     snk->target = snk->conf->url;
@@ -184,7 +209,15 @@ static void close_client(struct ts_sink *snk)
     snk->impl = NULL;
 }
 
-const struct ts_sink_ops ts_sink_influxdb2_ops = {
-    .open = open2, .encode = ts_sink_lp_put, .send = send2, .wake = wake, .close = close_client};
-const struct ts_sink_ops ts_sink_influxdb1_ops = {
-    .open = open1, .encode = ts_sink_lp_put, .send = send1, .wake = wake, .close = close_client};
+const struct ts_sink_ops ts_sink_influxdb2_ops = {.open = open2,
+                                                  .encode = ts_sink_lp_put,
+                                                  .begin = begin,
+                                                  .finish = finish2,
+                                                  .wake = wake,
+                                                  .close = close_client};
+const struct ts_sink_ops ts_sink_influxdb1_ops = {.open = open1,
+                                                  .encode = ts_sink_lp_put,
+                                                  .begin = begin,
+                                                  .finish = finish1,
+                                                  .wake = wake,
+                                                  .close = close_client};

@@ -12,6 +12,8 @@
 #include "sink/sink_priv.h"
 
 #include "core/base64.h"
+#include "core/clock.h"
+#include "core/num.h"
 #include "core/passed.h"
 #include "core/sketch.h"
 
@@ -65,6 +67,15 @@ static void put_tags(struct ts_buf *out, const struct ts_series_view *view)
         if (!ts_str_eq(view->tags[i].key, key))
             put_tag(out, view->tags[i].key, view->tags[i].value);
     }
+}
+
+/* A window that the rule does not have: its points stand beside those of the rule, not in their place. */
+static void put_coarse(struct ts_buf *out, const struct ts_rollup_batch *batch)
+{
+    char width[TS_NUM_MAX];
+    if (batch->coarse)
+        put_tag(out, TS_STR("coarsened"),
+                (struct ts_str){width, ts_clock_put_duration(width, batch->end_ns - batch->start_ns)});
 }
 
 /* A sketch is within 1 %; minimum and maximum are exact, so that constants are, too. */
@@ -221,6 +232,7 @@ int ts_sink_lp_put(const struct ts_rollup_batch *batch, const struct ts_rollup *
     size_t from = out->len;
     put_name(out, view.name, MEASUREMENT);
     put_tags(out, &view);
+    put_coarse(out, batch);
     unsigned fields = batch->passed ? put_passed_fields(out, pt->fields) : put_fields(out, &view, batch, pt);
     ts_buf_putc(out, ' ');
     ts_buf_put_int(out, batch->passed ? pt->time_ns : batch->start_ns);

@@ -1,7 +1,7 @@
 /*
- * A sink's thread: feed records to queued points, queued points to batches, batches to ts_sink_deliver, and
- * the cursor behind what is done. Owns the queue: at most a batch and a record. A full queue leaves the rest
- * in the journal; what fails waits (sink_deliver.c) and so leaves it there too.
+ * A sink's thread: feed records to queued points, queued points to jobs, which ts_sink_deliver sends, and the
+ * cursor behind the oldest that are done. Owns the queue, at most a batch and a record, and the jobs. A full
+ * queue leaves the rest in the journal; what fails waits (sink_deliver.c) and so leaves it there too.
  */
 #include "config.h"
 #include "sink/sink_priv.h"
@@ -11,6 +11,9 @@
 
 #define BODY_MAX (8u << 20) /* bytes of a batch before compression; InfluxDB 1 takes 25 MB */
 #define AGAIN_NS TS_SEC     /* between tries to read the feed */
+#define LOOK_NS  TS_SEC     /* at most between looks for dead letters to try again */
+#define REDO_NS  (50 * TS_MS)
+#define PEEK_NS  (20 * TS_MS) /* between looks for new records while requests run */
 
 static bool is_stopping(struct ts_sink *snk)
 {
@@ -44,6 +47,7 @@ static int queue_record(struct ts_sink *snk)
         drop_unsent(snk, head.n, "a record with a good checksum cannot be read");
     } else {
         unsigned before = queue->n, mute = 0;
+        bool may_replace = snk->batch->correction || snk->record_end.segment != snk->last_segment;
         for (unsigned i = 0; i < snk->batch->n; i++) {
             rc = snk->ops->encode(snk->batch, &snk->batch->points[i], &queue->text);
             if (rc == -TS_ENOMEM) {
@@ -55,6 +59,9 @@ static int queue_record(struct ts_sink *snk)
             else
                 mute++;
         }
+        if (may_replace && queue->n > before)
+            snk->barrier_at = queue->n;
+        snk->last_segment = snk->record_end.segment;
         if (mute)
             drop_unsent(snk, mute, "no aggregate of the point is a finite number");
         if (before == 0)
@@ -71,7 +78,7 @@ static int64_t fill(struct ts_sink *snk)
     while (!is_full(snk)) {
         if (!snk->record.p) {
             int rc = ts_feed_next(snk->feed, &snk->record, &snk->record_end);
-            if (rc == -TS_EAGAIN && snk->queue.n == 0)
+            if (rc == -TS_EAGAIN && snk->queue.n == 0 && snk->nused == 0)
                 (void)!ts_feed_ack(snk->feed,
                                    snk->record_end); /* what failed is logged, and tried with the next */
             if (rc != 0) {
@@ -94,7 +101,8 @@ static void sleep_for(struct ts_sink *snk, int64_t timeout_ns)
 {
     ts_bell_prepare(&snk->feed->bell);
     unsigned before = snk->queue.n;
-    if (fill(snk) == 0 || snk->queue.n > before || is_stopping(snk))
+    fill(snk);
+    if (snk->queue.n > before || is_stopping(snk))
         ts_bell_cancel(&snk->feed->bell);
     else
         ts_bell_sleep(&snk->feed->bell, TS_MIN(timeout_ns, 3600 * TS_SEC));
@@ -108,16 +116,65 @@ static unsigned batch_size(const struct ts_sink *snk)
     return n;
 }
 
+/* Makes jobs of what the queue holds: whole batches, and a smaller one when its points have waited long
+ * enough.
+ * @return when that will be, monotonic; INT64_MAX: never, or there is no place for a job. */
+static int64_t make_jobs(struct ts_sink *snk, bool all)
+{
+    struct ts_sink_queue *queue = &snk->queue;
+    while (queue->n && snk->nused < snk->njobs) {
+        int64_t due_ns = snk->queued_since_ns + snk->conf->flush_interval_ns;
+        if (!is_full(snk) && !all && due_ns > ts_clock_mono_ns())
+            return due_ns;
+        unsigned n = batch_size(snk);
+        struct ts_sink_job *job = ts_sink_job_new(snk, ts_sink_queue_text(queue, 0, n), queue->ends, 0, n);
+        if (!job)
+            return ts_clock_mono_ns() + AGAIN_NS;
+        job->barrier = snk->barrier_at > 0;
+        snk->barrier_at -= TS_MIN(snk->barrier_at, n);
+        job->has_pos = ts_sink_queue_pop(queue, n, &job->pos);
+        fill(snk);
+    }
+    return INT64_MAX;
+}
+
 static void log_end(struct ts_sink *snk)
 {
-    struct ts_counters *cnt = snk->feed->cnt;
-    uint64_t delivered = ts_counter_of(cnt, TS_C_SINK_DELIVERED),
-             dropped = ts_counter_of(cnt, TS_C_SINK_DROPPED);
-    uint64_t pending = ts_feed_rolled_up(snk->feed) - delivered - dropped;
+    uint64_t delivered = ts_feed_count(snk->feed, TS_C_SINK_DELIVERED),
+             dropped = ts_feed_count(snk->feed, TS_C_SINK_DROPPED), pending = ts_feed_pending(snk->feed);
     ts_log(pending ? TS_LOG_WARN : TS_LOG_INFO, "sink_stopped",
            "stage=sink sink=%s delivered=%llu dropped=%llu pending=%llu%s", snk->conf->name,
            (unsigned long long)delivered, (unsigned long long)dropped, (unsigned long long)pending,
            pending ? " what=\"pending points stay in the journal and go out after the next start\"" : "");
+}
+
+/* Waits for answers, for more to send, or for the time when something is due. */
+static void wait_for_more(struct ts_sink *snk, int64_t due_ns, int64_t idle_ns)
+{
+    int64_t now = ts_clock_mono_ns();
+    due_ns = TS_MIN(due_ns, ts_sink_next_start(snk));
+    idle_ns = idle_ns ? idle_ns : INT64_MAX; /* a full queue wants no more */
+    int64_t wait_ns = due_ns == INT64_MAX ? idle_ns : TS_MIN(TS_MAX(due_ns - now, 0), idle_ns);
+    wait_ns = TS_MIN(wait_ns, snk->redo.fd >= 0 ? REDO_NS : LOOK_NS);
+    wait_ns = TS_MIN(wait_ns, ts_sink_time_left(snk));
+    if (!snk->running)
+        sleep_for(snk, wait_ns);
+    else /* the bell does not end this wait: records that come meanwhile are looked for now and then */
+        ts_sink_deliver(snk, snk->nused < snk->njobs ? TS_MIN(wait_ns, PEEK_NS) : wait_ns);
+}
+
+/* After the stop the first wait is cut short, to try once more. @return whether the sink has to end. */
+static bool must_end(struct ts_sink *snk)
+{
+    if (ts_sink_time_left(snk) == 0 || snk->give_up)
+        return true;
+    if (snk->flow.pause_until_ns) {
+        if (snk->unpaused_ns)
+            return true;
+        snk->flow.pause_until_ns = 0;
+        snk->unpaused_ns = ts_clock_mono_ns();
+    }
+    return snk->nused == 0 && snk->queue.n == 0;
 }
 
 void *ts_sink_run(void *arg)
@@ -126,25 +183,16 @@ void *ts_sink_run(void *arg)
     for (;;) {
         bool stopping = is_stopping(snk); /* asked before looking: the journal has ended when it is set */
         int64_t idle_ns = fill(snk);
-        if (stopping && ts_sink_time_left(snk) == 0)
+        ts_sink_redo(snk);
+        int64_t due_ns = make_jobs(snk, stopping);
+        if (stopping && must_end(snk))
             break;
-        if (snk->queue.n == 0) {
-            if (stopping)
-                break;
-            sleep_for(snk, idle_ns);
-            continue;
-        }
-        int64_t due_ns = snk->queued_since_ns + snk->conf->flush_interval_ns - ts_clock_mono_ns();
-        if (!is_full(snk) && !stopping && due_ns > 0) {
-            sleep_for(snk, TS_MIN(due_ns, idle_ns));
-            continue;
-        }
-        unsigned n = batch_size(snk);
-        if (!ts_sink_deliver(snk, n))
-            break;
+        ts_sink_deliver(snk, 0);
         struct ts_feed_pos pos;
-        if (ts_sink_queue_pop(&snk->queue, n, &pos))
+        if (ts_sink_jobs_settle(snk, &pos))
             (void)!ts_feed_ack(snk->feed, pos); /* what failed is logged, and tried with the next */
+        else if (!stopping || snk->running)
+            wait_for_more(snk, due_ns, idle_ns);
     }
     log_end(snk);
     return NULL;

@@ -13,3 +13,7 @@ tests_unit_test_sink_lp_LDADD = $(unit_ldadd)
 unit_tests += tests/unit/test_sink
 tests_unit_test_sink_SOURCES = tests/unit/test_sink.c tests/unit/http_server.c tests/unit/http_server.h tests/unit/rollups.h
 tests_unit_test_sink_LDADD = $(unit_ldadd)
+
+unit_tests += tests/unit/test_sink_flow
+tests_unit_test_sink_flow_SOURCES = tests/unit/test_sink_flow.c
+tests_unit_test_sink_flow_LDADD = $(unit_ldadd)

@@ -80,8 +80,8 @@ static void imbalance_shows(void **state)
     ts_count(cnt, TS_C_DROPPED_RING_FULL, 4);
     ts_ledger_read(&led);
     assert_true(!led.balanced && led.in_flight == -1);
-    assert_true(ts_ledger_sink_balances(6, 3, 2, 1));
-    assert_false(ts_ledger_sink_balances(6, 3, 2, 0));
+    assert_true(ts_ledger_sink_balances(6, 3, 2, 1, 0));
+    assert_false(ts_ledger_sink_balances(6, 3, 2, 0, 0));
     ts_counters_free_all();
 }
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -294,6 +295,172 @@ static void cut_at_every_byte_of_the_last_record(void **state)
     test_free(log.bytes);
 }
 
+/* Wherever the file ends: the whole records before that place are there, and nothing else. */
+static void cut_at_every_byte(void **state)
+{
+    (void)state;
+    struct log_file log = make_log();
+    struct ts_buf payload = TS_BUF_INIT;
+    uint64_t begins[5] = {TS_SEGMENT_HEAD}, next;
+    put_log(&log, log.len);
+    int fd = open(log.path, O_RDONLY);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(ts_record_read(fd, 1, begins[i], log.len, &payload, &next), 0);
+        begins[i + 1] = next;
+    }
+    close(fd);
+    ts_buf_fini(&payload);
+    for (size_t len = 0; len <= log.len; len++) {
+        int64_t whole = 0;
+        while (whole < 4 && begins[whole + 1] <= len)
+            whole++;
+        put_log(&log, len);
+        check_log(0, whole);
+    }
+    test_free(log.bytes);
+}
+
+/* A sealed segment is not read at start when its index says what it holds; a damaged index is of no account. */
+static void index_saves_the_reading(void **state)
+{
+    (void)state;
+    write_batches(0, 40, "a,b");
+    char cmd[256];
+    snprintf(cmd, sizeof cmd, "test $(ls %s/journal/*.idx | wc -l) -gt 3", dir);
+    assert_int_equal(system(cmd), 0);
+    struct ts_journal *jr = open_journal();
+    assert_int_equal(ts_feed_rolled_up(ts_journal_feeds(jr)[1]), points_of(0, 40));
+    ts_journal_close(&jr);
+    ts_counters_free_all();
+    /* An index that counts otherwise is believed: so the segment was not read. */
+    struct segment *seg;
+    jr = open_journal();
+    seg = &jr->segs[0];
+    uint64_t there = seg->points[1];
+    seg->points[1] = there + 1000;
+    ts_index_save(jr, seg);
+    ts_journal_close(&jr);
+    ts_counters_free_all();
+    jr = open_journal();
+    assert_int_equal(ts_feed_rolled_up(ts_journal_feeds(jr)[1]), points_of(0, 40) + 1000);
+    ts_journal_close(&jr);
+    ts_counters_free_all();
+    snprintf(cmd, sizeof cmd, "for f in %s/journal/*.idx; do sed -i 's/sink b [0-9]/sink b 9/' $f; done", dir);
+    assert_int_equal(system(cmd), 0);
+    jr = open_journal();
+    assert_int_equal(ts_feed_rolled_up(ts_journal_feeds(jr)[1]), points_of(0, 40));
+    ts_journal_close(&jr);
+}
+
+static void push_window(struct ts_journal *jr, int64_t start_s, double value, bool correction)
+{
+    static struct ts_str series;
+    if (series_used == 0)
+        series = make_series(TS_KIND_FIELD, "m", "f", 0, NULL);
+    struct ts_rollup_batch *batch = make_batch("a", start_s * TS_SEC);
+    batch->correction = correction;
+    add_numbers(batch, series, 2, (const double[]){value, value + 1});
+    while (!ts_ring_push(ts_journal_input(jr, 0), batch))
+        usleep(100);
+    ts_bell_ring(ts_journal_bell(jr));
+    uint64_t before = ts_counter_of(jr->cnt, TS_C_JOURNAL_APPENDED);
+    while (ts_counter_of(jr->cnt, TS_C_JOURNAL_APPENDED) == before && ts_ring_count(ts_journal_input(jr, 0)))
+        usleep(100);
+}
+
+/* Two minutes of 10 s windows, one of them corrected, and a part of the next: merged by hand. */
+static void windows_are_merged(void **state)
+{
+    (void)state;
+    struct ts_journal *jr = open_journal();
+    start(jr);
+    for (int64_t i = 0; i < 14; i++)
+        push_window(jr, 60000 + 10 * i, (double)i, false);
+    push_window(jr, 60010, 100, true); /* was 1 and 2 */
+    assert_int_equal(ts_journal_stop(jr), 0);
+    struct coarsened made;
+    struct spans others = {.n = 1, .v = {{60120 * TS_SEC, 60180 * TS_SEC}}};
+    bool wants[2] = {true, false};
+    assert_int_equal(ts_coarsen(jr, jr->segs, jr->nsegs, wants, &others, &made), 0);
+    assert_int_equal(made.read[0], 15);
+    assert_int_equal(made.coarse.points[0], 2);
+    assert_int_equal(made.rest.points[0], 2);
+    assert_int_equal(made.coarse.points[1], 0);
+    struct ts_rollup_batch *batch = ts_rollup_batch_new();
+    struct ts_str payload = {made.coarse.records.p + TS_RECORD_HEAD, made.coarse.records.len};
+    uint32_t len;
+    memcpy(&len, made.coarse.records.p + 4, sizeof len);
+    payload.len = len;
+    assert_int_equal(ts_rollup_batch_decode(payload, batch), 0);
+    const struct ts_stats *st = &batch->points[0].stats;
+    assert_true(batch->coarse && !batch->correction && batch->start_ns == 60000 * TS_SEC && batch->end_ns == 60060 * TS_SEC);
+    assert_string_equal(batch->to, "a");
+    /* 0 1 | 100 101 | 2 3 | 3 4 | 4 5 | 5 6 */
+    assert_true(st->count == 12 && st->min == 0 && st->max == 101 && st->last == 6 && fabs(st->sum - 234) < 1e-9);
+    ts_rollup_batch_free(&batch);
+    ts_coarsened_fini(&made);
+    ts_journal_close(&jr);
+}
+
+/* Of a window of which only a correction is there the rest was delivered: it is not made part of a coarser one. */
+static void an_orphan_is_not_merged(void **state)
+{
+    (void)state;
+    struct ts_journal *jr = open_journal();
+    start(jr);
+    push_window(jr, 60000, 1, true);
+    for (int64_t i = 1; i < 12; i++)
+        push_window(jr, 60000 + 10 * i, 1, false);
+    assert_int_equal(ts_journal_stop(jr), 0);
+    struct coarsened made;
+    struct spans others = {.n = 0};
+    bool wants[2] = {true, true};
+    assert_int_equal(ts_coarsen(jr, jr->segs, jr->nsegs, wants, &others, &made), 0);
+    assert_int_equal(made.rest.points[0], 6);   /* the first minute */
+    assert_int_equal(made.coarse.points[0], 1); /* the second */
+    ts_coarsened_fini(&made);
+    ts_journal_close(&jr);
+}
+
+static void replacement_is_ended_after_a_crash(void **state)
+{
+    (void)state;
+    write_batches(0, 40, "a");
+    char path[128], text[32];
+    snprintf(path, sizeof path, "%s/journal", dir);
+    struct ts_journal *jr = open_journal();
+    uint64_t end = jr->segs[1].end, last = jr->segs[jr->nsegs - 1].seq;
+    struct ts_buf bytes = TS_BUF_INIT;
+    int fd = ts_segment_open(path, 2);
+    char *to = ts_buf_reserve(&bytes, end);
+    assert_int_equal(ts_pread_all(fd, to, end, 0), 0);
+    close(fd);
+    ts_journal_close(&jr);
+    ts_counters_free_all();
+    /* The records of segment 2 alone in place of 2 … last, but the crash came before the renaming. */
+    assert_int_equal(ts_segment_write_new(path, 2, 1, (struct ts_str){to + TS_SEGMENT_HEAD, end - TS_SEGMENT_HEAD}), 0);
+    jr = open_journal(); /* without the plan the new file means nothing */
+    assert_int_equal(ts_feed_rolled_up(ts_journal_feeds(jr)[0]), points_of(0, 40));
+    ts_journal_close(&jr);
+    ts_counters_free_all();
+    assert_int_equal(ts_segment_write_new(path, 2, 1, (struct ts_str){to + TS_SEGMENT_HEAD, end - TS_SEGMENT_HEAD}), 0);
+    snprintf(text, sizeof text, "2 %llu 1\n", (unsigned long long)last);
+    strncat(path, "/replace", sizeof path - strlen(path) - 1);
+    assert_int_equal(ts_file_replace(path, ts_str_of(text)), 0);
+    jr = open_journal();
+    assert_int_equal(jr->nsegs, 2);
+    assert_int_equal(jr->segs[1].level, 1);
+    assert_int_equal(access(path, F_OK), -1);
+    struct ts_feed_pos pos;
+    unsigned n = 0;
+    while (next_number(ts_journal_feeds(jr)[0], &pos) == (int64_t)n)
+        n++;
+    assert_true(n > 1 && n < 40);
+    assert_int_equal(ts_feed_rolled_up(ts_journal_feeds(jr)[0]), points_of(0, n));
+    ts_buf_fini(&bytes);
+    ts_journal_close(&jr);
+}
+
 static void flip_every_byte_of_the_last_record(void **state)
 {
     (void)state;
@@ -474,12 +641,17 @@ int main(void)
         TEST(a_removed_sink_holds_nothing_back),
         TEST(second_daemon_is_told),
         TEST(cut_at_every_byte_of_the_last_record),
+        TEST(cut_at_every_byte),
         TEST(flip_every_byte_of_the_last_record),
         TEST(after_a_torn_tail_writing_goes_on),
         TEST(damage_in_the_middle_is_passed_over),
         TEST(damage_after_counting_is_dropped_in_the_ledger),
         TEST(damaged_header_and_cursor),
         TEST(newer_version_stops_the_start),
+        TEST(index_saves_the_reading),
+        TEST(windows_are_merged),
+        TEST(an_orphan_is_not_merged),
+        TEST(replacement_is_ended_after_a_crash),
         TEST(long_batch_is_split),
         TEST(full_disk_keeps_what_it_can),
     };

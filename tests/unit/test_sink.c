@@ -47,6 +47,7 @@ static int set_up(void **state)
                                       .verify = true,
                                       .gzip = true,
                                       .batch = 100,
+                                      .in_flight = 1,
                                       .flush_interval_ns = 20 * TS_MS,
                                       .timeout_ns = 300 * TS_MS,
                                       .retry_min_ns = 2 * TS_MS,

@@ -133,7 +133,7 @@ def imbalance(status):
     ]
     for sink in status["sinks"]:
         checks.append((f"sink {sink['name']} rolled up", sink["rolled_up"],
-                       sink["delivered"] + sink["pending"] + sink["dropped"]))
+                       sink["delivered"] + sink["pending"] + sink["dropped"] + sink["coarsened"]))
     wrong = [f"{what}: {got} is not {want}" for what, got, want in checks if got != want]
     return "; ".join(wrong) or None
 
