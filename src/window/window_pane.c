@@ -12,6 +12,7 @@ static struct ts_window *make_window(struct ts_rule *rule, int64_t start_ns)
     struct ts_window *win = ts_alloc(sizeof *win);
     if (!win)
         return NULL;
+    win->pool = rule->chunks;
     win->start_ns = start_ns;
     win->end_ns = start_ns + rule->conf->every_ns;
     struct ts_window **at = &rule->windows;
@@ -50,7 +51,7 @@ TS_COLD struct ts_pane_chunk *ts_window_make_chunk(struct ts_window *win, uint32
         win->nchunks = n;
     }
     if (!win->chunks[index])
-        win->chunks[index] = ts_alloc_aligned(sizeof(struct ts_pane_chunk), TS_CACHELINE);
+        win->chunks[index] = ts_pool_take(win->pool);
     return win->chunks[index];
 }
 
@@ -70,7 +71,7 @@ void ts_window_free_chunk(struct ts_window *win, uint32_t index, const struct ts
     ts_window_free_sketches(ch);
     ts_window_free_more(ch);
     ts_free(ch->last_ns);
-    ts_free(ch);
+    ts_pool_give(ch);
     win->chunks[index] = TS_CHUNK_GONE;
 }
 

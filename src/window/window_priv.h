@@ -3,6 +3,7 @@
 /* Inside the window stage: all of it belongs to one worker thread. */
 #include "core/clock.h"
 #include "core/hll.h"
+#include "core/pool.h"
 #include "core/sketch.h"
 #include "window/window.h"
 
@@ -115,6 +116,7 @@ enum ts_window_state {
 enum ts_domain { TS_DOMAIN_ARRIVAL, TS_DOMAIN_EVENT, TS_DOMAINS };
 
 struct ts_window {
+    struct ts_pool *pool; /* of its chunks */
     int64_t start_ns, end_ns;
     enum ts_window_state state[TS_DOMAINS];
     bool used[TS_DOMAINS];
@@ -130,6 +132,7 @@ struct ts_window {
 
 struct ts_rule {
     const struct ts_conf_rollup *conf;
+    struct ts_pool *chunks; /* the worker's */
     struct ts_window *windows;
     struct ts_window *recent;  /* the last one found: nearly always the next one too */
     struct ts_window *arrival; /* that of the slab being added, or NULL */
@@ -199,7 +202,6 @@ size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_
                                struct ts_buf *texts);
 
 /** After every chunk has gone. */
-void ts_window_free_sketch_blocks(struct ts_worker *wk);
 
 /** Frees both with what they own. */
 void ts_window_free_sketches(struct ts_pane_chunk *ch);
@@ -232,7 +234,8 @@ struct ts_worker {
     int64_t watermark_ns; /* of event time, without lateness; never goes back */
     bool idle;            /* every source with event time has been silent for idle_after */
     bool draining;        /* every source has ended */
-    struct ts_sketch_block *sketch_blocks; /* where arrays of sketches lie: window_sketch.c */
+    struct ts_pool chunks;   /* of panes */
+    struct ts_pool sketches; /* arrays of them, one for a chunk */
     struct ts_rollup_batch *batch; /* being filled */
     uint64_t nbatches;          /* made */
     _Atomic uint64_t returned;  /* of these: freed. Whoever reads it with acquire may free what they borrowed. @thread any */

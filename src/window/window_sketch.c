@@ -18,70 +18,14 @@ unsigned ts_rule_wants(const struct ts_conf_rollup *conf)
     return wants;
 }
 
-/* Arrays lie in blocks of a huge page, which halves what a sample costs with a million series. The block's
- * own data has the place of the first array. Arrays that are not in use are zeroed. */
-#define BLOCK_BYTES  ((size_t)2 << 20)
-#define ARRAY_BYTES  (TS_CHUNK_PANES * sizeof(struct ts_sketch))
-#define BLOCK_ARRAYS (BLOCK_BYTES / ARRAY_BYTES - 1)
-#define ALL_FREE     ((1u << BLOCK_ARRAYS) - 1)
-
-struct ts_sketch_block {
-    struct ts_sketch_block **list, *next;
-    uint32_t free; /* a bit for each array */
-};
-_Static_assert(sizeof(struct ts_sketch_block) <= ARRAY_BYTES && BLOCK_ARRAYS < 32, "a block holds itself");
-
-static struct ts_sketch_block *make_block(struct ts_sketch_block **list)
-{
-    struct ts_sketch_block *block = ts_pages_alloc(BLOCK_BYTES);
-    if (!block)
-        return NULL;
-    *block = (struct ts_sketch_block){.list = list, .next = *list, .free = ALL_FREE};
-    *list = block;
-    return block;
-}
-
-static TS_COLD bool make_sketches(struct ts_worker *wk, struct ts_pane_chunk *ch)
-{
-    struct ts_sketch_block *block = wk->sketch_blocks;
-    while (block && !block->free)
-        block = block->next;
-    if (!block && !(block = make_block(&wk->sketch_blocks)))
-        return false;
-    unsigned i = (unsigned)__builtin_ctz(block->free);
-    block->free &= block->free - 1;
-    ch->sketches = (struct ts_sketch *)(void *)((char *)block + (i + 1) * ARRAY_BYTES);
-    return true;
-}
-
-static void free_block(struct ts_sketch_block *block)
-{
-    struct ts_sketch_block **at = block->list;
-    while (*at != block)
-        at = &(*at)->next;
-    *at = block->next;
-    ts_pages_free(block, BLOCK_BYTES);
-}
-
 void ts_window_free_sketches(struct ts_pane_chunk *ch)
 {
     if (!ch->sketches)
         return;
     for (uint32_t i = 0; i < TS_CHUNK_PANES; i++)
         ts_sketch_fini(&ch->sketches[i]);
-    size_t at = (uintptr_t)ch->sketches & (BLOCK_BYTES - 1); /* blocks are aligned to their size */
-    struct ts_sketch_block *block = (struct ts_sketch_block *)(void *)((char *)ch->sketches - at);
-    block->free |= 1u << (at / ARRAY_BYTES - 1);
-    bool is_last = *block->list == block && !block->next; /* stays for the next window */
-    if (block->free == ALL_FREE && !is_last)
-        free_block(block);
+    ts_pool_give(ch->sketches);
     ch->sketches = NULL;
-}
-
-void ts_window_free_sketch_blocks(struct ts_worker *wk)
-{
-    while (wk->sketch_blocks)
-        free_block(wk->sketch_blocks);
 }
 
 static bool has_quantiles(const struct ts_worker *wk, uint32_t slot)
@@ -169,7 +113,7 @@ void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, stru
         ts_window_add_more(wk, rule, ch, slot, value, weight, time_ns);
     if (!(rule->wants & TS_WANTS_SKETCH) || (!ch->sketches && !has_quantiles(wk, slot)))
         return;
-    if (!ch->sketches && !make_sketches(wk, ch)) {
+    if (TS_UNLIKELY(!ch->sketches) && !(ch->sketches = ts_pool_take(&wk->sketches))) {
         ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
         return;
     }

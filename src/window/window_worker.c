@@ -29,8 +29,11 @@ struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf)
                                             .event_seen_ns = TS_TIME_NONE};
     wk->nrules = conf->conf->nrollups;
     wk->rules = ts_xalloc(wk->nrules * sizeof *wk->rules);
+    ts_pool_init(&wk->chunks, sizeof(struct ts_pane_chunk));
+    ts_pool_init(&wk->sketches, TS_CHUNK_PANES * sizeof(struct ts_sketch));
     for (unsigned r = 0; r < wk->nrules; r++)
         wk->rules[r] = (struct ts_rule){.conf = &conf->conf->rollups[r],
+                                        .chunks = &wk->chunks,
                                         .wants = ts_rule_wants(&conf->conf->rollups[r])};
     wk->clock_ns = wk->watermark_ns = TS_TIME_NONE;
     wk->draining = conf->nsources == 0;
@@ -46,7 +49,8 @@ void ts_worker_free(struct ts_worker **worker)
     for (unsigned r = 0; r < wk->nrules; r++)
         while (wk->rules[r].windows)
             ts_rule_forget(&wk->rules[r], wk->rules[r].windows, &wk->series);
-    ts_window_free_sketch_blocks(wk);
+    ts_pool_fini(&wk->sketches);
+    ts_pool_fini(&wk->chunks);
     for (unsigned i = 0; i < wk->conf.nsources; i++)
         ts_free(wk->sources[i].slots);
     ts_rollup_batch_free(&wk->batch);
