@@ -152,6 +152,13 @@ static void tell_refused(struct datagrams *dg)
     ts_buf_fini(&text);
 }
 
+/* A batch is larger than the first-level cache: while one datagram is read the next is fetched. */
+static void prefetch(const char *p, size_t len)
+{
+    for (size_t i = 0; i < TS_MIN(len, (size_t)4096); i += TS_CACHELINE)
+        __builtin_prefetch(p + i);
+}
+
 /* @return datagrams read; 0 nothing came; negative: errno. */
 static int read_batch(struct datagrams *dg, int flags)
 {
@@ -165,6 +172,8 @@ static int read_batch(struct datagrams *dg, int flags)
     for (int i = 0; i < n; i++) {
         size_t len = dg->msgs[i].msg_len;
         bytes += len;
+        if (i + 1 < n)
+            prefetch(dg->iovs[i + 1].iov_base, dg->msgs[i + 1].msg_len);
         if (dg->msgs[i].msg_hdr.msg_flags & MSG_TRUNC)
             ts_count(lis->cnt, TS_C_DATAGRAMS_TRUNCATED, 1);
         if (is_allowed(dg, i))
