@@ -15,10 +15,12 @@ libtsagg_a_SOURCES += \
 	src/core/mem.c src/core/mem.h \
 	src/core/num.c src/core/num.h \
 	src/core/num_shortest.c src/core/num_shortest.h \
+	src/core/points.h \
 	src/core/progress.c src/core/progress.h \
 	src/core/ring.c src/core/ring.h \
 	src/core/rollup.c src/core/rollup_codec.c src/core/rollup.h \
 	src/core/sample.c src/core/sample.h \
+	src/core/scan.h \
 	src/core/series.c src/core/series.h \
 	src/core/stats.c src/core/stats.h \
 	src/core/thread.c src/core/thread.h \
