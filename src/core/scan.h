@@ -207,7 +207,7 @@ static inline int TS_MUST_CHECK ts_scan_next(struct ts_scan_cursor *cur, const s
 /** The rest of the present series is not wanted: the next chunk is of another. */
 static inline void ts_scan_skip(struct ts_scan_cursor *cur)
 {
-    cur->ops->skip(cur);
+    (cur->ops->skip)(cur); /* cmocka has a macro of this name */
 }
 
 /** What was damaged so far, the first TS_SCAN_DAMAGE_MAX of it; *n counts all. Valid until the next call. */

@@ -145,7 +145,7 @@ static int gather(struct ts_shard_work *wrk, struct group *grp, uint32_t series)
 static int land_group(struct ts_shard_work *wrk, uint32_t group, int64_t first_epoch, struct ts_err *err)
 {
     struct group grp = {0};
-    uint32_t series;
+    uint32_t series = 0;
     int rc = read_group(wrk, group, &grp, err);
     if (rc == 0 && grp.n > 0) {
         rc = ts_shard_begin(wrk, err);

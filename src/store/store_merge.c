@@ -248,7 +248,8 @@ int ts_merge(struct ts_shard_work *wrk, bool full, bool *more, struct ts_err *er
     unsigned from, n;
     struct merge mrg = {.first_epoch = wrk->next_epoch};
     bool over = wrk->shard.end_ns < ts_clock_now_ns() - 3600 * TS_SEC;
-    qsort(wrk->epochs, wrk->nepochs, sizeof *wrk->epochs, compare_epochs);
+    if (wrk->nepochs > 1)
+        qsort(wrk->epochs, wrk->nepochs, sizeof *wrk->epochs, compare_epochs);
     *more = choose(wrk, full, over, &from, &n);
     if (!*more)
         return 0;

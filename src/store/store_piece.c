@@ -208,7 +208,7 @@ int ts_pieces_find(struct ts_cursor *cur, struct ts_err *err)
             if (add_field(cur, &seg->cols[c], c) != 0)
                 rc = no_memory(err);
     }
-    if (rc == 0)
+    if (rc == 0 && cur->nfields > 1)
         qsort(cur->fields, cur->nfields, sizeof *cur->fields, compare_fields);
     return rc;
 }

@@ -275,7 +275,8 @@ int ts_table_sort(struct ts_table *tbl)
         for (unsigned i = 0; tbl->cols[c].s && i < tbl->n; i++)
             if (tbl->cols[c].present[i])
                 tbl->cols[c].s[i].p = tbl->text.p + (uintptr_t)tbl->cols[c].s[i].p;
-    qsort(tbl->cols, tbl->ncols, sizeof *tbl->cols, compare_columns);
+    if (tbl->ncols > 1)
+        qsort(tbl->cols, tbl->ncols, sizeof *tbl->cols, compare_columns);
     return 0;
 }
 
