@@ -172,13 +172,13 @@ static int compare_columns(const void *pa, const void *pb)
 }
 
 /* How many rows from `from` on share shard and group and fit into one segment; their columns are noted on the way. */
-static int measure(struct landing *lan, uint32_t from, int64_t end_ns, uint32_t *out)
+static int measure(struct landing *lan, uint32_t from, int64_t start_ns, int64_t end_ns, uint32_t *out)
 {
     struct ts_batch *bat = lan->bat;
     uint32_t group = ts_group_of(bat->series[row_at(lan, from)->series].id), n = 0, c;
-    for (uint32_t i = from; i < bat->nrows && n < TS_SEGMENT_ROWS_MAX; i++, n++) {
+    for (uint32_t i = from; i < bat->nrows && n < TS_SEG_ROWS_MAX; i++, n++) {
         const struct ts_batch_row *row = row_at(lan, i);
-        if (ts_group_of(bat->series[row->series].id) != group || row->time_ns >= end_ns)
+        if (ts_group_of(bat->series[row->series].id) != group || row->time_ns < start_ns || row->time_ns >= end_ns)
             break;
         for (uint32_t k = 0; k < row->ncells; k++)
             if (find_column(lan, &bat->cells[row->cell + k], k, &c) != 0)
@@ -244,7 +244,7 @@ static uint32_t drop_empty_columns(struct landing *lan, uint32_t rows)
     return kept;
 }
 
-static int put_part(struct landing *lan, const struct ts_segment_rows *rows, int64_t shard_start)
+static int put_part(struct landing *lan, const struct ts_seg_rows *rows, int64_t shard_start)
 {
     if (lan->nparts == lan->parts_cap) {
         uint32_t cap = TS_MAX(16u, lan->parts_cap * 2);
@@ -271,7 +271,7 @@ static int put_part(struct landing *lan, const struct ts_segment_rows *rows, int
         prt->max_ns = TS_MAX(prt->max_ns, rows->times[i]);
     }
     struct ts_buf head = TS_BUF_INIT, data = TS_BUF_INIT;
-    int rc = ts_segment_encode(rows, ts_landing_place(group, number), &head, &data);
+    int rc = ts_seg_encode(rows, ts_landing_place(group, number), &head, &data);
     ts_buf_put_str(&lan->heads, ts_buf_str(&head));
     ts_buf_put_str(&lan->datas, ts_buf_str(&data));
     prt->head_len = head.len;
@@ -287,7 +287,7 @@ static int land_rows(struct landing *lan, uint32_t from, uint32_t n, int64_t sha
     struct ts_batch *bat = lan->bat;
     int64_t *times = ts_alloc(n * sizeof *times);
     uint32_t *series = ts_alloc(n * sizeof *series), *ends = ts_alloc(n * sizeof *ends);
-    struct ts_segment_rows rows = {.times = times, .series = series, .ends = ends};
+    struct ts_seg_rows rows = {.times = times, .series = series, .ends = ends};
     int rc = times && series && ends ? make_columns(lan, n) : -TS_ENOMEM;
     for (uint32_t i = from; i < from + n && rc == 0; i++) {
         const struct ts_batch_row *row = row_at(lan, i);
@@ -375,7 +375,7 @@ static int encode(struct landing *lan, struct ts_err *err)
     rc = rc ? rc : split_shards(lan);
     for (uint32_t i = 0, n; i < bat->nrows && rc == 0; i += n) {
         int64_t t = row_at(lan, i)->time_ns, start = ts_shard_start(t, bat->shard_ns);
-        rc = measure(lan, i, ts_shard_end(start, bat->shard_ns), &n);
+        rc = measure(lan, i, start, ts_shard_end(start, bat->shard_ns), &n);
         if (rc == 0)
             rc = land_rows(lan, i, n, start);
     }

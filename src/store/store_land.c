@@ -13,7 +13,7 @@
 
 struct landed {
     int64_t seq;
-    struct ts_segment seg;
+    struct ts_seg seg;
     char *bytes;
     struct ts_str data;
     uint32_t *series, *ends;
@@ -28,7 +28,7 @@ struct group {
 static void group_fini(struct group *grp)
 {
     for (unsigned i = 0; i < grp->n; i++) {
-        ts_segment_fini(&grp->landed[i].seg);
+        ts_seg_fini(&grp->landed[i].seg);
         ts_free(grp->landed[i].bytes);
         ts_free(grp->landed[i].series);
         ts_free(grp->landed[i].ends);
@@ -40,17 +40,17 @@ static void group_fini(struct group *grp)
 /* Parts that are not what was written are left out: a column by its values, others with all of the segment. */
 static int open_parts(struct landed *lnd)
 {
-    struct ts_segment *seg = &lnd->seg;
-    if (seg->nseries == 0 || !ts_segment_is_whole(seg, lnd->data, &seg->times) || !ts_segment_is_whole(seg, lnd->data, &seg->series))
+    struct ts_seg *seg = &lnd->seg;
+    if (seg->nseries == 0 || !ts_seg_is_whole(seg, lnd->data, &seg->times) || !ts_seg_is_whole(seg, lnd->data, &seg->series))
         return -TS_ECORRUPT;
-    lnd->series = ts_alloc((seg->nseries + TS_SEGMENT_PAD) * sizeof *lnd->series);
-    lnd->ends = ts_alloc((seg->nseries + TS_SEGMENT_PAD) * sizeof *lnd->ends);
+    lnd->series = ts_alloc((seg->nseries + TS_SEG_PAD) * sizeof *lnd->series);
+    lnd->ends = ts_alloc((seg->nseries + TS_SEG_PAD) * sizeof *lnd->ends);
     if (!lnd->series || !lnd->ends)
         return -TS_ENOMEM;
-    int rc = ts_segment_series(seg, lnd->data, lnd->series, lnd->ends);
+    int rc = ts_seg_series(seg, lnd->data, lnd->series, lnd->ends);
     unsigned kept = 0;
     for (unsigned c = 0; c < seg->ncols && rc == 0; c++)
-        if (ts_segment_is_whole(seg, lnd->data, &seg->cols[c].part))
+        if (ts_seg_is_whole(seg, lnd->data, &seg->cols[c].part))
             seg->cols[kept++] = seg->cols[c];
     if (rc == 0 && kept < seg->ncols) {
         seg->ncols = kept;
@@ -77,7 +77,7 @@ static int add_landed(struct ts_shard_work *wrk, struct group *grp, uint32_t gro
     if (data.len)
         memcpy(lnd->bytes, data.p, data.len);
     lnd->data = (struct ts_str){lnd->bytes, data.len};
-    int rc = ts_segment_open(&lnd->seg, head, ts_landing_place(group, (uint32_t)sqlite3_column_int64(stmt, 2)));
+    int rc = ts_seg_open(&lnd->seg, head, ts_landing_place(group, (uint32_t)sqlite3_column_int64(stmt, 2)));
     rc = rc ? rc : open_parts(lnd);
     if (rc == -TS_EAGAIN || rc == -TS_ECORRUPT) {
         ts_shard_complain(wrk, UINT32_MAX, lnd->seg.min_ns, lnd->seg.max_ns, "a landing segment, of up to 1,024 series");

@@ -131,12 +131,12 @@ static int read_epoch(struct ts_shard_work *wrk, struct step *stp, int64_t epoch
 /* @return 0; -TS_ECORRUPT: left out. */
 static int append(struct ts_shard_work *wrk, const struct input *inp, uint32_t series, int64_t rank)
 {
-    struct ts_segment *seg = &wrk->seg;
-    int rc = ts_segment_open(seg, inp->head, series);
-    if (rc == 0 && (seg->nseries || !ts_segment_is_whole(seg, inp->data, &seg->times)))
+    struct ts_seg *seg = &wrk->seg;
+    int rc = ts_seg_open(seg, inp->head, series);
+    if (rc == 0 && (seg->nseries || !ts_seg_is_whole(seg, inp->data, &seg->times)))
         rc = -TS_ECORRUPT;
     for (unsigned c = 0; rc == 0 && c < seg->ncols; c++)
-        if (!ts_segment_is_whole(seg, inp->data, &seg->cols[c].part))
+        if (!ts_seg_is_whole(seg, inp->data, &seg->cols[c].part))
             rc = -TS_ECORRUPT;
     return rc ? rc
               : ts_table_append(&wrk->table, seg, inp->data, 0, seg->n, rank, series, wrk->tombs, wrk->ntombs);
@@ -144,7 +144,7 @@ static int append(struct ts_shard_work *wrk, const struct input *inp, uint32_t s
 
 static int drop_block(struct ts_shard_work *wrk, struct ts_epoch *epo, const struct input *inp, struct ts_err *err)
 {
-    if (ts_segment_open(&wrk->seg, inp->head, (uint32_t)inp->id) == 0)
+    if (ts_seg_open(&wrk->seg, inp->head, (uint32_t)inp->id) == 0)
         ts_epoch_count(epo, &wrk->seg, inp->head.len + inp->data.len, -1);
     return ts_db_run(wrk->db, ts_db_bind(wrk->db, TS_SQL_S_DROP_BLOCK, &inp->id, 1), err);
 }

@@ -43,7 +43,7 @@ static struct ts_piece *add_piece(struct ts_cursor *cur)
         cur->pieces_cap = cap;
     }
     struct ts_piece *pie = &cur->pieces[cur->npieces];
-    struct ts_segment seg = pie->seg; /* its list of columns is used again */
+    struct ts_seg seg = pie->seg; /* its list of columns is used again */
     *pie = (struct ts_piece){.seg = seg, .order = cur->npieces};
     cur->npieces++;
     return pie;
@@ -66,7 +66,7 @@ static int find_block(struct ts_cursor *cur, struct ts_view_shard *shd, const st
         return no_memory(err);
     }
     struct ts_str head = ts_db_bytes(stmt, 0), data = ts_db_bytes(stmt, 1);
-    rc = ts_segment_open(&pie->seg, head, cur->id);
+    rc = ts_seg_open(&pie->seg, head, cur->id);
     if (rc == 0 && pie->seg.nseries)
         rc = -TS_ECORRUPT;
     bool wanted = rc == 0 && pie->seg.max_ns >= cur->req.start_ns && pie->seg.min_ns < cur->req.stop_ns;
@@ -122,9 +122,9 @@ static int find_landed(struct ts_cursor *cur, struct ts_view_shard *shd, struct 
     if (at < 0)
         return 0;
     unsigned from = at ? lnd->ends[at - 1] : 0, n = lnd->ends[at] - from;
-    int64_t first[1 + TS_SEGMENT_PAD], last[1 + TS_SEGMENT_PAD];
-    if (ts_segment_times(&lnd->seg, lnd->data, from, 1, first) != 0 ||
-        ts_segment_times(&lnd->seg, lnd->data, from + n - 1, 1, last) != 0) {
+    int64_t first[1 + TS_SEG_PAD], last[1 + TS_SEG_PAD];
+    if (ts_seg_times(&lnd->seg, lnd->data, from, 1, first) != 0 ||
+        ts_seg_times(&lnd->seg, lnd->data, from + n - 1, 1, last) != 0) {
         ts_cursor_complain(cur, lnd->min_ns, lnd->max_ns, "times in a landing segment are damaged");
         return 0;
     }
@@ -157,12 +157,12 @@ static unsigned first_landing(const struct ts_view_shard *shd, uint32_t group)
     return lo;
 }
 
-const struct ts_segment *ts_piece_segment(const struct ts_piece *pie)
+const struct ts_seg *ts_piece_segment(const struct ts_piece *pie)
 {
     return pie->lnd ? &pie->lnd->seg : &pie->seg;
 }
 
-static int add_field(struct ts_cursor *cur, const struct ts_segment_column *col, unsigned hint)
+static int add_field(struct ts_cursor *cur, const struct ts_seg_column *col, unsigned hint)
 {
     if (hint < cur->nfields && cur->fields[hint].name == col->name && cur->fields[hint].type == col->type)
         return 0;
@@ -203,7 +203,7 @@ int ts_pieces_find(struct ts_cursor *cur, struct ts_err *err)
             rc = find_landed(cur, shd, &shd->landing[l], err);
     }
     for (unsigned p = 0; p < cur->npieces && rc == 0; p++) {
-        const struct ts_segment *seg = ts_piece_segment(&cur->pieces[p]);
+        const struct ts_seg *seg = ts_piece_segment(&cur->pieces[p]);
         for (unsigned c = 0; c < seg->ncols && rc == 0; c++)
             if (add_field(cur, &seg->cols[c], c) != 0)
                 rc = no_memory(err);
@@ -227,7 +227,7 @@ void ts_decoded_fini(struct ts_decoded *dec)
 
 int ts_decoded_reserve(struct ts_decoded *dec, enum ts_scan_type type, unsigned n)
 {
-    n += TS_SEGMENT_PAD;
+    n += TS_SEG_PAD;
     if (n > dec->cap) {
         unsigned cap = TS_MAX(n, dec->cap * 2);
         int64_t *times = ts_resize(dec->times, cap * sizeof *times);
@@ -299,17 +299,17 @@ static void filter(struct ts_cursor *cur, const struct ts_piece *pie, struct ts_
     dec->n = kept;
 }
 
-static int decode(struct ts_cursor *cur, struct ts_piece *pie, const struct ts_segment_column *col, struct ts_str data,
+static int decode(struct ts_cursor *cur, struct ts_piece *pie, const struct ts_seg_column *col, struct ts_str data,
                   struct ts_decoded *dec)
 {
-    const struct ts_segment *seg = ts_piece_segment(pie);
+    const struct ts_seg *seg = ts_piece_segment(pie);
     unsigned count;
-    if (!pie->times_checked && !pie->lnd && !ts_segment_is_whole(seg, data, &seg->times))
+    if (!pie->times_checked && !pie->lnd && !ts_seg_is_whole(seg, data, &seg->times))
         return -TS_ECORRUPT;
     pie->times_checked = true;
-    if (!ts_segment_is_whole(seg, data, &col->part) || ts_segment_times(seg, data, pie->from, pie->n, dec->times) != 0)
+    if (!ts_seg_is_whole(seg, data, &col->part) || ts_seg_times(seg, data, pie->from, pie->n, dec->times) != 0)
         return -TS_ECORRUPT;
-    int rc = ts_segment_values(seg, data, col, pie->from, pie->n, dec->v, dec->s, dec->rows, &count);
+    int rc = ts_seg_values(seg, data, col, pie->from, pie->n, dec->v, dec->s, dec->rows, &count);
     if (rc)
         return rc;
     if (count < pie->n)
@@ -323,7 +323,7 @@ static int decode(struct ts_cursor *cur, struct ts_piece *pie, const struct ts_s
 int ts_piece_decode(struct ts_cursor *cur, struct ts_piece *pie, struct ts_decoded *dec, struct ts_err *err)
 {
     const struct ts_scan_field *fld = &cur->fields[cur->field];
-    const struct ts_segment_column *col = ts_segment_find(ts_piece_segment(pie), fld->name, fld->type);
+    const struct ts_seg_column *col = ts_seg_find(ts_piece_segment(pie), fld->name, fld->type);
     struct ts_str data;
     dec->n = dec->at = 0;
     dec->order = pie->order;

@@ -40,15 +40,15 @@ static int purge_block(struct ts_shard_work *wrk, struct ts_epoch *epo, int64_t 
     if (rc <= 0)
         return rc;
     struct ts_str head = ts_db_bytes(stmt, 0), data = ts_db_bytes(stmt, 1);
-    rc = ts_segment_open(&wrk->seg, head, series);
+    rc = ts_seg_open(&wrk->seg, head, series);
     if (rc == 0 && !ts_tombs_touch(wrk->tombs, wrk->ntombs, series, epo->rank, wrk->seg.min_ns, wrk->seg.max_ns)) {
         sqlite3_reset(stmt);
         return 0;
     }
     ts_table_clear(&wrk->table);
-    bool whole = rc == 0 && ts_segment_is_whole(&wrk->seg, data, &wrk->seg.times);
+    bool whole = rc == 0 && ts_seg_is_whole(&wrk->seg, data, &wrk->seg.times);
     for (unsigned c = 0; whole && c < wrk->seg.ncols; c++)
-        whole = ts_segment_is_whole(&wrk->seg, data, &wrk->seg.cols[c].part);
+        whole = ts_seg_is_whole(&wrk->seg, data, &wrk->seg.cols[c].part);
     if (rc == 0)
         rc = !whole ? -TS_ECORRUPT
                     : ts_table_append(&wrk->table, &wrk->seg, data, 0, wrk->seg.n, epo->rank, series, wrk->tombs, wrk->ntombs);
@@ -67,7 +67,7 @@ static int purge_block(struct ts_shard_work *wrk, struct ts_epoch *epo, int64_t 
         return ts_fail(err, TS_ENOMEM, "no memory to delete points");
     ts_epoch_count(epo, &wrk->seg, bytes, -1);
     rc = put_block(wrk, id, err);
-    if (rc == 0 && wrk->table.n > 0 && ts_segment_open(&wrk->seg, ts_buf_str(&wrk->head), series) == 0)
+    if (rc == 0 && wrk->table.n > 0 && ts_seg_open(&wrk->seg, ts_buf_str(&wrk->head), series) == 0)
         ts_epoch_count(epo, &wrk->seg, wrk->head.len + wrk->data.len, 1);
     return rc ? rc : 1;
 }

@@ -284,7 +284,7 @@ static int open_shards(struct ts_view *view, int64_t seq, int64_t start_ns, int6
 
 static void close_landing(struct ts_view_landing *lnd)
 {
-    ts_segment_fini(&lnd->seg);
+    ts_seg_fini(&lnd->seg);
     ts_free((char *)(uintptr_t)lnd->data.p);
     ts_free(lnd->series);
     ts_free(lnd->ends);
@@ -347,20 +347,20 @@ int ts_view_open(struct ts_reader *rdr, struct ts_str bucket, int64_t start_ns, 
 
 static int load_landing(struct ts_view_landing *lnd, struct ts_str head, struct ts_str data)
 {
-    int rc = ts_segment_open(&lnd->seg, head, ts_landing_place(lnd->group, lnd->part));
+    int rc = ts_seg_open(&lnd->seg, head, ts_landing_place(lnd->group, lnd->part));
     if (rc)
         return rc;
     char *copy = ts_alloc(data.len + 1);
-    lnd->series = ts_alloc((lnd->seg.nseries + TS_SEGMENT_PAD) * sizeof *lnd->series);
-    lnd->ends = ts_alloc((lnd->seg.nseries + TS_SEGMENT_PAD) * sizeof *lnd->ends);
+    lnd->series = ts_alloc((lnd->seg.nseries + TS_SEG_PAD) * sizeof *lnd->series);
+    lnd->ends = ts_alloc((lnd->seg.nseries + TS_SEG_PAD) * sizeof *lnd->ends);
     lnd->data = (struct ts_str){copy, data.len};
     if (!copy || !lnd->series || !lnd->ends)
         return -TS_ENOMEM;
     if (data.len)
         memcpy(copy, data.p, data.len);
-    if (!ts_segment_is_whole(&lnd->seg, lnd->data, &lnd->seg.times) || !ts_segment_is_whole(&lnd->seg, lnd->data, &lnd->seg.series))
+    if (!ts_seg_is_whole(&lnd->seg, lnd->data, &lnd->seg.times) || !ts_seg_is_whole(&lnd->seg, lnd->data, &lnd->seg.series))
         return -TS_ECORRUPT;
-    return ts_segment_series(&lnd->seg, lnd->data, lnd->series, lnd->ends);
+    return ts_seg_series(&lnd->seg, lnd->data, lnd->series, lnd->ends);
 }
 
 int ts_view_load(struct ts_view *view, struct ts_view_landing *lnd, struct ts_err *err)

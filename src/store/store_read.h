@@ -25,7 +25,7 @@ struct ts_view_landing {
     int64_t id, seq, min_ns, max_ns;
     uint32_t group, part;
     bool loaded, damaged;
-    struct ts_segment seg;
+    struct ts_seg seg;
     struct ts_str data;
     uint32_t *series, *ends;
 };

@@ -80,15 +80,15 @@ static void sweep(struct ts_store *store)
 static int drop_from_landing(struct ts_db *db, int64_t shard, int64_t since, struct series_set *set, struct ts_err *err)
 {
     sqlite3_stmt *stmt = ts_db_bind(db, TS_SQL_C_LANDING_SINCE, (int64_t[]){shard, since}, 2);
-    struct ts_segment seg = {0};
+    struct ts_seg seg = {0};
     int rc;
     while ((rc = ts_db_step(db, stmt, err)) > 0) {
         struct ts_str data = ts_db_bytes(stmt, 3);
         uint64_t place = ts_landing_place((uint32_t)sqlite3_column_int64(stmt, 0), (uint32_t)sqlite3_column_int64(stmt, 1));
-        rc = ts_segment_open(&seg, ts_db_bytes(stmt, 2), place);
-        uint32_t *ids = rc ? NULL : ts_alloc((seg.nseries + TS_SEGMENT_PAD) * sizeof *ids);
-        uint32_t *ends = rc ? NULL : ts_alloc((seg.nseries + TS_SEGMENT_PAD) * sizeof *ends);
-        if (ids && ends && (rc = ts_segment_series(&seg, data, ids, ends)) == 0)
+        rc = ts_seg_open(&seg, ts_db_bytes(stmt, 2), place);
+        uint32_t *ids = rc ? NULL : ts_alloc((seg.nseries + TS_SEG_PAD) * sizeof *ids);
+        uint32_t *ends = rc ? NULL : ts_alloc((seg.nseries + TS_SEG_PAD) * sizeof *ends);
+        if (ids && ends && (rc = ts_seg_series(&seg, data, ids, ends)) == 0)
             for (unsigned i = 0; i < seg.nseries; i++)
                 set_clear(set, ids[i]);
         else
@@ -101,7 +101,7 @@ static int drop_from_landing(struct ts_db *db, int64_t shard, int64_t since, str
             break;
         }
     }
-    ts_segment_fini(&seg);
+    ts_seg_fini(&seg);
     return rc;
 }
 

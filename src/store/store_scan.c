@@ -27,7 +27,7 @@ static void begin_chunk(struct ts_cursor *cur, unsigned n, int64_t min_ns, int64
     cur->any = true;
 }
 
-static void set_stats(struct ts_cursor *cur, const struct ts_segment_column *col)
+static void set_stats(struct ts_cursor *cur, const struct ts_seg_column *col)
 {
     cur->chunk.has_stats = true;
     cur->chunk.sum = col->sum;
@@ -90,14 +90,14 @@ static bool same_window(const struct ts_scan_request *req, int64_t a, int64_t b)
 }
 
 /* Whether the piece may come as its statistics alone. */
-static const struct ts_segment_column *lone_stats(struct ts_cursor *cur, const struct ts_piece *pie)
+static const struct ts_seg_column *lone_stats(struct ts_cursor *cur, const struct ts_piece *pie)
 {
     const struct ts_scan_request *req = &cur->req;
     if (!req->stats || pie->lnd || pie->min_ns < req->start_ns || pie->max_ns >= req->stop_ns ||
         (cur->next + 1 < cur->end && cur->of[cur->next + 1]->min_ns <= pie->max_ns) || !same_window(req, pie->min_ns, pie->max_ns) ||
         ts_tombs_touch(cur->view.tombs, cur->view.ntombs, cur->id, pie->rank, pie->min_ns, pie->max_ns))
         return NULL;
-    const struct ts_segment_column *col = ts_segment_find(&pie->seg, cur->fields[cur->field].name, cur->series.type);
+    const struct ts_seg_column *col = ts_seg_find(&pie->seg, cur->fields[cur->field].name, cur->series.type);
     return col->count == pie->seg.n && (col->has_stats || col->type >= TS_SCAN_BOOL) ? col : NULL;
 }
 
@@ -185,7 +185,7 @@ static int take_run(struct ts_cursor *cur, unsigned n, bool more, struct ts_err 
 static int begin_piece(struct ts_cursor *cur, struct ts_err *err)
 {
     const struct ts_piece *pie = cur->of[cur->next];
-    const struct ts_segment_column *col = cur->req.descending ? NULL : lone_stats(cur, pie);
+    const struct ts_seg_column *col = cur->req.descending ? NULL : lone_stats(cur, pie);
     if (!cur->req.descending && cur->out.n > 0 && (col || pie->n >= SMALL))
         return -TS_EAGAIN;
     if (!col)
@@ -254,7 +254,7 @@ static int merge_down(struct ts_cursor *cur, struct ts_err *err)
         cur->end = cur->left;
         cur->left = from;
         int64_t min_ns = cur->of[from]->min_ns, max_ns = cur->of[from]->max_ns;
-        const struct ts_segment_column *col = cur->end - from == 1 ? lone_stats(cur, cur->of[from]) : NULL;
+        const struct ts_seg_column *col = cur->end - from == 1 ? lone_stats(cur, cur->of[from]) : NULL;
         if (col) {
             cur->next++;
             begin_chunk(cur, cur->of[from]->n, min_ns, max_ns);
@@ -300,7 +300,7 @@ static int begin_field(struct ts_cursor *cur, struct ts_err *err)
         cur->of_cap = cur->pieces_cap;
     }
     for (unsigned p = 0; p < cur->npieces; p++)
-        if (ts_segment_find(ts_piece_segment(&cur->pieces[p]), fld->name, fld->type))
+        if (ts_seg_find(ts_piece_segment(&cur->pieces[p]), fld->name, fld->type))
             cur->of[cur->nof++] = &cur->pieces[p];
     bool sorted = true;
     for (unsigned i = 1; i < cur->nof; i++)
@@ -395,7 +395,7 @@ static void close_cursor(struct ts_scan_cursor *sc)
         if (cur->damage[i].series.len)
             ts_free((char *)(uintptr_t)cur->damage[i].series.p);
     for (unsigned i = 0; i < cur->pieces_cap; i++)
-        ts_segment_fini(&cur->pieces[i].seg);
+        ts_seg_fini(&cur->pieces[i].seg);
     for (unsigned i = 0; i < cur->active_cap; i++)
         ts_decoded_fini(&cur->active[i]);
     ts_decoded_fini(&cur->out);

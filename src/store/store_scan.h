@@ -11,7 +11,7 @@ struct ts_piece {
     struct ts_view_landing *lnd; /* NULL: a block */
     int64_t id, rank, min_ns, max_ns;
     unsigned from, n, order;
-    struct ts_segment seg; /* of a block */
+    struct ts_seg seg; /* of a block */
     size_t cached_at, cached_len; /* in cursor.cache; len 0: to be read again */
     bool times_checked;
 };
@@ -31,7 +31,7 @@ struct ts_decoded {
     struct ts_str *s;
     uint32_t *rows;
     char *data; /* what s points into */
-    const struct ts_segment_column *stats; /* when they are of exactly these points */
+    const struct ts_seg_column *stats; /* when they are of exactly these points */
 };
 
 struct ts_cursor {
@@ -71,7 +71,7 @@ struct ts_cursor {
 int ts_pieces_find(struct ts_cursor *cur, struct ts_err *err) TS_MUST_CHECK;
 /** Decodes a piece for the present field; out->n may be 0. @return 0, -TS_EIO, -TS_ENOMEM. Damage is noted. */
 int ts_piece_decode(struct ts_cursor *cur, struct ts_piece *pie, struct ts_decoded *out, struct ts_err *err) TS_MUST_CHECK;
-const struct ts_segment *ts_piece_segment(const struct ts_piece *pie);
+const struct ts_seg *ts_piece_segment(const struct ts_piece *pie);
 int ts_decoded_reserve(struct ts_decoded *dec, enum ts_scan_type type, unsigned n) TS_MUST_CHECK;
 void ts_decoded_fini(struct ts_decoded *dec);
 void ts_cursor_complain(struct ts_cursor *cur, int64_t min_ns, int64_t max_ns, const char *what);

@@ -58,7 +58,7 @@ static void put_part(struct ts_buf *head, const struct ts_buf *data, size_t from
 
 /* ---- columns ---- */
 
-/* What a column's values are gathered in; of TS_SEGMENT_ROWS_MAX values. */
+/* What a column's values are gathered in; of TS_SEG_ROWS_MAX values. */
 struct scratch {
     uint64_t *v, *rows;
     struct ts_str *s;
@@ -66,7 +66,7 @@ struct scratch {
     unsigned table_size;
 };
 
-static unsigned gather(const struct ts_segment_rows *rows, const struct ts_column *col, struct scratch *scr)
+static unsigned gather(const struct ts_seg_rows *rows, const struct ts_column *col, struct scratch *scr)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < rows->n; i++) {
@@ -81,7 +81,7 @@ static unsigned gather(const struct ts_segment_rows *rows, const struct ts_colum
     return n;
 }
 
-static enum ts_segment_nulls put_nulls(const struct ts_segment_rows *rows, unsigned count, const struct scratch *scr, bool random,
+static enum ts_seg_nulls put_nulls(const struct ts_seg_rows *rows, unsigned count, const struct scratch *scr, bool random,
                                        struct ts_buf *data)
 {
     if (count == rows->n)
@@ -167,14 +167,14 @@ static bool make_stats(enum ts_scan_type type, const uint64_t *v, unsigned n, un
     return true;
 }
 
-static void put_column(const struct ts_segment_rows *rows, const struct ts_column *col, uint64_t place, struct scratch *scr,
+static void put_column(const struct ts_seg_rows *rows, const struct ts_column *col, uint64_t place, struct scratch *scr,
                        struct ts_buf *head, struct ts_buf *data)
 {
     bool random = rows->nseries > 0, has_stats = false;
     size_t from = data->len;
     union ts_scan_value st[3];
     unsigned n = gather(rows, col, scr);
-    enum ts_segment_nulls nulls = put_nulls(rows, n, scr, random, data);
+    enum ts_seg_nulls nulls = put_nulls(rows, n, scr, random, data);
     if (n > 0 && col->type == TS_SCAN_STRING) {
         put_strings(scr, n, random, data);
     } else if (n > 0) {
@@ -193,14 +193,14 @@ static void put_column(const struct ts_segment_rows *rows, const struct ts_colum
 
 /* ---- segments ---- */
 
-static int scratch_init(struct scratch *scr, const struct ts_segment_rows *rows)
+static int scratch_init(struct scratch *scr, const struct ts_seg_rows *rows)
 {
     size_t n = rows->n;
     bool strings = false;
     for (unsigned c = 0; c < rows->ncols; c++)
         strings |= rows->cols[c].type == TS_SCAN_STRING;
-    scr->v = ts_alloc((n + TS_SEGMENT_PAD) * 8);
-    scr->rows = ts_alloc((n + TS_SEGMENT_PAD) * 8);
+    scr->v = ts_alloc((n + TS_SEG_PAD) * 8);
+    scr->rows = ts_alloc((n + TS_SEG_PAD) * 8);
     if (strings) {
         for (scr->table_size = 64; scr->table_size < 2 * n;)
             scr->table_size *= 2;
@@ -218,7 +218,7 @@ static void scratch_fini(struct scratch *scr)
     ts_free(scr->table);
 }
 
-static void put_series(const struct ts_segment_rows *rows, uint64_t place, struct scratch *scr, struct ts_buf *head,
+static void put_series(const struct ts_seg_rows *rows, uint64_t place, struct scratch *scr, struct ts_buf *head,
                        struct ts_buf *data)
 {
     ts_varint_put(head, rows->nseries);
@@ -235,9 +235,9 @@ static void put_series(const struct ts_segment_rows *rows, uint64_t place, struc
     put_part(head, data, from, place);
 }
 
-int ts_segment_encode(const struct ts_segment_rows *rows, uint64_t place, struct ts_buf *head, struct ts_buf *data)
+int ts_seg_encode(const struct ts_seg_rows *rows, uint64_t place, struct ts_buf *head, struct ts_buf *data)
 {
-    TS_ASSERT(rows->n > 0 && rows->n <= TS_SEGMENT_ROWS_MAX && rows->ncols <= TS_SEGMENT_COLUMNS_MAX);
+    TS_ASSERT(rows->n > 0 && rows->n <= TS_SEG_ROWS_MAX && rows->ncols <= TS_SEG_COLUMNS_MAX);
     TS_ASSERT(rows->nseries <= rows->n);
     struct scratch scr = {0};
     int rc = scratch_init(&scr, rows);
@@ -248,8 +248,8 @@ int ts_segment_encode(const struct ts_segment_rows *rows, uint64_t place, struct
             min_ns = TS_MIN(min_ns, rows->times[i]);
             max_ns = TS_MAX(max_ns, rows->times[i]);
         }
-        ts_buf_putc(head, (char)TS_SEGMENT_MAGIC);
-        ts_buf_putc(head, TS_SEGMENT_VERSION);
+        ts_buf_putc(head, (char)TS_SEG_MAGIC);
+        ts_buf_putc(head, TS_SEG_VERSION);
         ts_varint_put(head, rows->n);
         ts_zigzag_put(head, min_ns);
         ts_varint_put(head, (uint64_t)max_ns - (uint64_t)min_ns);

@@ -3,10 +3,10 @@
 /* What writing and reading a segment share: how numbers of a long column follow each other. */
 #include "store/store_segment.h"
 
-#define TS_SEGMENT_MAGIC 0xb7
-#define TS_SEGMENT_VERSION 1
+#define TS_SEG_MAGIC 0xb7
+#define TS_SEG_VERSION 1
 
-enum ts_segment_nulls {
+enum ts_seg_nulls {
     TS_NULLS_NONE,
     TS_NULLS_BITMAP, /* a bit for each row */
     TS_NULLS_ROWS,   /* rows that have a value, as a sequence: when few have one */
@@ -28,7 +28,7 @@ struct ts_sequence {
 /** @return false when the bytes cannot be one. */
 bool ts_sequence_open(struct ts_sequence *seq, const uint8_t *p, const uint8_t *end, unsigned n, bool floats);
 
-/** Values from … from + n; out has room for TS_SEGMENT_PAD more. @return false when it is damaged. */
+/** Values from … from + n; out has room for TS_SEG_PAD more. @return false when it is damaged. */
 bool ts_sequence_read(const struct ts_sequence *seq, unsigned from, unsigned n, uint64_t *out);
 
 #endif

@@ -53,7 +53,7 @@ static bool get_single(bool floats, const uint8_t *p, const uint8_t *end, unsign
 
 static bool read_part(bool floats, const uint8_t *p, const uint8_t *end, unsigned n, unsigned from, unsigned m, uint64_t *out)
 {
-    uint64_t all[TS_VECTOR_MAX + TS_SEGMENT_PAD];
+    uint64_t all[TS_VECTOR_MAX + TS_SEG_PAD];
     unsigned i = 0;
     if (from == 0 && m == n)
         return decode_vector(floats, p, end, n, out);
@@ -88,7 +88,7 @@ bool ts_sequence_read(const struct ts_sequence *seq, unsigned from, unsigned n, 
 /* ---- head ---- */
 
 /* The place of a part whose bytes follow those of the former one. */
-static bool get_part(const uint8_t **p, const uint8_t *end, uint32_t *at, struct ts_segment_part *part)
+static bool get_part(const uint8_t **p, const uint8_t *end, uint32_t *at, struct ts_seg_part *part)
 {
     uint64_t len;
     if (!ts_varint_get(p, end, &len) || len > UINT32_MAX - *at || end - *p < 4)
@@ -101,7 +101,7 @@ static bool get_part(const uint8_t **p, const uint8_t *end, uint32_t *at, struct
     return true;
 }
 
-static bool get_column(const uint8_t **p, const uint8_t *end, unsigned n, uint32_t *at, struct ts_segment_column *col)
+static bool get_column(const uint8_t **p, const uint8_t *end, unsigned n, uint32_t *at, struct ts_seg_column *col)
 {
     uint64_t name, count = n;
     if (!ts_varint_get(p, end, &name) || name > UINT32_MAX || end - *p < 2)
@@ -109,7 +109,7 @@ static bool get_column(const uint8_t **p, const uint8_t *end, unsigned n, uint32
     uint8_t type = *(*p)++, flags = *(*p)++;
     if (type > TS_SCAN_STRING || (flags & 15) >= TS_NULLS_COUNT || flags > 31)
         return false;
-    *col = (struct ts_segment_column){
+    *col = (struct ts_seg_column){
         .name = (uint32_t)name, .type = type, .nulls = flags & 15, .has_stats = flags >> 4};
     if (col->nulls != TS_NULLS_NONE && (!ts_varint_get(p, end, &count) || count > n))
         return false;
@@ -127,11 +127,11 @@ static bool get_column(const uint8_t **p, const uint8_t *end, unsigned n, uint32
     return true;
 }
 
-static int reserve_columns(struct ts_segment *seg, unsigned n)
+static int reserve_columns(struct ts_seg *seg, unsigned n)
 {
     if (n <= seg->cols_cap)
         return 0;
-    struct ts_segment_column *cols = ts_resize(seg->cols, n * sizeof *cols);
+    struct ts_seg_column *cols = ts_resize(seg->cols, n * sizeof *cols);
     if (!cols)
         return -TS_ENOMEM;
     seg->cols = cols;
@@ -139,7 +139,7 @@ static int reserve_columns(struct ts_segment *seg, unsigned n)
     return 0;
 }
 
-static bool get_series_part(const uint8_t **p, const uint8_t *end, uint32_t *at, struct ts_segment *seg)
+static bool get_series_part(const uint8_t **p, const uint8_t *end, uint32_t *at, struct ts_seg *seg)
 {
     uint64_t n, first;
     if (!ts_varint_get(p, end, &n) || n > seg->n)
@@ -153,12 +153,12 @@ static bool get_series_part(const uint8_t **p, const uint8_t *end, uint32_t *at,
     return true;
 }
 
-int ts_segment_open(struct ts_segment *seg, struct ts_str head, uint64_t place)
+int ts_seg_open(struct ts_seg *seg, struct ts_str head, uint64_t place)
 {
     const uint8_t *p = (const uint8_t *)head.p, *end = p + head.len;
     uint64_t hash, n, span, ncols;
     uint32_t at = 0;
-    if (head.len < 11 || p[0] != TS_SEGMENT_MAGIC || p[1] != TS_SEGMENT_VERSION)
+    if (head.len < 11 || p[0] != TS_SEG_MAGIC || p[1] != TS_SEG_VERSION)
         return -TS_ECORRUPT;
     end -= 8;
     memcpy(&hash, end, 8);
@@ -167,13 +167,13 @@ int ts_segment_open(struct ts_segment *seg, struct ts_str head, uint64_t place)
     p += 2;
     seg->place = place;
     seg->ncols = 0;
-    if (!ts_varint_get(&p, end, &n) || n == 0 || n > TS_SEGMENT_ROWS_MAX || !ts_zigzag_get(&p, end, &seg->min_ns) ||
+    if (!ts_varint_get(&p, end, &n) || n == 0 || n > TS_SEG_ROWS_MAX || !ts_zigzag_get(&p, end, &seg->min_ns) ||
         !ts_varint_get(&p, end, &span))
         return -TS_ECORRUPT;
     seg->n = (unsigned)n;
     seg->max_ns = (int64_t)((uint64_t)seg->min_ns + span);
     if (seg->max_ns < seg->min_ns || !get_part(&p, end, &at, &seg->times) || !get_series_part(&p, end, &at, seg) ||
-        !ts_varint_get(&p, end, &ncols) || ncols > TS_SEGMENT_COLUMNS_MAX || ncols > (size_t)(end - p))
+        !ts_varint_get(&p, end, &ncols) || ncols > TS_SEG_COLUMNS_MAX || ncols > (size_t)(end - p))
         return -TS_ECORRUPT;
     if (reserve_columns(seg, (unsigned)ncols) != 0)
         return -TS_ENOMEM;
@@ -184,13 +184,13 @@ int ts_segment_open(struct ts_segment *seg, struct ts_str head, uint64_t place)
     return p == end ? 0 : -TS_ECORRUPT;
 }
 
-void ts_segment_fini(struct ts_segment *seg)
+void ts_seg_fini(struct ts_seg *seg)
 {
     TS_FREE(seg->cols);
-    *seg = (struct ts_segment){0};
+    *seg = (struct ts_seg){0};
 }
 
-const struct ts_segment_column *ts_segment_find(const struct ts_segment *seg, uint32_t name, enum ts_scan_type type)
+const struct ts_seg_column *ts_seg_find(const struct ts_seg *seg, uint32_t name, enum ts_scan_type type)
 {
     for (unsigned c = 0; c < seg->ncols; c++)
         if (seg->cols[c].name == name && seg->cols[c].type == type)
@@ -200,13 +200,13 @@ const struct ts_segment_column *ts_segment_find(const struct ts_segment *seg, ui
 
 /* ---- data ---- */
 
-bool ts_segment_is_whole(const struct ts_segment *seg, struct ts_str data, const struct ts_segment_part *part)
+bool ts_seg_is_whole(const struct ts_seg *seg, struct ts_str data, const struct ts_seg_part *part)
 {
     return part->at <= data.len && part->len <= data.len - part->at &&
            (uint32_t)ts_hash_seeded(data.p + part->at, part->len, seg->place) == part->hash;
 }
 
-static bool bytes_of(struct ts_str data, const struct ts_segment_part *part, const uint8_t **p, const uint8_t **end)
+static bool bytes_of(struct ts_str data, const struct ts_seg_part *part, const uint8_t **p, const uint8_t **end)
 {
     if (part->at > data.len || part->len > data.len - part->at)
         return false;
@@ -215,7 +215,7 @@ static bool bytes_of(struct ts_str data, const struct ts_segment_part *part, con
     return true;
 }
 
-int ts_segment_times(const struct ts_segment *seg, struct ts_str data, unsigned from, unsigned n, int64_t *out)
+int ts_seg_times(const struct ts_seg *seg, struct ts_str data, unsigned from, unsigned n, int64_t *out)
 {
     const uint8_t *p, *end;
     struct ts_sequence seq;
@@ -226,11 +226,11 @@ int ts_segment_times(const struct ts_segment *seg, struct ts_str data, unsigned 
                : -TS_ECORRUPT;
 }
 
-int ts_segment_series(const struct ts_segment *seg, struct ts_str data, uint32_t *series, uint32_t *ends)
+int ts_seg_series(const struct ts_seg *seg, struct ts_str data, uint32_t *series, uint32_t *ends)
 {
     const uint8_t *p, *end;
     struct ts_sequence seq[2];
-    uint64_t v[256 + TS_SEGMENT_PAD];
+    uint64_t v[256 + TS_SEG_PAD];
     if (seg->nseries == 0 || !bytes_of(data, &seg->series, &p, &end))
         return -TS_ECORRUPT;
     const uint8_t *middle = p + seg->series_ends_at;
@@ -284,7 +284,7 @@ static bool read_strings(const uint8_t *p, const uint8_t *end, unsigned count, u
 }
 
 /* Which values of the column lie in the rows asked for: *first of them comes at index *first of its values. */
-static bool find_rows(const struct ts_segment *seg, const struct ts_segment_column *col, const uint8_t **p, const uint8_t *end,
+static bool find_rows(const struct ts_seg *seg, const struct ts_seg_column *col, const uint8_t **p, const uint8_t *end,
                       unsigned from, unsigned n, uint32_t *rows, unsigned *first, unsigned *count)
 {
     if (col->nulls == TS_NULLS_NONE) {
@@ -310,7 +310,7 @@ static bool find_rows(const struct ts_segment *seg, const struct ts_segment_colu
         return *first + *count <= col->count;
     }
     struct ts_sequence seq;
-    uint64_t v[64 + TS_SEGMENT_PAD];
+    uint64_t v[64 + TS_SEG_PAD];
     const uint8_t *values;
     uint64_t len;
     if (!ts_varint_get(p, end, &len) || len > (size_t)(end - *p))
@@ -335,7 +335,7 @@ static bool find_rows(const struct ts_segment *seg, const struct ts_segment_colu
     return *first + *count <= col->count;
 }
 
-int ts_segment_values(const struct ts_segment *seg, struct ts_str data, const struct ts_segment_column *col, unsigned from,
+int ts_seg_values(const struct ts_seg *seg, struct ts_str data, const struct ts_seg_column *col, unsigned from,
                       unsigned n, uint64_t *v, struct ts_str *s, uint32_t *rows, unsigned *count)
 {
     const uint8_t *p, *end;

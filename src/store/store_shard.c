@@ -127,7 +127,7 @@ void ts_shard_close(struct ts_shard_work *wrk)
     ts_free(wrk->epochs);
     ts_free(wrk->tombs);
     ts_table_fini(&wrk->table);
-    ts_segment_fini(&wrk->seg);
+    ts_seg_fini(&wrk->seg);
     ts_buf_fini(&wrk->head);
     ts_buf_fini(&wrk->data);
     *wrk = (struct ts_shard_work){0};
@@ -197,7 +197,7 @@ struct ts_epoch *ts_shard_epoch(struct ts_shard_work *wrk, int64_t id)
     return NULL;
 }
 
-void ts_epoch_count(struct ts_epoch *epo, const struct ts_segment *seg, size_t bytes, int sign)
+void ts_epoch_count(struct ts_epoch *epo, const struct ts_seg *seg, size_t bytes, int sign)
 {
     int64_t points = 0;
     for (unsigned c = 0; c < seg->ncols; c++)

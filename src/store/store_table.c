@@ -66,8 +66,8 @@ static int resize_column(struct ts_column *col, unsigned from, unsigned cap)
 
 static int reserve(struct ts_table *tbl, unsigned n)
 {
-    if (tbl->n + n + TS_SEGMENT_PAD > tbl->cap) {
-        unsigned cap = TS_MAX(TS_MAX(256u, tbl->cap * 2), tbl->n + n + TS_SEGMENT_PAD);
+    if (tbl->n + n + TS_SEG_PAD > tbl->cap) {
+        unsigned cap = TS_MAX(TS_MAX(256u, tbl->cap * 2), tbl->n + n + TS_SEG_PAD);
         int64_t *times = ts_resize(tbl->times, cap * sizeof *times);
         if (!times)
             return -TS_ENOMEM;
@@ -77,9 +77,9 @@ static int reserve(struct ts_table *tbl, unsigned n)
                 return -TS_ENOMEM;
         tbl->cap = cap;
     }
-    if (n + TS_SEGMENT_PAD <= tbl->scratch_cap)
+    if (n + TS_SEG_PAD <= tbl->scratch_cap)
         return 0;
-    unsigned cap = TS_MAX(n + TS_SEGMENT_PAD, 1024u);
+    unsigned cap = TS_MAX(n + TS_SEG_PAD, 1024u);
     ts_free(tbl->v);
     ts_free(tbl->rows);
     ts_free(tbl->s);
@@ -117,11 +117,11 @@ static struct ts_column *find_column(struct ts_table *tbl, uint32_t name, enum t
     return col;
 }
 
-static int append_column(struct ts_table *tbl, const struct ts_segment *seg, struct ts_str data, unsigned c, unsigned from, unsigned n)
+static int append_column(struct ts_table *tbl, const struct ts_seg *seg, struct ts_str data, unsigned c, unsigned from, unsigned n)
 {
-    const struct ts_segment_column *src = &seg->cols[c];
+    const struct ts_seg_column *src = &seg->cols[c];
     unsigned count;
-    int rc = ts_segment_values(seg, data, src, from, n, tbl->v, tbl->s, tbl->rows, &count);
+    int rc = ts_seg_values(seg, data, src, from, n, tbl->v, tbl->s, tbl->rows, &count);
     if (rc || count == 0)
         return rc;
     struct ts_column *col = find_column(tbl, src->name, src->type, c);
@@ -154,11 +154,11 @@ static void move_row(struct ts_table *tbl, unsigned to, unsigned from)
     }
 }
 
-int ts_table_append(struct ts_table *tbl, const struct ts_segment *seg, struct ts_str data, unsigned from, unsigned n,
+int ts_table_append(struct ts_table *tbl, const struct ts_seg *seg, struct ts_str data, unsigned from, unsigned n,
                     int64_t rank, uint32_t series, const struct ts_tomb *tombs, unsigned ntombs)
 {
     int rc = reserve(tbl, n);
-    rc = rc ? rc : ts_segment_times(seg, data, from, n, tbl->times + tbl->n);
+    rc = rc ? rc : ts_seg_times(seg, data, from, n, tbl->times + tbl->n);
     for (unsigned c = 0; c < seg->ncols && rc == 0; c++)
         rc = append_column(tbl, seg, data, c, from, n);
     if (rc)
@@ -299,8 +299,8 @@ int ts_table_encode(const struct ts_table *tbl, unsigned from, unsigned n, uint6
                                                .v = col->v ? col->v + from : NULL,
                                                .s = col->s ? col->s + from : NULL};
     }
-    struct ts_segment_rows rows = {.n = n, .times = tbl->times + from, .ncols = ncols, .cols = cols};
-    int rc = ts_segment_encode(&rows, place, head, data);
+    struct ts_seg_rows rows = {.n = n, .times = tbl->times + from, .ncols = ncols, .cols = cols};
+    int rc = ts_seg_encode(&rows, place, head, data);
     ts_free(cols);
     return rc ? rc : (int)points;
 }

@@ -32,7 +32,7 @@ void ts_table_fini(struct ts_table *tbl);
  * Rows that a tomb newer than rank covers are left out.
  * @return 0, -TS_ECORRUPT (the table is then of no use), -TS_ENOMEM.
  */
-int ts_table_append(struct ts_table *tbl, const struct ts_segment *seg, struct ts_str data, unsigned from, unsigned n,
+int ts_table_append(struct ts_table *tbl, const struct ts_seg *seg, struct ts_str data, unsigned from, unsigned n,
                     int64_t rank, uint32_t series, const struct ts_tomb *tombs, unsigned ntombs) TS_MUST_CHECK;
 
 /** Rows in ascending order, one for each time; columns sorted, empty ones gone. @return 0, -TS_ENOMEM. */

@@ -22,7 +22,7 @@ struct ts_shard_work {
     unsigned ntombs;
     int64_t seq; /* of the catalogue that the work is based on */
     struct ts_table table;
-    struct ts_segment seg;
+    struct ts_seg seg;
     struct ts_buf head, data;
     int64_t began_ns; /* the transaction */
 };
@@ -44,7 +44,7 @@ struct ts_epoch *ts_shard_add_epoch(struct ts_shard_work *wrk, int64_t rank);
 int ts_shard_put_blocks(struct ts_shard_work *wrk, uint32_t series, int64_t first_epoch, int64_t rank, struct ts_err *err)
     TS_MUST_CHECK;
 /** Accounts for a block in its epoch (sign 1), or its removal (-1). */
-void ts_epoch_count(struct ts_epoch *epo, const struct ts_segment *seg, size_t bytes, int sign);
+void ts_epoch_count(struct ts_epoch *epo, const struct ts_seg *seg, size_t bytes, int sign);
 struct ts_epoch *ts_shard_epoch(struct ts_shard_work *wrk, int64_t id);
 
 /** Says in the log what is damaged. */

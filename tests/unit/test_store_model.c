@@ -267,7 +267,10 @@ static void play(uint64_t seed, unsigned steps)
     print_message("seed %llu\n", (unsigned long long)seed);
     open_store(&run);
     for (unsigned i = 0; i < steps; i++) {
-        switch (draw(&run, 20)) {
+        uint64_t what = draw(&run, 20);
+        if (getenv("TRACE"))
+            fprintf(stderr, "step %u: %d\n", i, (int)what);
+        switch (what) {
         case 0: write_bulk(&run); break;
         case 1:
         case 2: write_late(&run); break;
