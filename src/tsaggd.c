@@ -19,6 +19,7 @@
 #include "sink/sink.h"
 #include "tsaggd_input.h"
 #include "tsaggd_source.h"
+#include "tsaggd_store.h"
 #include "window/window.h"
 
 #include <getopt.h>
@@ -50,6 +51,7 @@ struct daemon {
     struct shard *shards;
     struct ts_bell *worker_bells; /* [nshards] */
     struct ts_journal *journal;
+    struct ts_store *store; /* NULL: nothing needs it */
     struct ts_sinks *sinks;
     struct ts_server *server;
     const char *input_path; /* --input; NULL: listen */
@@ -255,6 +257,7 @@ static void free_all(struct daemon *dmn)
     for (unsigned s = 0; s < dmn->nsources; s++)
         source_close(&dmn->sources[s]);
     ts_sinks_free(&dmn->sinks);
+    ts_store_close(&dmn->store);
     ts_journal_close(&dmn->journal);
     for (unsigned w = 0; w < dmn->nshards; w++) {
         ts_worker_free(&dmn->shards[w].worker);
@@ -279,6 +282,8 @@ static int start(struct daemon *dmn, struct ts_err *err)
     int rc = dmn->input_path ? open_input(dmn, err) : 0;
     if (rc == 0)
         rc = ts_journal_open(dmn->conf, dmn->nshards, &dmn->journal, err);
+    if (rc == 0)
+        rc = store_open(dmn->conf, &dmn->store, err);
     if (rc == 0)
         rc = ts_sinks_open(dmn->conf, ts_journal_feeds(dmn->journal), &dmn->sinks, err);
     if (rc == 0 && !dmn->input_path)

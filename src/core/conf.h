@@ -73,6 +73,7 @@ struct ts_conf_sink {
     bool gzip;
     unsigned batch;            /* points, 1 … 100000 */
     int64_t flush_interval_ns; /* how long a point may wait for its batch to fill */
+    int64_t retention_ns;      /* of the store's bucket; 0: for ever */
     int64_t timeout_ns;        /* of one request */
     int64_t retry_min_ns, retry_max_ns;
 };

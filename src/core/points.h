@@ -64,8 +64,8 @@ static inline int TS_MUST_CHECK ts_points_series(struct ts_points *pts, struct t
 
 /**
  * Adds a point; fields are copied.
- * @return 0; -TS_EREFUSED: it cannot be stored and was left out, others go on (a field has another type there; it is older
- * than the bucket's retention): err says why; -TS_EFULL: commit first; -TS_ENOMEM.
+ * @return 0; left out, while others go on, and err says why: -TS_EREFUSED a field has another type there, or the time is out of
+ * range, -TS_ELIMIT it is older than the bucket's retention; -TS_EFULL: commit first; -TS_ENOMEM.
  */
 static inline int TS_MUST_CHECK ts_points_add(struct ts_points *pts, uint32_t series, int64_t time_ns,
                                               const struct ts_point_field *fields, unsigned nfields, struct ts_err *err)

@@ -168,7 +168,7 @@ static int batch_add(struct ts_points *pts, uint32_t series, int64_t time_ns, co
     if (time_ns < INT64_MIN + 2 || time_ns == INT64_MAX)
         return ts_fail(err, TS_EREFUSED, "a time outside 1677 … 2262");
     if (bat->retention_ns > 0 && time_ns < ts_clock_now_ns() - bat->retention_ns)
-        return ts_fail(err, TS_EREFUSED, "points beyond retention policy");
+        return ts_fail(err, TS_ELIMIT, "points beyond retention policy");
     if (!reserve((void **)&bat->rows, &bat->rows_cap, bat->nrows + 1, sizeof *bat->rows) ||
         !reserve((void **)&bat->cells, &bat->cells_cap, bat->ncells + n, sizeof *bat->cells))
         return no_memory(err);
