@@ -14,6 +14,7 @@ enum ctl_exit {
 int ctl_check(int argc, char **argv);
 int ctl_parse(int argc, char **argv);
 int ctl_status(int argc, char **argv);
+int ctl_store(int argc, char **argv);
 
 /** Says on stderr what getopt_long refused (its result was '?' or ':'). @return CTL_USAGE */
 int ctl_bad_option(char **argv, int result);

@@ -16,6 +16,7 @@ static const struct command {
     {"check", ctl_check, "is this configuration right?"},
     {"parse", ctl_parse, "what does tsagg make of these lines?"},
     {"status", ctl_status, "what has tsaggd received and delivered, and does it add up?"},
+    {"store", ctl_store, "the embedded store: sizes, check, compact, export, import"},
 };
 
 int ctl_bad_option(char **argv, int result)

@@ -22,5 +22,6 @@ libtsagg_a_SOURCES += \
 	src/store/store_segment.c src/store/store_segment.h src/store/store_segment_priv.h \
 	src/store/store_segment_read.c \
 	src/store/store_shard.c \
+	src/store/store_stats.c \
 	src/store/store_table.c src/store/store_table.h \
 	src/store/store_tend.c src/store/store_tend.h
