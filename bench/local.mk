@@ -1,7 +1,8 @@
 # Measurements; `make bench` builds what they need, bench/ingest prints the tables. They never fail a build.
-EXTRA_PROGRAMS = bench/floor
+EXTRA_PROGRAMS = bench/floor bench/store_load
 bench_floor_SOURCES = bench/floor.c
 bench_floor_LDADD =
+bench_store_load_SOURCES = bench/store_load.c
 CLEANFILES += $(EXTRA_PROGRAMS)
 EXTRA_DIST += bench/ingest bench/servers.py
 

@@ -323,6 +323,12 @@ static const uint8_t *read_head(const uint8_t *p, const uint8_t *end, unsigned n
     return p;
 }
 
+const uint8_t *ts_ints_end(const uint8_t *p, const uint8_t *end, unsigned n)
+{
+    struct head head;
+    return read_head(p, end, n, &head);
+}
+
 const uint8_t *ts_ints_decode(const uint8_t *p, const uint8_t *end, unsigned n, int64_t *to)
 {
     struct head head;

@@ -20,6 +20,9 @@ void ts_ints_encode(const int64_t *v, unsigned n, bool random, struct ts_buf *ou
 /** out: room for n rounded up to 16. @return behind the vector, NULL when it is damaged. */
 const uint8_t *ts_ints_decode(const uint8_t *p, const uint8_t *end, unsigned n, int64_t *out);
 
+/** Where a vector ends, without decoding it; NULL when it is damaged. */
+const uint8_t *ts_ints_end(const uint8_t *p, const uint8_t *end, unsigned n);
+
 void ts_floats_encode(const double *v, unsigned n, bool random, struct ts_buf *out);
 const uint8_t *ts_floats_decode(const uint8_t *p, const uint8_t *end, unsigned n, double *out);
 

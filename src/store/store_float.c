@@ -166,6 +166,27 @@ const uint8_t *ts_floats_decode(const uint8_t *p, const uint8_t *end, unsigned n
     return p + m * 10;
 }
 
+/* Whether value i is one of the m exceptions, whose positions ascend. */
+static bool find_exception(const uint8_t *p, uint64_t m, unsigned i, double *out)
+{
+    uint64_t lo = 0, hi = m;
+    uint16_t at = 0;
+    while (lo < hi) {
+        uint64_t mid = (lo + hi) / 2;
+        memcpy(&at, p + mid * 2, 2);
+        if (at < i)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (lo < m)
+        memcpy(&at, p + lo * 2, 2);
+    if (lo == m || at != i)
+        return false;
+    memcpy(out, p + m * 2 + lo * 8, 8);
+    return true;
+}
+
 bool ts_floats_get(const uint8_t *p, const uint8_t *end, unsigned n, unsigned i, double *out)
 {
     int k;
@@ -173,13 +194,18 @@ bool ts_floats_get(const uint8_t *p, const uint8_t *end, unsigned n, unsigned i,
     int64_t x;
     if (!read_head(&p, end, n, &k, &m))
         return false;
-    if (m) /* exceptions stand behind the vector: rare enough to decode all of it */
-        return false;
+    if (m) {
+        const uint8_t *behind = ts_ints_end(p, end, n);
+        if (!behind || (size_t)(end - behind) < m * 10)
+            return false;
+        if (find_exception(behind, m, i, out))
+            return true;
+    }
     if (!ts_ints_get(p, end, n, i, &x))
         return false;
     if (k < 0)
         memcpy(out, &x, sizeof *out);
     else
-        from_ints(&x, 1, powers[k], out);
+        *out = (double)x / powers[k]; /* a value that is no exception has less than 2^51 */
     return true;
 }

@@ -215,6 +215,20 @@ static int finish_tombs(struct ts_store *store, struct round *rnd, struct ts_err
     return TS_MIN(rc, 0);
 }
 
+/* What has landed leaves pages behind, which the next flushes need; only who compacts everything wants them gone. */
+static int shrink_catalog(struct ts_store *store, struct ts_err *err)
+{
+    int64_t unused = 1;
+    int rc = 0;
+    while (rc == 0 && unused > 0) {
+        pthread_mutex_lock(&store->lock);
+        rc = ts_db_exec(store->cat.db, "PRAGMA incremental_vacuum(2048)", err);
+        rc = rc ? rc : ts_db_number(store->cat.db, ts_db_stmt(store->cat.db, TS_SQL_FREE_COUNT), 0, &unused, err);
+        pthread_mutex_unlock(&store->lock);
+    }
+    return rc;
+}
+
 static void clear_log(struct ts_store *store, const struct round *rnd)
 {
     struct ts_buf path = TS_BUF_INIT;
@@ -246,6 +260,8 @@ int ts_store_tend(struct ts_store *store, enum ts_store_effort effort, struct ts
     if (all && rnd.rc == 0)
         note(store, &rnd, finish_tombs(store, &rnd, &why), &why);
     age(store, &rnd);
+    if (effort == TS_STORE_FULL)
+        note(store, &rnd, shrink_catalog(store, &why), &why);
     clear_log(store, &rnd);
     ts_free(rnd.shards);
     pthread_mutex_unlock(&store->tending);
