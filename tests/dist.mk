@@ -25,6 +25,7 @@ EXTRA_DIST += \
 	tests/e2e/test_oracle.py \
 	tests/e2e/test_quickstart.py \
 	tests/e2e/test_statsd.py \
+	tests/e2e/test_store.py \
 	tests/e2e/test_transports.py \
 	tests/integration/build-influxd \
 	tests/integration/build-telegraf \
