@@ -287,7 +287,7 @@ static void batch_end(struct ts_points *pts)
 
 static int batch_begin(struct ts_writer *wtr, struct ts_str bucket, struct ts_points **out, struct ts_err *err)
 {
-    struct ts_store *store = (struct ts_store *)wtr;
+    struct ts_store *store = (struct ts_store *)(void *)wtr; /* its first member */
     struct ts_batch *bat = ts_alloc(sizeof *bat);
     *out = NULL;
     if (!bat)
@@ -313,7 +313,7 @@ static int batch_begin(struct ts_writer *wtr, struct ts_str bucket, struct ts_po
 
 static int read_mark(struct ts_writer *wtr, struct ts_str name, struct ts_buf *out, struct ts_err *err)
 {
-    struct ts_store *store = (struct ts_store *)wtr;
+    struct ts_store *store = (struct ts_store *)(void *)wtr; /* its first member */
     pthread_mutex_lock(&store->lock);
     sqlite3_stmt *stmt = ts_db_stmt(store->cat.db, TS_SQL_C_MARK);
     if (stmt)

@@ -80,7 +80,7 @@ int ts_seg_series(const struct ts_seg *seg, struct ts_str data, uint32_t *series
  * Values of rows from … from + n that are there, one behind the other: v (or s, for STRING) gets *count of them, and rows
  * their positions relative to from (when all are there, rows is left alone and *count is n). All arrays have
  * room for n + TS_SEG_PAD. Texts point into data.
- * @return 0, -TS_ECORRUPT.
+ * @return 0, -TS_ECORRUPT, -TS_ENOMEM.
  */
 int ts_seg_values(const struct ts_seg *seg, struct ts_str data, const struct ts_seg_column *col, unsigned from,
                       unsigned n, uint64_t *v, struct ts_str *s, uint32_t *rows, unsigned *count) TS_MUST_CHECK;

@@ -253,14 +253,14 @@ int ts_seg_series(const struct ts_seg *seg, struct ts_str data, uint32_t *series
 }
 
 /* The texts that codes v[0 … n) stand for. p is at the dictionary and moves behind it; codes are read by the caller's sequence. */
-static bool read_strings(const uint8_t *p, const uint8_t *end, unsigned count, unsigned from, unsigned n, uint64_t *v, struct ts_str *s)
+static int read_strings(const uint8_t *p, const uint8_t *end, unsigned count, unsigned from, unsigned n, uint64_t *v, struct ts_str *s)
 {
     uint64_t ndict, len, total = 0;
     if (!ts_varint_get(&p, end, &ndict) || ndict == 0 || ndict > count)
-        return false;
+        return -TS_ECORRUPT;
     struct ts_str *dict = ts_alloc(ndict * sizeof *dict);
     if (!dict)
-        return false;
+        return -TS_ENOMEM;
     bool good = true;
     for (uint64_t i = 0; i < ndict && good; i++) {
         good = ts_varint_get(&p, end, &len) && len <= (size_t)(end - p) && total + len <= (size_t)(end - p);
@@ -280,7 +280,7 @@ static bool read_strings(const uint8_t *p, const uint8_t *end, unsigned count, u
             s[i] = dict[v[i]];
     }
     ts_free(dict);
-    return good;
+    return good ? 0 : -TS_ECORRUPT;
 }
 
 /* Which values of the column lie in the rows asked for: *first of them comes at index *first of its values. */
@@ -347,7 +347,7 @@ int ts_seg_values(const struct ts_seg *seg, struct ts_str data, const struct ts_
     if (*count == 0)
         return 0;
     if (col->type == TS_SCAN_STRING)
-        return read_strings(p, end, col->count, first, *count, v, s) ? 0 : -TS_ECORRUPT;
+        return read_strings(p, end, col->count, first, *count, v, s);
     return ts_sequence_open(&seq, p, end, col->count, col->type == TS_SCAN_FLOAT) && ts_sequence_read(&seq, first, *count, v)
                ? 0
                : -TS_ECORRUPT;
