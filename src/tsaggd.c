@@ -20,6 +20,7 @@
 #include "tsaggd_input.h"
 #include "tsaggd_source.h"
 #include "tsaggd_store.h"
+#include "tsaggd_write.h"
 #include "window/window.h"
 
 #include <getopt.h>
@@ -53,6 +54,7 @@ struct daemon {
     struct ts_journal *journal;
     struct ts_store *store; /* NULL: nothing needs it */
     struct ts_sinks *sinks;
+    struct write_target write;
     struct ts_server *server;
     const char *input_path; /* --input; NULL: listen */
     struct input input;
@@ -292,14 +294,15 @@ static int start(struct daemon *dmn, struct ts_err *err)
         return rc;
     ts_inherited_fini(&inh);
     make_workers(dmn);
+    write_target_init(&dmn->write, dmn->conf, dmn->store, dmn->http);
     struct ts_server_info info = {.conf = dmn->conf,
                                   .started_ns = dmn->started_ns,
                                   .gauges = show_gauges,
                                   .gauges_arg = dmn,
                                   .sink_status = ts_sinks_status,
                                   .sinks = dmn->sinks,
-                                  .write = dmn->http ? source_take_body : NULL,
-                                  .write_arg = dmn->http};
+                                  .write = dmn->http ? write_take_body : NULL,
+                                  .write_arg = &dmn->write};
     if (dmn->conf->http.address[0])
         rc = ts_server_start(&info, &dmn->server, err);
     return rc ? rc : start_threads(dmn, err);

@@ -6,6 +6,8 @@
 
 static bool is_wanted(const struct ts_conf *conf)
 {
+    if (conf->http.address[0] && conf->http.write != TS_WRITE_AGGREGATE)
+        return true;
     for (unsigned i = 0; i < conf->nsinks; i++)
         if (strcmp(conf->sinks[i].type, "store") == 0)
             return true;

@@ -5,7 +5,7 @@
 #include "store/store.h"
 
 /**
- * Opens state_dir/store when a sink writes to it, makes the buckets, starts its thread and introduces it to the sinks.
+ * Opens state_dir/store when a sink or http.write needs it, makes the buckets, starts its thread and introduces it to the sinks.
  * @param out  NULL when nothing needs it; close with ts_store_close after the sinks.
  * @return as ts_store_open
  */

@@ -15,6 +15,7 @@ enum ts_format { TS_FORMAT_AUTO, TS_FORMAT_STATSD, TS_FORMAT_INFLUX };
 enum ts_signed_gauges { TS_GAUGES_RELATIVE, TS_GAUGES_ABSOLUTE };
 enum ts_when_full { TS_FULL_BLOCK, TS_FULL_DROP_NEW };
 enum ts_framing { TS_FRAMING_LINES, TS_FRAMING_DOGSTATSD };
+enum ts_http_write { TS_WRITE_AGGREGATE, TS_WRITE_STORE, TS_WRITE_BOTH };
 enum ts_late { TS_LATE_CORRECT, TS_LATE_DROP };
 
 enum ts_transport {
@@ -86,6 +87,7 @@ struct ts_conf {
     struct {
         char *address; /* "127.0.0.1:8186"; "" is off */
         char *token;   /* "" none */
+        enum ts_http_write write;
         uint64_t max_body_bytes; /* of a write request, as it comes and inflated */
     } http;
     struct {

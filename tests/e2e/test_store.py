@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """The embedded store: what the daemon keeps in it, through kill -9, and tsagg-ctl store."""
+import http.client
+import json
 import pathlib
 import subprocess
 import sys
@@ -7,6 +9,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from tsagg_test import lineproto, load, runner
 from tsagg_test.daemon import BUILD, Tsaggd
+from tsagg_test.ports import LOOPBACK
 
 SINK = {"st": {"type": "store", "bucket": "rollups", "flush_interval": "100ms"}}
 
@@ -87,6 +90,79 @@ def test_sqlite_can_open_it():
         assert db.execute("SELECT name FROM bucket").fetchall() == [("rollups",)]
         assert db.execute("SELECT count(*) FROM series").fetchone() == (10,)
         db.close()
+
+
+def post(tsaggd, path, body):
+    conn = http.client.HTTPConnection(LOOPBACK, tsaggd.http_port, timeout=60)
+    try:
+        conn.request("POST", path, body)
+        answer = conn.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        conn.close()
+
+
+def http_daemon(write):
+    tsaggd = daemon()
+    tsaggd.config["http"]["write"] = write
+    return tsaggd
+
+
+def export(tsaggd, bucket="rollups"):
+    return ctl(tsaggd, "export", "--bucket", bucket).splitlines()
+
+
+V2 = "/api/v2/write?org=o&bucket=rollups"
+
+
+def test_http_write_into_the_store():
+    with http_daemon("store") as tsaggd:
+        assert post(tsaggd, V2, "m,h=1 v=1,w=2i 10\nm,h=1 v=3 20\n") == (204, "")
+        assert export(tsaggd) == ["m,h=1 v=1 10", "m,h=1 v=3 20", "m,h=1 w=2i 10"]
+        assert post(tsaggd, V2 + "&precision=s", "m,h=1 v=7 1") == (204, "")
+        assert "m,h=1 v=7 1000000000" in export(tsaggd)
+        # a bad line: nothing is written
+        status, text = post(tsaggd, V2, "m,h=1 v=100 30\nm,h=1 v= 40\n")
+        assert status == 400 and "unable to parse 'm,h=1 v= 40': line 2" in text, text
+        # another type: the good points are written
+        status, text = post(tsaggd, V2, 'm,h=1 v=4 50\nm,h=2 v="x" 50\nm,h=3 w=1.5 50\nm,h=4 w=5i 50')
+        assert status == 422 and "partial write: field type conflict" in text and "dropped=2" in text, text
+        assert json.loads(text)["code"] == "unprocessable entity"
+        assert post(tsaggd, "/api/v2/write?org=o&bucket=no", "m v=1 1")[0] == 404
+        # InfluxDB 1: the good lines are written
+        status, text = post(tsaggd, "/write?db=rollups", "m,h=1 v= 60\nm,h=5 v=6 60")
+        assert status == 400 and "partial write" in text, text
+        assert post(tsaggd, "/write?db=no", "m v=1 1")[0] == 404
+        assert sorted(export(tsaggd)) == sorted([
+            "m,h=1 v=1 10", "m,h=1 v=3 20", "m,h=1 v=4 50", "m,h=1 v=7 1000000000", "m,h=1 w=2i 10", "m,h=4 w=5i 50",
+            "m,h=5 v=6 60"])
+        metrics = tsaggd.metrics()
+        assert metrics["tsagg_http_points_total", (("result", "stored"),)] == 7, metrics
+        assert metrics["tsagg_http_points_total", (("result", "refused"),)] == 2, metrics
+
+
+def test_http_write_into_both():
+    with http_daemon("both") as tsaggd:
+        body = "".join(f"m v={i} {10**18 + i * 10**9}\n" for i in range(100))
+        assert post(tsaggd, V2, body) == (204, "")
+        assert post(tsaggd, V2, f"m v=0 {10**18 + 3600 * 10**9}") == (204, "")
+        tsaggd.wait_delivered("st", 10)
+        points = stored(tsaggd)
+        assert points["m", (), 10**18 + 7 * 10**9] == {"v": 7.0}
+        # the rollup of a window stands at its first time, beside the value that was written there
+        assert points["m", (), 10**18 + 20 * 10**9]["v_sum"] == sum(range(20, 30))
+        assert points["m", (), 10**18 + 20 * 10**9]["v"] == 20
+
+
+def test_a_large_body():
+    with http_daemon("store") as tsaggd:
+        tsaggd.stop()
+        tsaggd.config["http"]["max_body"] = "100MB"
+        tsaggd.start()
+        n = 1_200_000  # more than a batch of the store has
+        assert post(tsaggd, V2, "".join(f"m v={i}i {i}\n" for i in range(n))) == (204, "")
+        lines = export(tsaggd)
+        assert len(lines) == n and lines[-1] == f"m v={n - 1}i {n - 1}"
 
 
 if __name__ == "__main__":
