@@ -4,7 +4,7 @@ bench_floor_SOURCES = bench/floor.c
 bench_floor_LDADD =
 bench_store_load_SOURCES = bench/store_load.c
 CLEANFILES += $(EXTRA_PROGRAMS)
-EXTRA_DIST += bench/ingest bench/servers.py
+EXTRA_DIST += bench/store bench/ingest bench/servers.py
 
 .PHONY: bench
 bench: $(EXTRA_PROGRAMS) tsaggd tsagg-load

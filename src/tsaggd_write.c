@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "parse/parse.h"
+#include "tsaggd_write_line.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,8 @@ struct pass {
     struct ts_err err;
     int64_t now_ns;
     uint64_t stored;
-    bool committed; /* some of it, because there was too much for one step */
+    uint32_t series; /* of the point read last */
+    struct write_keys keys;
     int rc;
 };
 
@@ -46,6 +48,16 @@ static void refuse_point(struct pass *pass)
         ts_buf_puts(&pass->body->refusal, pass->err.msg);
 }
 
+static void put(struct pass *pass, int rc)
+{
+    if (rc == -TS_EREFUSED || rc == -TS_ELIMIT)
+        refuse_point(pass);
+    else if (rc)
+        pass->rc = rc;
+    else
+        pass->stored++;
+}
+
 static void store_point(const struct ts_parsed *parsed, void *arg)
 {
     struct pass *pass = arg;
@@ -67,25 +79,31 @@ static void store_point(const struct ts_parsed *parsed, void *arg)
         qsort(parsed->tags, parsed->ntags, sizeof *parsed->tags, compare_tags);
     int64_t t = parsed->has_time ? parsed->time_ns : pass->now_ns;
     int rc = ts_points_series(pass->pts, parsed->name, parsed->tags, parsed->ntags, &series, &pass->err);
-    rc = rc ? rc : ts_points_add(pass->pts, series, t, fields, n, &pass->err);
-    if (rc == -TS_EREFUSED || rc == -TS_ELIMIT)
-        refuse_point(pass);
-    else if (rc)
-        pass->rc = rc;
-    else
-        pass->stored++;
+    pass->series = rc ? UINT32_MAX : series;
+    put(pass, rc ? rc : ts_points_add(pass->pts, series, t, fields, n, &pass->err));
 }
 
 /* @return 0; -TS_EPARSE: a line is bad; else as ts_points_add */
 static int store_text(struct pass *pass, struct ts_parser *prs, const char *p, const char *end)
 {
     struct ts_parse_error error;
+    struct write_line fast;
     while (p < end) {
+        const char *next = write_line_read(&pass->keys, p, end, pass->body->precision_ns, &fast);
+        if (next) {
+            put(pass, ts_points_add(pass->pts, fast.series, fast.time_ns, fast.fields, fast.nfields, &pass->err));
+            if (pass->rc)
+                return pass->rc;
+            p = next;
+            continue;
+        }
         struct ts_str line = {p, ts_parse_line_end(p, (size_t)(end - p), TS_FORMAT_INFLUX)};
         if (line.len > TS_BODY_PIECE_MAX || ts_parse_line(prs, line, store_point, pass, &error) < 0)
             return -TS_EPARSE;
         if (pass->rc)
             return pass->rc;
+        write_keys_add(&pass->keys, line, pass->series);
+        pass->series = UINT32_MAX;
         p += line.len + 1;
     }
     return 0;
@@ -107,6 +125,7 @@ static int store_pieces(struct pass *pass, struct ts_parser *prs)
         pass->stored = stored;
         body->refused = refused;
         rc = ts_points_commit(pass->pts, TS_STR(""), TS_STR(""), &pass->err);
+        write_keys_fini(&pass->keys);
         rc = rc ? rc : store_text(pass, prs, piece->p, piece->p + piece->len);
     }
     return rc;
@@ -114,7 +133,7 @@ static int store_pieces(struct pass *pass, struct ts_parser *prs)
 
 static int store_body(struct write_target *to, struct ts_body *body)
 {
-    struct pass pass = {.body = body, .now_ns = ts_clock_now_ns()};
+    struct pass pass = {.body = body, .now_ns = ts_clock_now_ns(), .series = UINT32_MAX};
     struct ts_parse_opts opts = {.format = TS_FORMAT_INFLUX, .precision_ns = body->precision_ns};
     int rc = ts_points_begin(ts_store_writer(to->store), body->bucket, &pass.pts, &pass.err);
     if (rc)
@@ -123,6 +142,7 @@ static int store_body(struct write_target *to, struct ts_body *body)
     rc = prs ? store_text(&pass, prs, body->text, body->text + body->len) : -TS_ENOMEM;
     if (rc == -TS_EPARSE || rc == -TS_EFULL) {
         ts_points_clear(pass.pts);
+        write_keys_fini(&pass.keys); /* numbers of series end with the points */
         pass.stored = body->refused = 0;
         pass.rc = 0;
         ts_buf_clear(&body->refusal);
@@ -132,6 +152,7 @@ static int store_body(struct write_target *to, struct ts_body *body)
     if (rc)
         ts_buf_puts(&body->refusal, pass.err.msg);
     ts_points_end(&pass.pts);
+    write_keys_fini(&pass.keys);
     ts_parser_free(&prs);
     if (rc == 0) {
         pthread_mutex_lock(&to->lock);

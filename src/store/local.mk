@@ -5,7 +5,7 @@ libtsagg_a_SOURCES += \
 	src/store/store_catalog.c \
 	src/store/store_codec.c src/store/store_codec.h \
 	src/store/store_commit.c \
-	src/store/store_db.c src/store/store_db.h src/store/store_sql.h \
+	src/store/store_db.c src/store/store_db.h src/store/store_sql.def \
 	src/store/store_delete.c \
 	src/store/store_float.c \
 	src/store/store_key.c src/store/store_key.h \

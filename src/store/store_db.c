@@ -11,7 +11,7 @@
 
 static const char *const texts[] = {
 #define TS_SQL(id, text) text,
-#include "store/store_sql.h"
+#include "store/store_sql.def"
 #undef TS_SQL
 };
 

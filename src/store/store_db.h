@@ -1,6 +1,6 @@
 #ifndef TS_STORE_DB_H
 #define TS_STORE_DB_H
-/* Connections to SQLite: opened the same way everywhere, statements prepared once from store_sql.h. @thread one at a time */
+/* Connections to SQLite: opened the same way everywhere, statements prepared once from store_sql.def. @thread one at a time */
 #include "core/base.h"
 #include "core/err.h"
 
@@ -8,7 +8,7 @@
 
 enum ts_sql {
 #define TS_SQL(id, text) TS_SQL_##id,
-#include "store/store_sql.h"
+#include "store/store_sql.def"
 #undef TS_SQL
     TS_SQL_COUNT
 };
