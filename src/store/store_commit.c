@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 
+#define AHEAD     16         /* rows whose cells are on their way from memory */
 #define CELLS_MAX (2u << 20) /* rows × columns of a segment */
 
 /* An encoded segment. */
@@ -24,7 +25,7 @@ struct part {
 
 struct landing {
     struct ts_batch *bat;
-    uint32_t *order; /* indices of rows */
+    struct ts_batch_row *rows; /* the batch's, sorted: read one after the other from here on */
     struct part *parts;
     uint32_t nparts, parts_cap;
     struct ts_buf heads, datas;
@@ -40,19 +41,16 @@ static _Thread_local const struct ts_batch *sorted_batch; /* qsort has no argume
 
 static const struct ts_batch_row *row_at(const struct landing *lan, uint32_t i)
 {
-    return &lan->bat->rows[lan->order[i]];
+    return &lan->rows[i];
 }
 
+/* By time, then as they came. */
 static int compare_rows(const void *pa, const void *pb)
 {
-    uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
-    const struct ts_batch_row *ra = &sorted_batch->rows[a], *rb = &sorted_batch->rows[b];
-    uint32_t sa = sorted_batch->series[ra->series].id, sb = sorted_batch->series[rb->series].id;
-    if (sa != sb)
-        return sa < sb ? -1 : 1;
-    if (ra->time_ns != rb->time_ns)
-        return ra->time_ns < rb->time_ns ? -1 : 1;
-    return a < b ? -1 : 1;
+    const struct ts_batch_row *a = pa, *b = pb;
+    if (a->time_ns != b->time_ns)
+        return a->time_ns < b->time_ns ? -1 : 1;
+    return (a->cell > b->cell) - (a->cell < b->cell);
 }
 
 static int compare_series(const void *pa, const void *pb)
@@ -67,8 +65,8 @@ static int sort_rows(struct landing *lan)
     struct ts_batch *bat = lan->bat;
     uint32_t n = bat->nseries;
     uint32_t *by_id = ts_alloc((n + 1) * sizeof *by_id), *at = ts_alloc((n + 1) * sizeof *at);
-    lan->order = ts_alloc(bat->nrows * sizeof *lan->order);
-    int rc = by_id && at && lan->order ? 0 : -TS_ENOMEM;
+    lan->rows = ts_alloc(bat->nrows * sizeof *lan->rows);
+    int rc = by_id && at && lan->rows ? 0 : -TS_ENOMEM;
     if (rc == 0) {
         sorted_batch = bat;
         bool ascending = true;
@@ -87,13 +85,13 @@ static int sort_rows(struct landing *lan)
             sum += count;
         }
         for (uint32_t i = 0; i < bat->nrows; i++)
-            lan->order[at[bat->rows[i].series]++] = i;
+            lan->rows[at[bat->rows[i].series]++] = bat->rows[i];
         for (uint32_t i = 0, j; i < bat->nrows; i = j) {
             bool sorted = true;
             for (j = i + 1; j < bat->nrows && row_at(lan, j)->series == row_at(lan, i)->series; j++)
                 sorted &= row_at(lan, j - 1)->time_ns <= row_at(lan, j)->time_ns;
             if (!sorted)
-                qsort(lan->order + i, j - i, sizeof *lan->order, compare_rows);
+                qsort(lan->rows + i, j - i, sizeof *lan->rows, compare_rows);
         }
     }
     ts_free(by_id);
@@ -178,6 +176,8 @@ static int measure(struct landing *lan, uint32_t from, int64_t start_ns, int64_t
     uint32_t group = ts_group_of(bat->series[row_at(lan, from)->series].id), n = 0, c;
     for (uint32_t i = from; i < bat->nrows && n < TS_SEG_ROWS_MAX; i++, n++) {
         const struct ts_batch_row *row = row_at(lan, i);
+        if (i + AHEAD < bat->nrows)
+            __builtin_prefetch(&bat->cells[row_at(lan, i + AHEAD)->cell]);
         if (ts_group_of(bat->series[row->series].id) != group || row->time_ns < start_ns || row->time_ns >= end_ns)
             break;
         for (uint32_t k = 0; k < row->ncells; k++)
@@ -291,6 +291,8 @@ static int land_rows(struct landing *lan, uint32_t from, uint32_t n, int64_t sha
     int rc = times && series && ends ? make_columns(lan, n) : -TS_ENOMEM;
     for (uint32_t i = from; i < from + n && rc == 0; i++) {
         const struct ts_batch_row *row = row_at(lan, i);
+        if (i + AHEAD < from + n)
+            __builtin_prefetch(&bat->cells[row_at(lan, i + AHEAD)->cell]);
         uint32_t id = bat->series[row->series].id;
         if (rows.nseries == 0 || series[rows.nseries - 1] != id)
             series[rows.nseries++] = id;
@@ -315,7 +317,7 @@ static int land_rows(struct landing *lan, uint32_t from, uint32_t n, int64_t sha
 /* ---- all of them ---- */
 
 /* Rows of one series are in order of time, so those of a shard stand together within it; shards are taken one after the
- * other, by sorting the order once more when there are several. */
+ * other, by sorting once more when there are several. */
 static int split_shards(struct landing *lan)
 {
     struct ts_batch *bat = lan->bat;
@@ -327,8 +329,8 @@ static int split_shards(struct landing *lan)
     if (ts_shard_start(min, bat->shard_ns) == ts_shard_start(max, bat->shard_ns))
         return 0;
     struct ts_map starts = {0};
-    uint32_t *of = ts_alloc(bat->nrows * sizeof *of), *sorted = ts_alloc(bat->nrows * sizeof *sorted);
-    uint32_t *count = ts_alloc((bat->nrows + 1) * sizeof *count);
+    struct ts_batch_row *sorted = ts_alloc(bat->nrows * sizeof *sorted);
+    uint32_t *of = ts_alloc(bat->nrows * sizeof *of), *count = ts_alloc((bat->nrows + 1) * sizeof *count);
     int rc = of && sorted && count ? 0 : -TS_ENOMEM;
     for (uint32_t i = 0; i < bat->nrows && rc == 0; i++) {
         int64_t start = ts_shard_start(row_at(lan, i)->time_ns, bat->shard_ns);
@@ -347,8 +349,10 @@ static int split_shards(struct landing *lan)
         for (uint32_t s = 0; s < starts.n; s++)
             count[s + 1] += count[s];
         for (uint32_t i = 0; i < bat->nrows; i++)
-            sorted[count[of[i]]++] = lan->order[i];
-        memcpy(lan->order, sorted, bat->nrows * sizeof *sorted);
+            sorted[count[of[i]]++] = lan->rows[i];
+        struct ts_batch_row *former = lan->rows;
+        lan->rows = sorted;
+        sorted = former;
     }
     ts_map_fini(&starts);
     ts_free(of);
@@ -362,7 +366,7 @@ static void landing_fini(struct landing *lan)
     clear_columns(lan);
     ts_free(lan->cols);
     ts_free(lan->slots);
-    ts_free(lan->order);
+    ts_free(lan->rows);
     ts_free(lan->parts);
     ts_buf_fini(&lan->heads);
     ts_buf_fini(&lan->datas);
