@@ -200,7 +200,9 @@ static struct plan plan_of(uint64_t *v, unsigned n, uint64_t base, uint64_t rang
     unsigned count[65] = {0};
     uint64_t scale = plan.scale ? scales[plan.scale - 1] : 1;
     for (unsigned i = 0; i < n; i++) {
-        v[i] = (v[i] - base) / scale;
+        v[i] -= base;
+        if (scale > 1) /* a division costs as much as the rest of this */
+            v[i] /= scale;
         count[bits_of(v[i])]++;
     }
     unsigned wide = 64, above = 0;
