@@ -396,6 +396,28 @@ void ts_catalog_kept(struct ts_catalog *cat)
     cat->fields_kept = cat->fields.n;
 }
 
+int ts_catalog_forget(struct ts_catalog *cat, const uint64_t *bits, uint32_t n)
+{
+    struct ts_map left = {0};
+    for (uint32_t i = 0; i < cat->series.n; i++) {
+        const struct ts_map_entry *ent = &cat->series.entries[i];
+        bool is_new;
+        if (ent->value < n && bits[ent->value / 64] >> ent->value % 64 & 1)
+            continue;
+        struct ts_map_entry *to = ts_map_put(&left, (struct ts_str){ent->key, ent->len}, &is_new);
+        if (!to) {
+            ts_map_fini(&left);
+            return -TS_ENOMEM;
+        }
+        to->value = ent->value;
+    }
+    ts_map_fini(&cat->series);
+    cat->series = left;
+    cat->series_kept = left.n;
+    cat->generation++;
+    return 0;
+}
+
 void ts_catalog_rolled_back(struct ts_catalog *cat, unsigned nshards_before)
 {
     cat->nshards = nshards_before;

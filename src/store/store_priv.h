@@ -80,6 +80,9 @@ void ts_catalog_kept(struct ts_catalog *cat);
 /** After a rollback: forgets shards that were made in it. */
 void ts_catalog_rolled_back(struct ts_catalog *cat, unsigned nshards_before);
 
+/** After a commit that dropped series: those whose bit is set (numbers below n) are not known any more. @return 0, -TS_ENOMEM. */
+int ts_catalog_forget(struct ts_catalog *cat, const uint64_t *bits, uint32_t n) TS_MUST_CHECK;
+
 /** The beginning of the shard that a time belongs to. */
 int64_t ts_shard_start(int64_t t_ns, int64_t shard_ns);
 int64_t ts_shard_end(int64_t start_ns, int64_t shard_ns);

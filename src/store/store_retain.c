@@ -180,8 +180,11 @@ static int collect_bucket(struct ts_store *store, int64_t bucket, struct ts_err 
         pthread_mutex_lock(&store->lock);
         rc = ts_store_change(store, drop_series, &col, err);
         struct ts_err again;
-        int loaded = ts_catalog_load(cat, &again);
-        rc = rc ? rc : loaded;
+        /* Reading all of it anew takes its time, while writers wait: only after a failure, when what was kept is not certain. */
+        if (rc || ts_catalog_forget(cat, col.set.bits, col.set.n) != 0) {
+            int loaded = ts_catalog_load(cat, &again);
+            rc = rc ? rc : loaded;
+        }
         pthread_mutex_unlock(&store->lock);
     }
     ts_free(col.set.bits);
