@@ -1,10 +1,11 @@
 # Measurements; `make bench` builds what they need, bench/ingest prints the tables. They never fail a build.
-EXTRA_PROGRAMS = bench/floor bench/window
+EXTRA_PROGRAMS = bench/floor bench/store_load bench/window
 bench_floor_SOURCES = bench/floor.c
 bench_floor_LDADD =
+bench_store_load_SOURCES = bench/store_load.c
 bench_window_SOURCES = bench/window.c
 CLEANFILES += $(EXTRA_PROGRAMS)
-EXTRA_DIST += bench/ingest bench/memory bench/servers.py
+EXTRA_DIST += bench/ingest bench/memory bench/servers.py bench/store
 
 .PHONY: bench
 bench: $(EXTRA_PROGRAMS) tsaggd tsagg-load

@@ -20,6 +20,8 @@
 #include "sink/sink.h"
 #include "tsaggd_input.h"
 #include "tsaggd_source.h"
+#include "tsaggd_store.h"
+#include "tsaggd_write.h"
 #include "window/window.h"
 
 #include <getopt.h>
@@ -51,7 +53,9 @@ struct daemon {
     struct shard *shards;
     struct ts_bell *worker_bells; /* [nshards] */
     struct ts_journal *journal;
+    struct ts_store *store; /* NULL: nothing needs it */
     struct ts_sinks *sinks;
+    struct write_target write;
     struct ts_server *server;
     const char *input_path; /* --input; NULL: listen */
     struct input input;
@@ -278,6 +282,7 @@ static void free_all(struct daemon *dmn)
     for (unsigned s = 0; s < dmn->nsources; s++)
         source_close(&dmn->sources[s]);
     ts_sinks_free(&dmn->sinks);
+    ts_store_close(&dmn->store);
     ts_journal_close(&dmn->journal);
     for (unsigned w = 0; w < dmn->nshards; w++) {
         ts_worker_free(&dmn->shards[w].worker);
@@ -306,6 +311,8 @@ static int start(struct daemon *dmn, struct ts_err *err)
     if (rc == 0)
         rc = ts_journal_open(dmn->conf, dmn->nshards + dmn->nsources, &dmn->journal, err);
     if (rc == 0)
+        rc = store_open(dmn->conf, &dmn->store, err);
+    if (rc == 0)
         rc = ts_sinks_open(dmn->conf, ts_journal_feeds(dmn->journal), &dmn->sinks, err);
     if (rc == 0 && !dmn->input_path)
         rc = open_sources(dmn, &inh, err);
@@ -314,6 +321,7 @@ static int start(struct daemon *dmn, struct ts_err *err)
     ts_inherited_fini(&inh);
     wire_passing(dmn);
     make_workers(dmn);
+    write_target_init(&dmn->write, dmn->conf, dmn->store, dmn->http);
     struct ts_server_info info = {.conf = dmn->conf,
                                   .started_ns = dmn->started_ns,
                                   .gauges = show_gauges,
@@ -323,8 +331,8 @@ static int start(struct daemon *dmn, struct ts_err *err)
                                   .sinks = dmn->sinks,
                                   .journal_status = ts_journal_status,
                                   .journal = dmn->journal,
-                                  .write = dmn->http ? source_take_body : NULL,
-                                  .write_arg = dmn->http};
+                                  .write = dmn->http ? write_take_body : NULL,
+                                  .write_arg = &dmn->write};
     if (dmn->conf->http.address[0])
         rc = ts_server_start(&info, &dmn->server, err);
     return rc ? rc : start_threads(dmn, err);

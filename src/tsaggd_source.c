@@ -49,6 +49,11 @@ static void source_precision(void *arg, int64_t precision_ns)
     ts_tiler_set_precision(src->tiler, precision_ns);
 }
 
+int source_post_body(struct source *src, struct ts_body *body)
+{
+    return ts_bodies_post(src->bodies, body);
+}
+
 int source_take_body(void *arg, struct ts_body *body)
 {
     struct source *src = arg;

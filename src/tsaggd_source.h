@@ -53,6 +53,9 @@ void source_set_pass(struct source *src, struct ts_ring *out, struct ts_bell *ou
 /** A ts_body_fn; arg is a source of requests. @thread server */
 int source_take_body(void *arg, struct ts_body *body);
 
+/** The same for a body that ts_parse_body has read. */
+int source_post_body(struct source *src, struct ts_body *body);
+
 int source_start(struct source *src) TS_MUST_CHECK;
 void source_stop(struct source *src);
 

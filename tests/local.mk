@@ -10,6 +10,7 @@ include tests/unit/delivery.mk
 include tests/unit/ingest.mk
 include tests/unit/parse.mk
 include tests/unit/query.mk
+include tests/unit/store.mk
 include tests/unit/way.mk
 
 EXTRA_DIST += tests/tsan.supp

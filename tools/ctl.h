@@ -15,6 +15,7 @@ int ctl_check(int argc, char **argv);
 int ctl_dead_letter(int argc, char **argv);
 int ctl_parse(int argc, char **argv);
 int ctl_status(int argc, char **argv);
+int ctl_store(int argc, char **argv);
 int ctl_top(int argc, char **argv);
 
 /** Says on stderr what getopt_long refused (its result was '?' or ':'). @return CTL_USAGE */

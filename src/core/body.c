@@ -8,4 +8,5 @@ void ts_body_fini(struct ts_body *body)
 {
     TS_FREE(body->pieces);
     ts_buf_fini(&body->why);
+    ts_buf_fini(&body->refusal);
 }

@@ -17,6 +17,7 @@ enum ts_format { TS_FORMAT_AUTO, TS_FORMAT_STATSD, TS_FORMAT_INFLUX };
 enum ts_signed_gauges { TS_GAUGES_RELATIVE, TS_GAUGES_ABSOLUTE };
 enum ts_when_full { TS_FULL_BLOCK, TS_FULL_DROP_NEW, TS_FULL_DROP_OLD };
 enum ts_framing { TS_FRAMING_LINES, TS_FRAMING_DOGSTATSD };
+enum ts_http_write { TS_WRITE_AGGREGATE, TS_WRITE_STORE, TS_WRITE_BOTH };
 enum ts_late { TS_LATE_CORRECT, TS_LATE_DROP };
 
 enum ts_transport {
@@ -87,6 +88,7 @@ struct ts_conf_sink {
     bool gzip;
     unsigned batch;            /* points, 1 … 100000 */
     int64_t flush_interval_ns; /* how long a point may wait for its batch to fill */
+    int64_t retention_ns;      /* of the store's bucket; 0: for ever */
     int64_t timeout_ns;        /* of one request */
     int64_t retry_min_ns, retry_max_ns;
 };
@@ -100,6 +102,7 @@ struct ts_conf {
         char *address; /* "127.0.0.1:8186"; "" is off */
         char *token;   /* "" none */
         char *certificate, *key; /* files; "": no TLS */
+        enum ts_http_write write;
         uint64_t max_body_bytes; /* of a write request, as it comes and inflated */
     } http;
     struct {

@@ -5,6 +5,8 @@
 #include "config.h"
 #include "core/conf_priv.h"
 
+#include "core/clock.h"
+
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/template.h"
@@ -157,6 +159,8 @@ static bool same_target(const struct ts_conf_sink *a, const struct ts_conf_sink 
         return false;
     if (same(a->type, "file"))
         return same(a->path, b->path);
+    if (same(a->type, "store"))
+        return same(a->bucket, b->bucket);
     return same(a->url, b->url) &&
            (same(a->bucket, b->bucket)
                 ? same(a->org, b->org)
@@ -171,6 +175,8 @@ static void check_sink(struct ts_conf_load *ld, unsigned i)
     if (sink->retry_min_ns > sink->retry_max_ns)
         ts_conf_error(ld, at(ld, TS_SECTION_sinks, i, "retry_min"),
                       "retry_min is longer than retry_max; give a shorter one");
+    if (same(sink->type, "store") && sink->retention_ns > 0 && sink->retention_ns < 3600 * TS_SEC)
+        ts_conf_error(ld, at(ld, TS_SECTION_sinks, i, "retention"), "retention is shorter than 1h; give at least 1h, or 0s for ever");
     if (same(sink->type, "influxdb1") && sink->password && sink->password[0] && !sink->username[0])
         ts_conf_error(ld, at(ld, TS_SECTION_sinks, i, "password"),
                       "password without username; give both or none");

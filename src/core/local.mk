@@ -22,12 +22,14 @@ libtsagg_a_SOURCES += \
 	src/core/num.c src/core/num.h \
 	src/core/num_shortest.c src/core/num_shortest.h \
 	src/core/passed.c src/core/passed.h \
+	src/core/points.h \
 	src/core/pool.c src/core/pool.h \
 	src/core/progress.c src/core/progress.h \
 	src/core/quantile.c src/core/quantile.h \
 	src/core/ring.c src/core/ring.h \
 	src/core/rollup.c src/core/rollup_codec.c src/core/rollup.h \
 	src/core/sample.c src/core/sample.h \
+	src/core/scan.h \
 	src/core/series.c src/core/series.h \
 	src/core/sketch.c src/core/sketch_codec.c src/core/sketch.h \
 	src/core/stats.c src/core/stats.h \

@@ -14,6 +14,7 @@ static const char *code_of(unsigned status)
     case MHD_HTTP_NOT_FOUND: return "not found";
     case MHD_HTTP_METHOD_NOT_ALLOWED: return "method not allowed";
     case MHD_HTTP_CONTENT_TOO_LARGE: return "request too large";
+    case MHD_HTTP_UNPROCESSABLE_CONTENT: return "unprocessable entity";
     case MHD_HTTP_SERVICE_UNAVAILABLE: return "unavailable";
     default: return "internal error";
     }

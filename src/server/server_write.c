@@ -27,7 +27,8 @@ struct ts_write {
     bool gzip;
     int64_t begun_ns, precision_ns;
     uint64_t thrown_bytes;
-    struct ts_buf given; /* the body as it comes */
+    struct ts_buf bucket; /* BUCKET, or DB or DB/RP */
+    struct ts_buf given;  /* the body as it comes */
 };
 
 static const struct precision {
@@ -105,6 +106,13 @@ static void read_headers(struct ts_write *wr, struct MHD_Connection *con)
         refuse_size(wr);
 }
 
+static void read_bucket(struct ts_write *wr, struct MHD_Connection *con)
+{
+    bool v1 = wr->version == 1;
+    const char *policy = v1 ? parameter(con, "rp") : "";
+    ts_buf_printf(&wr->bucket, "%s%s%s", parameter(con, v1 ? "db" : "bucket"), policy[0] ? "/" : "", policy);
+}
+
 struct ts_write *ts_write_new(struct ts_server *srv, struct MHD_Connection *con, unsigned version)
 {
     struct ts_write *wr = ts_alloc(sizeof *wr);
@@ -116,12 +124,14 @@ struct ts_write *ts_write_new(struct ts_server *srv, struct MHD_Connection *con,
     wr->given.limit = srv->info.conf->http.max_body_bytes;
     atomic_fetch_add(&srv->writes, 1);
     read_headers(wr, con);
+    read_bucket(wr, con);
     return wr;
 }
 
 void ts_write_free(struct ts_write **wr)
 {
     ts_buf_fini(&(*wr)->given);
+    ts_buf_fini(&(*wr)->bucket);
     atomic_fetch_sub(&(*wr)->srv->writes, 1);
     TS_FREE(*wr);
 }
@@ -154,6 +164,7 @@ static void count(struct ts_server *srv, unsigned status, bool partial)
     enum ts_counter id = TS_C_WRITES_BAD;
     switch (status) {
     case MHD_HTTP_NO_CONTENT: id = TS_C_WRITES_TAKEN; break;
+    case MHD_HTTP_UNPROCESSABLE_CONTENT: id = TS_C_WRITES_PARTIAL; break;
     case MHD_HTTP_BAD_REQUEST: id = partial ? TS_C_WRITES_PARTIAL : TS_C_WRITES_BAD; break;
     case MHD_HTTP_UNAUTHORIZED: id = TS_C_WRITES_UNAUTHORIZED; break;
     case MHD_HTTP_CONTENT_TOO_LARGE: id = TS_C_WRITES_TOO_LARGE; break;
@@ -206,32 +217,56 @@ static void inflate(struct ts_write *wr, struct ts_buf *text)
         refuse(wr, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
 }
 
+/* Why nothing was taken. */
+static void refuse_failed(struct ts_write *wr, int rc, const struct ts_body *body, struct ts_buf *message)
+{
+    ts_buf_put_str(message, ts_buf_str(&body->refusal));
+    const char *why = message->len ? ts_buf_cstr(message) : NULL;
+    if (rc == -TS_ENOTFOUND) {
+        ts_buf_clear(message);
+        ts_buf_printf(message, wr->version == 1 ? "database not found: \"%.*s\"" : "bucket \"%.*s\" not found", (int)wr->bucket.len,
+                      wr->bucket.p);
+        why = ts_buf_cstr(message);
+        refuse(wr, MHD_HTTP_NOT_FOUND, why ? why : "not found");
+    } else if (rc == -TS_EBUSY && !why) {
+        refuse(wr, MHD_HTTP_SERVICE_UNAVAILABLE, "tsaggd is shutting down");
+    } else {
+        refuse(wr, MHD_HTTP_SERVICE_UNAVAILABLE, why ? why : "out of memory");
+    }
+}
+
+/* Bad lines, or points that the store refuses: InfluxDB 1 says both with 400, 2 the latter with 422. */
+static void refuse_some(struct ts_write *wr, const struct ts_body *body, struct ts_buf *message)
+{
+    bool some = body->accepted > 0 || body->refused > 0, only_points = body->rejected == 0;
+    if (only_points && wr->version == 2)
+        ts_buf_puts(message, "failure writing points to database: ");
+    ts_buf_puts(message, some ? "partial write: " : "");
+    ts_buf_put_str(message, ts_buf_str(only_points ? &body->refusal : &body->why));
+    if (some)
+        ts_buf_printf(message, " dropped=%" PRIu64, body->rejected + body->refused);
+    const char *text = ts_buf_cstr(message);
+    refuse(wr, only_points && wr->version == 2 ? MHD_HTTP_UNPROCESSABLE_CONTENT : MHD_HTTP_BAD_REQUEST, text ? text : "unable to parse");
+}
+
 /* Gives the body away and says what became of it. message holds what wr->message points to. */
 static void take(struct ts_write *wr, struct ts_body *body, struct ts_buf *message)
 {
     const struct ts_server_info *info = &wr->srv->info;
     int rc = body->len ? info->write(info->write_arg, body) : 0;
-    if (rc) {
-        refuse(wr, MHD_HTTP_SERVICE_UNAVAILABLE,
-               rc == -TS_EBUSY ? "tsaggd is shutting down" : "out of memory");
-    } else if (body->rejected == 0) {
+    if (rc)
+        refuse_failed(wr, rc, body, message);
+    else if (body->rejected == 0 && body->refused == 0)
         refuse(wr, MHD_HTTP_NO_CONTENT, "");
-    } else {
-        bool partial = body->accepted > 0;
-        ts_buf_puts(message, partial ? "partial write: " : "");
-        ts_buf_put_str(message, ts_buf_str(&body->why));
-        if (partial)
-            ts_buf_printf(message, " dropped=%" PRIu64, body->rejected);
-        const char *text = ts_buf_cstr(message);
-        refuse(wr, MHD_HTTP_BAD_REQUEST, text ? text : "unable to parse");
-    }
+    else
+        refuse_some(wr, body, message);
 }
 
 enum MHD_Result ts_write_end(struct ts_write *wr, struct MHD_Connection *con)
 {
     struct ts_buf text = TS_BUF_INIT, message = TS_BUF_INIT;
     struct ts_body body = {
-        .received_bytes = wr->given.len, .precision_ns = wr->precision_ns, .whole = wr->version == 2};
+        .received_bytes = wr->given.len, .bucket = ts_buf_str(&wr->bucket), .precision_ns = wr->precision_ns, .whole = wr->version == 2};
     if (!wr->status && wr->gzip && wr->given.len)
         inflate(wr, &text);
     if (!wr->status) {

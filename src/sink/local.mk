@@ -10,4 +10,5 @@ libtsagg_a_SOURCES += src/tbl/sinks.def \
 	src/sink/sink_lp.c \
 	src/sink/sink_queue.c \
 	src/sink/sink_redo.c \
+	src/sink/sink_store.c \
 	src/sink/sink_thread.c

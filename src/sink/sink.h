@@ -21,6 +21,11 @@ struct ts_sinks;
 int ts_sinks_open(const struct ts_conf *conf, struct ts_feed *const *feeds, struct ts_sinks **out,
                   struct ts_err *err) TS_MUST_CHECK;
 
+struct ts_writer;
+
+/** Where sinks of type store write; before ts_sinks_open, when there is such a sink. wtr outlives them. @thread main */
+void ts_sinks_use_store(struct ts_writer *wtr);
+
 /** @return 0, -TS_ENOMEM: those that were started go on until ts_sinks_stop. @thread main */
 int ts_sinks_start(struct ts_sinks *sinks, struct ts_err *err) TS_MUST_CHECK;
 

@@ -7,7 +7,8 @@ fuzz_targets = \
 	tests/fuzz/fuzz_line_influx \
 	tests/fuzz/fuzz_line_statsd \
 	tests/fuzz/fuzz_rollup \
-	tests/fuzz/fuzz_sketch
+	tests/fuzz/fuzz_sketch \
+	tests/fuzz/fuzz_store
 
 tests_fuzz_fuzz_annotated_csv_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_annotated_csv_LDFLAGS = $(fuzz_ldflags)
@@ -21,6 +22,8 @@ tests_fuzz_fuzz_rollup_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_rollup_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_sketch_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_sketch_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_store_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_store_LDFLAGS = $(fuzz_ldflags)
 
 check_LIBRARIES = tests/fuzz/libfuzz.a
 tests_fuzz_libfuzz_a_SOURCES = tests/fuzz/fuzz_line.c tests/fuzz/fuzz_line.h

@@ -101,7 +101,7 @@ static const struct example examples[] = {
     {"bad log level", "log_level: loud\n",
      "1:12: log_level: \"loud\" will not do; give debug, info, warn or error\n"},
     {"unknown sink type", "sinks:\n  a: {type: influx}\n",
-     "2:13: type: \"influx\" will not do; give influxdb, influxdb1 or file\n"},
+     "2:13: type: \"influx\" will not do; give influxdb, influxdb1, file or store\n"},
     {"unknown aggregate", "rollups:\n  - name: a\n    every: 1s\n    aggregates: [count, avg]\n",
      "4:25: aggregates: unknown aggregate \"avg\"; " AGGREGATES "\n"},
     {"unknown aggregate like one", "rollups: [{name: a, every: 1s, aggregates: [sdtdev, Count]}]\n",
@@ -140,7 +140,7 @@ static const struct example examples[] = {
      "3:22: sinks a and b write to the same place; remove one, or give it another target\n"},
     {"missing in a list", "rollups:\n  - every: 10s\n",
      "2:5: name is missing; give a name of 1 to 63 letters, digits, _ and -\n"},
-    {"missing type", "sinks:\n  a: {}\n", "2:3: type is missing; give influxdb, influxdb1 or file\n"},
+    {"missing type", "sinks:\n  a: {}\n", "2:3: type is missing; give influxdb, influxdb1, file or store\n"},
     {"missing for influxdb", "sinks:\n  a: {type: influxdb}\n",
      "2:3: url is missing; give http://HOST:PORT or https://HOST:PORT without user and query, such as "
      "http://127.0.0.1:8086\n"

@@ -1,0 +1,223 @@
+/*
+ * What the store costs, without a server around it. Each run prints one line of figures, key=value.
+ *   store_load DIR land SERIES FLUSHES     a daemon's flushes of SERIES × 7 aggregates, and what compaction makes of them
+ *   store_load DIR scan                    all points of bucket b: decode, sum and count for each hour
+ *   store_load DIR lines SERIES POINTS     points straight into the store, in batches of 500,000
+ */
+#include "config.h"
+
+#include "core/clock.h"
+#include "core/mem.h"
+#include "store/store.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define BUCKET TS_STR("b")
+#define T0     (INT64_C(1700000000) * TS_SEC)
+#define HOUR   (3600 * TS_SEC)
+
+static uint64_t state = 1;
+
+static uint64_t draw(uint64_t n)
+{
+    uint64_t z = state += UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    return (z ^ z >> 31) % n;
+}
+
+static double cpu_seconds(void)
+{
+    struct rusage use;
+    getrusage(RUSAGE_SELF, &use);
+    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) + (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
+}
+
+static double thread_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static long peak_kib(void)
+{
+    struct rusage use;
+    getrusage(RUSAGE_SELF, &use);
+    return use.ru_maxrss;
+}
+
+static void must(int rc, const struct ts_err *err)
+{
+    if (rc == 0)
+        return;
+    fprintf(stderr, "store_load: %s\n", err->msg);
+    exit(1);
+}
+
+static struct ts_points *open_for_writing(const char *dir, struct ts_store **store)
+{
+    struct ts_err err;
+    struct ts_points *pts;
+    must(ts_store_open(dir, store, &err), &err);
+    must(ts_store_put_bucket(*store, BUCKET, 0, &err), &err);
+    must(ts_points_begin(ts_store_writer(*store), BUCKET, &pts, &err), &err);
+    return pts;
+}
+
+static uint32_t series_of(struct ts_points *pts, unsigned s)
+{
+    struct ts_err err;
+    char host[16];
+    uint32_t out;
+    snprintf(host, sizeof host, "host%06u", s);
+    struct ts_tag tags[] = {{TS_STR("dc"), TS_STR("eu-1")}, {TS_STR("host"), ts_str_of(host)}};
+    must(ts_points_series(pts, TS_STR("api.latency"), tags, 2, &out, &err), &err);
+    return out;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* count sum min max mean stddev last of 10 to 50 timings of up to 100 ms with three decimals */
+static void draw_rollup(struct ts_point_field fields[7])
+{
+    static const char *const names[] = {"count", "sum", "min", "max", "mean", "stddev", "last"};
+    double n = 10 + (double)draw(41), min = (double)draw(5000) / 1000, max = 50 + (double)draw(50000) / 1000, last = (double)draw(100000) / 1000;
+    double sum = rint(n * (20 + (double)draw(10000) / 1000) * 1000) / 1000, values[] = {n, sum, min, max, sum / n, sqrt(sum), last};
+    for (unsigned i = 0; i < 7; i++)
+        fields[i] = (struct ts_point_field){.key = ts_str_of(names[i]), .type = TS_SCAN_FLOAT, .v.f = values[i]};
+}
+
+static void land(const char *dir, unsigned nseries, unsigned flushes)
+{
+    struct ts_store *store;
+    struct ts_err err;
+    struct ts_points *pts = open_for_writing(dir, &store);
+    uint32_t *series = ts_xalloc(nseries * sizeof *series);
+    double *ms = ts_xalloc(flushes * sizeof *ms);
+    for (unsigned s = 0; s < nseries; s++)
+        series[s] = series_of(pts, s);
+    must(ts_store_start(store, &err), &err);
+    int64_t began = ts_clock_mono_ns();
+    double cpu_ms = 0;
+    for (unsigned f = 0; f < flushes; f++) {
+        for (unsigned s = 0; s < nseries; s++) {
+            struct ts_point_field fields[7];
+            draw_rollup(fields);
+            must(ts_points_add(pts, series[s], T0 + (int64_t)f * 10 * TS_SEC, fields, 7, &err), &err);
+        }
+        int64_t t = ts_clock_mono_ns();
+        double cpu = thread_seconds();
+        must(ts_points_commit(pts, TS_STR("m"), TS_STR("x"), &err), &err);
+        ms[f] = (double)(ts_clock_mono_ns() - t) / 1e6;
+        cpu_ms += (thread_seconds() - cpu) * 1e3;
+        if (f == 0)
+            ms[f] = 0; /* with all series new */
+    }
+    qsort(ms, flushes, sizeof *ms, compare);
+    double wall = (double)(ts_clock_mono_ns() - began) / 1e9;
+    must(ts_store_tend(store, TS_STORE_FULL, &err), &err);
+    struct ts_store_work work;
+    struct ts_store_stats st;
+    ts_store_work(store, &work);
+    ts_points_end(&pts);
+    ts_store_close(&store);
+    must(ts_store_stats(dir, &st, &err), &err);
+    uint64_t values = (uint64_t)nseries * 7 * flushes;
+    printf("land series=%u flushes=%u commit_ms_median=%.2f p99=%.2f max=%.2f commit_cpu_ms=%.2f wall_s=%.1f cpu_s=%.1f values=%llu bytes_per_value=%.2f "
+           "written_mib=%llu longest_compaction_ms=%.0f rss_mib=%ld\n",
+           nseries, flushes, ms[flushes / 2], ms[flushes - 1 - flushes / 100], ms[flushes - 1], cpu_ms / flushes, wall, cpu_seconds(),
+           (unsigned long long)values, (double)st.file_bytes / (double)values, (unsigned long long)work.bytes_written >> 20,
+           (double)work.longest_ns / 1e6, peak_kib() >> 10);
+    ts_free(series);
+    ts_free(ms);
+}
+
+static void lines(const char *dir, unsigned nseries, unsigned points)
+{
+    struct ts_store *store;
+    struct ts_err err;
+    struct ts_points *pts = open_for_writing(dir, &store);
+    uint32_t *series = ts_xalloc(nseries * sizeof *series);
+    int64_t began = ts_clock_mono_ns();
+    unsigned n = 0;
+    for (unsigned s = 0; s < nseries; s++)
+        series[s] = series_of(pts, s);
+    for (unsigned i = 0; i < points; i++)
+        for (unsigned s = 0; s < nseries; s++) {
+            struct ts_point_field field = {.key = TS_STR("v"), .type = TS_SCAN_FLOAT, .v.f = (double)draw(100000) / 1000};
+            must(ts_points_add(pts, series[s], T0 + (int64_t)i * 10 * TS_SEC, &field, 1, &err), &err);
+            if (++n % 500000 == 0)
+                must(ts_points_commit(pts, TS_STR(""), TS_STR(""), &err), &err);
+        }
+    must(ts_points_commit(pts, TS_STR(""), TS_STR(""), &err), &err);
+    double stored = (double)(ts_clock_mono_ns() - began) / 1e9, cpu = cpu_seconds();
+    must(ts_store_tend(store, TS_STORE_FULL, &err), &err);
+    double compacted = (double)(ts_clock_mono_ns() - began) / 1e9;
+    struct ts_store_stats st;
+    ts_points_end(&pts);
+    ts_store_close(&store);
+    must(ts_store_stats(dir, &st, &err), &err);
+    printf("lines points=%u stored_s=%.2f cpu_s=%.2f compacted_s=%.2f cpu_all_s=%.2f mib=%.1f bytes_per_point=%.2f\n", n, stored, cpu,
+           compacted, cpu_seconds(), (double)st.file_bytes / 1048576, (double)st.file_bytes / n);
+    ts_free(series);
+}
+
+static void scan(const char *dir)
+{
+    struct ts_scan_source *src;
+    struct ts_scan_cursor *cur;
+    const struct ts_scan_chunk *chunk;
+    struct ts_err err;
+    must(ts_store_open_source(dir, &src, &err), &err);
+    for (int round = 0; round < 5; round++) {
+        struct ts_scan_request req = {.bucket = BUCKET, .start_ns = INT64_MIN, .stop_ns = INT64_MAX, .want = TS_SCAN_TIMES | TS_SCAN_VALUES};
+        uint64_t n = 0, hours = 0;
+        double total = 0;
+        int64_t began = ts_clock_mono_ns();
+        must(ts_scan_open(src, &req, &cur, &err), &err);
+        for (;;) {
+            must(ts_scan_next(cur, &chunk, &err), &err);
+            if (!chunk)
+                break;
+            for (unsigned i = 0; i < chunk->n;) {
+                int64_t end = ts_clock_floor(chunk->times[i], HOUR) + HOUR;
+                double sum = 0;
+                unsigned j = i;
+                for (; j < chunk->n && chunk->times[j] < end; j++)
+                    sum += chunk->v.f[j];
+                hours++;
+                total += sum;
+                i = j;
+            }
+            n += chunk->n;
+        }
+        ts_scan_close(&cur);
+        printf("scan points=%llu ms=%.1f hours=%llu sum=%.3f\n", (unsigned long long)n, (double)(ts_clock_mono_ns() - began) / 1e6,
+               (unsigned long long)hours, total);
+    }
+    ts_store_close_source(&src);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 5 && strcmp(argv[2], "land") == 0)
+        land(argv[1], (unsigned)strtoul(argv[3], NULL, 10), (unsigned)strtoul(argv[4], NULL, 10));
+    else if (argc == 5 && strcmp(argv[2], "lines") == 0)
+        lines(argv[1], (unsigned)strtoul(argv[3], NULL, 10), (unsigned)strtoul(argv[4], NULL, 10));
+    else if (argc == 3 && strcmp(argv[2], "scan") == 0)
+        scan(argv[1]);
+    else {
+        fprintf(stderr, "usage: store_load DIR land SERIES FLUSHES | lines SERIES POINTS | scan\n");
+        return 2;
+    }
+    return 0;
+}

@@ -1,0 +1,71 @@
+/*
+ * Deletes: a tomb for each series that the predicate takes, durable at once and seen by every reader from then on; store_purge.c
+ * carries it out. Thread: any, under the store's lock.
+ */
+#include "config.h"
+#include "store/store_read.h"
+
+#include "store/store_key.h"
+
+struct deletion {
+    struct ts_str bucket;
+    const struct ts_scan_pred *pred;
+    int64_t start_ns, stop_ns;
+};
+
+static int add_tomb(struct ts_catalog *cat, int64_t bucket, const struct deletion *del, int64_t series, struct ts_err *err)
+{
+    sqlite3_stmt *stmt =
+        ts_db_bind(cat->db, TS_SQL_C_ADD_TOMB, (int64_t[]){cat->seq, bucket, series, del->start_ns, del->stop_ns}, 5);
+    if (stmt && series < 0)
+        sqlite3_bind_null(stmt, 3);
+    return ts_db_run(cat->db, stmt, err);
+}
+
+/* A field is no part of a delete: what InfluxDB deletes is points. */
+static int add_tombs(struct ts_store *store, void *arg, struct ts_err *err)
+{
+    const struct deletion *del = arg;
+    struct ts_catalog *cat = &store->cat;
+    const struct ts_bucket *bck = ts_catalog_bucket(cat, del->bucket);
+    struct ts_buf lo = TS_BUF_INIT, hi = TS_BUF_INIT, scratch = TS_BUF_INIT;
+    struct ts_tag tags[TS_TAGS_MAX];
+    if (!bck)
+        return ts_fail(err, TS_ENOTFOUND, "bucket \"%.*s\" not found", (int)TS_MIN(del->bucket.len, (size_t)200), del->bucket.p);
+    if (!del->pred)
+        return add_tomb(cat, bck->id, del, -1, err);
+    sqlite3_stmt *stmt = ts_pred_series(cat->db, bck->id, del->pred, &lo, &hi);
+    int rc;
+    while ((rc = ts_db_step(cat->db, stmt, err)) > 0) {
+        struct ts_str measurement;
+        unsigned ntags;
+        bool open;
+        rc = ts_key_decode(ts_db_bytes(stmt, 1), &scratch, &measurement, tags, &ntags);
+        enum ts_truth value = rc ? TS_FALSE : ts_pred_value(del->pred, measurement, tags, ntags, NULL, &open);
+        rc = value != TS_TRUE ? 0 : add_tomb(cat, bck->id, del, sqlite3_column_int64(stmt, 0), err);
+        if (rc) {
+            sqlite3_reset(stmt);
+            break;
+        }
+    }
+    ts_buf_fini(&lo);
+    ts_buf_fini(&hi);
+    ts_buf_fini(&scratch);
+    return rc;
+}
+
+int ts_store_delete(struct ts_store *store, struct ts_str bucket, const struct ts_scan_pred *pred, int64_t start_ns, int64_t stop_ns,
+                    struct ts_err *err)
+{
+    struct deletion del = {bucket, pred, start_ns, stop_ns};
+    int rc = ts_pred_check(pred, err);
+    if (rc)
+        return rc;
+    if (stop_ns < start_ns)
+        return ts_fail(err, TS_EINVAL, "a delete whose stop is before its start");
+    pthread_mutex_lock(&store->lock);
+    rc = ts_store_change(store, add_tombs, &del, err);
+    pthread_mutex_unlock(&store->lock);
+    ts_bell_ring(&store->bell);
+    return rc;
+}

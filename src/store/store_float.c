@@ -1,0 +1,211 @@
+/*
+ * Vectors of doubles: short decimals as integers (after ALP: Afroozeh, Kuffo, Boncz: Adaptive Lossless floating-Point Compression,
+ * 2023, with a division instead of a multiplication: one exponent, exact for every decimal of up to 15 digits), others by
+ * their bits. Thread: any; owns nothing. Every bit of a value survives, NaN's and the sign of zero too.
+ *
+ *   kind u8 (0: bits, k + 1: integer / 10^k) | [k: n exceptions varint] | int vector | [positions u16, doubles]
+ */
+#include "config.h"
+#include "store/store_codec.h"
+
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#define KERNEL __attribute__((target_clones("avx2", "default"), optimize("O3")))
+#else
+#define KERNEL
+#endif
+
+#define DECIMALS 15
+#define SAMPLE   32
+#define MAGIC    0x1.8p52 /* x + MAGIC rounds x to an integer, which stands in the low bits: for |x| < 2^51 */
+#define LARGEST  0x1p51
+
+static const double powers[DECIMALS] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14};
+
+static uint64_t bits_of(double v)
+{
+    uint64_t u;
+    memcpy(&u, &v, sizeof u);
+    return u;
+}
+
+/* Whether v is exactly an integer / 10^k that the kernel turns back into v. */
+static bool is_decimal(double v, double power)
+{
+    double x = v * power;
+    if (!(x > -LARGEST && x < LARGEST))
+        return false;
+    double r = (x + MAGIC) - MAGIC;
+    return bits_of(r / power) == bits_of(v);
+}
+
+/* The smallest exponent that serves all of a sample, else the one that serves most of it. @return -1: none serves enough */
+static int exponent_of(const double *v, unsigned n)
+{
+    unsigned step = (n + SAMPLE - 1) / SAMPLE, best = 0, sampled = (n + step - 1) / step;
+    int k_best = -1;
+    for (int k = 0; k < DECIMALS; k++) {
+        unsigned hits = 0;
+        for (unsigned i = 0; i < n; i += step)
+            hits += is_decimal(v[i], powers[k]);
+        if (hits > best) {
+            best = hits;
+            k_best = k;
+        }
+        if (hits == sampled)
+            break;
+    }
+    return best * 4 >= sampled * 3 ? k_best : -1;
+}
+
+KERNEL
+static void to_ints(const double *v, unsigned n, double power, int64_t *ints, uint8_t *bad)
+{
+    for (unsigned i = 0; i < n; i++) {
+        double x = v[i] * power;
+        double m = x + MAGIC, r = m - MAGIC, back = r / power;
+        uint64_t mbits, magic_bits, vbits, backbits;
+        double magic = MAGIC;
+        memcpy(&mbits, &m, 8);
+        memcpy(&magic_bits, &magic, 8);
+        memcpy(&vbits, &v[i], 8);
+        memcpy(&backbits, &back, 8);
+        ints[i] = (int64_t)(mbits - magic_bits);
+        bad[i] = (uint8_t)((vbits != backbits) | !(x > -LARGEST) | !(x < LARGEST));
+    }
+}
+
+KERNEL
+static void from_ints(const int64_t *ints, unsigned n, double power, double *out)
+{
+    double magic = MAGIC;
+    uint64_t magic_bits;
+    memcpy(&magic_bits, &magic, 8);
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t b = (uint64_t)ints[i] + magic_bits;
+        double m;
+        memcpy(&m, &b, 8);
+        out[i] = (m - MAGIC) / power;
+    }
+}
+
+static void put_bits(const double *v, unsigned n, bool random, struct ts_buf *out)
+{
+    int64_t ints[TS_VECTOR_MAX];
+    memcpy(ints, v, n * sizeof *v);
+    ts_buf_putc(out, 0);
+    ts_ints_encode(ints, n, random, out);
+}
+
+/* @return false when more than a quarter are exceptions: nothing was appended. */
+static bool put_decimals(const double *v, unsigned n, int k, bool random, struct ts_buf *out)
+{
+    int64_t ints[TS_VECTOR_MAX];
+    uint8_t bad[TS_VECTOR_MAX];
+    unsigned m = 0, good = 0;
+    to_ints(v, n, powers[k], ints, bad);
+    for (unsigned i = 0; i < n; i++)
+        m += bad[i];
+    if (m * 4 > n)
+        return false;
+    while (bad[good])
+        good++;
+    int64_t last = ints[good]; /* stands in for exceptions, so that they do not widen the vector */
+    for (unsigned i = 0; m && i < n; i++)
+        last = ints[i] = bad[i] ? last : ints[i];
+    ts_buf_putc(out, (char)(k + 1));
+    ts_varint_put(out, m);
+    ts_ints_encode(ints, n, random, out);
+    for (unsigned i = 0; m && i < n; i++)
+        if (bad[i])
+            ts_buf_put(out, &(uint16_t){(uint16_t)i}, 2);
+    for (unsigned i = 0; m && i < n; i++)
+        if (bad[i])
+            ts_buf_put(out, &v[i], 8);
+    return true;
+}
+
+void ts_floats_encode(const double *v, unsigned n, bool random, struct ts_buf *out)
+{
+    TS_ASSERT(n > 0 && n <= TS_VECTOR_MAX);
+    int k = exponent_of(v, n);
+    if (k < 0 || !put_decimals(v, n, k, random, out))
+        put_bits(v, n, random, out);
+}
+
+/* Everything before the int vector. */
+static bool read_head(const uint8_t **p, const uint8_t *end, unsigned n, int *k, uint64_t *m)
+{
+    if (*p == end || **p > DECIMALS)
+        return false;
+    *k = *(*p)++ - 1;
+    *m = 0;
+    return *k < 0 || (ts_varint_get(p, end, m) && *m <= n);
+}
+
+const uint8_t *ts_floats_decode(const uint8_t *p, const uint8_t *end, unsigned n, double *out)
+{
+    int k;
+    uint64_t m;
+    int64_t ints[TS_VECTOR_MAX + 16];
+    if (!read_head(&p, end, n, &k, &m) || !(p = ts_ints_decode(p, end, n, ints)))
+        return NULL;
+    if (k < 0) {
+        memcpy(out, ints, n * sizeof *out);
+        return p;
+    }
+    from_ints(ints, n, powers[k], out);
+    if ((size_t)(end - p) < m * 10)
+        return NULL;
+    for (unsigned i = 0; i < m; i++) {
+        uint16_t at;
+        memcpy(&at, p + i * 2, 2);
+        if (at >= n)
+            return NULL;
+        memcpy(&out[at], p + m * 2 + i * 8, 8);
+    }
+    return p + m * 10;
+}
+
+/* Whether value i is one of the m exceptions, whose positions ascend. */
+static bool find_exception(const uint8_t *p, uint64_t m, unsigned i, double *out)
+{
+    uint64_t lo = 0, hi = m;
+    uint16_t at = 0;
+    while (lo < hi) {
+        uint64_t mid = (lo + hi) / 2;
+        memcpy(&at, p + mid * 2, 2);
+        if (at < i)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (lo < m)
+        memcpy(&at, p + lo * 2, 2);
+    if (lo == m || at != i)
+        return false;
+    memcpy(out, p + m * 2 + lo * 8, 8);
+    return true;
+}
+
+bool ts_floats_get(const uint8_t *p, const uint8_t *end, unsigned n, unsigned i, double *out)
+{
+    int k;
+    uint64_t m;
+    int64_t x;
+    if (!read_head(&p, end, n, &k, &m))
+        return false;
+    if (m) {
+        const uint8_t *behind = ts_ints_end(p, end, n);
+        if (!behind || (size_t)(end - behind) < m * 10)
+            return false;
+        if (find_exception(behind, m, i, out))
+            return true;
+    }
+    if (!ts_ints_get(p, end, n, i, &x))
+        return false;
+    if (k < 0)
+        memcpy(out, &x, sizeof *out);
+    else
+        *out = (double)x / powers[k]; /* a value that is no exception has less than 2^51 */
+    return true;
+}

@@ -1,0 +1,14 @@
+#ifndef TSAGGD_STORE_H
+#define TSAGGD_STORE_H
+/* The embedded store of the daemon: opened when the configuration has a use for it. */
+#include "core/conf.h"
+#include "store/store.h"
+
+/**
+ * Opens state_dir/store when a sink or http.write needs it, makes the buckets, starts its thread and introduces it to the sinks.
+ * @param out  NULL when nothing needs it; close with ts_store_close after the sinks.
+ * @return as ts_store_open
+ */
+int store_open(const struct ts_conf *conf, struct ts_store **out, struct ts_err *err) TS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,210 @@
+/* Buckets, retention, types of fields, what there is: the catalogue's side of the store. */
+#include "config.h"
+#include "unit.h"
+
+#include "core/clock.h"
+#include "store/store.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define T0   (INT64_C(1700006400) * TS_SEC) /* 2023-11-15T00:00:00Z: a shard of six hours begins */
+#define HOUR (3600 * TS_SEC)
+
+static char dir[64];
+static struct ts_store *store;
+
+static int set_up(void **state)
+{
+    struct ts_err err;
+    (void)state;
+    snprintf(dir, sizeof dir, "/tmp/tsagg-test-store-XXXXXX");
+    ts_clock_set_fake(T0);
+    return mkdtemp(dir) && ts_store_open(dir, &store, &err) == 0 ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    char command[128];
+    (void)state;
+    ts_store_close(&store);
+    ts_clock_set_fake(TS_TIME_NONE);
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    return system(command);
+}
+
+static int put(const char *bucket, const char *measurement, const char *host, int64_t t, enum ts_scan_type type, struct ts_err *err)
+{
+    struct ts_points *pts;
+    struct ts_tag tag = {TS_STR("host"), ts_str_of(host)};
+    struct ts_point_field field = {.key = TS_STR("v"), .type = type, .v.u = 1, .text = TS_STR("x")};
+    uint32_t series;
+    int rc = ts_points_begin(ts_store_writer(store), ts_str_of(bucket), &pts, err);
+    if (rc)
+        return rc;
+    rc = ts_points_series(pts, ts_str_of(measurement), &tag, 1, &series, err);
+    rc = rc ? rc : ts_points_add(pts, series, t, &field, 1, err);
+    rc = rc ? rc : ts_points_commit(pts, TS_STR(""), TS_STR(""), err);
+    ts_points_end(&pts);
+    return rc;
+}
+
+static bool append(void *arg, struct ts_str value, enum ts_scan_type type)
+{
+    struct ts_buf *buf = arg;
+    ts_buf_put_str(buf, value);
+    ts_buf_printf(buf, "%d ", (int)type);
+    return true;
+}
+
+/* The answer of a schema query as "value1type1 value2type2 ". */
+static void assert_schema(const char *bucket, enum ts_scan_schema what, const struct ts_scan_pred *pred, const char *expected)
+{
+    struct ts_scan_schema_request req = {
+        .what = what, .bucket = ts_str_of(bucket), .tag = TS_STR("host"), .start_ns = INT64_MIN, .stop_ns = INT64_MAX, .pred = pred};
+    struct ts_buf buf = TS_BUF_INIT;
+    struct ts_err err = {""};
+    assert_int_equal(ts_scan_schema(ts_store_source(store), &req, append, &buf, &err), 0);
+    assert_string_equal(buf.len ? ts_buf_cstr(&buf) : "", expected);
+    ts_buf_fini(&buf);
+}
+
+static unsigned count_points(const char *bucket)
+{
+    struct ts_scan_request req = {.bucket = ts_str_of(bucket), .start_ns = INT64_MIN, .stop_ns = INT64_MAX, .want = TS_SCAN_TIMES};
+    struct ts_scan_cursor *cur;
+    const struct ts_scan_chunk *chunk;
+    struct ts_err err;
+    unsigned n = 0;
+    assert_int_equal(ts_scan_open(ts_store_source(store), &req, &cur, &err), 0);
+    while (ts_scan_next(cur, &chunk, &err) == 0 && chunk)
+        n += chunk->n;
+    ts_scan_close(&cur);
+    return n;
+}
+
+static unsigned count_shard_files(void)
+{
+    unsigned n = 0;
+    DIR *d = opendir(dir);
+    for (struct dirent *ent; (ent = readdir(d));)
+        n += strncmp(ent->d_name, "shard-", 6) == 0 && strcmp(ent->d_name + strlen(ent->d_name) - 3, ".db") == 0;
+    closedir(d);
+    return n;
+}
+
+static void test_retention(void **state)
+{
+    (void)state;
+    struct ts_err err = {""};
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("b"), 30 * 60 * TS_SEC, &err), -TS_EINVAL);
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("b"), 2 * HOUR, &err), 0);
+    assert_int_equal(put("b", "m", "old", T0 - 3 * HOUR, TS_SCAN_FLOAT, &err), -TS_ELIMIT);
+    assert_int_equal(put("b", "m", "old", T0, TS_SCAN_FLOAT, &err), 0);
+    assert_int_equal(put("b", "m", "both", T0 + HOUR, TS_SCAN_FLOAT, &err), 0);
+    assert_int_equal(ts_store_tend(store, TS_STORE_LAND, &err), 0);
+    assert_int_equal(count_shard_files(), 1);
+    /* The next shard begins; the first one is kept until two hours after its end. */
+    ts_clock_set_fake(T0 + 7 * HOUR);
+    assert_int_equal(put("b", "m", "both", T0 + 7 * HOUR, TS_SCAN_FLOAT, &err), 0);
+    assert_int_equal(put("b", "m", "new", T0 + 7 * HOUR, TS_SCAN_FLOAT, &err), 0);
+    assert_int_equal(ts_store_tend(store, TS_STORE_LAND, &err), 0);
+    assert_int_equal(count_shard_files(), 2);
+    assert_int_equal(count_points("b"), 4);
+    assert_schema("b", TS_SCAN_TAG_VALUES, NULL, "both4 new4 old4 ");
+    ts_clock_set_fake(T0 + 8 * HOUR);
+    assert_int_equal(put("b", "m", "late", T0 + 8 * HOUR, TS_SCAN_FLOAT, &err), 0); /* not compacted when the shard goes */
+    assert_int_equal(ts_store_tend(store, TS_STORE_LAND, &err), 0);
+    assert_int_equal(count_shard_files(), 1);
+    assert_int_equal(count_points("b"), 3);
+    assert_schema("b", TS_SCAN_TAG_VALUES, NULL, "both4 late4 new4 ");
+    /* A series that went may come again. */
+    assert_int_equal(put("b", "m", "old", T0 + 8 * HOUR, TS_SCAN_FLOAT, &err), 0);
+    assert_schema("b", TS_SCAN_TAG_VALUES, NULL, "both4 late4 new4 old4 ");
+    assert_int_equal(count_points("b"), 4);
+}
+
+/* A batch that has a series' number while the series is dropped. */
+static void test_batch_across_retention(void **state)
+{
+    (void)state;
+    struct ts_err err = {""};
+    struct ts_points *pts;
+    struct ts_tag tag = {TS_STR("host"), TS_STR("a")};
+    struct ts_point_field field = {.key = TS_STR("v"), .type = TS_SCAN_FLOAT};
+    uint32_t series;
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("b"), HOUR, &err), 0);
+    assert_int_equal(put("b", "m", "a", T0, TS_SCAN_FLOAT, &err), 0);
+    assert_int_equal(ts_points_begin(ts_store_writer(store), TS_STR("b"), &pts, &err), 0);
+    assert_int_equal(ts_points_series(pts, TS_STR("m"), &tag, 1, &series, &err), 0);
+    assert_int_equal(ts_points_add(pts, series, T0 + 24 * HOUR, &field, 1, &err), 0);
+    ts_clock_set_fake(T0 + 24 * HOUR);
+    assert_int_equal(ts_store_tend(store, TS_STORE_DUE, &err), 0);
+    assert_schema("b", TS_SCAN_TAG_VALUES, NULL, "");
+    assert_int_equal(ts_points_commit(pts, TS_STR(""), TS_STR(""), &err), 0);
+    ts_points_end(&pts);
+    assert_int_equal(count_points("b"), 1);
+    assert_schema("b", TS_SCAN_TAG_VALUES, NULL, "a4 ");
+}
+
+static void test_buckets(void **state)
+{
+    (void)state;
+    struct ts_err err = {""};
+    struct ts_scan_bucket bck;
+    assert_int_equal(put("x", "m", "h", T0, TS_SCAN_INT, &err), -TS_ENOTFOUND);
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("x"), 0, &err), 0);
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("y"), 30 * 24 * HOUR, &err), 0);
+    assert_schema("", TS_SCAN_BUCKETS, NULL, "x4 y4 ");
+    assert_int_equal(ts_scan_bucket(ts_store_source(store), TS_STR("y"), &bck, &err), 0);
+    assert_true(bck.retention_ns == 30 * 24 * HOUR && bck.shard_ns == 24 * HOUR);
+    assert_int_equal(put("x", "m", "h", T0, TS_SCAN_INT, &err), 0);
+    assert_int_equal(put("y", "m", "h", T0, TS_SCAN_FLOAT, &err), 0); /* another bucket: another type */
+    assert_int_equal(ts_store_tend(store, TS_STORE_LAND, &err), 0);
+    assert_int_equal(count_shard_files(), 2);
+    assert_int_equal(ts_store_rename_bucket(store, TS_STR("x"), TS_STR("y"), &err), -TS_EINVAL);
+    assert_int_equal(ts_store_rename_bucket(store, TS_STR("x"), TS_STR("z"), &err), 0);
+    assert_int_equal(count_points("z"), 1);
+    assert_int_equal(ts_store_drop_bucket(store, TS_STR("x"), &err), -TS_ENOTFOUND);
+    assert_int_equal(ts_store_drop_bucket(store, TS_STR("z"), &err), 0);
+    assert_schema("", TS_SCAN_BUCKETS, NULL, "y4 ");
+    assert_int_equal(ts_store_tend(store, TS_STORE_DUE, &err), 0);
+    assert_int_equal(ts_store_tend(store, TS_STORE_LAND, &err), 0);
+    assert_int_equal(count_shard_files(), 1);
+    assert_int_equal(count_points("y"), 1);
+}
+
+static void test_types_and_schema(void **state)
+{
+    (void)state;
+    struct ts_err err = {""};
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("b"), 0, &err), 0);
+    assert_int_equal(put("b", "m1", "a", T0, TS_SCAN_INT, &err), 0);
+    assert_int_equal(put("b", "m1", "b", T0, TS_SCAN_FLOAT, &err), -TS_EREFUSED);
+    assert_non_null(strstr(err.msg, "field type conflict: input field \"v\" on measurement \"m1\" is type float, already exists as type integer"));
+    assert_int_equal(put("b", "m2", "b", T0, TS_SCAN_STRING, &err), 0);
+    assert_schema("b", TS_SCAN_MEASUREMENTS, NULL, "m14 m24 ");
+    assert_schema("b", TS_SCAN_TAG_KEYS, NULL, "host4 ");
+    assert_schema("b", TS_SCAN_FIELD_KEYS, NULL, "v1 v4 ");
+    struct ts_scan_pred pred = {.op = TS_SCAN_EQ, .on = TS_SCAN_MEASUREMENT, .value = TS_STR("m2")};
+    assert_schema("b", TS_SCAN_FIELD_KEYS, &pred, "v4 ");
+    assert_schema("b", TS_SCAN_TAG_VALUES, &pred, "b4 ");
+    struct ts_scan_pred field = {.op = TS_SCAN_EQ, .on = TS_SCAN_FIELD, .value = TS_STR("w")};
+    assert_schema("b", TS_SCAN_MEASUREMENTS, &field, "");
+    /* Types are known after a restart, too. */
+    ts_store_close(&store);
+    assert_int_equal(ts_store_open(dir, &store, &err), 0);
+    assert_int_equal(put("b", "m1", "b", T0, TS_SCAN_FLOAT, &err), -TS_EREFUSED);
+    struct ts_store *second;
+    assert_int_equal(ts_store_open(dir, &second, &err), -TS_EBUSY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_retention, set_up, tear_down),
+                                       cmocka_unit_test_setup_teardown(test_batch_across_retention, set_up, tear_down),
+                                       cmocka_unit_test_setup_teardown(test_buckets, set_up, tear_down),
+                                       cmocka_unit_test_setup_teardown(test_types_and_schema, set_up, tear_down)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
