@@ -21,6 +21,7 @@ libtsagg_a_SOURCES += \
 	src/core/num.c src/core/num.h \
 	src/core/num_shortest.c src/core/num_shortest.h \
 	src/core/passed.c src/core/passed.h \
+	src/core/pool.c src/core/pool.h \
 	src/core/progress.c src/core/progress.h \
 	src/core/quantile.c src/core/quantile.h \
 	src/core/ring.c src/core/ring.h \

@@ -3,6 +3,7 @@
 /* Inside the window stage: all of it belongs to one worker thread. */
 #include "core/clock.h"
 #include "core/hll.h"
+#include "core/pool.h"
 #include "core/sketch.h"
 #include "window/window.h"
 
@@ -49,6 +50,7 @@ struct ts_series_table {
     struct ts_slot_list leaving; /* no id stands for them, perhaps a window does */
     struct ts_slot_list limbo;   /* gone, but batches may hold their bytes */
     struct ts_slot_list free;
+    struct ts_pool names; /* their bytes */
     uint32_t *buckets; /* slot + 1, 0 free; linear probing, at most half full */
     uint32_t mask;
 };
