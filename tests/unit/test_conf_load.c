@@ -85,7 +85,7 @@ static void defaults_are_those_of_the_design(void **state)
     assert_string_equal(conf->sinks[0].name, "file");
     assert_string_equal(conf->sinks[0].type, "file");
     assert_int_equal(conf->sinks[0].batch, 5000);
-    assert_int_equal(conf->sinks[0].flush_interval_ns, TS_SEC);
+    assert_int_equal(conf->sinks[0].flush_interval_ns, 100 * TS_MS);
     ts_conf_free(&conf);
     assert_null(conf);
 }
