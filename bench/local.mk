@@ -4,7 +4,7 @@ bench_floor_SOURCES = bench/floor.c
 bench_floor_LDADD =
 bench_window_SOURCES = bench/window.c
 CLEANFILES += $(EXTRA_PROGRAMS)
-EXTRA_DIST += bench/ingest bench/memory bench/servers.py
+EXTRA_DIST += bench/ingest bench/latency bench/memory bench/servers.py
 
 .PHONY: bench
 bench: $(EXTRA_PROGRAMS) tsaggd tsagg-load
