@@ -5,7 +5,7 @@ bench_floor_LDADD =
 bench_store_load_SOURCES = bench/store_load.c
 bench_window_SOURCES = bench/window.c
 CLEANFILES += $(EXTRA_PROGRAMS)
-EXTRA_DIST += bench/ingest bench/memory bench/servers.py bench/store
+EXTRA_DIST += bench/ingest bench/latency bench/memory bench/servers.py bench/store
 
 .PHONY: bench
 bench: $(EXTRA_PROGRAMS) tsaggd tsagg-load

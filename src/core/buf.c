@@ -49,11 +49,6 @@ void ts_buf_put(struct ts_buf *buf, const void *p, size_t len)
     }
 }
 
-void ts_buf_putc(struct ts_buf *buf, char c)
-{
-    ts_buf_put(buf, &c, 1);
-}
-
 void ts_buf_puts(struct ts_buf *buf, const char *z)
 {
     ts_buf_put(buf, z, strlen(z));

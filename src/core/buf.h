@@ -35,9 +35,17 @@ static inline bool ts_buf_failed(const struct ts_buf *buf)
 char *ts_buf_reserve(struct ts_buf *buf, size_t bytes);
 
 void ts_buf_put(struct ts_buf *buf, const void *p, size_t len);
-void ts_buf_putc(struct ts_buf *buf, char c);
 void ts_buf_puts(struct ts_buf *buf, const char *z);
 void ts_buf_printf(struct ts_buf *buf, const char *fmt, ...) TS_PRINTF(2, 3);
+
+static inline void ts_buf_putc(struct ts_buf *buf, char c)
+{
+    char *to = TS_LIKELY(buf->len < buf->cap) ? buf->p + buf->len : ts_buf_reserve(buf, 1);
+    if (TS_LIKELY(to)) {
+        *to = c;
+        buf->len++;
+    }
+}
 
 static inline void ts_buf_put_str(struct ts_buf *buf, struct ts_str s)
 {

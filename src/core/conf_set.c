@@ -56,11 +56,49 @@ static struct ts_conf_node **step_into(struct ts_conf_load *ld, struct ts_conf_n
     return &entry->value;
 }
 
-/* "--set KEY=VALUE" for messages: one line of bounded length. Lives as long as the tree. */
+/* The section that a path begins with; the one of the options without a section when there is no such. */
+static enum ts_conf_section section_of(struct ts_str step)
+{
+    for (unsigned i = 0; i < TS_SECTION_COUNT; i++)
+        if (i != TS_SECTION_top && ts_str_eq(ts_str_of(ts_conf_sections[i].key), step))
+            return (enum ts_conf_section)i;
+    return TS_SECTION_top;
+}
+
+/* Whether nothing that is set there can be a secret. A whole section may hold one; so may a key that nobody knows, misspelt. */
+static bool is_harmless(struct ts_str path)
+{
+    struct ts_str step, key = TS_STR("");
+    bool known = false, secrets = false;
+    if (!ts_conf_next(&path, '.', &step))
+        return false;
+    enum ts_conf_section section = section_of(step);
+    if (section == TS_SECTION_top)
+        key = step;
+    else if (ts_conf_sections[section].shape == TS_SHAPE_ONE || ts_conf_next(&path, '.', &step))
+        (void)ts_conf_next(&path, '.', &key);
+    for (unsigned i = 0; i < ts_conf_noptions; i++) {
+        const struct ts_conf_option *opt = &ts_conf_options[i];
+        if (opt->section != section)
+            continue;
+        secrets |= ts_conf_option_is_secret(opt);
+        if (ts_str_eq(ts_str_of(opt->key), key))
+            return !ts_conf_option_is_secret(opt);
+        known = true;
+    }
+    return known && !secrets;
+}
+
+/* "--set KEY=VALUE" for messages: one line of bounded length, no secret in it. Lives as long as the tree. */
 static const char *source_of(struct ts_conf_load *ld, const char *setting)
 {
     char text[200];
-    snprintf(text, sizeof text, "--set %s", setting);
+    const char *equals = strchr(setting, '=');
+    size_t len = equals ? (size_t)(equals - setting) : 0;
+    if (equals && !is_harmless((struct ts_str){setting, len}))
+        snprintf(text, sizeof text, "--set %.*s=" TS_CONF_HIDDEN, (int)TS_MIN(len, sizeof text), setting);
+    else
+        snprintf(text, sizeof text, "--set %s", setting);
     for (char *p = text; *p; p++)
         if ((unsigned char)*p < 0x20)
             *p = ' ';

@@ -27,6 +27,7 @@ libtsagg_a_SOURCES += \
 	src/core/progress.c src/core/progress.h \
 	src/core/quantile.c src/core/quantile.h \
 	src/core/ring.c src/core/ring.h \
+	src/core/runs.c src/core/runs.h \
 	src/core/rollup.c src/core/rollup_codec.c src/core/rollup.h \
 	src/core/sample.c src/core/sample.h \
 	src/core/scan.h \

@@ -13,7 +13,7 @@ static uint64_t key_of(uint64_t key)
 
 void ts_map64_init(struct ts_map64 *map)
 {
-    *map = (struct ts_map64){.mask = FIRST_PLACES - 1};
+    *map = (struct ts_map64){.places = FIRST_PLACES};
     map->keys = ts_xalloc(FIRST_PLACES * sizeof *map->keys);
     map->values = ts_xalloc(FIRST_PLACES * sizeof *map->values);
 }
@@ -24,12 +24,30 @@ void ts_map64_fini(struct ts_map64 *map)
     TS_FREE(map->values);
 }
 
+/* The lower half of the hash as a fraction of all places: any number of them will do (Lemire, "Fast random integer generation in an
+ * interval", 2019), and growing keeps their order. */
+static uint32_t home_of(const struct ts_map64 *map, uint64_t key)
+{
+    return (uint32_t)((key & UINT32_MAX) * map->places >> 32);
+}
+
+static uint32_t after(const struct ts_map64 *map, uint32_t at)
+{
+    return at + 1 == map->places ? 0 : at + 1;
+}
+
+/* How many places `at` lies behind the other. */
+static uint32_t distance(const struct ts_map64 *map, uint32_t from, uint32_t at)
+{
+    return at >= from ? at - from : at + map->places - from;
+}
+
 /* The place of the key, or the free one where it would stand. */
 static uint32_t place_of(const struct ts_map64 *map, uint64_t key)
 {
-    uint32_t at = (uint32_t)key & map->mask;
+    uint32_t at = home_of(map, key);
     while (map->keys[at] && map->keys[at] != key)
-        at = (at + 1) & map->mask;
+        at = after(map, at);
     return at;
 }
 
@@ -41,17 +59,16 @@ uint32_t *ts_map64_find(const struct ts_map64 *map, uint64_t key)
 
 static bool grow(struct ts_map64 *map)
 {
-    size_t places = (size_t)map->mask + 1;
-    if (places > UINT32_MAX / 4)
+    if (map->places > UINT32_MAX / 2)
         return false;
-    struct ts_map64 bigger = {.mask = (uint32_t)(2 * places - 1), .count = map->count};
-    bigger.keys = ts_alloc(2 * places * sizeof *bigger.keys);
-    bigger.values = ts_alloc(2 * places * sizeof *bigger.values);
+    struct ts_map64 bigger = {.places = map->places + map->places / 4, .count = map->count};
+    bigger.keys = ts_alloc(bigger.places * sizeof *bigger.keys);
+    bigger.values = ts_alloc(bigger.places * sizeof *bigger.values);
     if (!bigger.keys || !bigger.values) {
         ts_map64_fini(&bigger);
         return false;
     }
-    for (size_t i = 0; i < places; i++) {
+    for (uint32_t i = 0; i < map->places; i++) {
         if (map->keys[i]) {
             uint32_t at = place_of(&bigger, map->keys[i]);
             bigger.keys[at] = map->keys[i];
@@ -65,7 +82,7 @@ static bool grow(struct ts_map64 *map)
 
 uint32_t *ts_map64_add(struct ts_map64 *map, uint64_t key)
 {
-    if (map->count >= map->mask / 4 * 3 && !grow(map))
+    if (map->count >= map->places / 5 * 4 && !grow(map))
         return NULL;
     uint32_t at = place_of(map, key_of(key));
     TS_ASSERT(!map->keys[at]);
@@ -80,9 +97,8 @@ void ts_map64_remove(struct ts_map64 *map, uint64_t key)
 {
     uint32_t hole = place_of(map, key_of(key));
     TS_ASSERT(map->keys[hole]);
-    for (uint32_t at = (hole + 1) & map->mask; map->keys[at]; at = (at + 1) & map->mask) {
-        uint32_t home = (uint32_t)map->keys[at] & map->mask;
-        if (((at - home) & map->mask) >= ((at - hole) & map->mask)) {
+    for (uint32_t at = after(map, hole); map->keys[at]; at = after(map, at)) {
+        if (distance(map, home_of(map, map->keys[at]), at) >= distance(map, hole, at)) {
             map->keys[hole] = map->keys[at];
             map->values[hole] = map->values[at];
             hole = at;

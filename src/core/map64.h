@@ -1,15 +1,16 @@
 #ifndef TS_CORE_MAP64_H
 #define TS_CORE_MAP64_H
 /*
- * 64-bit hashes to 32-bit numbers: open addressing, linear probing, at most three quarters full; 12 bytes a place. What is
- * removed leaves no trace, so a table that things come to and go from stays as fast as it was. The owner's thread, or its lock.
+ * 64-bit hashes to 32-bit numbers: open addressing, linear probing, 12 bytes a place. It grows by a quarter when it is four fifths
+ * full, so that an entry takes 15 to 19 bytes. What is removed leaves no trace, so a table that things come to and go from stays
+ * as fast as it was. The owner's thread, or its lock.
  */
 #include "core/base.h"
 
 struct ts_map64 {
     uint64_t *keys; /* 0: free */
     uint32_t *values;
-    uint32_t mask, count;
+    uint32_t places, count;
 };
 
 /** Ends the process without memory. */

@@ -102,26 +102,43 @@ static size_t page_round(size_t bytes)
     return (bytes + unit - 1) & ~(unit - 1);
 }
 
+/* Maps whole pages; align, if not 0, is a power of two above the size of a page. */
+static void *map_pages(size_t bytes, size_t align)
+{
+    if (must_fail())
+        return NULL;
+    char *p = mmap(NULL, bytes + align, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    if (align) {
+        size_t head = (align - ((uintptr_t)p & (align - 1))) & (align - 1);
+        if (head)
+            munmap(p, head);
+        if (head < align)
+            munmap(p + head + bytes, align - head);
+        p += head;
+    }
+    return p;
+}
+
 void *ts_pages_alloc(size_t bytes)
 {
     size_t want = page_round(bytes);
     bool huge = want >= HUGE_PAGE;
-    size_t map = huge ? want + HUGE_PAGE : want;
-    if (must_fail())
-        return NULL;
-    char *p = mmap(NULL, map, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED)
-        return NULL;
-    if (huge) {
-        size_t head = (HUGE_PAGE - ((uintptr_t)p & (HUGE_PAGE - 1))) & (HUGE_PAGE - 1);
-        if (head)
-            munmap(p, head);
-        if (head < HUGE_PAGE)
-            munmap(p + head + want, HUGE_PAGE - head);
-        p += head;
+    void *p = map_pages(want, huge ? HUGE_PAGE : 0);
+    if (p && huge)
         (void)madvise(p, want, MADV_HUGEPAGE); /* only a hint: plain pages do as well, slower */
-    }
     return p;
+}
+
+void *ts_block_alloc(void)
+{
+    return map_pages(TS_BLOCK_BYTES, TS_BLOCK_BYTES);
+}
+
+void ts_block_free(void *block)
+{
+    munmap(block, TS_BLOCK_BYTES);
 }
 
 void ts_pages_free(void *p, size_t bytes)

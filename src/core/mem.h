@@ -32,6 +32,12 @@ void ts_free(void *p);
 void *ts_pages_alloc(size_t bytes) TS_MUST_CHECK;
 void ts_pages_free(void *p, size_t bytes);
 
+#define TS_BLOCK_BYTES ((size_t)64 << 10)
+
+/** TS_BLOCK_BYTES of zeroed pages at an address that is a multiple of that. @return NULL without memory. */
+void *ts_block_alloc(void) TS_MUST_CHECK;
+void ts_block_free(void *block);
+
 /** Gives memory that is free back to the system, where the C library can. May take milliseconds. @thread any */
 void ts_mem_trim(void);
 

@@ -231,6 +231,8 @@ size_t ts_num_put_double(char *to, double v)
         to[sign] = '0';
         return sign + 1;
     }
+    if (v < 1e15 && v == (double)(uint64_t)v) /* a whole number that no shorter one reads back as */
+        return sign + ts_num_put_uint(to + sign, (uint64_t)v);
     uint64_t digits;
     int exp10;
     ts_num_shortest(v, &digits, &exp10);

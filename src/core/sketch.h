@@ -168,9 +168,9 @@ int ts_sketch_encode(const struct ts_sketch *sk, struct ts_buf *buf) TS_MUST_CHE
 int ts_sketch_decode(struct ts_str bytes, struct ts_sketch *out) TS_MUST_CHECK;
 
 /**
- * Quantiles of an encoded sketch: out[i] is within 1 % of the value at position floor(q (n - 1)) of the n
- * samples in order, counted from 0, as in the paper; with weights, of the first value that has more than q (n
- * - 1) of the sum n of all weights at and below it. qs are in [0, 1] and rise. NaN without samples.
+ * Quantiles of an encoded sketch by nearest rank: out[i] is within 1 % of the least value that has at least
+ * q W of the sum W of all weights at and below it; of n samples without weights that is number ceil(q n) in
+ * their order, and the first for q = 0. qs are in [0, 1] and rise. NaN without samples.
  * @return 0, -TS_ECORRUPT.
  */
 int ts_sketch_quantiles(struct ts_str bytes, unsigned n, const double *qs, double *out) TS_MUST_CHECK;

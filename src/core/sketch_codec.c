@@ -177,10 +177,10 @@ int ts_sketch_quantiles(struct ts_str bytes, unsigned n, const double *qs, doubl
         return rc;
     for (unsigned j = 0; j < n; j++)
         out[j] = NAN;
-    double one = rd.head.flags & FLAG_FRACTION ? 1 << TS_SKETCH_UNIT_BITS : 1,
-           total = (double)rd.head.total / one;
+    /* A little less than all weights: q itself, the product and the sum are rounded, and 0.07 * 100 > 7. */
+    const double total = (double)rd.head.total * (1 - 0x1p-50);
     while ((rc = next(&rd, &key, &units)) > 0)
-        for (; i < n && (double)rd.sum / one > qs[i] * (total - 1); i++)
+        for (; i < n && (double)rd.sum >= qs[i] * total; i++)
             out[i] = ts_sketch_value(key);
     return rc;
 }

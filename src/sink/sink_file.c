@@ -1,5 +1,6 @@
 /*
- * Line protocol appended to a file, durable before it counts as delivered. Thread: the sink's. Owns the
+ * Line protocol appended to a file, durable before it counts as delivered; what comes while the disk works goes with the next
+ * write, as a write of many points takes hardly longer than one of few. Thread: the sink's. Owns the
  * descriptor; opens the path again when somebody has rotated the file away. A disk that fails leaves whole
  * lines only, and is tried again.
  */
@@ -105,4 +106,4 @@ static void close_sink(struct ts_sink *snk)
 }
 
 const struct ts_sink_ops ts_sink_file_ops = {
-    .open = open_sink, .encode = ts_sink_lp_put, .send = send_lines, .close = close_sink};
+    .takes_all = true, .open = open_sink, .encode = ts_sink_lp_put, .send = send_lines, .close = close_sink};

@@ -26,9 +26,19 @@ static bool is_separator(char c)
     return c == ',' || c == ' ' || c == '=';
 }
 
+/* Letters, digits and whatever else is never written differently: that is nearly all of nearly every name. */
+static bool is_plain(char c)
+{
+    return (unsigned char)c > '=' ? c != '\\' && c != 0x7f : (unsigned char)c >= '-' && c != '=';
+}
+
 static void put_name(struct ts_buf *out, struct ts_str s, enum place place)
 {
-    for (size_t i = 0; i < s.len; i++) {
+    size_t plain = 0;
+    while (plain < s.len && is_plain(s.p[plain]))
+        plain++;
+    ts_buf_put(out, s.p, plain);
+    for (size_t i = plain; i < s.len; i++) {
         char c = s.p[i];
         if (c == '\\' && (i + 1 == s.len || is_separator(s.p[i + 1])))
             ts_buf_putc(out, '_');

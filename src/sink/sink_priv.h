@@ -45,6 +45,7 @@ struct ts_sink_ops {
     bool (*finish)(struct ts_sink *snk, int64_t timeout_ns, unsigned *request, struct ts_sink_reply *reply);
     /** Makes a blocked send look at ts_sink_time_left; may be NULL. */
     void (*wake)(struct ts_sink *snk);
+    bool takes_all; /* sends all that is queued, however many a batch has: a send has a price of its own */
     void (*close)(struct ts_sink *snk);
 };
 

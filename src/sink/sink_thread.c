@@ -32,6 +32,12 @@ static void drop_unsent(struct ts_sink *snk, unsigned points, const char *why)
            ts_log_quote_z(why));
 }
 
+/* Whether to leave the rest of the feed for later. */
+static bool has_enough(const struct ts_sink *snk)
+{
+    return snk->ops->takes_all ? snk->queue.text.len >= BODY_MAX : is_full(snk);
+}
+
 /* Encodes all points of the record in hand behind the queue. @return 0, or -TS_ENOMEM with the queue as it
  * was. */
 static int queue_record(struct ts_sink *snk)
@@ -75,7 +81,7 @@ static int queue_record(struct ts_sink *snk)
  * again unasked. */
 static int64_t fill(struct ts_sink *snk)
 {
-    while (!is_full(snk)) {
+    while (!has_enough(snk)) {
         if (!snk->record.p) {
             int rc = ts_feed_next(snk->feed, &snk->record, &snk->record_end);
             if (rc == -TS_EAGAIN && snk->queue.n == 0 && snk->nused == 0)
@@ -110,7 +116,7 @@ static void sleep_for(struct ts_sink *snk, int64_t timeout_ns)
 
 static unsigned batch_size(const struct ts_sink *snk)
 {
-    unsigned n = TS_MIN(snk->queue.n, snk->conf->batch);
+    unsigned n = snk->ops->takes_all ? snk->queue.n : TS_MIN(snk->queue.n, snk->conf->batch);
     while (n > 1 && snk->queue.ends[n - 1] > BODY_MAX)
         n /= 2;
     return n;

@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/hll.h"
 #include "core/pool.h"
+#include "core/runs.h"
 #include "core/sketch.h"
 #include "window/window.h"
 
@@ -50,6 +51,7 @@ struct ts_series_table {
     struct ts_slot_list leaving; /* no id stands for them, perhaps a window does */
     struct ts_slot_list limbo;   /* gone, but batches may hold their bytes */
     struct ts_slot_list free;
+    struct ts_runs names; /* their bytes */
     uint32_t *buckets; /* slot + 1, 0 free; linear probing, at most half full */
     uint32_t mask;
 };

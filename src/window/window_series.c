@@ -20,7 +20,8 @@ void ts_series_table_init(struct ts_series_table *tab)
 void ts_series_table_fini(struct ts_series_table *tab)
 {
     for (uint32_t s = 0; s < tab->count; s++)
-        ts_free(tab->slots[s].series);
+        if (tab->slots[s].series)
+            ts_runs_give(&tab->names, tab->slots[s].series, tab->slots[s].len);
     TS_FREE(tab->buckets);
     TS_FREE(tab->slots);
 }
@@ -89,7 +90,7 @@ uint32_t ts_series_table_get(struct ts_series_table *tab, const struct ts_announ
     }
     if (tab->count == TS_SLOTS_MAX || !grow(tab))
         return TS_SLOT_REFUSED;
-    char *bytes = ts_alloc(announce->len);
+    char *bytes = ts_runs_take(&tab->names, announce->len);
     if (!bytes)
         return TS_SLOT_REFUSED;
     memcpy(bytes, announce->series, announce->len);
@@ -131,7 +132,8 @@ void ts_series_table_reclaim(struct ts_series_table *tab, uint64_t epoch)
 {
     while (tab->limbo.first != TS_SLOT_NONE && tab->slots[tab->limbo.first].epoch <= epoch) {
         uint32_t slot = ts_slot_list_pop(tab, &tab->limbo);
-        TS_FREE(tab->slots[slot].series);
+        ts_runs_give(&tab->names, tab->slots[slot].series, tab->slots[slot].len);
+        tab->slots[slot].series = NULL;
         ts_slot_list_push(tab, &tab->free, slot);
     }
 }

@@ -114,6 +114,12 @@ def test_set_errors_name_the_setting():
         assert code != 0 and setting.split("=")[0] in out + err, (setting, out + err)
 
 
+def test_set_errors_keep_secrets():
+    for setting in ("http.token={s3cret: x}", "sinks={a: {type: file, token: s3cret}}", "http.tokn=s3cret"):
+        code, out, err = tsaggd(GOOD, "--set", setting, "--check")
+        assert code != 0 and "s3cret" not in (out + err).replace('unknown key "s3cret"', "") and setting.split("=")[0] in err, (setting, out + err)
+
+
 def test_missing_file():
     done = tool("tsaggd", "-c", "/nowhere/tsagg.yaml", "--check")
     assert done.returncode != 0 and b"/nowhere/tsagg.yaml" in done.stderr, done

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Quantiles and what else a rule may ask for, through the whole daemon, against exact ones; sketches read back by another decoder."""
 import collections
+import fractions
 import math
 import pathlib
 import random
@@ -123,8 +124,22 @@ def test_sketches_of_hosts_merge():
         whole.merge(sketch.Sketch.decode(fields["took_sketch"]))
     values.sort()
     for q in (0, 0.01, 0.5, 0.9, 0.99, 1):
-        want = values[math.floor(q * (len(values) - 1))]
+        want = values[max(math.ceil(fractions.Fraction(str(q)) * len(values)), 1) - 1]
         assert near(whole.quantile(q), want), (q, whole.quantile(q), want)
+
+
+def test_nearest_rank():
+    """p90 of ten is the ninth, as in Telegraf and etsy's statsd; 0.07 and 0.55 of a hundred are whole, though 0.07 * 100 > 7."""
+    tens = [f"t:{v}|ms|T{T0}" for v in range(100, 1100, 100)]
+    hundreds = [f"h:{1.03 ** v!r}|ms|T{T0}" for v in range(1, 101)]
+    odd = [f"o:{v}|ms|T{T0}" for v in (1, 20, 300)]
+    with Rollups(aggregates=["p7", "p50", "p55", "p90", "p95"]) as tsaggd:
+        tsaggd.say(*tens, *hundreds, *odd)
+        points = {key[0]: fields for key, fields in tsaggd.written().items()}
+    for name, want in (("t", {"p50": 500, "p90": 900, "p95": 1000}), ("o", {"p7": 1, "p50": 20, "p55": 20, "p90": 300}),
+                       ("h", {"p7": 1.03 ** 7, "p50": 1.03 ** 50, "p55": 1.03 ** 55, "p90": 1.03 ** 90, "p95": 1.03 ** 95})):
+        for field, value in want.items():
+            assert near(points[name][field], value), (name, field, value, points[name])
 
 
 def test_late_samples_correct_quantiles():
@@ -167,7 +182,7 @@ def test_collapsing_keeps_the_high_quantiles():
         tsaggd.say(*[f"m v={value!r} {T0 + 1}{i:09}" for i, value in enumerate(values)])
         points = tsaggd.written()
     fields = points["m", (), T0 * NS]
-    assert near(fields["v_p99"], values[math.floor(0.99 * 999)]), fields
+    assert near(fields["v_p99"], values[989]), fields
     assert fields["v_p1"] > values[9]
     assert len(sketch.Sketch.decode(fields["v_sketch"]).counts) <= 64
 

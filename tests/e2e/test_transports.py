@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Lines over every kind of socket: cut anywhere, from many connections, slowly, as garbage, refused, and at the daemon's end."""
 import contextlib
+import http.client
+import json
 import os
 import pathlib
 import random
@@ -13,7 +15,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from tsagg_test import runner
-from tsagg_test.daemon import tool
+from tsagg_test.daemon import Tsaggd, tool
 from tsagg_test.ports import LOOPBACK
 from tsagg_test.streams import Streams
 from tsagg_test.wait import scaled, until
@@ -191,6 +193,55 @@ def test_unix_socket_file():
     tsaggd.path.write_text("no socket")
     third = tool("tsaggd", "-c", tsaggd.config_path)
     assert third.returncode == 1 and tsaggd.path.read_text() == "no socket", third
+
+
+def counted(http_port):
+    """lines_received of the first listener, asked over a connection that stays: an answer takes a millisecond."""
+    connection = http.client.HTTPConnection(LOOPBACK, http_port, timeout=30)
+
+    def ask():
+        connection.request("GET", "/api/v1/status")
+        return json.load(connection.getresponse())["listeners"][0]["lines_received"]
+    return ask
+
+
+def test_udp_a_trickle_is_read_at_once():
+    """The pause that lets a socket fill is for floods: single datagrams, rare or as fast as the pause begins to look at, are read in 50 ms."""
+    with Tsaggd() as tsaggd, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        ask = counted(tsaggd.http_port)
+        sent, delays = ask(), []
+        for pause_s in [0.1] * 10 + [0.01] * 30 + [0.001] * 60:
+            time.sleep(pause_s)
+            begin_s = time.monotonic()
+            sock.sendto(b"a:1|c", (LOOPBACK, tsaggd.udp_port))
+            sent += 1
+            until(lambda: ask() == sent, 10, "the datagram read")
+            delays.append(time.monotonic() - begin_s)
+        # A machine with other work may be late now and then; the pause would be so each time.
+        delays.sort()
+        assert delays[len(delays) * 3 // 4] < 0.05, delays
+
+
+def test_udp_a_burst_after_quiet_loses_nothing():
+    """Half of what the buffer may hold, at once, after quiet and after a trickle that has set a pause: all of it is read."""
+    with Tsaggd() as tsaggd, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect((LOOPBACK, tsaggd.udp_port))
+        ask = counted(tsaggd.http_port)
+        sent = ask()
+        granted = min(4 << 20, int(pathlib.Path("/proc/sys/net/core/rmem_max").read_text()))  # listen.rcvbuf's default, without privileges
+        burst = granted // 2304  # each of 1,400 bytes takes 2,304 of twice what was asked for: half of the buffer
+        datagram = b"\n".join([b"b:1|c"] * 233)  # 1,397 bytes
+        for before, pause_s in ((0, 0), (200, 0.0004), (20, 0.002)):
+            time.sleep(0.3)  # quiet; the socket is empty
+            for _ in range(before):
+                sock.send(b"a:1|c")
+                time.sleep(pause_s)
+            for _ in range(burst):
+                sock.send(datagram)
+            sent += before + 233 * burst
+            until(lambda: ask() >= sent, 30, f"{sent} lines read, not {ask()}")
+        lis = tsaggd.status()["listeners"][0]
+        assert lis["lines_received"] == sent and lis["kernel_dropped"] == 0, lis
 
 
 def test_unixgram():

@@ -12,6 +12,7 @@ unit_tests += \
 	tests/unit/test_core_pool \
 	tests/unit/test_core_quantile \
 	tests/unit/test_core_ring \
+	tests/unit/test_core_runs \
 	tests/unit/test_core_series \
 	tests/unit/test_core_sketch \
 	tests/unit/test_core_stats
@@ -39,6 +40,8 @@ tests_unit_test_core_pool_SOURCES = tests/unit/test_core_pool.c tests/unit/unit.
 tests_unit_test_core_pool_LDADD = $(unit_ldadd)
 tests_unit_test_core_quantile_SOURCES = tests/unit/test_core_quantile.c tests/unit/unit.h
 tests_unit_test_core_quantile_LDADD = $(unit_ldadd)
+tests_unit_test_core_runs_SOURCES = tests/unit/test_core_runs.c tests/unit/unit.h
+tests_unit_test_core_runs_LDADD = $(unit_ldadd)
 tests_unit_test_core_ring_SOURCES = tests/unit/test_core_ring.c
 tests_unit_test_core_ring_LDADD = $(unit_ldadd)
 tests_unit_test_core_series_SOURCES = tests/unit/test_core_series.c

@@ -85,7 +85,7 @@ static void defaults_are_those_of_the_design(void **state)
     assert_string_equal(conf->sinks[0].name, "file");
     assert_string_equal(conf->sinks[0].type, "file");
     assert_int_equal(conf->sinks[0].batch, 5000);
-    assert_int_equal(conf->sinks[0].flush_interval_ns, TS_SEC);
+    assert_int_equal(conf->sinks[0].flush_interval_ns, 100 * TS_MS);
     ts_conf_free(&conf);
     assert_null(conf);
 }
@@ -266,7 +266,7 @@ static void wrong_settings_are_told(void **state)
     (void)state;
     assert_setting_fails("workers",
                          "--set workers: not KEY=VALUE; write it as in http.address=127.0.0.1:9000\n");
-    assert_setting_fails("=1", "--set =1: not KEY=VALUE; write it as in http.address=127.0.0.1:9000\n");
+    assert_setting_fails("=1", "--set =<hidden>: not KEY=VALUE; write it as in http.address=127.0.0.1:9000\n");
     assert_setting_fails(
         "wrkers=1",
         "--set wrkers=1: unknown key \"wrkers\"; did you mean \"workers\"? known here: state_dir, workers, "
@@ -289,10 +289,33 @@ static void wrong_settings_are_told(void **state)
                          "to 1 (1 adds one) or a name in it\n");
     assert_setting_fails(
         "listen=[",
-        "--set listen=[: no YAML: did not find expected node content while parsing a flow node; check "
+        "--set listen=<hidden>: no YAML: did not find expected node content while parsing a flow node; check "
         "indentation, quotes and brackets up to here\n");
     assert_setting_fails("rollups.0.to=[x]",
                          "--set rollups.0.to=[x]: to: unknown sink \"x\"; there are: file\n");
+}
+
+/* The value is shown only where no secret can stand; a section as a whole and a misspelt key may hold one. */
+static void settings_with_secrets_are_not_shown(void **state)
+{
+    static const char *const settings[] = {
+        "http.token=[s3cret",          "http.token.x=s3cret",     "http={token: s3cret, x: 1}",
+        "http={tokn: s3cret}",         "http.tokn=s3cret",        "listen.0.hmac_keys=[1:s3cret",
+        "listen.7.hmac_keys.0=s3cret", "listen.0.hmac_keys.0=1:s3cret",
+        "listen=[{hmac_keys: s3cret}]", "sinks.file.token=s3cret", "sinks.file.pasword=s3cret",
+        "sinks.url={token: s3cret}",   "sinks={i: {token: s3cret}}", "=s3cret",
+    };
+    (void)state;
+    for (unsigned i = 0; i < TS_ARRAY_SIZE(settings); i++) {
+        struct ts_buf errors = TS_BUF_INIT;
+        struct ts_conf *conf;
+        assert_int_equal(ts_conf_load(NULL, &settings[i], 1, &conf, &errors), -TS_ECONF);
+        if (strstr(ts_buf_cstr(&errors), "s3cret") || !strstr(ts_buf_cstr(&errors), "<hidden>"))
+            fail_msg("%s: %s", settings[i], ts_buf_cstr(&errors));
+        ts_buf_fini(&errors);
+    }
+    assert_setting_fails("sinks.file.batch=x", "--set sinks.file.batch=x: batch: \"x\" is not a whole number; give a whole "
+                                               "number from 1 to 100000\n");
 }
 
 static void environment_is_filled_in(void **state)
@@ -389,6 +412,7 @@ int main(void)
         cmocka_unit_test(secrets_are_not_printed),
         cmocka_unit_test(settings_come_last),
         cmocka_unit_test(wrong_settings_are_told),
+        cmocka_unit_test(settings_with_secrets_are_not_shown),
         cmocka_unit_test(environment_is_filled_in),
         cmocka_unit_test(yaml_is_taken_as_such),
         cmocka_unit_test(addresses),

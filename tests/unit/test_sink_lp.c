@@ -164,16 +164,21 @@ static void quantiles_and_sketches(void **state)
     assert_true(fabs(p50 / 10 - 1) < 0.01);
     char want[256];
     struct ts_buf number = TS_BUF_INIT;
+    struct ts_buf highest = TS_BUF_INIT; /* p99 is number four of four: 20, or what its bucket says below it */
+    double p99 = ts_sketch_value(ts_sketch_key(20));
+    assert_true(fabs(p99 / 20 - 1) < 0.01);
     ts_buf_put_double(&number, p50 > 10 ? p50 : 10);
+    ts_buf_put_double(&highest, p99 < 20 ? p99 : 20);
     snprintf(want, sizeof want,
              "cpu "
              "usage_distinct=2,usage_variance=18.75,usage_first=10,usage_range=10,usage_p50=%s,usage_p99=%s,"
              "usage_p99_9=%s 7\n",
-             ts_buf_cstr(&number), ts_buf_cstr(&number), ts_buf_cstr(&number));
+             ts_buf_cstr(&number), ts_buf_cstr(&highest), ts_buf_cstr(&highest));
     expect_point(batch, 0, want);
     expect_point(batch, 1, "g,metric_type=gauge min=10,max=20,mean=12.5,last=20,first=10,range=10 7\n");
     expect_point(batch, 2, "c,metric_type=counter count=4,sum=50,rate=5 7\n");
     ts_buf_fini(&number);
+    ts_buf_fini(&highest);
     ts_buf_fini(&sketch);
     ts_sketch_fini(&sk);
     ts_rollup_batch_free(&batch);

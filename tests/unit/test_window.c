@@ -493,8 +493,7 @@ static void expect_quantile(const struct ts_rollup *point, double q, double want
         fail_msg("quantile %g is %g, not %g", q, got, want);
 }
 
-/* 1 … 100, and 1000 with a weight of 50: of 150 the one at floor(0.5 · 149) is 75, at floor(0.99 · 149) 1000.
- */
+/* 1 … 100, and 1000 with a weight of 50: of 150 number ceil(0.5 · 150) is 75, number ceil(0.99 · 150) 1000. */
 static void quantiles_when_asked_for(void **unused)
 {
     (void)unused;

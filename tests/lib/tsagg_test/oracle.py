@@ -3,6 +3,7 @@
 The aggregates are InfluxDB's and statsd's by definition; a weight of 10 is ten samples of that value.
 """
 import collections
+import fractions
 import math
 import random
 import typing
@@ -55,12 +56,12 @@ def aggregates(samples, window_ns):
 
 
 def quantile(samples, q):
-    """The value at position floor(q (n - 1)) of n samples in order; a weight of 10 is ten of them."""
-    members = sorted((sample.value, sample.weight) for sample in samples)
-    at, so_far = q * (math.fsum(weight for _, weight in members) - 1), 0
+    """Nearest rank: the least value with at least q of all weight at and below it. Exact: 0.07 is 7/100."""
+    members = sorted((sample.value, fractions.Fraction(sample.weight)) for sample in samples)
+    at, so_far = fractions.Fraction(str(q)) * sum(weight for _, weight in members), 0
     for value, weight in members:
         so_far += weight
-        if so_far > at:
+        if so_far >= at:
             return value
     raise ValueError("no samples")
 

@@ -42,10 +42,10 @@ class Sketch:
         self.counts.update(other.counts)
 
     def quantile(self, q):
-        at, so_far = q * (sum(self.counts.values()) - 1), 0
+        at, so_far = fractions.Fraction(str(q)) * sum(self.counts.values()), 0
         for bucket in sorted(self.counts):
             so_far += self.counts[bucket]
-            if so_far > at:
+            if so_far >= at:
                 return middle(bucket)
         return None
 
