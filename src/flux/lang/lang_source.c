@@ -172,3 +172,15 @@ void ts_flux_near_offer(struct ts_flux_near *near, struct ts_str candidate)
         near->distance = d;
     }
 }
+
+const char *ts_flux_op_text(enum ts_flux_op op)
+{
+    static const char *const texts[] = {
+        [TS_FLUX_OP_NONE] = "",        [TS_FLUX_OP_ADD] = "+",  [TS_FLUX_OP_SUB] = "-",   [TS_FLUX_OP_MUL] = "*",
+        [TS_FLUX_OP_DIV] = "/",        [TS_FLUX_OP_MOD] = "%",  [TS_FLUX_OP_POW] = "^",   [TS_FLUX_OP_EQ] = "==",
+        [TS_FLUX_OP_NE] = "!=",        [TS_FLUX_OP_LT] = "<",   [TS_FLUX_OP_LE] = "<=",   [TS_FLUX_OP_GT] = ">",
+        [TS_FLUX_OP_GE] = ">=",        [TS_FLUX_OP_MATCH] = "=~", [TS_FLUX_OP_NOT_MATCH] = "!~", [TS_FLUX_OP_AND] = "and",
+        [TS_FLUX_OP_OR] = "or",        [TS_FLUX_OP_NOT] = "not", [TS_FLUX_OP_EXISTS] = "exists",
+    };
+    return texts[op];
+}
