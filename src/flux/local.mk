@@ -32,6 +32,12 @@ libtsagg_a_SOURCES += src/tbl/flux_packages.def src/tbl/flux_types.def \
 	src/flux/exec/exec_zone.c \
 	src/flux/prelude/prelude.h \
 	src/flux/std/std.h src/flux/std/std_convert.h \
+	src/flux/std/std_collections.c \
+	src/flux/std/std_date.c \
+	src/flux/std/std_json.c src/flux/std/std_json.h \
+	src/flux/std/std_math.c \
+	src/flux/std/std_regexp.c \
+	src/flux/std/std_strings.c \
 	src/flux/std/std_universe.c
 nodist_libtsagg_a_SOURCES = src/flux/prelude/prelude.c
 BUILT_SOURCES += src/flux/prelude/prelude.c
