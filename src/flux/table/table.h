@@ -87,6 +87,9 @@ static inline struct ts_flux_key *ts_flux_key_ref(struct ts_flux_key *key)
 void ts_flux_key_unref(struct ts_flux_key **key);
 bool ts_flux_key_eq(const struct ts_flux_key *a, const struct ts_flux_key *b);
 
+/** The order in which collected tables are given: column by column, nulls first. */
+int ts_flux_key_cmp(const struct ts_flux_key *a, const struct ts_flux_key *b);
+
 /** NULL: not in the key. */
 const struct ts_flux_value *ts_flux_key_get(const struct ts_flux_key *key, const struct ts_flux_name *name);
 
@@ -217,7 +220,7 @@ void ts_flux_tables_free(struct ts_flux_tables **tables);
 /** Takes the chunk over, also when it fails. */
 int ts_flux_tables_add(struct ts_flux_tables *tables, struct ts_flux_chunk *chk) TS_MUST_CHECK;
 bool ts_flux_tables_has(const struct ts_flux_tables *tables, const struct ts_flux_key *key);
-/** The next chunk in the order in which the keys came, all of one table with one schema; NULL at the end. */
+/** The next chunk in the order of the keys, all of one table with one schema; NULL at the end. */
 int ts_flux_tables_take(struct ts_flux_tables *tables, struct ts_flux_chunk **out) TS_MUST_CHECK;
 
 #endif

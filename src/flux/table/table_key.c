@@ -112,3 +112,29 @@ const struct ts_flux_value *ts_flux_key_get(const struct ts_flux_key *key, const
             return &key->cols[i].v;
     return NULL;
 }
+
+static int cmp(struct ts_flux_value a, struct ts_flux_value b)
+{
+    if (a.null || b.null)
+        return (int)b.null - (int)a.null;
+    switch (a.type) {
+    case TS_FLUX_BOOL: return (int)a.b - (int)b.b;
+    case TS_FLUX_STRING: return ts_str_cmp(ts_flux_value_str(a), ts_flux_value_str(b));
+    case TS_FLUX_UINT: return (a.u > b.u) - (a.u < b.u);
+    case TS_FLUX_FLOAT: return (a.f > b.f) - (a.f < b.f);
+    default: return (a.i > b.i) - (a.i < b.i);
+    }
+}
+
+int ts_flux_key_cmp(const struct ts_flux_key *a, const struct ts_flux_key *b)
+{
+    for (uint32_t i = 0; i < a->n && i < b->n; i++) {
+        if (a->cols[i].name != b->cols[i].name)
+            return by_name(&a->cols[i], &b->cols[i]);
+        struct ts_flux_value x = a->cols[i].v, y = b->cols[i].v;
+        int c = x.type != y.type ? (int)x.type - (int)y.type : cmp(x, y);
+        if (c)
+            return c;
+    }
+    return (a->n > b->n) - (a->n < b->n);
+}

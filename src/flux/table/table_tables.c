@@ -1,12 +1,14 @@
 /*
  * Tables by group key, while their rows still come: a hash of keys to lists of chunks, which are only referenced.
- * They are taken in the order in which their keys came first; small chunks are joined on the way out, and the chunks of
- * one table are given one schema. Owns references to keys and chunks. Thread: the query's.
+ * They are taken in the order of their keys; small chunks are joined on the way out, and the chunks of one table are
+ * given one schema. Owns references to keys and chunks. Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table.h"
 
 #include "core/mem.h"
+
+#include <stdlib.h>
 
 #define SMALL 1024 /* rows: chunks below are joined */
 
@@ -23,6 +25,7 @@ struct ts_flux_tables {
     uint32_t *slots; /* index + 1 of a table; 0: empty */
     size_t nslots;
     struct ts_flux_schema schema; /* of the table being taken */
+    bool sorted;                  /* taking has begun: slots no longer lead to tables */
 };
 
 struct ts_flux_tables *ts_flux_tables_new(struct ts_flux_run *run)
@@ -174,9 +177,17 @@ static int begin(struct ts_flux_tables *tables, struct table *tbl)
     return 0;
 }
 
+static int by_key(const void *a, const void *b)
+{
+    return ts_flux_key_cmp(((const struct table *)a)->key, ((const struct table *)b)->key);
+}
+
 int ts_flux_tables_take(struct ts_flux_tables *tables, struct ts_flux_chunk **out)
 {
     *out = NULL;
+    if (!tables->sorted && tables->n > 1)
+        qsort(tables->tables, tables->n, sizeof *tables->tables, by_key);
+    tables->sorted = true;
     while (tables->at < tables->n && tables->tables[tables->at].taken == tables->tables[tables->at].n)
         tables->at++;
     if (tables->at == tables->n)
