@@ -4,7 +4,7 @@
 set -euo pipefail
 
 packages=(build-essential autoconf automake libtool pkg-config libck-dev libcurl4-openssl-dev
-	libmicrohttpd-dev libyaml-dev libjansson-dev libxxhash-dev libdeflate-dev libcmocka-dev
+	libmicrohttpd-dev libyaml-dev libjansson-dev libxxhash-dev libdeflate-dev libpcre2-dev libcmocka-dev
 	libsystemd-dev python3)
 test_packages=(clang libclang-rt-14-dev influxdb netcat-openbsd python3-venv)
 

@@ -16,6 +16,7 @@ static inline struct ts_flux_dur ts_flux_dur_of(struct ts_flux_value v)
 }
 
 /** A zone by its tzdata name ("UTC" or "": none). Kept until the query ends. An unknown name is an error. */
+void ts_flux_zones_free(struct ts_flux_run *run, struct ts_flux_zone **zones);
 int ts_flux_zone_find(struct ts_flux_run *run, struct ts_str name, const struct ts_flux_zone **out) TS_MUST_CHECK;
 
 /** The clock of a place: a zone and a fixed offset on top; {NULL, 0}: UTC. */
@@ -27,8 +28,10 @@ struct ts_flux_clock {
 /** From a `location` record {zone, offset}; a NONE value gives the option `location`. */
 int ts_flux_clock_of(struct ts_flux_run *run, struct ts_flux_value location, struct ts_flux_clock *out) TS_MUST_CHECK;
 
-/** The wall clock's reading (as if it were UTC) at t, and the moment at which a wall clock reads so: a reading that a
- *  jump skips is moved on by the jump; of two the first. */
+/**
+ * The wall clock's reading (as if it were UTC) at t, and the moment at which a wall clock reads so: of a reading that a
+ * jump skips it is the jump, of one that comes twice the first.
+ */
 int64_t ts_flux_clock_local(const struct ts_flux_clock *clock, int64_t t);
 int64_t ts_flux_clock_utc(const struct ts_flux_clock *clock, int64_t local);
 
@@ -50,7 +53,8 @@ struct ts_flux_window {
     struct ts_flux_clock clock;
 };
 struct ts_flux_bounds {
-    int64_t start, stop;
+    int64_t start, stop; /* UTC */
+    int64_t index;       /* of the window, 0 at the epoch */
 };
 
 /** Checks every and period (not zero, not mixed). */

@@ -127,6 +127,9 @@ int ts_flux_value_cmp(struct ts_flux_value a, struct ts_flux_value b);
 /** As display() and messages show it: "abc" bare, 1.5, 2020-01-01T00:00:00.000000000Z, {a: 1}, [1, 2]. */
 void ts_flux_value_display(struct ts_buf *to, struct ts_flux_value v);
 
+/** The shortest decimal that reads back as v, never with an exponent; NaN, +Inf, -Inf. */
+void ts_flux_put_float(struct ts_buf *to, double v);
+
 /** Times as string() and interpolation print them: RFC 3339 UTC with exactly nine fraction digits. */
 void ts_flux_put_time9(struct ts_buf *to, int64_t ns);
 

@@ -56,7 +56,6 @@ enum ts_flux_node_kind {
     TS_FLUX_N_TIME,        /* i: ns since 1970 */
     TS_FLUX_N_DURATION,    /* i: ns, months */
     TS_FLUX_N_REGEXP,      /* text: the pattern */
-    TS_FLUX_N_BOOL,        /* i: 0 or 1 (true and false are names, bound in universe; made by the checker never) */
     TS_FLUX_N_LABEL,       /* .name as a value: name */
     TS_FLUX_N_PIPE_ARG,    /* <- as a default */
     TS_FLUX_N_ARRAY,       /* list */
@@ -131,6 +130,7 @@ struct ts_flux_node {
     struct ts_flux_node *list; /* the first child; its siblings follow by next */
     struct ts_flux_node *attrs; /* of statements, imports, the package: CALL-like nodes: @name(list) */
     struct ts_flux_node *next;
+    uint32_t height; /* of the tree below */
     void *memo; /* for who executes: what was worked out from the node, in the same arena */
 };
 
