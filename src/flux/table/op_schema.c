@@ -27,20 +27,24 @@ static int ask(struct ts_flux_run *run, const struct mutate_args *args, const st
                const struct ts_flux_name **to)
 {
     struct ts_flux_named arg = {"column", ts_flux_string(ts_flux_name_str(name))};
+    struct ts_flux_mark mark = ts_flux_arena_mark(&run->scratch);
+    struct ts_flux_arena *heap = run->heap;
     struct ts_flux_value v;
+    run->heap = &run->scratch;
     int rc = ts_flux_call(run, args->fn, &arg, 1, &v);
-    if (rc)
-        return rc;
-    if (args->mode == RENAME) {
-        if (v.type != TS_FLUX_STRING || v.null)
-            return ts_flux_fail(run, "rename: fn gives a %s, not a string", ts_flux_type_text(v.type));
-        return ts_flux_arg_name(run, v, NULL, to);
+    run->heap = heap;
+    if (rc == 0 && args->mode == RENAME) {
+        rc = v.type != TS_FLUX_STRING || v.null
+                 ? ts_flux_fail(run, "rename: fn gives a %s, not a string", ts_flux_type_text(v.type))
+                 : ts_flux_arg_name(run, v, NULL, to);
+    } else if (rc == 0 && v.type != TS_FLUX_BOOL) {
+        rc = ts_flux_fail(run, "fn gives a %s, not a bool", ts_flux_type_text(v.type));
+    } else if (rc == 0) {
+        bool yes = !v.null && v.b;
+        *to = yes == (args->mode == KEEP) ? name : NULL;
     }
-    if (v.type != TS_FLUX_BOOL)
-        return ts_flux_fail(run, "fn gives a %s, not a bool", ts_flux_type_text(v.type));
-    bool yes = !v.null && v.b;
-    *to = yes == (args->mode == KEEP) ? name : NULL;
-    return 0;
+    ts_flux_arena_release(&run->scratch, mark);
+    return rc;
 }
 
 static int decide(struct ts_flux_cursor *cur, const struct ts_flux_name *name, const struct ts_flux_name **to)

@@ -83,7 +83,7 @@ static void put_text(struct ts_buf *to, char delimiter, struct ts_str s)
     ts_buf_putc(to, '"');
 }
 
-static void put_value(struct ts_buf *to, char delimiter, struct ts_flux_value v)
+void ts_flux_put_cell(struct ts_buf *to, struct ts_flux_value v)
 {
     if (v.null)
         return;
@@ -92,7 +92,7 @@ static void put_value(struct ts_buf *to, char delimiter, struct ts_flux_value v)
     case TS_FLUX_INT: ts_buf_put_int(to, v.i); break;
     case TS_FLUX_UINT: ts_buf_put_uint(to, v.u); break;
     case TS_FLUX_FLOAT: ts_flux_put_float(to, v.f); break;
-    case TS_FLUX_STRING: put_text(to, delimiter, ts_flux_value_str(v)); break;
+    case TS_FLUX_STRING: ts_buf_put_str(to, ts_flux_value_str(v)); break;
     case TS_FLUX_TIME: {
         char *p = ts_buf_reserve(to, TS_NUM_MAX);
         if (p)
@@ -101,6 +101,14 @@ static void put_value(struct ts_buf *to, char delimiter, struct ts_flux_value v)
     }
     default: break;
     }
+}
+
+static void put_value(struct ts_buf *to, char delimiter, struct ts_flux_value v)
+{
+    if (v.type == TS_FLUX_STRING && !v.null)
+        put_text(to, delimiter, ts_flux_value_str(v));
+    else
+        ts_flux_put_cell(to, v);
 }
 
 static const char *datatype(enum ts_flux_type type)

@@ -27,6 +27,9 @@ int ts_flux_csv_read(struct ts_flux_csv *csv, struct ts_buf *to, bool *more) TS_
 /** The error that ended a query as a table; csv may be NULL: nothing was written before. */
 void ts_flux_csv_put_error(struct ts_flux_csv *csv, struct ts_flux_dialect dialect, struct ts_str message, struct ts_buf *to);
 
+/** A cell without quotes: times with as many fraction digits as needed; a null is nothing. */
+void ts_flux_put_cell(struct ts_buf *to, struct ts_flux_value v);
+
 /** Decimal digits as strconv.FormatFloat(v, 'f', -1, 64): never an exponent. */
 void ts_flux_put_float(struct ts_buf *to, double v);
 

@@ -109,6 +109,14 @@ void ts_flux_split_fini(struct ts_flux_run *run, struct ts_flux_split *sp);
 struct ts_flux_key *ts_flux_key_with(struct ts_flux_run *run, const struct ts_flux_key *key, const struct ts_flux_name *name,
                                      struct ts_flux_value v) TS_MUST_CHECK;
 
+/** The chunk's rows sorted by those of the columns that it has; stable. */
+int ts_flux_sort_chunk(struct ts_flux_run *run, struct ts_flux_chunk *chk, const struct ts_flux_cols *by, bool desc,
+                       struct ts_flux_chunk **out) TS_MUST_CHECK;
+
+/** The plan of quantile() by a t-digest. */
+int ts_flux_plan_digest(struct ts_flux_run *run, const struct ts_flux_args *args, double q, double compression,
+                        struct ts_flux_value column, struct ts_flux_value *out) TS_MUST_CHECK;
+
 /** The column, or the query's error that it is not there. */
 int ts_flux_need_column(struct ts_flux_run *run, const struct ts_flux_chunk *chk, const struct ts_flux_name *name,
                         struct ts_flux_column **out) TS_MUST_CHECK;
