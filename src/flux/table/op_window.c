@@ -26,7 +26,7 @@ struct times {
 static struct ts_flux_bounds cut(const struct ts_flux_cursor *cur, struct ts_flux_bounds b)
 {
     const struct ts_flux_span *span = &cur->stream->span;
-    return (struct ts_flux_bounds){TS_MAX(b.start, span->start), TS_MIN(b.stop, span->stop)};
+    return (struct ts_flux_bounds){.start = TS_MAX(b.start, span->start), .stop = TS_MIN(b.stop, span->stop)};
 }
 
 /* The chunk's columns with these bounds, which are the key's now. */
@@ -115,7 +115,7 @@ static int split_times(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, co
     if (tm->n == 0)
         return 0;
     if (args->all)
-        return give_rows(cur, chk, tm, 0, tm->n, (struct ts_flux_bounds){INT64_MIN, INT64_MAX});
+        return give_rows(cur, chk, tm, 0, tm->n, (struct ts_flux_bounds){.start = INT64_MIN, .stop = INT64_MAX});
     struct ts_flux_bounds b = first_window(&args->win, tm->t[0]);
     size_t from = 0;
     while (b.start <= tm->t[tm->n - 1]) {
