@@ -50,10 +50,15 @@ libtsagg_a_SOURCES += src/tbl/flux_packages.def src/tbl/flux_types.def \
 	src/flux/exec/exec_package.c \
 	src/flux/exec/exec_regexp.c src/flux/exec/exec_regexp.h \
 	src/flux/exec/exec_run.c \
+	src/flux/exec/exec_rn_compile.c \
+	src/flux/exec/exec_rn_eval.c \
+	src/flux/exec/exec_rowfn.c src/flux/exec/exec_rowfn.h \
 	src/flux/exec/exec_sig.c \
 	src/flux/exec/exec_stmt.c \
 	src/flux/exec/exec_time.c src/flux/exec/exec_time.h \
 	src/flux/exec/exec_value.c src/flux/exec/exec_value.h \
+	src/flux/exec/exec_vec.c \
+	src/flux/exec/exec_vec_make.c \
 	src/flux/exec/exec_zone.c \
 	src/flux/prelude/prelude.h \
 	src/flux/std/std.h src/flux/std/std_convert.h \
