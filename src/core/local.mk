@@ -8,6 +8,7 @@ libtsagg_a_SOURCES += \
 	src/core/counters.c src/core/counters.h \
 	src/core/err.c src/core/err.h \
 	src/core/feed.h src/core/sink_status.h \
+	src/core/csv.c src/core/csv.h \
 	src/core/file.c src/core/file.h \
 	src/core/hash.h \
 	src/core/lane.c src/core/lane.h \

@@ -1,6 +1,43 @@
 # The Flux engine: language, evaluation, library; see Makefile.am.
 flux_preludes = \
+	$(srcdir)/src/flux/prelude/date.flux \
+	$(srcdir)/src/flux/prelude/experimental.flux \
+	$(srcdir)/src/flux/prelude/experimental/array.flux \
+	$(srcdir)/src/flux/prelude/experimental/date/boundaries.flux \
+	$(srcdir)/src/flux/prelude/experimental/dynamic.flux \
+	$(srcdir)/src/flux/prelude/timezone.flux \
+	$(srcdir)/src/flux/prelude/types.flux \
 	$(srcdir)/src/flux/prelude/universe.flux
+flux_tables = \
+	src/flux/table/op_aggregate.c \
+	src/flux/table/op_csv.c \
+	src/flux/table/op_filter.c \
+	src/flux/table/op_find.c \
+	src/flux/table/op_group.c \
+	src/flux/table/op_join.c \
+	src/flux/table/op_keys.c \
+	src/flux/table/op_map.c \
+	src/flux/table/op_pivot.c \
+	src/flux/table/op_rate.c \
+	src/flux/table/op_schema.c \
+	src/flux/table/op_select.c \
+	src/flux/table/op_series.c \
+	src/flux/table/op_sort.c \
+	src/flux/table/op_source.c \
+	src/flux/table/op_stat.c \
+	src/flux/table/op_union.c \
+	src/flux/table/op_window.c \
+	src/flux/table/table.h src/flux/table/table_ops.h src/flux/table/table_std.h \
+	src/flux/table/table_args.c \
+	src/flux/table/table_chunk.c \
+	src/flux/table/table_column.c \
+	src/flux/table/table_concat.c \
+	src/flux/table/table_csv.c src/flux/table/table_csv.h \
+	src/flux/table/table_cursor.c \
+	src/flux/table/table_digest.c src/flux/table/table_digest.h \
+	src/flux/table/table_key.c \
+	src/flux/table/table_rows.c \
+	src/flux/table/table_tables.c
 libtsagg_a_SOURCES += src/tbl/flux_packages.def src/tbl/flux_types.def \
 	src/flux/flux.c src/flux/flux.h \
 	src/flux/flux_mem.c src/flux/flux_mem.h \
@@ -38,7 +75,9 @@ libtsagg_a_SOURCES += src/tbl/flux_packages.def src/tbl/flux_types.def \
 	src/flux/std/std_math.c \
 	src/flux/std/std_regexp.c \
 	src/flux/std/std_strings.c \
-	src/flux/std/std_universe.c
+	src/flux/std/std_tables.c \
+	src/flux/std/std_universe.c \
+	$(flux_tables)
 nodist_libtsagg_a_SOURCES = src/flux/prelude/prelude.c
 BUILT_SOURCES += src/flux/prelude/prelude.c
 CLEANFILES += src/flux/prelude/prelude.c
