@@ -1,6 +1,7 @@
 # Turns the prelude's .flux files, given in order, into a C source: their texts and a table of them.
 # A file's path below prelude/ without .flux is the path of the package.
 BEGIN {
+	n = 0
 	print "/* Made by embed.awk. */"
 	print "#include \"config.h\""
 	print "#include \"flux/prelude/prelude.h\""

@@ -1,9 +1,5 @@
 package universe
 
-import "date"
-import "math"
-import "experimental/table"
-
 option now = _now
 option location = {zone: "UTC", offset: 0h}
 
@@ -37,7 +33,7 @@ aggregateWindow = (
 ) => {
     windows = tables |> window(every, period, offset, location, createEmpty)
     results = windows |> fn(column)
-    rows = if createEmpty then results |> table.fill() else results
+    rows = if createEmpty then results |> _fillEmpty() else results
 
     return rows |> duplicate(column: timeSrc, as: timeDst) |> window(every: inf, timeColumn: timeDst)
 }
@@ -53,9 +49,9 @@ hourSelection = (tables=<-, start, stop, location=location, timeColumn="_time") 
     tables |> _hourSelection(start, stop, location, timeColumn)
 
 truncateTimeColumn = (tables=<-, unit, timeColumn="_time") =>
-    tables |> map(fn: (r) => ({r with _time: date.truncate(t: r._time, unit)}))
+    tables |> map(fn: (r) => ({r with _time: _truncate(t: r._time, unit, location)}))
 
-today = () => date.truncate(t: now(), unit: 1d)
+today = () => _truncate(t: now(), unit: 1d, location)
 
 // ---- aggregates made of others ----
 
@@ -140,7 +136,7 @@ tripleEMA = (tables=<-, n) =>
 kaufmansER = (tables=<-, n) =>
     tables
         |> chandeMomentumOscillator(n)
-        |> map(fn: (r) => ({r with _value: math.abs(x: r._value) / 100.0}))
+        |> map(fn: (r) => ({r with _value: (if r._value < 0.0 then -r._value else r._value) / 100.0}))
 
 // ---- the type of _value ----
 

@@ -4,6 +4,19 @@
 
 #include "flux/table/table_std.h"
 
+#include "flux/exec/exec_time.h"
+
+/* The start of the window of that length that has t: what date.truncate() gives, for the prelude. */
+static int truncate_time(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+{
+    struct ts_flux_window win = {.every = ts_flux_dur_of(args->v[1]), .period = ts_flux_dur_of(args->v[1])};
+    int rc = ts_flux_clock_of(run, args->v[2], &win.clock);
+    rc = rc ? rc : ts_flux_window_check(run, &win);
+    if (rc == 0)
+        *out = args->v[0].null ? ts_flux_null(TS_FLUX_TIME) : ts_flux_time(ts_flux_window_at(&win, args->v[0].i).start);
+    return rc;
+}
+
 /* clang-format off */
 const struct ts_flux_builtin ts_flux_std_tables[] = {
     {"chandeMomentumOscillator", "(<-tables: stream, n: int, columns?: array) => stream", ts_flux_op_chande},
@@ -82,6 +95,8 @@ const struct ts_flux_builtin ts_flux_std_tables[] = {
     {"_window",
      "(<-tables: stream, every: duration, period: duration, offset: duration, location: record, timeColumn: string, startColumn: string, stopColumn: string, createEmpty: bool) => stream",
      ts_flux_op_window},
+    {"_fillEmpty", "(<-tables: stream) => stream", ts_flux_op_table_fill},
+    {"_truncate", "(t: null|time, unit: duration, location: record) => time", truncate_time},
     {"yield", "(<-tables: stream, name?: string) => stream", ts_flux_op_yield},
     {0},
 };

@@ -123,7 +123,7 @@ static int mutate_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 {
     const struct mutate_args *args = cur->args;
     struct ts_flux_maker mk = TS_FLUX_MAKER(cur->run);
-    bool merges;
+    bool merges = false;
     int rc = args->mode == RENAME && args->fn.type == TS_FLUX_NONE ? check_rename(cur, chk) : 0;
     for (uint32_t i = 0; rc == 0 && i < chk->ncols; i++) {
         const struct ts_flux_name *to;

@@ -9,9 +9,7 @@
 
 #include "core/mem.h"
 #include "core/num.h"
-#include "core/num_shortest.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 struct ts_flux_csv {
@@ -26,38 +24,6 @@ struct ts_flux_csv {
     bool before_empty, any;       /* any: something was written at all */
     int64_t table;
 };
-
-void ts_flux_put_float(struct ts_buf *to, double v)
-{
-    if (isnan(v) || isinf(v) || v == 0) {
-        ts_buf_puts(to, isnan(v) ? "NaN" : v == 0 ? (signbit(v) ? "-0" : "0") : v > 0 ? "+Inf" : "-Inf");
-        return;
-    }
-    double a = fabs(v);
-    if (a >= 1e-4 && a < 1e20) {
-        ts_buf_put_double(to, v);
-        return;
-    }
-    uint64_t digits;
-    int exp10;
-    char text[TS_NUM_MAX];
-    ts_num_shortest(a, &digits, &exp10);
-    size_t n = ts_num_put_uint(text, digits);
-    if (v < 0)
-        ts_buf_putc(to, '-');
-    for (; exp10 < 0 && n > 1 && text[n - 1] == '0'; exp10++)
-        n--;
-    if (exp10 >= 0) {
-        ts_buf_put(to, text, n);
-        for (; exp10 > 0; exp10--)
-            ts_buf_putc(to, '0');
-        return;
-    }
-    ts_buf_puts(to, "0.");
-    for (int zeros = -exp10 - (int)n; zeros > 0; zeros--)
-        ts_buf_putc(to, '0');
-    ts_buf_put(to, text, n);
-}
 
 /* A cell of text: in quotes where they are needed, line ends as CRLF (as Go's encoding/csv writes them). */
 static void put_text(struct ts_buf *to, char delimiter, struct ts_str s)

@@ -30,7 +30,4 @@ void ts_flux_csv_put_error(struct ts_flux_csv *csv, struct ts_flux_dialect diale
 /** A cell without quotes: times with as many fraction digits as needed; a null is nothing. */
 void ts_flux_put_cell(struct ts_buf *to, struct ts_flux_value v);
 
-/** Decimal digits as strconv.FormatFloat(v, 'f', -1, 64): never an exponent. */
-void ts_flux_put_float(struct ts_buf *to, double v);
-
 #endif
