@@ -137,9 +137,11 @@ static void call(struct ts_flux_formatter *fm, const struct ts_flux_node *node)
 static void function(struct ts_flux_formatter *fm, const struct ts_flux_node *node)
 {
     const struct ts_flux_node *body = node->a;
-    struct ts_flux_node params = {.kind = TS_FLUX_N_FUNCTION, .list = node->list, .start = node->start, .end = body->start};
+    struct ts_flux_node params = {.kind = TS_FLUX_N_FUNCTION, .list = node->list, .start = node->start, .end = node->start};
+    for (const struct ts_flux_node *n = node->list; n; n = n->next)
+        params.end = n->end;
     if (fm->flat || !fits(fm, &params))
-        ts_flux_format_list(fm, node->list, "(", ")", body->start);
+        ts_flux_format_list(fm, node->list, "(", ")", params.end);
     ts_flux_format_puts(fm, " => ");
     if (body->kind == TS_FLUX_N_BLOCK || body->kind == TS_FLUX_N_PAREN || body->kind == TS_FLUX_N_FUNCTION || fm->flat) {
         ts_flux_format_node(fm, body);
