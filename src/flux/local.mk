@@ -1,9 +1,11 @@
 # The Flux engine: language, evaluation, library; see Makefile.am.
 flux_preludes = \
+	$(srcdir)/src/flux/prelude/join.flux \
 	$(srcdir)/src/flux/prelude/universe.flux
 flux_tables = \
 	src/flux/table/op_aggregate.c \
 	src/flux/table/op_csv.c \
+	src/flux/table/op_equijoin.c \
 	src/flux/table/op_filter.c \
 	src/flux/table/op_find.c \
 	src/flux/table/op_group.c \

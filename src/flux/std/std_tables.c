@@ -118,6 +118,8 @@ const struct ts_flux_builtin ts_flux_std_table_tables[] = {
 
 const struct ts_flux_builtin ts_flux_std_experimental_tables[] = {
     {"set", "(<-tables: stream, o: record) => stream", ts_flux_op_experimental_set},
+    {"join", "(left: stream, right: stream, fn: function) => stream", ts_flux_op_experimental_join},
+    {"group", "(<-tables: stream, mode: string, columns: array) => stream", ts_flux_op_group},
     {"unpivot", "(<-tables: stream, otherColumns?: array) => stream", ts_flux_op_unpivot},
     {0},
 };
@@ -129,5 +131,10 @@ const struct ts_flux_builtin ts_flux_std_interpolate_tables[] = {
 
 const struct ts_flux_builtin ts_flux_std_debug_tables[] = {
     {"sink", "(<-tables: stream) => stream", ts_flux_op_sink},
+    {0},
+};
+
+const struct ts_flux_builtin ts_flux_std_join_tables[] = {
+    {"tables", "(<-left: stream, right: stream, on: function, as: function, method: string) => stream", ts_flux_op_join_tables},
     {0},
 };
