@@ -1,6 +1,13 @@
 # The Flux engine: language, evaluation, library; see Makefile.am.
 flux_preludes = \
+	$(srcdir)/src/flux/prelude/date.flux \
+	$(srcdir)/src/flux/prelude/experimental.flux \
+	$(srcdir)/src/flux/prelude/experimental/array.flux \
+	$(srcdir)/src/flux/prelude/experimental/date/boundaries.flux \
+	$(srcdir)/src/flux/prelude/experimental/dynamic.flux \
 	$(srcdir)/src/flux/prelude/join.flux \
+	$(srcdir)/src/flux/prelude/timezone.flux \
+	$(srcdir)/src/flux/prelude/types.flux \
 	$(srcdir)/src/flux/prelude/universe.flux
 flux_tables = \
 	src/flux/table/op_aggregate.c \
@@ -38,6 +45,7 @@ libtsagg_a_SOURCES += src/tbl/flux_packages.def src/tbl/flux_types.def \
 	src/flux/flux_mem.c src/flux/flux_mem.h \
 	src/flux/lang/lang.h src/flux/lang/lang_ast.h \
 	src/flux/lang/lang_lex.c src/flux/lang/lang_lex.h \
+	src/flux/lang/lang_format.c \
 	src/flux/lang/lang_literal.c \
 	src/flux/lang/lang_parse.c src/flux/lang/lang_parse.h \
 	src/flux/lang/lang_parse_primary.c \
@@ -64,6 +72,12 @@ libtsagg_a_SOURCES += src/tbl/flux_packages.def src/tbl/flux_types.def \
 	src/flux/exec/exec_zone.c \
 	src/flux/prelude/prelude.h \
 	src/flux/std/std.h src/flux/std/std_convert.h \
+	src/flux/std/std_collections.c \
+	src/flux/std/std_date.c \
+	src/flux/std/std_json.c src/flux/std/std_json.h \
+	src/flux/std/std_math.c \
+	src/flux/std/std_regexp.c \
+	src/flux/std/std_strings.c \
 	src/flux/std/std_tables.c \
 	src/flux/std/std_universe.c \
 	$(flux_tables)

@@ -109,6 +109,8 @@ int ts_flux_make_record(struct ts_flux_run *run, const struct ts_flux_shape *sha
 /** Takes unsorted pairs; the last of equal keys wins. Sorts in place. */
 int ts_flux_make_dict(struct ts_flux_run *run, uint32_t n, struct ts_flux_value *keys, struct ts_flux_value *values,
                       struct ts_flux_value *out) TS_MUST_CHECK;
+/** Wraps a value, and what it holds, as dynamic; a dynamic one stays as it is. */
+int ts_flux_make_dynamic(struct ts_flux_run *run, struct ts_flux_value v, struct ts_flux_value *out) TS_MUST_CHECK;
 int ts_flux_make_regexp(struct ts_flux_run *run, struct ts_str pattern, struct ts_flux_value *out) TS_MUST_CHECK;
 
 /** Registers a result. The stream of an expression statement is registered by the interpreter as "_result". */

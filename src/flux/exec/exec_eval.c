@@ -11,9 +11,10 @@ static int member(const struct ts_flux_frame *fr, const struct ts_flux_node *nod
     int rc = ts_flux_eval(fr, node->a, &of);
     if (rc != 0)
         return rc;
-    if (of.type == TS_FLUX_DYNAMIC)
+    bool dynamic = of.type == TS_FLUX_DYNAMIC;
+    if (dynamic)
         of = *of.dynamic;
-    if (of.null) {
+    if (of.null && !dynamic) {
         *out = ts_flux_null(TS_FLUX_NULL);
         return 0;
     }
@@ -25,7 +26,7 @@ static int member(const struct ts_flux_frame *fr, const struct ts_flux_node *nod
         return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node), "package %s has no member %s",
                                ts_flux_package_of(fr->run, of.record)->name->z, node->name->z);
     *out = v ? *v : ts_flux_null(TS_FLUX_NULL);
-    return 0;
+    return !v && dynamic ? ts_flux_make_dynamic(fr->run, *out, out) : 0;
 }
 
 static int subscript(const struct ts_flux_frame *fr, const struct ts_flux_node *node, struct ts_flux_value *out)

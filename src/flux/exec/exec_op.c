@@ -234,6 +234,9 @@ int ts_flux_put_part(struct ts_flux_run *run, struct ts_buf *to, struct ts_flux_
         return ts_flux_fail(run, "a null in an interpolated text");
     if (v.type < TS_FLUX_BOOL || v.type > TS_FLUX_DURATION)
         return ts_flux_fail(run, "%s cannot be a part of an interpolated text", ts_flux_type_text(v.type));
-    ts_flux_value_display(to, v);
+    if (v.type == TS_FLUX_FLOAT)
+        ts_flux_put_float(to, v.f);
+    else
+        ts_flux_value_display(to, v);
     return 0;
 }

@@ -147,6 +147,38 @@ int ts_flux_make_dict(struct ts_flux_run *run, uint32_t n, struct ts_flux_value 
     return 0;
 }
 
+static int wrap_list(struct ts_flux_run *run, const struct ts_flux_value *from, struct ts_flux_value *to, uint32_t n)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < n && rc == 0; i++)
+        rc = ts_flux_make_dynamic(run, from[i], &to[i]);
+    return rc;
+}
+
+int ts_flux_make_dynamic(struct ts_flux_run *run, struct ts_flux_value v, struct ts_flux_value *out)
+{
+    struct ts_flux_value *inner, *items, whole = v;
+    int rc = 0;
+    *out = v;
+    if (v.type == TS_FLUX_DYNAMIC)
+        return 0;
+    if (v.type == TS_FLUX_STREAM)
+        return ts_flux_fail(run, "a stream of tables cannot be dynamic");
+    if (v.type == TS_FLUX_ARRAY && !v.null) {
+        rc = ts_flux_make_array(run, v.array->n, &items, &whole);
+        rc = rc ? rc : wrap_list(run, v.array->v, items, v.array->n);
+    } else if (v.type == TS_FLUX_RECORD && !v.null) {
+        rc = ts_flux_make_record(run, v.record->shape, &items, &whole);
+        rc = rc ? rc : wrap_list(run, v.record->v, items, v.record->shape->n);
+    }
+    inner = rc == 0 ? ts_flux_new(run, sizeof *inner) : NULL;
+    if (!inner)
+        return -TS_EQUERY;
+    *inner = whole;
+    *out = (struct ts_flux_value){.type = TS_FLUX_DYNAMIC, .dynamic = inner};
+    return 0;
+}
+
 int ts_flux_yield(struct ts_flux_run *run, struct ts_str name, struct ts_flux_stream *stream)
 {
     for (const struct ts_flux_yield *y = run->yields; y; y = y->next)

@@ -163,7 +163,10 @@ int ts_flux_to_string(struct ts_flux_run *run, struct ts_flux_value v, struct ts
         return ts_flux_make_string(run, ts_flux_value_str(v), out);
     if (v.type < TS_FLUX_BOOL || v.type > TS_FLUX_DURATION)
         return ts_flux_fail(run, "cannot convert %s to string", ts_flux_type_text(v.type));
-    ts_flux_value_display(&text, v);
+    if (v.type == TS_FLUX_FLOAT)
+        ts_flux_put_float(&text, v.f);
+    else
+        ts_flux_value_display(&text, v);
     int rc = ts_buf_failed(&text) ? ts_flux_fail_nomem(run) : ts_flux_make_string(run, ts_buf_str(&text), out);
     ts_buf_fini(&text);
     return rc;
@@ -172,7 +175,8 @@ int ts_flux_to_string(struct ts_flux_run *run, struct ts_flux_value v, struct ts
 #define CONVERSION(name)                                                                                     \
     static int to_##name(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out) \
     {                                                                                                        \
-        return ts_flux_to_##name(run, args->v[0], out);                                                      \
+        struct ts_flux_value v = args->v[0];                                                                 \
+        return ts_flux_to_##name(run, v.type == TS_FLUX_DYNAMIC ? *v.dynamic : v, out);                                                   \
     }
 CONVERSION(float)
 CONVERSION(int)
