@@ -5,6 +5,7 @@ flux_preludes = \
 	$(srcdir)/src/flux/prelude/experimental/array.flux \
 	$(srcdir)/src/flux/prelude/experimental/date/boundaries.flux \
 	$(srcdir)/src/flux/prelude/experimental/dynamic.flux \
+	$(srcdir)/src/flux/prelude/experimental/prometheus.flux \
 	$(srcdir)/src/flux/prelude/join.flux \
 	$(srcdir)/src/flux/prelude/timezone.flux \
 	$(srcdir)/src/flux/prelude/types.flux \
