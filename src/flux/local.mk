@@ -5,12 +5,15 @@ flux_preludes = \
 	$(srcdir)/src/flux/prelude/experimental/array.flux \
 	$(srcdir)/src/flux/prelude/experimental/date/boundaries.flux \
 	$(srcdir)/src/flux/prelude/experimental/dynamic.flux \
+	$(srcdir)/src/flux/prelude/experimental/prometheus.flux \
+	$(srcdir)/src/flux/prelude/join.flux \
 	$(srcdir)/src/flux/prelude/timezone.flux \
 	$(srcdir)/src/flux/prelude/types.flux \
 	$(srcdir)/src/flux/prelude/universe.flux
 flux_tables = \
 	src/flux/table/op_aggregate.c \
 	src/flux/table/op_csv.c \
+	src/flux/table/op_equijoin.c \
 	src/flux/table/op_filter.c \
 	src/flux/table/op_find.c \
 	src/flux/table/op_group.c \

@@ -102,7 +102,7 @@ const struct ts_flux_builtin ts_flux_std_tables[] = {
 };
 
 const struct ts_flux_builtin ts_flux_std_array_tables[] = {
-    {"from", "(rows: array) => stream", ts_flux_op_array_from},
+    {"from", "(<-rows: array) => stream", ts_flux_op_array_from},
     {0},
 };
 
@@ -117,7 +117,36 @@ const struct ts_flux_builtin ts_flux_std_table_tables[] = {
 };
 
 const struct ts_flux_builtin ts_flux_std_experimental_tables[] = {
+    /* as in universe: their column is _value unless told otherwise */
+    {"count", "(<-tables: stream, column?: string) => stream", ts_flux_op_count},
+    {"distinct", "(<-tables: stream, column?: string) => stream", ts_flux_op_distinct},
+    {"fill", "(<-tables: stream, column?: string, value?: any, usePrevious?: bool) => stream", ts_flux_op_fill},
+    {"first", "(<-tables: stream, column?: string) => stream", ts_flux_op_first},
+    {"histogram",
+     "(<-tables: stream, column?: string, upperBoundColumn?: string, countColumn?: string, bins: array, normalize?: bool) => stream",
+     ts_flux_op_histogram},
+    {"histogramQuantile",
+     "(<-tables: stream, quantile?: float, countColumn?: string, upperBoundColumn?: string, valueColumn?: string, minValue?: float, onNonmonotonic?: string) => stream",
+     ts_flux_op_histogram_quantile},
+    {"integral",
+     "(<-tables: stream, unit?: duration, timeColumn?: string, column?: string, interpolate?: string) => stream",
+     ts_flux_op_integral},
+    {"kaufmansAMA", "(<-tables: stream, n: int, column?: string) => stream", ts_flux_op_kaufmans_ama},
+    {"last", "(<-tables: stream, column?: string) => stream", ts_flux_op_last},
+    {"max", "(<-tables: stream, column?: string) => stream", ts_flux_op_max},
+    {"mean", "(<-tables: stream, column?: string) => stream", ts_flux_op_mean},
+    {"min", "(<-tables: stream, column?: string) => stream", ts_flux_op_min},
+    {"mode", "(<-tables: stream, column?: string) => stream", ts_flux_op_mode},
+    {"quantile", "(<-tables: stream, column?: string, q: float, compression?: float, method?: string) => stream", ts_flux_op_quantile},
+    {"skew", "(<-tables: stream, column?: string) => stream", ts_flux_op_skew},
+    {"spread", "(<-tables: stream, column?: string) => stream", ts_flux_op_spread},
+    {"stddev", "(<-tables: stream, column?: string, mode?: string) => stream", ts_flux_op_stddev},
+    {"sum", "(<-tables: stream, column?: string) => stream", ts_flux_op_sum},
+    {"unique", "(<-tables: stream, column?: string) => stream", ts_flux_op_unique},
+    {"preview", "(<-tables: stream, nrows?: int, ntables?: int) => stream", ts_flux_op_preview},
     {"set", "(<-tables: stream, o: record) => stream", ts_flux_op_experimental_set},
+    {"join", "(left: stream, right: stream, fn: function) => stream", ts_flux_op_experimental_join},
+    {"group", "(<-tables: stream, mode: string, columns: array) => stream", ts_flux_op_group},
     {"unpivot", "(<-tables: stream, otherColumns?: array) => stream", ts_flux_op_unpivot},
     {0},
 };
@@ -129,5 +158,10 @@ const struct ts_flux_builtin ts_flux_std_interpolate_tables[] = {
 
 const struct ts_flux_builtin ts_flux_std_debug_tables[] = {
     {"sink", "(<-tables: stream) => stream", ts_flux_op_sink},
+    {0},
+};
+
+const struct ts_flux_builtin ts_flux_std_join_tables[] = {
+    {"tables", "(<-left: stream, right: stream, on: function, as: function, method: string) => stream", ts_flux_op_join_tables},
     {0},
 };

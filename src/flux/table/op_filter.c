@@ -184,12 +184,20 @@ static int range_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 
 static const struct ts_flux_operator range_op = {.name = "range", .feed = range_feed};
 
+/* A time, a duration from now, or seconds since 1970. */
+static int bound(struct ts_flux_run *run, struct ts_flux_value v, int64_t *out)
+{
+    if (v.type != TS_FLUX_INT || v.null)
+        return ts_flux_time_of(run, v, out);
+    return __builtin_mul_overflow(v.i, TS_SEC, out) ? ts_flux_fail(run, "%lld s is beyond the range of times", (long long)v.i) : 0;
+}
+
 int ts_flux_op_range(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {
     struct range_args ra;
-    int rc = ts_flux_time_of(run, args->v[1], &ra.start);
+    int rc = bound(run, args->v[1], &ra.start);
     if (rc == 0)
-        rc = ts_flux_given(args, 2) ? ts_flux_time_of(run, args->v[2], &ra.stop) : ts_flux_now(run, &ra.stop);
+        rc = ts_flux_given(args, 2) ? bound(run, args->v[2], &ra.stop) : ts_flux_now(run, &ra.stop);
     if (rc == 0)
         rc = ts_flux_arg_name(run, args->v[3], "_time", &ra.time);
     if (rc == 0)
@@ -336,4 +344,41 @@ int ts_flux_op_sample(struct ts_flux_run *run, const struct ts_flux_args *args, 
     if (la.offset >= la.n)
         return ts_flux_fail(run, "pos must be less than n, but %lld >= %lld", (long long)la.offset, (long long)la.n);
     return ts_flux_plan(run, &sample_op, &la, sizeof la, args->v[0].stream, out);
+}
+
+/* ---- experimental.preview: so many rows of each of so many tables ---- */
+
+struct preview_args {
+    int64_t rows, tables;
+};
+
+struct preview {
+    int64_t left, tables;
+};
+
+static int preview_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
+{
+    const struct preview_args *args = cur->args;
+    struct preview *st = cur->st;
+    if (cur->new_table) {
+        st->left = args->rows;
+        st->tables++;
+    }
+    if (st->tables > args->tables) {
+        cur->ended = true;
+        return 0;
+    }
+    size_t n = (size_t)TS_MIN(st->left, (int64_t)chk->n);
+    st->left -= (int64_t)n;
+    return n || cur->new_table ? ts_flux_emit(cur, ts_flux_chunk_slice(chk, 0, n)) : 0;
+}
+
+static const struct ts_flux_operator preview_op = {.name = "preview", .state = sizeof(struct preview), .feed = preview_feed};
+
+int ts_flux_op_preview(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+{
+    struct preview_args pa = {.rows = ts_flux_arg_int(args->v[1], 5), .tables = ts_flux_arg_int(args->v[2], 5)};
+    if (pa.rows < 0 || pa.tables < 0)
+        return ts_flux_fail(run, "preview: nrows and ntables cannot be negative");
+    return ts_flux_plan(run, &preview_op, &pa, sizeof pa, args->v[0].stream, out);
 }

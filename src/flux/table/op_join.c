@@ -269,6 +269,12 @@ int ts_flux_op_join(struct ts_flux_run *run, const struct ts_flux_args *args, st
     int rc = ts_flux_arg_cols(run, args->v[2], "", &ja->on);
     if (rc == 0 && ja->on.n == 0)
         return ts_flux_fail(run, "at least one column in 'on' column list is required");
+    for (unsigned i = 1; rc == 0 && i < ja->on.n; i++) /* rows are sorted by the columns in the order of their names */
+        for (unsigned k = i; k > 0 && ts_str_cmp(ts_flux_name_str(ja->on.v[k - 1]), ts_flux_name_str(ja->on.v[k])) > 0; k--) {
+            const struct ts_flux_name *name = ja->on.v[k];
+            ja->on.v[k] = ja->on.v[k - 1];
+            ja->on.v[k - 1] = name;
+        }
     int first = ts_str_cmp(ts_flux_name_str(rec->shape->names[0]), ts_flux_name_str(rec->shape->names[1])) > 0;
     struct ts_flux_stream *from[2];
     for (int s = 0; rc == 0 && s < 2; s++) {

@@ -148,7 +148,9 @@ static int unpivot_column(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk,
             ts_flux_maker_add(&mk, chk->cols[i].name, ts_flux_column_gather(chk->cols[i].col, sel, n));
     ts_flux_maker_const(&mk, args->key, name_value(chk->cols[at].name));
     ts_flux_maker_add(&mk, args->column, ts_flux_column_gather(chk->cols[at].col, sel, n));
-    struct ts_flux_key *key = ts_flux_key_with(run, chk->key, args->key, name_value(chk->cols[at].name));
+    bool keyed = !ts_flux_cols_has(&args->cols, args->key); /* the name is in the key unless it was listed itself */
+    struct ts_flux_key *key = keyed ? ts_flux_key_with(run, chk->key, args->key, name_value(chk->cols[at].name))
+                                    : ts_flux_key_ref(chk->key);
     struct ts_flux_chunk *out = ts_flux_maker_end(&mk, key, n);
     ts_flux_key_unref(&key);
     ts_flux_mem_free(&run->mem, sel, bytes);
@@ -162,6 +164,9 @@ static int unpivot_column(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk,
 static int unpivot_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 {
     const struct keys_args *args = cur->args;
+    for (unsigned i = 0; i < args->cols.n; i++)
+        if (args->cols.v[i] != args->key && ts_flux_chunk_col(chk, args->cols.v[i]) < 0)
+            return ts_flux_fail(cur->run, "unpivot could not find column named \"%s\"", args->cols.v[i]->z);
     for (uint32_t i = 0; i < chk->ncols; i++) {
         const struct ts_flux_name *name = chk->cols[i].name;
         if (ts_flux_key_get(chk->key, name) || ts_flux_cols_has(&args->cols, name) || chk->cols[i].col->type == TS_FLUX_NULL)

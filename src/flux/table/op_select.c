@@ -85,8 +85,8 @@ static int select_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     if (!col)
         return ts_flux_fail(cur->run, "no column \"%s\" exists", args->column->z);
     if (args->kind >= MIN && (col->type == TS_FLUX_STRING || col->type == TS_FLUX_BOOL))
-        return ts_flux_fail(cur->run, "invalid use of function: %sSelector has no implementation for type %s",
-                            args->kind == MIN ? "*universe.Min" : "*universe.Max", ts_flux_type_text(col->type));
+        return ts_flux_fail(cur->run, "%s: invalid use of function: *universe.%sSelector has no implementation for type %s",
+                            args->kind == MIN ? "min" : "max", args->kind == MIN ? "Min" : "Max", ts_flux_type_text(col->type));
     if (!st->first)
         st->first = ts_flux_chunk_ref(chk);
     if (best_row(args, st, col, chk->n)) {
@@ -329,20 +329,20 @@ static int exact_selector_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk 
     const struct column_args *args = cur->args;
     struct ts_flux_run *run = cur->run;
     struct ts_flux_column *col;
-    struct ranked *v;
-    size_t n, bytes;
+    struct ts_flux_chunk *sorted, *out;
     int rc = ts_flux_need_column(run, chk, args->column, &col);
+    rc = rc ? rc : ts_flux_sort_chunk(run, chk, &(struct ts_flux_cols){1, (const struct ts_flux_name **)&args->column}, false, &sorted);
     if (rc)
         return rc;
-    if (!ts_flux_is_numeric(col->type) && col->type != TS_FLUX_NULL)
-        return ts_flux_fail(run, "unsupported column type %s", ts_flux_type_text(col->type));
-    rc = rank(run, col, chk->n, &v, &n, &bytes);
-    if (rc)
-        return rc;
+    col = ts_flux_chunk_column(sorted, args->column);
+    size_t nulls = 0;
+    while (nulls < sorted->n && ts_flux_column_null(col, nulls))
+        nulls++;
+    size_t n = sorted->n - nulls;
     double k = ceil(args->q * (double)n) - 1;
-    uint32_t row = n ? v[k > 0 ? (size_t)k : 0].row : 0;
-    ts_flux_mem_free(&run->mem, v, bytes);
-    return ts_flux_emit(cur, n ? ts_flux_chunk_gather(chk, &row, 1) : ts_flux_chunk_slice(chk, 0, 0));
+    out = ts_flux_chunk_slice(sorted, n ? nulls + (k > 0 ? (size_t)k : 0) : 0, n ? 1 : 0);
+    ts_flux_chunk_unref(&sorted);
+    return ts_flux_emit(cur, out);
 }
 
 static const struct ts_flux_operator exact_mean_op = {.name = "quantile", .whole = true, .feed = exact_mean_feed};

@@ -71,6 +71,9 @@ TS_FLUX_TABLE_OP(experimental_set);
 TS_FLUX_TABLE_OP(unpivot);
 TS_FLUX_TABLE_OP(linear);
 TS_FLUX_TABLE_OP(sink);
+TS_FLUX_TABLE_OP(join_tables);
+TS_FLUX_TABLE_OP(preview);
+TS_FLUX_TABLE_OP(experimental_join);
 #undef TS_FLUX_TABLE_OP
 
 #endif
