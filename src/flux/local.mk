@@ -55,7 +55,8 @@ libtsagg_a_SOURCES += src/tbl/flux_packages.def src/tbl/flux_types.def \
 	src/flux/lang/lang_source.c \
 	src/flux/exec/exec.h src/flux/exec/exec_interp.h \
 	src/flux/exec/exec_call.c \
-	src/flux/exec/exec_check.c \
+	src/flux/exec/exec_check.c src/flux/exec/exec_check.h \
+	src/flux/exec/exec_check_expr.c \
 	src/flux/exec/exec_display.c \
 	src/flux/exec/exec_eval.c \
 	src/flux/exec/exec_op.c \
