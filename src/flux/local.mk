@@ -46,7 +46,8 @@ libtsagg_a_SOURCES += src/tbl/flux_packages.def src/tbl/flux_types.def \
 	src/flux/flux_mem.c src/flux/flux_mem.h \
 	src/flux/lang/lang.h src/flux/lang/lang_ast.h \
 	src/flux/lang/lang_lex.c src/flux/lang/lang_lex.h \
-	src/flux/lang/lang_format.c \
+	src/flux/lang/lang_format.c src/flux/lang/lang_format.h \
+	src/flux/lang/lang_format_expr.c \
 	src/flux/lang/lang_literal.c \
 	src/flux/lang/lang_parse.c src/flux/lang/lang_parse.h \
 	src/flux/lang/lang_parse_primary.c \
@@ -54,7 +55,8 @@ libtsagg_a_SOURCES += src/tbl/flux_packages.def src/tbl/flux_types.def \
 	src/flux/lang/lang_source.c \
 	src/flux/exec/exec.h src/flux/exec/exec_interp.h \
 	src/flux/exec/exec_call.c \
-	src/flux/exec/exec_check.c \
+	src/flux/exec/exec_check.c src/flux/exec/exec_check.h \
+	src/flux/exec/exec_check_expr.c \
 	src/flux/exec/exec_display.c \
 	src/flux/exec/exec_eval.c \
 	src/flux/exec/exec_op.c \

@@ -18,9 +18,9 @@ static int member(const struct ts_flux_frame *fr, const struct ts_flux_node *nod
         *out = ts_flux_null(TS_FLUX_NULL);
         return 0;
     }
-    if (of.type != TS_FLUX_RECORD)
-        return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node), "cannot take property %s of %s", node->name->z,
-                               ts_flux_type_text(of.type));
+    if (of.null || of.type != TS_FLUX_RECORD)
+        return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node), "cannot access property \"%s\" of %s", node->name->z,
+                               of.null ? "null" : ts_flux_type_text(of.type));
     const struct ts_flux_value *v = ts_flux_record_get(of.record, node->name);
     if (!v && ts_flux_package_of(fr->run, of.record))
         return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node), "package %s has no member %s",

@@ -190,7 +190,7 @@ int ts_flux_unary(struct ts_flux_run *run, enum ts_flux_op op, struct ts_flux_va
 {
     *out = a;
     if (op == TS_FLUX_OP_EXISTS) {
-        *out = ts_flux_bool(!a.null && a.type != TS_FLUX_NONE);
+        *out = ts_flux_bool(!a.null && a.type != TS_FLUX_NONE && !(a.type == TS_FLUX_DYNAMIC && a.dynamic->null));
         return 0;
     }
     if (op == TS_FLUX_OP_NOT) {
