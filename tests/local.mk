@@ -7,6 +7,7 @@ include tests/unit/conf.mk
 include tests/unit/core.mk
 include tests/unit/delivery.mk
 include tests/unit/flux_lang.mk
+include tests/unit/flux_table.mk
 include tests/unit/ingest.mk
 include tests/unit/parse.mk
 include tests/unit/query.mk
