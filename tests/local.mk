@@ -1,6 +1,7 @@
 # Lists of this folder; see Makefile.am.
 AM_TESTS_ENVIRONMENT =
 include tests/conformance/local.mk
+include tests/flux/local.mk
 include tests/fuzz/local.mk
 include tests/style/local.mk
 include tests/unit/conf.mk
