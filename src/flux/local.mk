@@ -16,6 +16,8 @@ flux_tables = \
 	src/flux/table/op_equijoin.c \
 	src/flux/table/op_filter.c \
 	src/flux/table/op_find.c \
+	src/flux/table/op_fold.c \
+	src/flux/table/op_gen.c \
 	src/flux/table/op_group.c \
 	src/flux/table/op_join.c \
 	src/flux/table/op_keys.c \
@@ -38,6 +40,7 @@ flux_tables = \
 	src/flux/table/table_csv.c src/flux/table/table_csv.h \
 	src/flux/table/table_cursor.c \
 	src/flux/table/table_digest.c src/flux/table/table_digest.h \
+	src/flux/table/table_group.h \
 	src/flux/table/table_key.c \
 	src/flux/table/table_rows.c \
 	src/flux/table/table_tables.c

@@ -18,7 +18,7 @@ window = (
 ) => tables |> _window(every, period, offset, location, timeColumn, startColumn, stopColumn, createEmpty)
 
 // A window without rows becomes one row of nulls, so that it is seen in the result; the last window() puts the windows
-// of a table together again.
+// of a table together again. With an aggregate or selector of this library all of it is one operator.
 aggregateWindow = (
     tables=<-,
     every,
@@ -31,11 +31,28 @@ aggregateWindow = (
     timeDst="_time",
     createEmpty=true,
 ) => {
-    windows = tables |> window(every, period, offset, location, createEmpty)
-    results = windows |> fn(column)
-    rows = if createEmpty then results |> _fillEmpty() else results
+    steps = () => {
+        windows = tables |> window(every, period, offset, location, createEmpty)
+        results = windows |> fn(column)
+        rows = if createEmpty then results |> _fillEmpty() else results
 
-    return rows |> duplicate(column: timeSrc, as: timeDst) |> window(every: inf, timeColumn: timeDst)
+        return rows |> duplicate(column: timeSrc, as: timeDst) |> window(every: inf, timeColumn: timeDst)
+    }
+
+    return
+        tables
+            |> _aggregateWindow(
+                every,
+                fn,
+                period,
+                offset,
+                location,
+                column,
+                timeSrc,
+                timeDst,
+                createEmpty,
+                otherwise: steps,
+            )
 }
 
 timedMovingAverage = (tables=<-, every, period, column="_value") =>

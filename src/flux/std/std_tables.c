@@ -95,6 +95,10 @@ const struct ts_flux_builtin ts_flux_std_tables[] = {
     {"_window",
      "(<-tables: stream, every: duration, period: duration, offset: duration, location: record, timeColumn: string, startColumn: string, stopColumn: string, createEmpty: bool) => stream",
      ts_flux_op_window},
+    {"_aggregateWindow",
+     "(<-tables: stream, every: duration, fn: function, period: duration, offset: duration, location: record, column: string, "
+     "timeSrc: string, timeDst: string, createEmpty: bool, otherwise: function) => stream",
+     ts_flux_op_aggregate_window},
     {"_fillEmpty", "(<-tables: stream) => stream", ts_flux_op_table_fill},
     {"_truncate", "(t: null|time, unit: duration, location: record) => time", truncate_time},
     {"yield", "(<-tables: stream, name?: string) => stream", ts_flux_op_yield},
@@ -163,5 +167,10 @@ const struct ts_flux_builtin ts_flux_std_debug_tables[] = {
 
 const struct ts_flux_builtin ts_flux_std_join_tables[] = {
     {"tables", "(<-left: stream, right: stream, on: function, as: function, method: string) => stream", ts_flux_op_join_tables},
+    {0},
+};
+
+const struct ts_flux_builtin ts_flux_std_gen[] = {
+    {"tables", "(n: int, nulls?: float, tags?: array, seed?: int) => stream", ts_flux_op_gen_tables},
     {0},
 };

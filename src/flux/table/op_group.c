@@ -6,6 +6,8 @@
 #include "config.h"
 #include "flux/table/table_std.h"
 
+#include "flux/table/table_group.h"
+
 static uint64_t hash_row(const struct ts_flux_split *sp, size_t row)
 {
     uint64_t h = 0;
@@ -96,11 +98,18 @@ void ts_flux_split_fini(struct ts_flux_run *run, struct ts_flux_split *sp)
     ts_flux_mem_free(&run->mem, sp->mem, sp->words * sizeof *sp->mem);
 }
 
+/* Who takes the parts. */
+struct target {
+    struct ts_flux_run *run;
+    ts_flux_part_fn fn;
+    void *arg;
+};
+
 /* The rows sel of chk as a table whose key is these columns of its first row. */
-static int give(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, const struct ts_flux_name *const *names, size_t n,
+static int give(const struct target *to, struct ts_flux_chunk *chk, const struct ts_flux_name *const *names, size_t n,
                 const uint32_t *sel, size_t nsel)
 {
-    struct ts_flux_run *run = cur->run;
+    struct ts_flux_run *run = to->run;
     struct ts_flux_mark mark = ts_flux_arena_mark(&run->scratch);
     struct ts_flux_key_col *cols = ts_flux_arena_alloc(&run->scratch, n * sizeof *cols);
     struct ts_flux_maker mk = TS_FLUX_MAKER(run);
@@ -127,46 +136,55 @@ static int give(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, const str
     struct ts_flux_chunk *out = ts_flux_maker_end(&mk, key, sel ? nsel : chk->n);
     ts_flux_key_unref(&key);
     ts_flux_arena_release(&run->scratch, mark);
-    return ts_flux_collect(cur, out);
+    return to->fn(to->arg, out);
 }
 
-static int split_rows(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, const struct ts_flux_name *const *names,
+static int split_rows(const struct target *to, struct ts_flux_chunk *chk, const struct ts_flux_name *const *names,
                       size_t n, const uint32_t *by, size_t nby)
 {
     struct ts_flux_split sp;
-    int rc = ts_flux_split_init(cur->run, &sp, chk, by, nby);
+    int rc = ts_flux_split_init(to->run, &sp, chk, by, nby);
     for (size_t g = 0; rc == 0 && g < sp.ngroups; g++)
-        rc = give(cur, chk, names, n, sp.sel + sp.start[g], sp.start[g + 1] - sp.start[g]);
-    ts_flux_split_fini(cur->run, &sp);
+        rc = give(to, chk, names, n, sp.sel + sp.start[g], sp.start[g + 1] - sp.start[g]);
+    ts_flux_split_fini(to->run, &sp);
     return rc;
 }
 
-int ts_flux_regroup(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, const struct ts_flux_name *const *names, size_t n)
+static int split(const struct target *to, struct ts_flux_chunk *chk, const struct ts_flux_name *const *names, size_t n)
 {
-    struct ts_flux_mem *mem = &cur->run->mem;
+    struct ts_flux_mem *mem = &to->run->mem;
     size_t nby = 0, bytes = n * sizeof(uint32_t);
     uint32_t *by = ts_flux_mem_alloc(mem, bytes);
     if (!by)
-        return ts_flux_fail_nomem(cur->run);
+        return ts_flux_fail_nomem(to->run);
     for (size_t k = 0; k < n; k++) {
         int i = ts_flux_chunk_col(chk, names[k]);
         if (i >= 0 && !chk->cols[i].col->konst)
             by[nby++] = (uint32_t)i;
     }
-    int rc = nby == 0 || chk->n == 0 ? give(cur, chk, names, n, NULL, 0) : split_rows(cur, chk, names, n, by, nby);
+    int rc = nby == 0 || chk->n == 0 ? give(to, chk, names, n, NULL, 0) : split_rows(to, chk, names, n, by, nby);
     ts_flux_mem_free(mem, by, bytes);
     return rc;
 }
 
-struct group_args {
-    struct ts_flux_cols cols;
-    bool except, extend;
-};
-
-static int group_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
+static int collect(void *arg, struct ts_flux_chunk *part)
 {
-    const struct group_args *args = cur->args;
-    struct ts_flux_run *run = cur->run;
+    return ts_flux_collect(arg, part);
+}
+
+int ts_flux_regroup(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, const struct ts_flux_name *const *names, size_t n)
+{
+    return split(&(struct target){cur->run, collect, cur}, chk, names, n);
+}
+
+bool ts_flux_group_has(const struct ts_flux_group_args *args, const struct ts_flux_name *name)
+{
+    return args->extend || ts_flux_cols_has(&args->cols, name) != args->except;
+}
+
+int ts_flux_group_chunk(struct ts_flux_run *run, const struct ts_flux_group_args *args, struct ts_flux_chunk *chk,
+                        ts_flux_part_fn fn, void *arg)
+{
     struct ts_flux_mark mark = ts_flux_arena_mark(&run->scratch);
     const struct ts_flux_name **names = ts_flux_arena_alloc(&run->scratch, chk->ncols * sizeof *names);
     if (!names)
@@ -182,16 +200,26 @@ static int group_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
         }
     }
     /* of an empty table only a key that it had can be known */
-    int rc = chk->n == 0 && !in_key ? 0 : ts_flux_regroup(cur, chk, names, n);
+    int rc = chk->n == 0 && !in_key ? 0 : split(&(struct target){run, fn, arg}, chk, names, n);
     ts_flux_arena_release(&run->scratch, mark);
     return rc;
 }
 
+static int group_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
+{
+    return ts_flux_group_chunk(cur->run, cur->args, chk, collect, cur);
+}
+
 static const struct ts_flux_operator group_op = {.name = "group", .feed = group_feed};
+
+const struct ts_flux_group_args *ts_flux_group_of(const struct ts_flux_stream *stream)
+{
+    return stream->op == &group_op ? stream->args : NULL;
+}
 
 int ts_flux_op_group(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {
-    struct group_args ga = {.except = ts_flux_is(args->v[1], "except"), .extend = ts_flux_is(args->v[1], "extend")};
+    struct ts_flux_group_args ga = {.except = ts_flux_is(args->v[1], "except"), .extend = ts_flux_is(args->v[1], "extend")};
     if (ts_flux_given(args, 1) && !ga.except && !ga.extend && !ts_flux_is(args->v[1], "by"))
         return ts_flux_fail(run, "invalid group mode: must be \"by\" or \"except\"");
     int rc = ts_flux_arg_cols(run, args->v[2], "", &ga.cols);

@@ -10,6 +10,7 @@
 #include "core/mem.h"
 #include "core/num.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 struct ts_flux_csv {
@@ -163,40 +164,131 @@ static bool same_schema(const struct ts_flux_chunk *a, const struct ts_flux_chun
     return true;
 }
 
+/* ---- rows: cells are written where they belong, in room reserved for a row ---- */
+
+#define CELL_MAX 48 /* bytes of a cell that is no text: ts_num_put_double's, a time, and the delimiter */
+
+/* The day that was written last: most rows are of the same one. */
+struct day {
+    int64_t start; /* ns; of no day at first */
+    char text[16]; /* "2006-01-02T" */
+    size_t len;
+};
+
+static char *put_two(char *p, int64_t v)
+{
+    p[0] = (char)('0' + v / 10);
+    p[1] = (char)('0' + v % 10);
+    return p + 2;
+}
+
+static char *put_time(char *p, int64_t t, struct day *day)
+{
+    const int64_t day_ns = 86400 * TS_SEC;
+    if (t < day->start || t - day->start >= day_ns || day->len == 0) {
+        char text[TS_NUM_MAX];
+        if (t < TS_TIME_FIRST)
+            return p + ts_clock_put_time(p, t);
+        day->start = ts_clock_floor(t, day_ns);
+        ts_clock_put_time(text, day->start);
+        day->len = (size_t)((char *)memchr(text, 'T', sizeof text) - text) + 1;
+        memcpy(day->text, text, day->len);
+    }
+    int64_t rest = t - day->start, sec = rest / TS_SEC, ns = rest % TS_SEC;
+    memcpy(p, day->text, day->len);
+    p = put_two(p + day->len, sec / 3600);
+    *p++ = ':';
+    p = put_two(p, sec / 60 % 60);
+    *p++ = ':';
+    p = put_two(p, sec % 60);
+    if (ns) {
+        *p++ = '.';
+        for (int64_t unit = 100000000; ns; unit /= 10) {
+            *p++ = (char)('0' + ns / unit);
+            ns %= unit;
+        }
+    }
+    *p++ = 'Z';
+    return p;
+}
+
+/* The value of a row, which is no text and not null. */
+static char *put_number(char *p, const struct ts_flux_column *col, size_t row, struct day *day)
+{
+    switch (col->type) {
+    case TS_FLUX_BOOL:
+        memcpy(p, col->b[row] ? "true" : "false", 5);
+        return p + (col->b[row] ? 4 : 5);
+    case TS_FLUX_INT: return p + ts_num_put_int(p, col->i[row]);
+    case TS_FLUX_UINT: return p + ts_num_put_uint(p, col->u[row]);
+    case TS_FLUX_FLOAT: return p + ts_num_put_double(p, col->f[row]);
+    default: return put_time(p, col->i[row], day);
+    }
+}
+
+/* Whether ts_num_put_double writes the number without an exponent. */
+static bool is_short(double v)
+{
+    return v == 0 || v != v || (fabs(v) >= 1e-4 && fabs(v) < 1e20);
+}
+
+static void put_row(struct ts_buf *to, const struct ts_flux_chunk *chk, size_t row, char d, struct ts_str head,
+                    const struct ts_buf *fixed, const size_t *ends, struct day *day)
+{
+    char *p = ts_buf_reserve(to, head.len + fixed->len + (chk->ncols + 1) * CELL_MAX);
+    if (!p)
+        return;
+    memcpy(p, head.p, head.len);
+    p += head.len;
+    for (uint32_t i = 0; i < chk->ncols; i++) {
+        const struct ts_flux_column *col = chk->cols[i].col;
+        size_t from = i ? ends[i - 1] : 0;
+        if (col->konst) { /* with its delimiter; nothing when it is not shown */
+            memcpy(p, fixed->p + from, ends[i] - from);
+            p += ends[i] - from;
+            continue;
+        }
+        *p++ = d;
+        if (ts_flux_column_null(col, row))
+            continue;
+        if (col->type != TS_FLUX_STRING && (col->type != TS_FLUX_FLOAT || is_short(col->f[row]))) {
+            p = put_number(p, col, row, day);
+            continue;
+        }
+        to->len = (size_t)(p - to->p);
+        put_value(to, d, ts_flux_column_get(col, row));
+        p = ts_buf_reserve(to, fixed->len + (chk->ncols + 1) * CELL_MAX);
+        if (!p)
+            return;
+    }
+    memcpy(p, "\r\n", 2);
+    to->len = (size_t)(p + 2 - to->p);
+}
+
 static void put_rows(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk, struct ts_buf *to)
 {
     char d = delimiter_of(csv->dialect);
-    struct ts_buf fixed = TS_BUF_INIT; /* columns that are constant are formatted once: text and where each ends */
+    struct ts_buf head = TS_BUF_INIT, fixed = TS_BUF_INIT; /* what all rows begin with; constant columns, and where each ends */
     size_t *ends = ts_alloc(TS_MAX(chk->ncols, 1u) * sizeof *ends);
-    if (!ends) {
-        to->failed = true;
-        return;
-    }
-    for (uint32_t i = 0; i < chk->ncols; i++) {
-        if (chk->cols[i].col->konst)
+    struct day day = {0};
+    ts_buf_putc(&head, d);
+    if (!csv->dialect.annotate_default)
+        put_text(&head, d, csv->results[csv->at]->name);
+    ts_buf_putc(&head, d);
+    ts_buf_put_int(&head, csv->table);
+    ts_buf_reserve(&fixed, 1);
+    for (uint32_t i = 0; ends && i < chk->ncols; i++) {
+        if (chk->cols[i].col->konst && shown(chk, i)) {
+            ts_buf_putc(&fixed, d);
             put_value(&fixed, d, ts_flux_column_get(chk->cols[i].col, 0));
+        }
         ends[i] = fixed.len;
     }
-    for (size_t row = 0; row < chk->n; row++) {
-        ts_buf_putc(to, d);
-        if (!csv->dialect.annotate_default)
-            put_text(to, d, csv->results[csv->at]->name);
-        ts_buf_putc(to, d);
-        ts_buf_put_int(to, csv->table);
-        for (uint32_t i = 0; i < chk->ncols; i++) {
-            const struct ts_flux_column *col = chk->cols[i].col;
-            if (!shown(chk, i))
-                continue;
-            ts_buf_putc(to, d);
-            size_t from = i ? ends[i - 1] : 0;
-            if (col->konst)
-                ts_buf_put(to, fixed.p + from, ends[i] - from);
-            else
-                put_value(to, d, ts_flux_column_get(col, row));
-        }
-        ts_buf_puts(to, "\r\n");
-    }
-    to->failed = to->failed || fixed.failed;
+    bool ok = ends && !head.failed && !fixed.failed;
+    for (size_t row = 0; ok && row < chk->n; row++)
+        put_row(to, chk, row, d, ts_buf_str(&head), &fixed, ends, &day);
+    to->failed = to->failed || !ok;
+    ts_buf_fini(&head);
     ts_buf_fini(&fixed);
     ts_free(ends);
 }

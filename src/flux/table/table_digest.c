@@ -1,6 +1,6 @@
 /*
- * A merging t-digest: values wait until there are eight times the compression, then all centroids are sorted and merged
- * as far as the scale function k(q) = δ·(asin(2q - 1)/π + 1/2) lets them. Owns its centroids. Thread: the query's.
+ * A merging t-digest: values wait until there are eight times the compression, then they are sorted and merged with
+ * the centroids as far as the scale function k(q) = δ·(asin(2q - 1)/π + 1/2) lets them. Owns its centroids. Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table_digest.h"
@@ -8,7 +8,6 @@
 #include "core/err.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 void ts_flux_digest_init(struct ts_flux_digest *dig, struct ts_flux_mem *mem, double compression)
 {
@@ -17,12 +16,18 @@ void ts_flux_digest_init(struct ts_flux_digest *dig, struct ts_flux_mem *mem, do
     ts_flux_digest_clear(dig);
 }
 
+static size_t fresh_bytes(const struct ts_flux_digest *dig)
+{
+    return 2 * (dig->full + 1) * sizeof *dig->fresh;
+}
+
 void ts_flux_digest_fini(struct ts_flux_digest *dig)
 {
     if (!dig->mem)
         return;
     ts_flux_mem_free(dig->mem, dig->done, dig->cap * sizeof *dig->done);
-    ts_flux_mem_free(dig->mem, dig->fresh, dig->fresh_cap * sizeof *dig->fresh);
+    ts_flux_mem_free(dig->mem, dig->next, dig->cap * sizeof *dig->next);
+    ts_flux_mem_free(dig->mem, dig->fresh, fresh_bytes(dig));
     *dig = (struct ts_flux_digest){0};
 }
 
@@ -34,26 +39,70 @@ void ts_flux_digest_clear(struct ts_flux_digest *dig)
     dig->max = -INFINITY;
 }
 
-static bool grow(struct ts_flux_mem *mem, struct ts_flux_centroid **v, size_t *cap, size_t n)
+/* Room for n centroids in both lists. */
+static bool grow(struct ts_flux_digest *dig, size_t n)
 {
-    if (n <= *cap)
+    if (n <= dig->cap)
         return true;
-    size_t want = TS_MAX(n, *cap * 2);
-    struct ts_flux_centroid *more = ts_flux_mem_alloc(mem, want * sizeof *more);
-    if (!more)
+    size_t cap = TS_MAX(n, dig->cap * 2);
+    struct ts_flux_centroid *done = ts_flux_mem_alloc(dig->mem, cap * sizeof *done);
+    struct ts_flux_centroid *next = ts_flux_mem_alloc(dig->mem, cap * sizeof *next);
+    if (!done || !next) {
+        ts_flux_mem_free(dig->mem, done, cap * sizeof *done);
+        ts_flux_mem_free(dig->mem, next, cap * sizeof *next);
         return false;
-    if (*cap)
-        memcpy(more, *v, *cap * sizeof *more);
-    ts_flux_mem_free(mem, *v, *cap * sizeof *more);
-    *v = more;
-    *cap = want;
+    }
+    if (dig->ndone)
+        memcpy(done, dig->done, dig->ndone * sizeof *done);
+    ts_flux_mem_free(dig->mem, dig->done, dig->cap * sizeof *done);
+    ts_flux_mem_free(dig->mem, dig->next, dig->cap * sizeof *next);
+    dig->done = done;
+    dig->next = next;
+    dig->cap = cap;
     return true;
 }
 
-static int by_mean(const void *a, const void *b)
+/* A double as an integer of the same order, and back. */
+static uint64_t ordered(double v)
 {
-    double x = ((const struct ts_flux_centroid *)a)->mean, y = ((const struct ts_flux_centroid *)b)->mean;
-    return (x > y) - (x < y);
+    uint64_t u;
+    memcpy(&u, &v, sizeof u);
+    return u & UINT64_C(1) << 63 ? ~u : u | UINT64_C(1) << 63;
+}
+
+static double unordered(uint64_t u)
+{
+    double v;
+    u = u & UINT64_C(1) << 63 ? u & ~(UINT64_C(1) << 63) : ~u;
+    memcpy(&v, &u, sizeof v);
+    return v;
+}
+
+/* Sorts v[0..n) by radix, eleven bits at a time; tmp has room for n. Digits that all share cost one pass over counts. */
+static void sort_values(uint64_t *v, uint64_t *tmp, size_t n)
+{
+    uint64_t *from = v, *to = tmp;
+    uint32_t count[2048];
+    for (unsigned shift = 0; shift < 64; shift += 11) {
+        uint32_t sum = 0;
+        memset(count, 0, sizeof count);
+        for (size_t i = 0; i < n; i++)
+            count[from[i] >> shift & 2047]++;
+        if (count[from[0] >> shift & 2047] == n)
+            continue;
+        for (size_t d = 0; d < 2048; d++) {
+            uint32_t c = count[d];
+            count[d] = sum;
+            sum += c;
+        }
+        for (size_t i = 0; i < n; i++)
+            to[count[from[i] >> shift & 2047]++] = from[i];
+        uint64_t *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != v)
+        memcpy(v, from, n * sizeof *v);
 }
 
 static double q_of(const struct ts_flux_digest *dig, double k)
@@ -68,31 +117,35 @@ static double k_of(const struct ts_flux_digest *dig, double q)
 
 static int merge(struct ts_flux_digest *dig)
 {
-    if (dig->nfresh == 0)
+    size_t nfresh = dig->nfresh, ndone = dig->ndone, i = 0, k = 0, n = 0;
+    if (nfresh == 0)
         return 0;
-    size_t n = dig->nfresh + dig->ndone;
-    if (!grow(dig->mem, &dig->fresh, &dig->fresh_cap, n) || !grow(dig->mem, &dig->done, &dig->cap, n))
+    if (!grow(dig, nfresh + ndone))
         return -TS_ENOMEM;
-    struct ts_flux_centroid *v = dig->fresh;
-    for (size_t i = 0; i < dig->nfresh; i++)
-        dig->weight += v[i].weight;
-    if (dig->ndone)
-        memcpy(v + dig->nfresh, dig->done, dig->ndone * sizeof *v);
-    qsort(v, n, sizeof *v, by_mean);
-    double seen = v[0].weight, limit = dig->weight * q_of(dig, 1);
-    dig->done[0] = v[0];
-    dig->ndone = 1;
-    for (size_t i = 1; i < n; i++) {
-        struct ts_flux_centroid *last = &dig->done[dig->ndone - 1];
-        if (seen + v[i].weight <= limit) {
-            last->weight += v[i].weight;
-            last->mean += v[i].weight * (v[i].mean - last->mean) / last->weight;
+    sort_values(dig->fresh, dig->fresh + dig->full + 1, nfresh);
+    dig->weight += (double)nfresh;
+    struct ts_flux_centroid *out = dig->next;
+    double seen = 0, limit = dig->weight * q_of(dig, 1);
+    while (i < nfresh || k < ndone) {
+        double value = i < nfresh ? unordered(dig->fresh[i]) : INFINITY;
+        bool fresh = k == ndone || (i < nfresh && value <= dig->done[k].mean);
+        struct ts_flux_centroid c = fresh ? (struct ts_flux_centroid){value, 1} : dig->done[k];
+        i += fresh;
+        k += !fresh;
+        if (n && seen + c.weight <= limit) {
+            struct ts_flux_centroid *last = &out[n - 1];
+            last->weight += c.weight;
+            last->mean += c.weight * (c.mean - last->mean) / last->weight;
         } else {
-            limit = dig->weight * q_of(dig, k_of(dig, seen / dig->weight) + 1);
-            dig->done[dig->ndone++] = v[i];
+            if (n)
+                limit = dig->weight * q_of(dig, k_of(dig, seen / dig->weight) + 1);
+            out[n++] = c;
         }
-        seen += v[i].weight;
+        seen += c.weight;
     }
+    dig->next = dig->done;
+    dig->done = out;
+    dig->ndone = n;
     dig->nfresh = 0;
     return 0;
 }
@@ -101,11 +154,13 @@ int ts_flux_digest_add(struct ts_flux_digest *dig, double v)
 {
     if (isnan(v))
         return 0;
-    if (!grow(dig->mem, &dig->fresh, &dig->fresh_cap, dig->nfresh + 1))
+    if (!dig->fresh && !(dig->fresh = ts_flux_mem_alloc(dig->mem, fresh_bytes(dig))))
         return -TS_ENOMEM;
-    dig->fresh[dig->nfresh++] = (struct ts_flux_centroid){v, 1};
-    dig->min = fmin(dig->min, v);
-    dig->max = fmax(dig->max, v);
+    dig->fresh[dig->nfresh++] = ordered(v);
+    if (v < dig->min)
+        dig->min = v;
+    if (v > dig->max)
+        dig->max = v;
     return dig->nfresh > dig->full ? merge(dig) : 0;
 }
 

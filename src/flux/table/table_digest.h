@@ -10,8 +10,9 @@ struct ts_flux_centroid {
 struct ts_flux_digest {
     struct ts_flux_mem *mem;
     double compression, weight, min, max;
-    struct ts_flux_centroid *done, *fresh; /* merged ones in order; such as wait */
-    size_t ndone, nfresh, cap, fresh_cap, full;
+    struct ts_flux_centroid *done, *next; /* merged ones in order; room for the next merge */
+    uint64_t *fresh; /* values that wait, as integers of the same order, and behind them room to sort them */
+    size_t ndone, nfresh, cap, full;
 };
 
 void ts_flux_digest_init(struct ts_flux_digest *dig, struct ts_flux_mem *mem, double compression);

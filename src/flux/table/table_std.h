@@ -71,6 +71,8 @@ TS_FLUX_TABLE_OP(experimental_set);
 TS_FLUX_TABLE_OP(unpivot);
 TS_FLUX_TABLE_OP(linear);
 TS_FLUX_TABLE_OP(sink);
+TS_FLUX_TABLE_OP(aggregate_window);
+TS_FLUX_TABLE_OP(gen_tables);
 TS_FLUX_TABLE_OP(join_tables);
 TS_FLUX_TABLE_OP(preview);
 TS_FLUX_TABLE_OP(experimental_join);
