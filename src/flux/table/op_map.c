@@ -1,6 +1,7 @@
 /*
- * map, reduce, stateTracking: functions of rows make columns. map() keeps those columns of the group key that its
- * record has; where their values are the input's own, tables stay apart and stream through. Thread: the query's.
+ * map, reduce, stateTracking: functions of rows make columns. map() keeps those columns of the group key that
+ * its record has; where their values are the input's own, tables stay apart and stream through. Thread: the
+ * query's.
  */
 #include "config.h"
 #include "flux/table/table_std.h"
@@ -28,14 +29,16 @@ static int map_column(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, con
                       const struct ts_flux_vec *vec, struct ts_flux_maker *mk)
 {
     struct ts_flux_column *was = ts_flux_chunk_column(chk, name);
-    if (vec->type == TS_FLUX_NULL) { /* a null that nobody gave a type: the column's that was there, or no column */
+    if (vec->type ==
+        TS_FLUX_NULL) { /* a null that nobody gave a type: the column's that was there, or no column */
         if (was && was->type != TS_FLUX_NULL)
             ts_flux_maker_const(mk, name, ts_flux_null(was->type));
         return 0;
     }
     if (!ts_flux_is_column(vec->type))
-        return ts_flux_fail(cur->run, "map object property \"%s\" is %s type which is not supported in a flux table", name->z,
-                            ts_flux_type_text(vec->type));
+        return ts_flux_fail(cur->run,
+                            "map object property \"%s\" is %s type which is not supported in a flux table",
+                            name->z, ts_flux_type_text(vec->type));
     ts_flux_maker_add(mk, name, ts_flux_rows_column(cur->st, vec, chk->n, chk));
     return 0;
 }
@@ -89,8 +92,11 @@ static int map_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     return map_give(cur, chk, &mk);
 }
 
-static const struct ts_flux_operator map_op = {
-    .name = "map", .state = sizeof(struct ts_flux_rows), .open = map_open, .feed = map_feed, .close = rows_close};
+static const struct ts_flux_operator map_op = {.name = "map",
+                                               .state = sizeof(struct ts_flux_rows),
+                                               .open = map_open,
+                                               .feed = map_feed,
+                                               .close = rows_close};
 
 int ts_flux_op_map(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {
@@ -128,8 +134,8 @@ static int reduce_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     for (uint32_t i = 0; rc == 0 && i < acc.record->shape->n; i++) {
         struct ts_flux_value v = acc.record->v[i];
         if (!ts_flux_is_column(v.type) && v.type != TS_FLUX_NULL)
-            rc = ts_flux_fail(run, "reduce: property \"%s\" is a %s, which no column can be", acc.record->shape->names[i]->z,
-                              ts_flux_type_text(v.type));
+            rc = ts_flux_fail(run, "reduce: property \"%s\" is a %s, which no column can be",
+                              acc.record->shape->names[i]->z, ts_flux_type_text(v.type));
         else
             ts_flux_maker_const(&mk, acc.record->shape->names[i], v);
     }
@@ -175,7 +181,8 @@ static int state_open(struct ts_flux_cursor *cur)
     return ts_flux_rows_init(cur->run, cur->st, args->fn, "stateTracking");
 }
 
-static int state_columns(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, const uint64_t *in, struct ts_flux_maker *mk)
+static int state_columns(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, const uint64_t *in,
+                         struct ts_flux_maker *mk)
 {
     const struct state_args *args = cur->args;
     struct ts_flux_run *run = cur->run;
@@ -235,7 +242,8 @@ static const struct ts_flux_operator state_op = {.name = "stateTracking",
                                                  .feed = state_feed,
                                                  .close = rows_close};
 
-int ts_flux_op_state_tracking(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+int ts_flux_op_state_tracking(struct ts_flux_run *run, const struct ts_flux_args *args,
+                              struct ts_flux_value *out)
 {
     struct state_args sa = {.fn = args->v[1], .unit_ns = ts_flux_given(args, 4) ? args->v[4].i : TS_SEC};
     int rc = ts_flux_arg_name(run, args->v[2], NULL, &sa.count);
