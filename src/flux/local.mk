@@ -84,7 +84,8 @@ libtsagg_a_SOURCES += src/tbl/flux_packages.def src/tbl/flux_types.def \
 	src/flux/std/std_json.c src/flux/std/std_json.h \
 	src/flux/std/std_math.c \
 	src/flux/std/std_regexp.c \
-	src/flux/std/std_strings.c \
+	src/flux/std/std_strings.c src/flux/std/std_strings.h \
+	src/flux/std/std_strings_chars.c \
 	src/flux/std/std_tables.c \
 	src/flux/std/std_universe.c \
 	$(flux_tables)

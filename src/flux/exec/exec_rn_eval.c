@@ -242,14 +242,25 @@ static int slow_row(struct ts_flux_rows *rows, const struct ts_flux_rn *rn, unsi
     return rc || returned ? rc : ts_flux_fail_at(run, rn->pos, "a function ended without a return");
 }
 
+/* Whether a value holds on to memory. */
+static bool is_plain(struct ts_flux_value v)
+{
+    return v.null || (v.type >= TS_FLUX_BOOL && v.type <= TS_FLUX_DURATION && v.type != TS_FLUX_STRING);
+}
+
+/* What evaluating a row took is given back at once where the value allows. The first row keeps it: locals are cached. */
 static int slow(struct ts_flux_rows *rows, const struct ts_flux_rn *rn, struct ts_flux_vec *out)
 {
     struct ts_flux_run *run = rows->rf->run;
     unsigned n = TS_MIN(rn->varies ? rows->n : 1, rows->n);
     struct ts_flux_value *v = ts_flux_new(run, n * sizeof *v);
     int rc = v ? 0 : -TS_EQUERY;
-    for (unsigned i = 0; i < n && rc == 0; i++)
+    for (unsigned i = 0; i < n && rc == 0; i++) {
+        struct ts_flux_mark mark = ts_flux_arena_mark(run->heap);
         rc = slow_row(rows, rn, i, &v[i]);
+        if (rc == 0 && i > 0 && is_plain(v[i]))
+            ts_flux_arena_release(run->heap, mark);
+    }
     run->pos = rn->pos;
     if (rc == 0 && !rn->varies && n) {
         *out = ts_flux_vec_constant(run, v[0]);

@@ -97,7 +97,7 @@ bool ts_flux_value_same(struct ts_flux_value a, struct ts_flux_value b)
 static int cmp_float(double a, double b)
 {
     if (a != a || b != b)
-        return (b != b) - (a != a) ? (a != a ? -1 : 1) : 0;
+        return (b != b) - (a != a);
     return (a > b) - (a < b);
 }
 

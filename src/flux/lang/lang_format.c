@@ -27,14 +27,11 @@ void ts_flux_format_comments(struct ts_flux_formatter *fm, uint32_t before)
     }
 }
 
-bool ts_flux_format_trailing(struct ts_flux_formatter *fm, uint32_t end)
+bool ts_flux_format_trailing(struct ts_flux_formatter *fm, uint32_t end, uint32_t before)
 {
     const struct ts_flux_comment *c = fm->comments;
-    if (fm->flat || !c)
-        return false;
-    /* Between the two may stand a comma, a bracket; a line's end means that the comment belongs to what follows. */
-    uint32_t from = TS_MIN(end, c->start), till = TS_MAX(end, c->start);
-    if (c->start < end || memchr(fm->src->text.p + from, '\n', till - from))
+    /* A line's end before it means that the comment belongs to what follows. */
+    if (fm->flat || !c || c->start < end || c->start >= before || memchr(fm->src->text.p + end, '\n', c->start - end))
         return false;
     ts_flux_format_puts(fm, " ");
     put_comment(fm);
@@ -56,7 +53,7 @@ void ts_flux_format_quoted(struct ts_buf *to, struct ts_str s)
     ts_buf_putc(to, '"');
 }
 
-static void attributes(struct ts_flux_formatter *fm, const struct ts_flux_node *attrs)
+static void attributes(struct ts_flux_formatter *fm, const struct ts_flux_node *attrs, uint32_t before)
 {
     for (; attrs; attrs = attrs->next) {
         ts_flux_format_comments(fm, attrs->start);
@@ -64,7 +61,7 @@ static void attributes(struct ts_flux_formatter *fm, const struct ts_flux_node *
         ts_buf_put_str(fm->to, ts_flux_name_str(attrs->name));
         if (attrs->list)
             ts_flux_format_list(fm, attrs->list, "(", ")", attrs->end - 1);
-        (void)ts_flux_format_trailing(fm, attrs->end);
+        (void)ts_flux_format_trailing(fm, attrs->end, attrs->next ? attrs->next->start : before);
         ts_flux_format_newline(fm);
     }
 }
@@ -168,22 +165,20 @@ static uint32_t start_of(const struct ts_flux_node *st)
     return st->attrs ? TS_MIN(st->attrs->start, st->start) : st->start;
 }
 
-/* Statements one after another; *last and *first as above. */
-static void statements(struct ts_flux_formatter *fm, const struct ts_flux_node *list, uint32_t *last, bool *first)
+/* Statements one after another up to `end`; *last and *first as above. */
+static void statements(struct ts_flux_formatter *fm, const struct ts_flux_node *list, uint32_t end, uint32_t *last, bool *first)
 {
     for (const struct ts_flux_node *st = list; st; st = st->next) {
         comments_apart(fm, start_of(st), last, first);
         if (!*first)
             put_gap(fm, *last, start_of(st));
-        attributes(fm, st->attrs);
+        attributes(fm, st->attrs, st->start);
         statement(fm, st);
         *last = st->end;
         *first = false;
-        if (fm->comments && fm->comments->start >= st->end) {
-            uint32_t end = fm->comments->end;
-            if (ts_flux_format_trailing(fm, st->end))
-                *last = end;
-        }
+        uint32_t comment_end = fm->comments ? fm->comments->end : 0;
+        if (ts_flux_format_trailing(fm, st->end, st->next ? start_of(st->next) : end))
+            *last = comment_end;
     }
 }
 
@@ -194,9 +189,9 @@ void ts_flux_format_block(struct ts_flux_formatter *fm, const struct ts_flux_nod
     ts_flux_format_puts(fm, "{");
     if (block->list || (fm->comments && fm->comments->start < block->end)) {
         fm->indent++;
-        (void)ts_flux_format_trailing(fm, block->start + 1);
+        (void)ts_flux_format_trailing(fm, block->start + 1, block->list ? start_of(block->list) : block->end);
         ts_flux_format_newline(fm);
-        statements(fm, block->list, &last, &first);
+        statements(fm, block->list, block->end, &last, &first);
         comments_apart(fm, block->end, &last, &first);
         fm->indent--;
         ts_flux_format_newline(fm);
@@ -209,11 +204,13 @@ void ts_flux_format(const struct ts_flux_file *file, struct ts_buf *to)
     struct ts_flux_formatter fm = {.src = file->src, .comments = file->comments, .to = to};
     uint32_t last = 0;
     bool first = true;
-    statements(&fm, file->root->a, &last, &first);
+    uint32_t body = file->root->list ? start_of(file->root->list) : UINT32_MAX;
+    uint32_t imports = file->root->b ? start_of(file->root->b) : body;
+    statements(&fm, file->root->a, imports, &last, &first);
     fm.apart = !first;
-    statements(&fm, file->root->b, &last, &first);
+    statements(&fm, file->root->b, body, &last, &first);
     fm.apart = fm.apart || (file->root->b && file->root->list);
-    statements(&fm, file->root->list, &last, &first);
+    statements(&fm, file->root->list, UINT32_MAX, &last, &first);
     comments_apart(&fm, UINT32_MAX, &last, &first);
     if (!first)
         ts_flux_format_puts(&fm, "\n");

@@ -26,8 +26,8 @@ void ts_flux_format_list(struct ts_flux_formatter *fm, const struct ts_flux_node
 void ts_flux_format_newline(struct ts_flux_formatter *fm);
 /** Comments that stand before an offset, each on a line, the cursor being at the start of one. */
 void ts_flux_format_comments(struct ts_flux_formatter *fm, uint32_t before);
-/** A comment that stands on the line on which the source goes on at `end`. @return whether there was one. */
-bool ts_flux_format_trailing(struct ts_flux_formatter *fm, uint32_t end);
+/** A comment on the line on which something ended, before the next thing begins. @return whether there was one. */
+bool ts_flux_format_trailing(struct ts_flux_formatter *fm, uint32_t end, uint32_t before);
 void ts_flux_format_quoted(struct ts_buf *to, struct ts_str s);
 
 static inline void ts_flux_format_puts(struct ts_flux_formatter *fm, const char *z)

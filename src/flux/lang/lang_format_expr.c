@@ -68,7 +68,7 @@ void ts_flux_format_list(struct ts_flux_formatter *fm, const struct ts_flux_node
         ts_flux_format_comments(fm, n->start);
         item(fm, n);
         ts_flux_format_puts(fm, ",");
-        (void)ts_flux_format_trailing(fm, n->end);
+        (void)ts_flux_format_trailing(fm, n->end, n->next ? n->next->start : close_at);
     }
     ts_flux_format_newline(fm);
     ts_flux_format_comments(fm, close_at);
@@ -171,7 +171,7 @@ static void pipe(struct ts_flux_formatter *fm, const struct ts_flux_node *node)
         return;
     }
     fm->indent++;
-    (void)ts_flux_format_trailing(fm, left->end);
+    (void)ts_flux_format_trailing(fm, left->end, node->b->start);
     ts_flux_format_newline(fm);
     ts_flux_format_comments(fm, node->b->start);
     ts_flux_format_puts(fm, "|> ");
@@ -184,7 +184,7 @@ static void binary(struct ts_flux_formatter *fm, const struct ts_flux_node *node
     ts_flux_format_node(fm, node->a);
     if (!fm->flat) {
         fm->indent++;
-        (void)ts_flux_format_trailing(fm, node->a->end);
+        (void)ts_flux_format_trailing(fm, node->a->end, node->b->start);
         ts_flux_format_newline(fm);
         ts_flux_format_comments(fm, node->b->start);
     } else {
@@ -220,7 +220,7 @@ static void conditional(struct ts_flux_formatter *fm, const struct ts_flux_node 
     }
     ts_flux_format_puts(fm, " then");
     branch(fm, node->b);
-    (void)ts_flux_format_trailing(fm, node->b->end);
+    (void)ts_flux_format_trailing(fm, node->b->end, node->c->start);
     ts_flux_format_newline(fm);
     ts_flux_format_comments(fm, node->c->start);
     ts_flux_format_puts(fm, "else");

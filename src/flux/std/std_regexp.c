@@ -90,71 +90,92 @@ static void put_template(struct ts_buf *to, const struct ts_flux_regexp *re, str
     }
 }
 
+/* Where the search for all matches stands. */
+struct all {
+    size_t pos;
+    int64_t last_end; /* of the match before; -1: none */
+};
+
+static size_t next_character(struct ts_str s, size_t i)
+{
+    i++;
+    while (i < s.len && ((unsigned char)s.p[i] & 0xC0) == 0x80)
+        i++;
+    return i;
+}
+
+/* The next match as Go's FindAll has them: none that is empty where the one before ended. *n 0: there are no more. */
+static int next_match(struct ts_flux_run *run, const struct ts_flux_regexp *re, struct ts_str s, struct all *all, int64_t *at,
+                      unsigned *n)
+{
+    *n = 0;
+    while (all->pos <= s.len) {
+        int rc = ts_flux_regexp_find(run, re, s, all->pos, at, GROUPS, n);
+        if (rc != 0 || *n == 0)
+            return rc;
+        bool again = at[0] == at[1] && at[0] == all->last_end;
+        all->pos = (size_t)at[1] == all->pos || at[0] == at[1] ? next_character(s, (size_t)at[1]) : (size_t)at[1];
+        all->last_end = at[1];
+        if (!again)
+            return 0;
+        *n = 0;
+    }
+    return 0;
+}
+
 FN(replace_all_string)
 {
     struct ts_buf text = {.limit = (size_t)64 << 20};
     struct ts_str s = S(1);
+    struct all all = {0, -1};
     int64_t at[GROUPS * 2];
-    size_t from = 0;
+    size_t done = 0;
     unsigned n;
-    int rc = 0;
-    while (from <= s.len) {
-        rc = ts_flux_regexp_find(run, args->v[0].regexp, s, from, at, GROUPS, &n);
-        if (rc != 0 || n == 0)
-            break;
-        ts_buf_put(&text, s.p + from, (size_t)at[0] - from);
+    int rc;
+    while ((rc = next_match(run, args->v[0].regexp, s, &all, at, &n)) == 0 && n) {
+        ts_buf_put(&text, s.p + done, (size_t)at[0] - done);
         put_template(&text, args->v[0].regexp, S(2), s, at, n);
-        from = (size_t)at[1];
-        if (at[0] == at[1]) { /* an empty match: one character on */
-            size_t next = from + 1;
-            while (next < s.len && ((unsigned char)s.p[next] & 0xC0) == 0x80)
-                next++;
-            if (from < s.len)
-                ts_buf_put(&text, s.p + from, next - from);
-            from = next;
-        }
+        done = (size_t)at[1];
     }
-    if (rc == 0 && from < s.len)
-        ts_buf_put(&text, s.p + from, s.len - from);
+    ts_buf_put(&text, s.p + done, s.len - done);
     rc = rc ? rc : ts_buf_failed(&text) ? ts_flux_fail_nomem(run) : ts_flux_make_string(run, ts_buf_str(&text), out);
     ts_buf_fini(&text);
     return rc;
 }
 
-/* As Go's Split: an empty match at the very beginning does not count, n < 0 is all. */
+/* Parts into items, or only counted when it is NULL. As Go's Split: at most `limit` parts, below 0: all. */
+static int split_parts(struct ts_flux_run *run, const struct ts_flux_regexp *re, struct ts_str s, int64_t limit,
+                       struct ts_flux_value *items, uint32_t *count)
+{
+    struct all all = {0, -1};
+    int64_t at[GROUPS * 2], begin = 0, end = -1;
+    unsigned n;
+    int rc = 0;
+    *count = 0;
+    while (limit != 0 && (limit < 0 || *count + 1 < limit) && (rc = next_match(run, re, s, &all, at, &n)) == 0 && n) {
+        end = at[0];
+        if (at[1] != 0) {
+            if (items)
+                items[*count] = ts_flux_string((struct ts_str){s.p + begin, (size_t)(end - begin)});
+            ++*count;
+        }
+        begin = at[1];
+    }
+    if (rc == 0 && limit != 0 && end != (int64_t)s.len) {
+        if (items)
+            items[*count] = ts_flux_string((struct ts_str){s.p + begin, s.len - (size_t)begin});
+        ++*count;
+    }
+    return rc;
+}
+
 FN(split_regexp)
 {
-    struct ts_flux_value *items = NULL;
-    struct ts_str s = S(1);
-    int64_t limit = args->v[2].i, parts = 0;
-    for (int pass = 0; pass < 2; pass++) { /* first they are counted */
-        size_t from = 0, begin = 0;
-        int64_t at[2], k = 0;
-        unsigned n;
-        while (limit != 0 && from <= s.len && (limit < 0 || k + 1 < limit)) {
-            int rc = ts_flux_regexp_find(run, args->v[0].regexp, s, from, at, 1, &n);
-            if (rc != 0)
-                return rc;
-            if (n == 0)
-                break;
-            from = (size_t)at[1] + (at[0] == at[1]);
-            if (at[1] == 0 || (at[0] == at[1] && (size_t)at[0] >= s.len))
-                continue;
-            if (pass)
-                items[k] = ts_flux_string((struct ts_str){s.p + begin, (size_t)at[0] - begin});
-            k++;
-            begin = (size_t)at[1];
-        }
-        if (limit != 0) {
-            if (pass)
-                items[k] = ts_flux_string((struct ts_str){s.p + begin, s.len - begin});
-            k++;
-        }
-        parts = k;
-        if (!pass && ts_flux_make_array(run, (uint32_t)parts, &items, out) != 0)
-            return -TS_EQUERY;
-    }
-    return 0;
+    struct ts_flux_value *items;
+    uint32_t n;
+    int rc = split_parts(run, args->v[0].regexp, S(1), args->v[2].i, NULL, &n);
+    rc = rc ? rc : ts_flux_make_array(run, n, &items, out);
+    return rc ? rc : split_parts(run, args->v[0].regexp, S(1), args->v[2].i, items, &n);
 }
 
 FN(get_string)

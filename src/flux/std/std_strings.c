@@ -1,162 +1,10 @@
 /* Package strings. Texts are UTF-8; positions are bytes, but for substring and strlen, which count characters, as in Go. */
 #include "config.h"
-#include "core/utf8.h"
+#include "flux/std/std_strings.h"
+
 #include "flux/std/std.h"
 
-#include <locale.h>
-#include <pthread.h>
-#include <wchar.h>
-#include <wctype.h>
-
-#define S(i) ts_flux_value_str(args->v[i])
 #define FN(name) static int name(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
-#define RESULT_MAX ((size_t)64 << 20) /* bytes of one text made here */
-
-/* The characters' properties without the process's locale. */
-static locale_t utf8_locale;
-static pthread_once_t utf8_once = PTHREAD_ONCE_INIT;
-
-static void open_locale(void)
-{
-    utf8_locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    if (!utf8_locale)
-        utf8_locale = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
-}
-
-static locale_t letters(void)
-{
-    pthread_once(&utf8_once, open_locale);
-    return utf8_locale;
-}
-
-/* The character at p and its length; what is no UTF-8 is one byte, U+FFFD. */
-static size_t decode(struct ts_str s, size_t i, wint_t *c)
-{
-    const unsigned char *p = (const unsigned char *)s.p + i;
-    size_t n = ts_utf8_len(s.p + i, s.len - i);
-    *c = n == 1 ? p[0] : n == 2 ? (p[0] & 31u) << 6 | (p[1] & 63u)
-         : n == 3 ? (p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u)
-         : n == 4 ? (p[0] & 7u) << 18 | (p[1] & 63u) << 12 | (p[2] & 63u) << 6 | (p[3] & 63u) : 0xFFFD;
-    return n ? n : 1;
-}
-
-static void encode(struct ts_buf *to, wint_t c)
-{
-    if (c < 0x80) {
-        ts_buf_putc(to, (char)c);
-        return;
-    }
-    unsigned more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    ts_buf_putc(to, (char)(more == 1 ? 0xC0 | c >> 6 : more == 2 ? 0xE0 | c >> 12 : 0xF0 | c >> 18));
-    while (more--)
-        ts_buf_putc(to, (char)(0x80 | (c >> (6 * more) & 63)));
-}
-
-static int finish(struct ts_flux_run *run, struct ts_buf *text, struct ts_flux_value *out)
-{
-    int rc = ts_buf_failed(text) ? ts_flux_fail(run, "the text would be longer than %zu bytes", RESULT_MAX)
-                                 : ts_flux_make_string(run, ts_buf_str(text), out);
-    ts_buf_fini(text);
-    return rc;
-}
-
-enum casing { UPPER, LOWER, TITLE };
-
-static int change(struct ts_flux_run *run, struct ts_str s, enum casing how, struct ts_flux_value *out)
-{
-    struct ts_buf text = {.limit = RESULT_MAX};
-    bool inside = false;
-    wint_t c;
-    for (size_t i = 0; i < s.len; i += decode(s, i, &c)) {
-        (void)decode(s, i, &c);
-        bool word = iswalnum_l(c, letters()) || c == '_' || c == '\'';
-        if (how == LOWER)
-            encode(&text, towlower_l(c, letters()));
-        else
-            encode(&text, how == UPPER || !inside ? towupper_l(c, letters()) : c);
-        inside = word;
-    }
-    return finish(run, &text, out);
-}
-
-FN(to_upper)
-{
-    return change(run, S(0), UPPER, out);
-}
-
-FN(to_lower)
-{
-    return change(run, S(0), LOWER, out);
-}
-
-FN(title)
-{
-    return change(run, S(0), TITLE, out);
-}
-
-static bool in_set(struct ts_str set, wint_t c)
-{
-    wint_t x;
-    for (size_t i = 0; i < set.len; i += decode(set, i, &x))
-        if (decode(set, i, &x), x == c)
-            return true;
-    return false;
-}
-
-static size_t last_char(struct ts_str s)
-{
-    size_t i = s.len - 1;
-    while (i && ((unsigned char)s.p[i] & 0xC0) == 0x80)
-        i--;
-    return i;
-}
-
-static struct ts_str trimmed(struct ts_str s, struct ts_str set, bool left, bool right)
-{
-    wint_t c;
-    while (left && s.len) {
-        size_t n = decode(s, 0, &c);
-        if (!in_set(set, c))
-            break;
-        s = (struct ts_str){s.p + n, s.len - n};
-    }
-    while (right && s.len) {
-        size_t at = last_char(s);
-        (void)decode(s, at, &c);
-        if (!in_set(set, c))
-            break;
-        s.len = at;
-    }
-    return s;
-}
-
-FN(trim)
-{
-    (void)run;
-    *out = ts_flux_string(trimmed(S(0), S(1), true, true));
-    return 0;
-}
-
-FN(trim_left)
-{
-    (void)run;
-    *out = ts_flux_string(trimmed(S(0), S(1), true, false));
-    return 0;
-}
-
-FN(trim_right)
-{
-    (void)run;
-    *out = ts_flux_string(trimmed(S(0), S(1), false, true));
-    return 0;
-}
-
-FN(trim_space)
-{
-    (void)run;
-    *out = ts_flux_string(trimmed(S(0), TS_STR("\t\n\v\f\r \xc2\x85\xc2\xa0"), true, true));
-    return 0;
-}
 
 static bool begins(struct ts_str s, struct ts_str with)
 {
@@ -222,8 +70,8 @@ static int64_t find_any(struct ts_str s, struct ts_str set, bool last)
     int64_t found = -1;
     wint_t c;
     for (size_t i = 0, n; i < s.len; i += n) {
-        n = decode(s, i, &c);
-        if (in_set(set, c) && (last || found < 0))
+        n = ts_flux_str_decode(s, i, &c);
+        if (ts_flux_str_in_set(set, c) && (last || found < 0))
             found = (int64_t)i;
     }
     return found;
@@ -271,20 +119,6 @@ FN(last_index_any)
     return 0;
 }
 
-FN(equal_fold)
-{
-    struct ts_str a = S(0), b = S(1);
-    size_t i = 0, j = 0;
-    wint_t x = 0, y = 0;
-    (void)run;
-    while (i < a.len && j < b.len && towlower_l(x, letters()) == towlower_l(y, letters())) {
-        i += decode(a, i, &x);
-        j += decode(b, j, &y);
-    }
-    *out = ts_flux_bool(i == a.len && j == b.len && towlower_l(x, letters()) == towlower_l(y, letters()));
-    return 0;
-}
-
 FN(compare)
 {
     int c = ts_str_cmp(S(0), S(1));
@@ -297,7 +131,7 @@ static int64_t characters(struct ts_str s)
 {
     int64_t n = 0;
     wint_t c;
-    for (size_t i = 0; i < s.len; i += decode(s, i, &c))
+    for (size_t i = 0; i < s.len; i += ts_flux_str_decode(s, i, &c))
         n++;
     return n;
 }
@@ -331,7 +165,7 @@ FN(substring)
     int64_t start = TS_MAX(args->v[1].i, INT64_C(0)), end = args->v[2].i, n = 0;
     size_t from = s.len, till = s.len;
     wint_t c;
-    for (size_t i = 0; i < s.len; i += decode(s, i, &c), n++) {
+    for (size_t i = 0; i < s.len; i += ts_flux_str_decode(s, i, &c), n++) {
         from = n == start ? i : from;
         till = n == end ? i : till;
     }
@@ -342,20 +176,6 @@ FN(substring)
     return 0;
 }
 
-#define PROPERTY(name, test)                                                                                 \
-    FN(name)                                                                                                 \
-    {                                                                                                        \
-        wint_t c = 0;                                                                                        \
-        (void)run;                                                                                           \
-        bool one = S(0).len > 0 && decode(S(0), 0, &c) == S(0).len;                                          \
-        *out = ts_flux_bool(one && test(c, letters()));                                                      \
-        return 0;                                                                                            \
-    }
-PROPERTY(is_digit, iswdigit_l)
-PROPERTY(is_letter, iswalpha_l)
-PROPERTY(is_lower, iswlower_l)
-PROPERTY(is_upper, iswupper_l)
-
 FN(repeat)
 {
     struct ts_buf text = {.limit = RESULT_MAX};
@@ -363,7 +183,7 @@ FN(repeat)
         return ts_flux_fail(run, "repeat: a negative count %lld", (long long)args->v[1].i);
     for (int64_t i = 0; i < args->v[1].i && S(0).len && !ts_buf_failed(&text); i++)
         ts_buf_put_str(&text, S(0));
-    return finish(run, &text, out);
+    return ts_flux_str_finish(run, &text, out);
 }
 
 static int replaced(struct ts_flux_run *run, struct ts_str s, struct ts_str t, struct ts_str u, int64_t times,
@@ -385,14 +205,14 @@ static int replaced(struct ts_flux_run *run, struct ts_str s, struct ts_str t, s
                 i++;
                 break;
             }
-            size_t n = decode(s, i, &c);
+            size_t n = ts_flux_str_decode(s, i, &c);
             ts_buf_put(&text, s.p + i, n);
             i += n;
         }
     }
     if (i < s.len)
         ts_buf_put(&text, s.p + i, s.len - i);
-    return finish(run, &text, out);
+    return ts_flux_str_finish(run, &text, out);
 }
 
 FN(replace)
@@ -425,7 +245,7 @@ static int split_into(struct ts_flux_run *run, struct ts_str s, struct ts_str t,
     for (int64_t i = 0; i < parts; i++) {
         size_t len = s.len, sep = 0;
         if (i + 1 < parts) {
-            len = t.len ? (size_t)find(s, t, 0) : decode(s, 0, &c);
+            len = t.len ? (size_t)find(s, t, 0) : ts_flux_str_decode(s, 0, &c);
             sep = t.len;
         }
         items[i] = ts_flux_string((struct ts_str){s.p, len + (keep ? sep : 0)});
@@ -467,7 +287,7 @@ FN(join_str)
             ts_buf_put_str(&text, S(1));
         ts_buf_put_str(&text, ts_flux_value_str(arr->v[i]));
     }
-    return finish(run, &text, out);
+    return ts_flux_str_finish(run, &text, out);
 }
 
 const struct ts_flux_builtin ts_flux_std_strings[] = {
@@ -475,15 +295,15 @@ const struct ts_flux_builtin ts_flux_std_strings[] = {
     {"containsAny", "(v: string, chars: string) => bool", contains_any},
     {"containsStr", "(v: string, substr: string) => bool", contains_str},
     {"countStr", "(v: string, substr: string) => int", count_str},
-    {"equalFold", "(v: string, t: string) => bool", equal_fold},
+    {"equalFold", "(v: string, t: string) => bool", ts_flux_strings_equal_fold},
     {"hasPrefix", "(v: string, prefix: string) => bool", has_prefix},
     {"hasSuffix", "(v: string, suffix: string) => bool", has_suffix},
     {"index", "(v: string, substr: string) => int", index_of},
     {"indexAny", "(v: string, chars: string) => int", index_any},
-    {"isDigit", "(v: string) => bool", is_digit},
-    {"isLetter", "(v: string) => bool", is_letter},
-    {"isLower", "(v: string) => bool", is_lower},
-    {"isUpper", "(v: string) => bool", is_upper},
+    {"isDigit", "(v: string) => bool", ts_flux_strings_is_digit},
+    {"isLetter", "(v: string) => bool", ts_flux_strings_is_letter},
+    {"isLower", "(v: string) => bool", ts_flux_strings_is_lower},
+    {"isUpper", "(v: string) => bool", ts_flux_strings_is_upper},
     {"joinStr", "(arr: array, v: string) => string", join_str},
     {"lastIndex", "(v: string, substr: string) => int", last_index},
     {"lastIndexAny", "(v: string, chars: string) => int", last_index_any},
@@ -496,15 +316,15 @@ const struct ts_flux_builtin ts_flux_std_strings[] = {
     {"splitN", "(v: string, t: string, i: int) => array", split_n},
     {"strlen", "(v: string) => int", str_len},
     {"substring", "(v: string, start: int, end: int) => string", substring},
-    {"title", "(v: string) => string", title},
-    {"toLower", "(v: string) => string", to_lower},
-    {"toTitle", "(v: string) => string", to_upper},
-    {"toUpper", "(v: string) => string", to_upper},
-    {"trim", "(v: string, cutset: string) => string", trim},
-    {"trimLeft", "(v: string, cutset: string) => string", trim_left},
+    {"title", "(v: string) => string", ts_flux_strings_title},
+    {"toLower", "(v: string) => string", ts_flux_strings_to_lower},
+    {"toTitle", "(v: string) => string", ts_flux_strings_to_upper},
+    {"toUpper", "(v: string) => string", ts_flux_strings_to_upper},
+    {"trim", "(v: string, cutset: string) => string", ts_flux_strings_trim},
+    {"trimLeft", "(v: string, cutset: string) => string", ts_flux_strings_trim_left},
     {"trimPrefix", "(v: string, prefix: string) => string", trim_prefix},
-    {"trimRight", "(v: string, cutset: string) => string", trim_right},
-    {"trimSpace", "(v: string) => string", trim_space},
+    {"trimRight", "(v: string, cutset: string) => string", ts_flux_strings_trim_right},
+    {"trimSpace", "(v: string) => string", ts_flux_strings_trim_space},
     {"trimSuffix", "(v: string, suffix: string) => string", trim_suffix},
     {0},
 };
