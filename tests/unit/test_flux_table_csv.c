@@ -68,16 +68,14 @@ static void test_empty_table(void **state)
            ",result,table,h,v\r\n,,1,b,2\r\n\r\n");
 }
 
-/* Results come in the order of their names, each with a blank line behind it. */
+/* Results come in the script's order, each with a blank line behind it. */
 static void test_yields(void **state)
 {
     (void)state;
-    expect("import \"array\"\nx = array.from(rows: [{v: 1}])\nx |> yield(name: \"z\")\nx |> map(fn: (r) => "
-           "({w: r.v + 1})) |> yield(name: \"a\")",
-           "#datatype,string,long,long\r\n#group,false,false,false\r\n#default,a,,\r\n,result,table,w\r\n,,0,"
-           "2\r\n\r\n"
-           "#datatype,string,long,long\r\n#group,false,false,false\r\n#default,z,,\r\n,result,table,v\r\n,,0,"
-           "1\r\n\r\n");
+    expect("import \"array\"\nx = array.from(rows: [{v: 1}])\nx |> yield(name: \"z\")\n"
+           "x |> map(fn: (r) => ({w: r.v + 1})) |> yield(name: \"a\")",
+           "#datatype,string,long,long\r\n#group,false,false,false\r\n#default,z,,\r\n,result,table,v\r\n,,0,1\r\n\r\n"
+           "#datatype,string,long,long\r\n#group,false,false,false\r\n#default,a,,\r\n,result,table,w\r\n,,0,2\r\n\r\n");
     expect("import \"array\"\nx = array.from(rows: [{v: 1}])\nx |> yield()\nx |> yield()",
            "error: tried to produce more than one result with the name \"_result\"");
 }

@@ -266,6 +266,7 @@ static int give(struct ts_flux_cursor *cur, struct ts_flux_key *key, struct out 
         ok = pad(out->v[i].col, out->rows);
         ts_flux_maker_add(&mk, out->v[i].name, ts_flux_column_ref(out->v[i].col));
     }
+    ts_flux_maker_sort(&mk);
     int rc = ok ? 0 : ts_flux_fail_nomem(run);
     for (uint32_t i = 0; rc == 0 && i < key->n; i++) {
         names[i] = key->cols[i].name;

@@ -295,7 +295,8 @@ static int limit_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
            n = (size_t)TS_MIN(st->left, (int64_t)(chk->n - start));
     st->skip -= (int64_t)start;
     st->left -= (int64_t)n;
-    return n || cur->new_table ? ts_flux_emit(cur, ts_flux_chunk_slice(chk, start, n)) : 0;
+    bool none = chk->n == 0 || (args->n == 0 && cur->new_table);
+    return n || none ? ts_flux_emit(cur, ts_flux_chunk_slice(chk, start, n)) : 0;
 }
 
 static int tail_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)

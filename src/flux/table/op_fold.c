@@ -382,21 +382,26 @@ static int give(struct ts_flux_cursor *cur, struct table *tbl)
     struct ts_flux_run *run = cur->run;
     struct ts_flux_maker mk = TS_FLUX_MAKER(run);
     struct ts_flux_value start = ts_flux_time(span->start), stop = ts_flux_time(span->stop);
+    /* the columns as InfluxDB has them: of aggregates the time first, then the key, then the value */
+    if (!selects(args->kind))
+        ts_flux_maker_add(&mk, args->time_dst, time_column(cur, tbl));
     for (uint32_t i = 0; i < tbl->schema.n; i++) {
         const struct ts_flux_field *fld = &tbl->schema.fields[i];
         const struct ts_flux_value *v = ts_flux_key_get(tbl->key, fld->name);
-        if (fld->name == args->start || fld->name == args->stop) /* keep their place */
+        bool bound = fld->name == args->start || fld->name == args->stop;
+        if (bound && (v || selects(args->kind)))
             ts_flux_maker_const(&mk, fld->name, fld->name == args->start ? start : stop);
         else if (v)
             ts_flux_maker_const(&mk, fld->name, *v);
-        else if (selects(args->kind) && fld->type != TS_FLUX_NULL)
+        else if (!bound && selects(args->kind) && fld->type != TS_FLUX_NULL)
             ts_flux_maker_add(&mk, fld->name, selected_column(cur, tbl, fld));
     }
     ts_flux_maker_const(&mk, args->start, start);
     ts_flux_maker_const(&mk, args->stop, stop);
-    if (!selects(args->kind))
+    if (selects(args->kind))
+        ts_flux_maker_add(&mk, args->time_dst, time_column(cur, tbl));
+    else
         ts_flux_maker_add(&mk, args->column, result_column(cur, tbl));
-    ts_flux_maker_add(&mk, args->time_dst, time_column(cur, tbl));
     struct ts_flux_key *half = ts_flux_key_with(run, tbl->key, args->start, start);
     struct ts_flux_key *key = half ? ts_flux_key_with(run, half, args->stop, stop) : NULL;
     struct ts_flux_chunk *out = ts_flux_maker_end(&mk, key, tbl->n);

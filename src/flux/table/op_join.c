@@ -7,8 +7,6 @@
 #include "config.h"
 #include "flux/table/table_std.h"
 
-#include <stdlib.h>
-
 struct join_args {
     struct ts_flux_cols on;
     struct ts_str side[2]; /* the streams' names */
@@ -184,12 +182,6 @@ static int out_name(struct ts_flux_cursor *cur, const struct ts_flux_name *name,
     return *out ? 0 : ts_flux_fail_nomem(cur->run);
 }
 
-static int by_name(const void *a, const void *b)
-{
-    const struct ts_flux_slot *x = a, *y = b;
-    return ts_str_cmp(ts_flux_name_str(x->name), ts_flux_name_str(y->name));
-}
-
 static int give(struct ts_flux_cursor *cur, struct ts_flux_chunk *const tbl[2], const struct pairs *pr)
 {
     const struct join_args *args = cur->args;
@@ -214,7 +206,7 @@ static int give(struct ts_flux_cursor *cur, struct ts_flux_chunk *const tbl[2], 
                 ts_flux_maker_add(&mk, name, ts_flux_column_gather(tbl[s]->cols[i].col, pr->v[s], pr->n));
         }
     }
-    qsort(mk.v, mk.n, sizeof *mk.v, by_name);
+    ts_flux_maker_sort(&mk);
     struct ts_flux_key *key = rc ? NULL : ts_flux_key_new(&run->mem, keys, nkeys);
     struct ts_flux_chunk *out = ts_flux_maker_end(&mk, key, pr->n);
     ts_flux_key_unref(&key);

@@ -19,12 +19,12 @@ static int keys_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 {
     const struct keys_args *args = cur->args;
     struct ts_flux_run *run = cur->run;
-    uint32_t n = args->key_only ? chk->key->n : chk->ncols;
-    struct ts_flux_column *names = ts_flux_column_new(&run->mem, TS_FLUX_STRING, TS_MAX(n, 1u));
-    for (uint32_t i = 0; names && i < n; i++)
-        if (ts_flux_column_push(names,
-                                name_value(args->key_only ? chk->key->cols[i].name : chk->cols[i].name)))
+    struct ts_flux_column *names = ts_flux_column_new(&run->mem, TS_FLUX_STRING, chk->ncols + 1);
+    for (uint32_t i = 0; names && i < chk->ncols; i++)
+        if ((!args->key_only || ts_flux_key_get(chk->key, chk->cols[i].name)) &&
+            ts_flux_column_push(names, name_value(chk->cols[i].name)))
             ts_flux_column_unref(&names);
+    size_t n = names ? names->n : 0;
     struct ts_flux_maker mk = TS_FLUX_MAKER(run);
     ts_flux_maker_key(&mk, chk);
     ts_flux_maker_add(&mk, args->column, names);
@@ -178,6 +178,8 @@ static int unpivot_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
         if (ts_flux_key_get(chk->key, name) || ts_flux_cols_has(&args->cols, name) ||
             chk->cols[i].col->type == TS_FLUX_NULL)
             continue;
+        if (name == args->key || name == args->column)
+            return ts_flux_fail(cur->run, "unpivot can't have \"_field\" or \"_value\" as an input column");
         int rc = unpivot_column(cur, chk, i);
         if (rc)
             return rc;

@@ -2,6 +2,8 @@
 #include "config.h"
 #include "flux/table/table_ops.h"
 
+#include <stdlib.h>
+
 bool ts_flux_cols_has(const struct ts_flux_cols *cols, const struct ts_flux_name *name)
 {
     for (unsigned i = 0; i < cols->n; i++)
@@ -136,6 +138,18 @@ int ts_flux_maker_find(const struct ts_flux_maker *mk, const struct ts_flux_name
         if (mk->v[i].name == name)
             return (int)i;
     return -1;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct ts_flux_slot *x = a, *y = b;
+    return ts_str_cmp(ts_flux_name_str(x->name), ts_flux_name_str(y->name));
+}
+
+void ts_flux_maker_sort(struct ts_flux_maker *mk)
+{
+    if (mk->n)
+        qsort(mk->v, mk->n, sizeof *mk->v, by_name);
 }
 
 void ts_flux_maker_drop(struct ts_flux_maker *mk)

@@ -11,7 +11,6 @@
 #include "core/num.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 struct ts_flux_csv {
     struct ts_flux_run *run;
@@ -338,12 +337,6 @@ static int pull(struct ts_flux_csv *csv, struct ts_flux_chunk **out)
     return rc;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return ts_str_cmp((*(const struct ts_flux_yield *const *)a)->name,
-                      (*(const struct ts_flux_yield *const *)b)->name);
-}
-
 int ts_flux_csv_new(struct ts_flux_run *run, struct ts_flux_dialect dialect, struct ts_flux_csv **out)
 {
     size_t n = 0;
@@ -361,15 +354,6 @@ int ts_flux_csv_new(struct ts_flux_run *run, struct ts_flux_dialect dialect, str
     }
     for (const struct ts_flux_yield *y = run->yields; y; y = y->next)
         csv->results[csv->nresults++] = y;
-    qsort(csv->results, csv->nresults, sizeof *csv->results, by_name);
-    for (size_t i = 1; i < csv->nresults; i++)
-        if (ts_str_eq(csv->results[i - 1]->name, csv->results[i]->name)) {
-            const struct ts_flux_yield *twice = csv->results[i];
-            ts_flux_csv_free(&csv);
-            return ts_flux_fail_at(run, twice->pos,
-                                   "tried to produce more than one result with the name \"%.*s\"",
-                                   (int)twice->name.len, twice->name.p);
-        }
     *out = csv;
     return 0;
 }

@@ -59,6 +59,8 @@ void ts_flux_maker_share(struct ts_flux_maker *mk, const struct ts_flux_chunk *c
 void ts_flux_maker_share_all(struct ts_flux_maker *mk, const struct ts_flux_chunk *chk);
 /** The columns of chk's group key, as constants. */
 void ts_flux_maker_key(struct ts_flux_maker *mk, const struct ts_flux_chunk *chk);
+/** The columns in the order of their names. */
+void ts_flux_maker_sort(struct ts_flux_maker *mk);
 int ts_flux_maker_find(const struct ts_flux_maker *mk, const struct ts_flux_name *name);
 /** NULL without memory. The maker is empty again. */
 struct ts_flux_chunk *ts_flux_maker_end(struct ts_flux_maker *mk, struct ts_flux_key *key,
