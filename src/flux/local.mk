@@ -47,6 +47,7 @@ flux_tables = \
 	src/flux/table/table_tables.c
 libtsagg_a_SOURCES += src/tbl/flux_packages.def src/tbl/flux_types.def \
 	src/flux/flux.c src/flux/flux.h \
+	src/flux/flux_doc.c src/flux/flux_doc.h \
 	src/flux/flux_mem.c src/flux/flux_mem.h \
 	src/flux/lang/lang.h src/flux/lang/lang_ast.h \
 	src/flux/lang/lang_lex.c src/flux/lang/lang_lex.h \

@@ -200,7 +200,8 @@ int ts_flux_vec_binary(struct ts_flux_run *run, enum ts_flux_op op, unsigned n, 
     if (n > 0 && a->constant && b->constant) { /* once for all */
         struct ts_flux_value v;
         int rc = ts_flux_binary(run, op, ts_flux_vec_get(a, 0), ts_flux_vec_get(b, 0), &v);
-        *out = ts_flux_vec_constant(run, v);
+        if (rc == 0)
+            *out = ts_flux_vec_constant(run, v);
         return rc;
     }
     if (a->type == b->type && comparison && is_fast_compare(a->type))

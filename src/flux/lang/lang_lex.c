@@ -98,14 +98,15 @@ static void skip_space(struct ts_flux_lexer *lex)
     }
 }
 
-/* Bytes of a letter of a name at i: ASCII, or any character beyond it. */
+/* Bytes of a letter of a name at i: ASCII, or any character beyond it but the byte order mark, which nobody sees. */
 static size_t letter(const struct ts_flux_lexer *lex, size_t i)
 {
     char c = at(lex, i);
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_')
         return 1;
     size_t n = (unsigned char)c >= 0x80 ? ts_utf8_len(lex->src->text.p + i, lex->src->text.len - i) : 0;
-    return n >= 2 ? n : 0;
+    bool mark = n == 3 && memcmp(lex->src->text.p + i, "\xef\xbb\xbf", 3) == 0;
+    return n >= 2 && !mark ? n : 0;
 }
 
 static struct ts_flux_token bad(struct ts_flux_lexer *lex, uint32_t start, uint32_t end, const char *what)
