@@ -41,6 +41,7 @@ flux_tables = \
 	src/flux/table/table_cursor.c \
 	src/flux/table/table_digest.c src/flux/table/table_digest.h \
 	src/flux/table/table_group.h \
+	src/flux/table/table_index.c src/flux/table/table_index.h \
 	src/flux/table/table_key.c \
 	src/flux/table/table_rows.c \
 	src/flux/table/table_tables.c

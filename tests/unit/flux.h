@@ -7,7 +7,8 @@
 #include "flux/table/table_csv.h"
 
 /**
- * The results of a script as annotated CSV in out, or "error: " and the message. memory: the query's limit in bytes, 0: none.
+ * The results of a script as annotated CSV in out, or "error: " and the message. memory: the query's limit in
+ * bytes, 0: none.
  * @return the most memory that it used.
  */
 static inline size_t flux_run(const char *script, size_t memory, struct ts_buf *out)

@@ -85,7 +85,8 @@ static void test_gather_keeps_nulls(void **state)
 {
     (void)state;
     struct ts_flux_column *col = ts_flux_column_new(&run.mem, TS_FLUX_BOOL, 4);
-    const struct ts_flux_value v[] = {ts_flux_bool(true), ts_flux_null(TS_FLUX_BOOL), ts_flux_bool(false), ts_flux_bool(true)};
+    const struct ts_flux_value v[] = {ts_flux_bool(true), ts_flux_null(TS_FLUX_BOOL), ts_flux_bool(false),
+                                      ts_flux_bool(true)};
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(ts_flux_column_push(col, v[i]), 0);
     const uint32_t sel[] = {3, 1, 1, 2};
@@ -127,8 +128,11 @@ static struct ts_flux_chunk *chunk(const char *host, const char *column, enum ts
     struct ts_flux_key *key = ts_flux_key_new(&run.mem, &kc, 1);
     struct ts_flux_column *col = ts_flux_column_new(&run.mem, type, n + 1);
     for (size_t i = 0; i < n; i++)
-        assert_int_equal(ts_flux_column_push(col, type == TS_FLUX_INT ? ts_flux_int((int64_t)i) : ts_flux_float((double)i)), 0);
-    const struct ts_flux_slot cols[] = {{name("host"), ts_flux_column_const(&run.mem, str(host))}, {name(column), col}};
+        assert_int_equal(ts_flux_column_push(col, type == TS_FLUX_INT ? ts_flux_int((int64_t)i)
+                                                                      : ts_flux_float((double)i)),
+                         0);
+    const struct ts_flux_slot cols[] = {{name("host"), ts_flux_column_const(&run.mem, str(host))},
+                                        {name(column), col}};
     struct ts_flux_chunk *chk = ts_flux_chunk_new(&run.mem, key, n, cols, 2);
     ts_flux_key_unref(&key);
     return chk;
@@ -149,7 +153,8 @@ static void test_tables_collect_by_key(void **state)
     assert_int_equal(ts_flux_tables_take(tables, &chk), 0);
     assert_int_equal(chk->n, 5); /* small chunks are joined, and what one of them lacks is null */
     assert_int_equal(chk->ncols, 3);
-    struct ts_flux_column *v = ts_flux_chunk_column(chk, name("v")), *w = ts_flux_chunk_column(chk, name("w"));
+    struct ts_flux_column *v = ts_flux_chunk_column(chk, name("v")),
+                          *w = ts_flux_chunk_column(chk, name("w"));
     assert_true(!ts_flux_column_null(v, 1) && ts_flux_column_null(v, 2) && ts_flux_column_null(w, 1));
     assert_true(w->f[4] == 2.0);
     assert_true(ts_flux_chunk_column(chk, name("host"))->konst);
@@ -167,7 +172,8 @@ static void test_tables_refuse_two_types(void **state)
     assert_int_equal(ts_flux_tables_add(tables, chunk("a", "v", TS_FLUX_FLOAT, 1)), 0);
     struct ts_flux_chunk *chk;
     assert_int_equal(ts_flux_tables_take(tables, &chk), -TS_EQUERY);
-    assert_string_equal(run.error.msg, "schema collision detected: column \"v\" is both of type float and int");
+    assert_string_equal(run.error.msg,
+                        "schema collision detected: column \"v\" is both of type float and int");
     ts_flux_tables_free(&tables);
 }
 

@@ -13,7 +13,8 @@ static int truncate_time(struct ts_flux_run *run, const struct ts_flux_args *arg
     int rc = ts_flux_clock_of(run, args->v[2], &win.clock);
     rc = rc ? rc : ts_flux_window_check(run, &win);
     if (rc == 0)
-        *out = args->v[0].null ? ts_flux_null(TS_FLUX_TIME) : ts_flux_time(ts_flux_window_at(&win, args->v[0].i).start);
+        *out = args->v[0].null ? ts_flux_null(TS_FLUX_TIME)
+                               : ts_flux_time(ts_flux_window_at(&win, args->v[0].i).start);
     return rc;
 }
 

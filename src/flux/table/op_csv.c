@@ -1,7 +1,7 @@
 /*
- * csv.from: annotated CSV, or with mode "raw" plain text columns, as tables. The table cell tells where a table ends;
- * its group key is the first row's. Each table is built as one chunk and given when it ends; the text itself is in
- * memory already. Thread: the query's.
+ * csv.from: annotated CSV, or with mode "raw" plain text columns, as tables. The table cell tells where a
+ * table ends; its group key is the first row's. Each table is built as one chunk and given when it ends; the
+ * text itself is in memory already. Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table_std.h"
@@ -67,8 +67,9 @@ static int parse_type(struct csv_state *st, struct ts_str s, enum ts_flux_type *
     static const struct {
         const char *name;
         enum ts_flux_type type;
-    } types[] = {{"string", TS_FLUX_STRING}, {"long", TS_FLUX_INT},      {"unsignedLong", TS_FLUX_UINT}, {"double", TS_FLUX_FLOAT},
-                 {"boolean", TS_FLUX_BOOL},  {"dateTime", TS_FLUX_TIME}, {"", TS_FLUX_STRING}};
+    } types[] = {{"string", TS_FLUX_STRING}, {"long", TS_FLUX_INT},     {"unsignedLong", TS_FLUX_UINT},
+                 {"double", TS_FLUX_FLOAT},  {"boolean", TS_FLUX_BOOL}, {"dateTime", TS_FLUX_TIME},
+                 {"", TS_FLUX_STRING}};
     const char *colon = memchr(s.p, ':', s.len);
     size_t len = colon ? (size_t)(colon - s.p) : s.len;
     for (size_t i = 0; i < TS_ARRAY_SIZE(types); i++)
@@ -85,12 +86,14 @@ static bool parse_float(struct ts_str s, double *out)
         return true;
     double sign = s.len && s.p[0] == '-' ? -1 : 1;
     struct ts_str word = s.len && (s.p[0] == '-' || s.p[0] == '+') ? (struct ts_str){s.p + 1, s.len - 1} : s;
-    bool inf = ts_str_eq(word, TS_STR("Inf")) || ts_str_eq(word, TS_STR("inf")) || ts_str_eq(word, TS_STR("Infinity"));
+    bool inf = ts_str_eq(word, TS_STR("Inf")) || ts_str_eq(word, TS_STR("inf")) ||
+               ts_str_eq(word, TS_STR("Infinity"));
     *out = inf ? sign * INFINITY : NAN;
     return inf || ts_str_eq(s, TS_STR("NaN"));
 }
 
-static int parse_value(struct csv_state *st, enum ts_flux_type type, struct ts_str s, struct ts_flux_value *out)
+static int parse_value(struct csv_state *st, enum ts_flux_type type, struct ts_str s,
+                       struct ts_flux_value *out)
 {
     *out = (struct ts_flux_value){.type = (uint8_t)type};
     bool ok = true;
@@ -109,7 +112,9 @@ static int parse_value(struct csv_state *st, enum ts_flux_type type, struct ts_s
     case TS_FLUX_TIME: ok = ts_flux_read_time(s, &out->i) == 0; break;
     default: *out = ts_flux_string(s); break;
     }
-    return ok ? 0 : ts_flux_fail(run_of(st), "csv.from: cannot parse \"%.*s\" as %s", (int)s.len, s.p, ts_flux_type_text(type));
+    return ok ? 0
+              : ts_flux_fail(run_of(st), "csv.from: cannot parse \"%.*s\" as %s", (int)s.len, s.p,
+                             ts_flux_type_text(type));
 }
 
 /* The table that was being built ends; one of only a header is an empty table. */
@@ -138,11 +143,13 @@ static int end_table(struct csv_state *st)
         struct ts_flux_column *col = fld->col;
         bool konst = fld->keyed;
         for (size_t k = 1; col && konst && k < st->rows; k++)
-            konst = ts_flux_value_same(v, ts_flux_column_get(col, k)) || (v.null && ts_flux_column_null(col, k));
+            konst =
+                ts_flux_value_same(v, ts_flux_column_get(col, k)) || (v.null && ts_flux_column_null(col, k));
         fld->col = NULL;
         if (fld->keyed)
             keys[nkeys++] = (struct ts_flux_key_col){fld->name, v};
-        ts_flux_maker_add(&mk, fld->name, konst ? ts_flux_column_const(&run->mem, v) : ts_flux_column_ref(col));
+        ts_flux_maker_add(&mk, fld->name,
+                          konst ? ts_flux_column_const(&run->mem, v) : ts_flux_column_ref(col));
         if (fld->keyed && keys[nkeys - 1].v.type == TS_FLUX_STRING) {
             struct ts_str s = ts_flux_arena_str(&run->scratch, ts_flux_value_str(v));
             keys[nkeys - 1].v = v.null ? v : ts_flux_string(s);
@@ -215,7 +222,8 @@ static int on_header(struct csv_state *st, struct ts_csv_record *rec)
 /* The cells result and table: another table begins with the row when they change. */
 static int on_table_cells(struct csv_state *st, const struct ts_csv_record *rec)
 {
-    struct ts_str result = rec->n > 1 ? ts_csv_cell(rec, 1) : TS_STR(""), table = rec->n > 2 ? ts_csv_cell(rec, 2) : TS_STR("");
+    struct ts_str result = rec->n > 1 ? ts_csv_cell(rec, 1) : TS_STR(""),
+                  table = rec->n > 2 ? ts_csv_cell(rec, 2) : TS_STR("");
     if (result.len == 0)
         result = annotation(st, DEFAULT, 1);
     if (table.len == 0)
@@ -238,7 +246,8 @@ static int on_row(struct csv_state *st, const struct ts_csv_record *rec)
     const struct csv_args *args = st->cur->args;
     struct ts_flux_run *run = run_of(st);
     if (rec->n != st->header.n)
-        return ts_flux_fail(run, "csv.from: a row has %u cells where its header has %u", rec->n, st->header.n);
+        return ts_flux_fail(run, "csv.from: a row has %u cells where its header has %u", rec->n,
+                            st->header.n);
     int rc = args->raw ? 0 : on_table_cells(st, rec);
     for (size_t i = 0; rc == 0 && i < st->nfields; i++) {
         struct field *fld = &st->fields[i];
@@ -278,7 +287,8 @@ static int on_record(void *arg, struct ts_csv_record *rec)
         ts_str_eq(ts_csv_cell(rec, 2), TS_STR("reference")))
         return ts_flux_fail(run_of(st), "csv.from: the text holds an error instead of a result");
     if (!st->has_header && !st->in_annotations && !args->raw)
-        return ts_flux_fail(run_of(st), "csv.from: missing annotations: expected #datatype, #group and #default");
+        return ts_flux_fail(run_of(st),
+                            "csv.from: missing annotations: expected #datatype, #group and #default");
     return st->has_header ? on_row(st, rec) : on_header(st, rec);
 }
 

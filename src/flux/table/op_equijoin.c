@@ -1,7 +1,8 @@
 /*
- * join.tables() and experimental.join(): tables of two streams that have the same group key, joined by equal columns. Both
- * tables are sorted by these and merged; a function makes the row of each pair. A row without partner meets a record of
- * nulls that has the group key's values. Both streams are held in memory. Thread: the query's.
+ * join.tables() and experimental.join(): tables of two streams that have the same group key, joined by equal
+ * columns. Both tables are sorted by these and merged; a function makes the row of each pair. A row without
+ * partner meets a record of nulls that has the group key's values. Both streams are held in memory. Thread:
+ * the query's.
  */
 #include "config.h"
 #include "flux/table/table_std.h"
@@ -138,8 +139,8 @@ static int out_add(struct out *out, const struct ts_flux_record *rec)
         if (v.type == TS_FLUX_NULL)
             continue;
         if (!ts_flux_is_column(v.type))
-            return ts_flux_fail(out->run, "join: property \"%s\" is a %s, which no column can be", oc->name->z,
-                                ts_flux_type_text(v.type));
+            return ts_flux_fail(out->run, "join: property \"%s\" is a %s, which no column can be",
+                                oc->name->z, ts_flux_type_text(v.type));
         if (!oc->col)
             oc->col = ts_flux_column_new(&out->run->mem, v.type, out->rows + 16);
         if (oc->col && oc->col->type != v.type && !v.null)
@@ -169,13 +170,15 @@ static int record(struct ts_flux_run *run, const struct table *tbl, const struct
     for (uint32_t i = 0; rc == 0 && i < tbl->shape->n; i++) {
         const struct ts_flux_slot *slot = &tbl->like->cols[i];
         const struct ts_flux_value *v = ts_flux_key_get(key, slot->name);
-        values[i] = row != SIZE_MAX ? ts_flux_column_get(slot->col, row) : v ? *v : ts_flux_null(slot->col->type);
+        values[i] = row != SIZE_MAX ? ts_flux_column_get(slot->col, row)
+                    : v             ? *v
+                                    : ts_flux_null(slot->col->type);
     }
     return rc;
 }
 
-static int pair(struct ts_flux_cursor *cur, struct table tbl[2], const struct ts_flux_key *key, size_t l, size_t r,
-                struct out *out)
+static int pair(struct ts_flux_cursor *cur, struct table tbl[2], const struct ts_flux_key *key, size_t l,
+                size_t r, struct out *out)
 {
     const struct equi_args *args = cur->args;
     struct ts_flux_run *run = cur->run;
@@ -203,7 +206,8 @@ static bool null_row(const struct equi_args *args, int s, const struct ts_flux_c
     return false;
 }
 
-static int compare(const struct equi_args *args, const struct ts_flux_chunk *a, size_t i, const struct ts_flux_chunk *b, size_t j)
+static int compare(const struct equi_args *args, const struct ts_flux_chunk *a, size_t i,
+                   const struct ts_flux_chunk *b, size_t j)
 {
     for (unsigned k = 0; k < args->on[LEFT].n; k++) {
         struct ts_flux_value x = ts_flux_column_get(ts_flux_chunk_column(a, args->on[LEFT].v[k]), i);
@@ -215,15 +219,19 @@ static int compare(const struct equi_args *args, const struct ts_flux_chunk *a, 
     return 0;
 }
 
-static int merge(struct ts_flux_cursor *cur, struct table tbl[2], const struct ts_flux_key *key, struct out *out)
+static int merge(struct ts_flux_cursor *cur, struct table tbl[2], const struct ts_flux_key *key,
+                 struct out *out)
 {
     const struct equi_args *args = cur->args;
     const struct ts_flux_chunk *a = tbl[LEFT].chk, *b = tbl[RIGHT].chk;
     size_t i = 0, j = 0, na = a ? a->n : 0, nb = b ? b->n : 0;
     int rc = 0;
     while (rc == 0 && (i < na || j < nb)) {
-        int c = i == na ? 1 : j == nb ? -1 : null_row(args, LEFT, a, i) ? -1 : null_row(args, RIGHT, b, j) ? 1
-                                                                               : compare(args, a, i, b, j);
+        int c = i == na                       ? 1
+                : j == nb                     ? -1
+                : null_row(args, LEFT, a, i)  ? -1
+                : null_row(args, RIGHT, b, j) ? 1
+                                              : compare(args, a, i, b, j);
         if (c < 0) {
             rc = args->outer[LEFT] ? pair(cur, tbl, key, i, SIZE_MAX, out) : 0;
             i++;
@@ -258,11 +266,13 @@ static int give(struct ts_flux_cursor *cur, struct ts_flux_key *key, struct out 
         ok = pad(out->v[i].col, out->rows);
         ts_flux_maker_add(&mk, out->v[i].name, ts_flux_column_ref(out->v[i].col));
     }
+    ts_flux_maker_sort(&mk);
     int rc = ok ? 0 : ts_flux_fail_nomem(run);
     for (uint32_t i = 0; rc == 0 && i < key->n; i++) {
         names[i] = key->cols[i].name;
         if (ts_flux_maker_find(&mk, names[i]) < 0)
-            rc = ts_flux_fail(run, "join cannot modify group key: output record is missing column '%s'", names[i]->z);
+            rc = ts_flux_fail(run, "join cannot modify group key: output record is missing column '%s'",
+                              names[i]->z);
     }
     struct ts_flux_chunk *chk = NULL;
     if (rc == 0) {
@@ -275,7 +285,8 @@ static int give(struct ts_flux_cursor *cur, struct ts_flux_key *key, struct out 
     return rc;
 }
 
-static int shape_of(struct ts_flux_run *run, const struct ts_flux_chunk *like, const struct ts_flux_shape **out)
+static int shape_of(struct ts_flux_run *run, const struct ts_flux_chunk *like,
+                    const struct ts_flux_shape **out)
 {
     struct ts_flux_shape *shape = ts_flux_arena_alloc(&run->arena, sizeof *shape);
     uint32_t n = like ? like->ncols : 0;
@@ -372,7 +383,8 @@ static int read_predicate(struct ts_flux_run *run, const struct ts_flux_node *no
         return rc ? rc : read_predicate(run, node->b, ea);
     }
     if (node->kind != TS_FLUX_N_BINARY || node->op != TS_FLUX_OP_EQ)
-        return ts_flux_fail(run, "illegal comparison in join predicate: must be l.column == r.column, joined by `and`");
+        return ts_flux_fail(
+            run, "illegal comparison in join predicate: must be l.column == r.column, joined by `and`");
     const struct ts_flux_node *a = bare(node->a), *b = bare(node->b);
     if (member_of(a, "r")) {
         const struct ts_flux_node *swap = a;
@@ -380,7 +392,8 @@ static int read_predicate(struct ts_flux_run *run, const struct ts_flux_node *no
         b = swap;
     }
     if (!member_of(a, "l") || !member_of(b, "r"))
-        return ts_flux_fail(run, "illegal comparison in join predicate: one side must be a column of l, the other one of r");
+        return ts_flux_fail(
+            run, "illegal comparison in join predicate: one side must be a column of l, the other one of r");
     ea->on[LEFT].v[ea->on[LEFT].n++] = a->name;
     ea->on[RIGHT].v[ea->on[RIGHT].n++] = b->name;
     return 0;
@@ -399,7 +412,8 @@ static int plan_equi(struct ts_flux_run *run, const struct equi_args *ea, struct
     return 0;
 }
 
-int ts_flux_op_join_tables(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+int ts_flux_op_join_tables(struct ts_flux_run *run, const struct ts_flux_args *args,
+                           struct ts_flux_value *out)
 {
     const struct ts_flux_func *on = args->v[2].func;
     struct equi_args ea = {.as = args->v[3], .names = {"l", "r"}};
@@ -418,7 +432,8 @@ int ts_flux_op_join_tables(struct ts_flux_run *run, const struct ts_flux_args *a
     return rc ? rc : plan_equi(run, &ea, args->v[0].stream, args->v[1].stream, out);
 }
 
-int ts_flux_op_experimental_join(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+int ts_flux_op_experimental_join(struct ts_flux_run *run, const struct ts_flux_args *args,
+                                 struct ts_flux_value *out)
 {
     struct equi_args ea = {.as = args->v[2], .names = {"left", "right"}};
     for (int s = 0; s < 2; s++) {

@@ -1,6 +1,6 @@
 /*
- * filter, range, hourSelection, limit, tail, sample: rows that stay. A chunk of which all rows stay is passed on as it
- * is. Thread: the query's.
+ * filter, range, hourSelection, limit, tail, sample: rows that stay. A chunk of which all rows stay is passed
+ * on as it is. Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table_std.h"
@@ -10,7 +10,8 @@
 #include <stdlib.h>
 
 /* The rows whose bit is set, as a chunk. */
-static struct ts_flux_chunk *take_bits(struct ts_flux_run *run, struct ts_flux_chunk *chk, const uint64_t *keep, size_t nkept)
+static struct ts_flux_chunk *take_bits(struct ts_flux_run *run, struct ts_flux_chunk *chk,
+                                       const uint64_t *keep, size_t nkept)
 {
     if (nkept == chk->n)
         return ts_flux_chunk_ref(chk);
@@ -54,7 +55,8 @@ static void filter_close(struct ts_flux_cursor *cur)
     ts_flux_chunk_unref(&st->empty);
 }
 
-/* The table before has ended: it is given as an empty one when nothing of it stayed and the script wants that. */
+/* The table before has ended: it is given as an empty one when nothing of it stayed and the script wants
+ * that. */
 static int filter_end(struct ts_flux_cursor *cur)
 {
     struct filter *st = cur->st;
@@ -117,10 +119,12 @@ struct range_args {
 };
 
 /* The key with bounds: those of range, cut by bounds that the key has already. */
-static struct ts_flux_key *range_key(struct ts_flux_cursor *cur, struct ts_flux_key *key, int64_t *start, int64_t *stop)
+static struct ts_flux_key *range_key(struct ts_flux_cursor *cur, struct ts_flux_key *key, int64_t *start,
+                                     int64_t *stop)
 {
     const struct range_args *args = cur->args;
-    const struct ts_flux_value *from = ts_flux_key_get(key, args->start_col), *to = ts_flux_key_get(key, args->stop_col);
+    const struct ts_flux_value *from = ts_flux_key_get(key, args->start_col),
+                               *to = ts_flux_key_get(key, args->stop_col);
     *start = args->start;
     *stop = args->stop;
     if (from && to && from->type == TS_FLUX_TIME && to->type == TS_FLUX_TIME && !from->null && !to->null &&
@@ -129,12 +133,14 @@ static struct ts_flux_key *range_key(struct ts_flux_cursor *cur, struct ts_flux_
         *stop = TS_MIN(*stop, to->i);
     }
     struct ts_flux_key *half = ts_flux_key_with(cur->run, key, args->start_col, ts_flux_time(*start));
-    struct ts_flux_key *out = half ? ts_flux_key_with(cur->run, half, args->stop_col, ts_flux_time(*stop)) : NULL;
+    struct ts_flux_key *out =
+        half ? ts_flux_key_with(cur->run, half, args->stop_col, ts_flux_time(*stop)) : NULL;
     ts_flux_key_unref(&half);
     return out;
 }
 
-static struct ts_flux_chunk *range_rows(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, const struct ts_flux_column *time)
+static struct ts_flux_chunk *range_rows(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk,
+                                        const struct ts_flux_column *time)
 {
     const struct range_args *args = cur->args;
     struct ts_flux_run *run = cur->run;
@@ -189,7 +195,9 @@ static int bound(struct ts_flux_run *run, struct ts_flux_value v, int64_t *out)
 {
     if (v.type != TS_FLUX_INT || v.null)
         return ts_flux_time_of(run, v, out);
-    return __builtin_mul_overflow(v.i, TS_SEC, out) ? ts_flux_fail(run, "%lld s is beyond the range of times", (long long)v.i) : 0;
+    return __builtin_mul_overflow(v.i, TS_SEC, out)
+               ? ts_flux_fail(run, "%lld s is beyond the range of times", (long long)v.i)
+               : 0;
 }
 
 int ts_flux_op_range(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
@@ -255,7 +263,8 @@ static int hour_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 
 static const struct ts_flux_operator hour_op = {.name = "hourSelection", .feed = hour_feed};
 
-int ts_flux_op_hour_selection(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+int ts_flux_op_hour_selection(struct ts_flux_run *run, const struct ts_flux_args *args,
+                              struct ts_flux_value *out)
 {
     struct hour_args ha = {.start = args->v[1].i, .stop = args->v[2].i};
     if (ha.start < 0 || ha.start > 23 || ha.stop < 0 || ha.stop > 23)
@@ -282,16 +291,19 @@ static int limit_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     struct limit *st = cur->st;
     if (cur->new_table)
         *st = (struct limit){args->offset, args->n};
-    size_t start = (size_t)TS_MIN(st->skip, (int64_t)chk->n), n = (size_t)TS_MIN(st->left, (int64_t)(chk->n - start));
+    size_t start = (size_t)TS_MIN(st->skip, (int64_t)chk->n),
+           n = (size_t)TS_MIN(st->left, (int64_t)(chk->n - start));
     st->skip -= (int64_t)start;
     st->left -= (int64_t)n;
-    return n || cur->new_table ? ts_flux_emit(cur, ts_flux_chunk_slice(chk, start, n)) : 0;
+    bool none = chk->n == 0 || (args->n == 0 && cur->new_table);
+    return n || none ? ts_flux_emit(cur, ts_flux_chunk_slice(chk, start, n)) : 0;
 }
 
 static int tail_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 {
     const struct limit_args *args = cur->args;
-    size_t end = chk->n - (size_t)TS_MIN(args->offset, (int64_t)chk->n), n = (size_t)TS_MIN(args->n, (int64_t)end);
+    size_t end = chk->n - (size_t)TS_MIN(args->offset, (int64_t)chk->n),
+           n = (size_t)TS_MIN(args->n, (int64_t)end);
     return ts_flux_emit(cur, ts_flux_chunk_slice(chk, end - n, n));
 }
 
@@ -313,12 +325,13 @@ static int sample_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     return ts_flux_emit(cur, out);
 }
 
-static const struct ts_flux_operator limit_op = {.name = "limit", .state = sizeof(struct limit), .feed = limit_feed};
+static const struct ts_flux_operator limit_op = {
+    .name = "limit", .state = sizeof(struct limit), .feed = limit_feed};
 static const struct ts_flux_operator tail_op = {.name = "tail", .whole = true, .feed = tail_feed};
 static const struct ts_flux_operator sample_op = {.name = "sample", .whole = true, .feed = sample_feed};
 
-static int plan_limit(struct ts_flux_run *run, const struct ts_flux_operator *op, const struct ts_flux_args *args,
-                      struct ts_flux_value *out)
+static int plan_limit(struct ts_flux_run *run, const struct ts_flux_operator *op,
+                      const struct ts_flux_args *args, struct ts_flux_value *out)
 {
     struct limit_args la = {.n = args->v[1].i, .offset = ts_flux_arg_int(args->v[2], 0)};
     if (la.n < 0 || la.offset < 0)
@@ -342,7 +355,8 @@ int ts_flux_op_sample(struct ts_flux_run *run, const struct ts_flux_args *args, 
     if (la.n <= 0)
         return ts_flux_fail(run, "n must be a positive integer, but was %lld", (long long)la.n);
     if (la.offset >= la.n)
-        return ts_flux_fail(run, "pos must be less than n, but %lld >= %lld", (long long)la.offset, (long long)la.n);
+        return ts_flux_fail(run, "pos must be less than n, but %lld >= %lld", (long long)la.offset,
+                            (long long)la.n);
     return ts_flux_plan(run, &sample_op, &la, sizeof la, args->v[0].stream, out);
 }
 
@@ -373,11 +387,13 @@ static int preview_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     return n || cur->new_table ? ts_flux_emit(cur, ts_flux_chunk_slice(chk, 0, n)) : 0;
 }
 
-static const struct ts_flux_operator preview_op = {.name = "preview", .state = sizeof(struct preview), .feed = preview_feed};
+static const struct ts_flux_operator preview_op = {
+    .name = "preview", .state = sizeof(struct preview), .feed = preview_feed};
 
 int ts_flux_op_preview(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {
-    struct preview_args pa = {.rows = ts_flux_arg_int(args->v[1], 5), .tables = ts_flux_arg_int(args->v[2], 5)};
+    struct preview_args pa = {.rows = ts_flux_arg_int(args->v[1], 5),
+                              .tables = ts_flux_arg_int(args->v[2], 5)};
     if (pa.rows < 0 || pa.tables < 0)
         return ts_flux_fail(run, "preview: nrows and ntables cannot be negative");
     return ts_flux_plan(run, &preview_op, &pa, sizeof pa, args->v[0].stream, out);

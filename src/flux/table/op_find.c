@@ -1,6 +1,7 @@
 /*
- * tableFind, getColumn, getRecord, findColumn, findRecord, yield: plans that run while the script is evaluated, and
- * results that it names. A table found becomes a stream of that one table. Thread: the query's.
+ * tableFind, getColumn, getRecord, findColumn, findRecord, yield: plans that run while the script is
+ * evaluated, and results that it names. A table found becomes a stream of that one table. Thread: the
+ * query's.
  */
 #include "config.h"
 #include "flux/table/table_std.h"
@@ -23,7 +24,8 @@ static int found_next(struct ts_flux_cursor *cur, struct ts_flux_chunk **out)
     return 0;
 }
 
-static const struct ts_flux_operator found_op = {.name = "tableFind", .state = sizeof(struct found), .next = found_next};
+static const struct ts_flux_operator found_op = {
+    .name = "tableFind", .state = sizeof(struct found), .next = found_next};
 
 /* Chunks that plans hold on to, until the query ends. */
 struct held {
@@ -80,7 +82,8 @@ static int asks(struct ts_flux_run *run, struct ts_flux_value fn, const struct t
 }
 
 /* The first table of the stream that fn (NONE: any) says yes to; NULL: none. */
-static int find(struct ts_flux_run *run, struct ts_flux_stream *stream, struct ts_flux_value fn, struct ts_flux_chunk **out)
+static int find(struct ts_flux_run *run, struct ts_flux_stream *stream, struct ts_flux_value fn,
+                struct ts_flux_chunk **out)
 {
     struct ts_flux_cursor *cur;
     struct ts_flux_chunk *ahead = NULL, *chk = NULL;
@@ -123,7 +126,8 @@ static int copy_value(struct ts_flux_run *run, struct ts_flux_value v, struct ts
     return v.type == TS_FLUX_STRING && !v.null ? ts_flux_make_string(run, ts_flux_value_str(v), out) : 0;
 }
 
-static int column_values(struct ts_flux_run *run, struct ts_flux_chunk *chk, struct ts_str name, bool must, struct ts_flux_value *out)
+static int column_values(struct ts_flux_run *run, struct ts_flux_chunk *chk, struct ts_str name, bool must,
+                         struct ts_flux_value *out)
 {
     struct ts_flux_value *items;
     const struct ts_flux_name *nm = ts_flux_name_of(&run->names, name);
@@ -136,7 +140,8 @@ static int column_values(struct ts_flux_run *run, struct ts_flux_chunk *chk, str
     return rc;
 }
 
-static int record_of(struct ts_flux_run *run, struct ts_flux_chunk *chk, int64_t idx, struct ts_flux_value *out)
+static int record_of(struct ts_flux_run *run, struct ts_flux_chunk *chk, int64_t idx,
+                     struct ts_flux_value *out)
 {
     bool has = chk && idx >= 0 && (uint64_t)idx < chk->n;
     uint32_t n = has ? chk->ncols : 0;
@@ -170,14 +175,16 @@ int ts_flux_op_get_record(struct ts_flux_run *run, const struct ts_flux_args *ar
     struct ts_flux_chunk *chk;
     int rc = find(run, args->v[0].stream, (struct ts_flux_value){0}, &chk);
     if (rc == 0 && (!chk || args->v[1].i < 0 || (uint64_t)args->v[1].i >= chk->n))
-        rc = ts_flux_fail(run, "idx %lld is out of bounds: the table has %zu rows", (long long)args->v[1].i, chk ? chk->n : 0);
+        rc = ts_flux_fail(run, "idx %lld is out of bounds: the table has %zu rows", (long long)args->v[1].i,
+                          chk ? chk->n : 0);
     if (rc == 0)
         rc = record_of(run, chk, args->v[1].i, out);
     ts_flux_chunk_unref(&chk);
     return rc;
 }
 
-int ts_flux_op_find_column(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+int ts_flux_op_find_column(struct ts_flux_run *run, const struct ts_flux_args *args,
+                           struct ts_flux_value *out)
 {
     struct ts_flux_chunk *chk;
     int rc = find(run, args->v[0].stream, args->v[1], &chk);
@@ -187,7 +194,8 @@ int ts_flux_op_find_column(struct ts_flux_run *run, const struct ts_flux_args *a
     return rc;
 }
 
-int ts_flux_op_find_record(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+int ts_flux_op_find_record(struct ts_flux_run *run, const struct ts_flux_args *args,
+                           struct ts_flux_value *out)
 {
     struct ts_flux_chunk *chk;
     int rc = find(run, args->v[0].stream, args->v[1], &chk);

@@ -1,8 +1,8 @@
 /*
- * aggregateWindow() with an aggregate or selector of the library, in one pass: no table is made for a window. A table's
- * windows are accumulators in the order of time; rows may come in any order. Over group() the chunks go to the
- * accumulators of their group at once, so that nothing is gathered. What a selector has chosen is copied chunk by chunk, and
- * memory is that of the result. Thread: the query's.
+ * aggregateWindow() with an aggregate or selector of the library, in one pass: no table is made for a window.
+ * A table's windows are accumulators in the order of time; rows may come in any order. Over group() the
+ * chunks go to the accumulators of their group at once, so that nothing is gathered. What a selector has
+ * chosen is copied chunk by chunk, and memory is that of the result. Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table_std.h"
@@ -10,6 +10,7 @@
 #include "flux/exec/exec_interp.h"
 #include "flux/exec/exec_time.h"
 #include "flux/table/table_group.h"
+#include "flux/table/table_index.h"
 
 enum kind { COUNT, SUM, MEAN, FIRST, LAST, MIN, MAX, NKINDS };
 
@@ -35,23 +36,23 @@ union number {
 /* A window of a table: start … stop, not yet cut to the bounds. */
 struct slot {
     int64_t start, stop;
-    uint64_t rows, n; /* n: that are not null */
-    union number v;   /* sum, or the selected value */
+    uint64_t rows, n;          /* n: that are not null */
+    union number v;            /* sum, or the selected value */
     struct ts_flux_chunk *chk; /* the selected row; NULL: none, or (fresh) in the present chunk */
     uint32_t row;
     bool fresh;
 };
 
 struct table {
-    struct ts_flux_key *key;     /* of the result */
-    struct ts_flux_chunk *first; /* a chunk of the table, for key columns and the column's type */
+    struct ts_flux_key *key; /* the index's */
     struct ts_flux_schema schema;
-    enum ts_flux_type type;
+    enum ts_flux_type type; /* of the column; 0: nothing has come */
     struct slot *v;
     size_t n, cap, at; /* at: the window that was found last */
 };
 
 struct fold {
+    struct ts_flux_index index; /* of tables */
     struct table *tables;
     size_t n, cap;
 };
@@ -67,8 +68,6 @@ static void table_fini(struct ts_flux_mem *mem, struct table *tbl)
         ts_flux_chunk_unref(&tbl->v[i].chk);
     ts_flux_mem_free(mem, tbl->v, tbl->cap * sizeof *tbl->v);
     ts_flux_schema_fini(&tbl->schema);
-    ts_flux_chunk_unref(&tbl->first);
-    ts_flux_key_unref(&tbl->key);
 }
 
 static void fold_close(struct ts_flux_cursor *cur)
@@ -77,23 +76,27 @@ static void fold_close(struct ts_flux_cursor *cur)
     for (size_t i = 0; i < st->n; i++)
         table_fini(&cur->run->mem, &st->tables[i]);
     ts_flux_mem_free(&cur->run->mem, st->tables, st->cap * sizeof *st->tables);
+    ts_flux_index_fini(&st->index);
 }
 
 static int fold_open(struct ts_flux_cursor *cur)
 {
+    struct fold *st = cur->st;
+    ts_flux_index_init(&st->index, &cur->run->mem);
     if (!cur->stream->span.set)
         return ts_flux_fail(cur->run, "nil bounds passed to window; use range to set the window range");
     return 0;
 }
 
-/* The table of that key; a new one refers to chk. */
-static struct table *table_of(struct ts_flux_cursor *cur, struct ts_flux_key *key, struct ts_flux_chunk *chk)
+static struct table *table_of(struct ts_flux_cursor *cur, struct ts_flux_key *key)
 {
     struct fold *st = cur->st;
     struct ts_flux_mem *mem = &cur->run->mem;
-    for (size_t i = st->n; i > 0; i--) /* few without group(), where the one before has been given already */
-        if (ts_flux_key_eq(st->tables[i - 1].key, key))
-            return &st->tables[i - 1];
+    size_t at = ts_flux_index_of(&st->index, key);
+    if (at < st->n)
+        return &st->tables[at];
+    if (at == SIZE_MAX)
+        return NULL;
     if (st->n == st->cap) {
         size_t cap = TS_MAX(st->cap * 2, (size_t)4);
         struct table *more = ts_flux_mem_alloc(mem, cap * sizeof *more);
@@ -105,7 +108,7 @@ static struct table *table_of(struct ts_flux_cursor *cur, struct ts_flux_key *ke
         st->tables = more;
         st->cap = cap;
     }
-    st->tables[st->n] = (struct table){.key = ts_flux_key_ref(key), .first = ts_flux_chunk_ref(chk)};
+    st->tables[st->n] = (struct table){.key = st->index.keys[at]};
     return &st->tables[st->n++];
 }
 
@@ -162,7 +165,8 @@ static bool wins(enum kind kind, enum ts_flux_type type, union number v, union n
 }
 
 /* Rows from … to, which are all of one window. */
-static void fold_run(enum kind kind, struct slot *slt, const struct ts_flux_column *col, size_t from, size_t to)
+static void fold_run(enum kind kind, struct slot *slt, const struct ts_flux_column *col, size_t from,
+                     size_t to)
 {
     size_t mask = col->mask;
     slt->rows += to - from;
@@ -228,7 +232,8 @@ static int keep_selected(struct ts_flux_cursor *cur, struct table *tbl, struct t
     return 0;
 }
 
-static int check(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, struct ts_flux_column **time, struct ts_flux_column **col)
+static int check(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, struct ts_flux_column **time,
+                 struct ts_flux_column **col)
 {
     const struct fold_args *args = cur->args;
     struct ts_flux_run *run = cur->run;
@@ -243,8 +248,9 @@ static int check(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, struct t
     if ((args->kind == SUM || args->kind == MEAN) && !ts_flux_is_numeric(type) && type != TS_FLUX_NULL)
         return ts_flux_fail(run, "unsupported aggregate column type %s", ts_flux_type_text(type));
     if (args->kind >= MIN && (type == TS_FLUX_STRING || type == TS_FLUX_BOOL))
-        return ts_flux_fail(run, "%s: invalid use of function: *universe.%sSelector has no implementation for type %s",
-                            args->kind == MIN ? "min" : "max", args->kind == MIN ? "Min" : "Max", ts_flux_type_text(type));
+        return ts_flux_fail(
+            run, "%s: invalid use of function: *universe.%sSelector has no implementation for type %s",
+            args->kind == MIN ? "min" : "max", args->kind == MIN ? "Min" : "Max", ts_flux_type_text(type));
     return 0;
 }
 
@@ -272,8 +278,8 @@ static int fold_chunk(struct ts_flux_cursor *cur, struct table *tbl, struct ts_f
         size_t to = i + 1;
         if (!slt)
             return ts_flux_fail_nomem(cur->run);
-        while (to < chk->n && time->i[to & time->mask] >= slt->start && time->i[to & time->mask] < slt->stop &&
-               !ts_flux_column_null(time, to))
+        while (to < chk->n && time->i[to & time->mask] >= slt->start &&
+               time->i[to & time->mask] < slt->stop && !ts_flux_column_null(time, to))
             to++;
         if (col->type != TS_FLUX_NULL || args->kind == COUNT)
             fold_run(args->kind, slt, col, i, to);
@@ -297,7 +303,8 @@ static int fill_windows(struct ts_flux_cursor *cur, struct table *tbl)
             return rc;
         while (i < tbl->n && tbl->v[i].start < b.start)
             i++;
-        if (b.stop > span->start && (i == tbl->n || tbl->v[i].start != b.start) && !insert(&cur->run->mem, tbl, i, b))
+        if (b.stop > span->start && (i == tbl->n || tbl->v[i].start != b.start) &&
+            !insert(&cur->run->mem, tbl, i, b))
             return ts_flux_fail_nomem(cur->run);
         struct ts_flux_bounds next = ts_flux_window_step(&args->win, b, 1);
         if (next.start <= b.start)
@@ -307,7 +314,8 @@ static int fill_windows(struct ts_flux_cursor *cur, struct table *tbl)
     return 0;
 }
 
-static struct ts_flux_value result(const struct fold_args *args, const struct table *tbl, const struct slot *slt)
+static struct ts_flux_value result(const struct fold_args *args, const struct table *tbl,
+                                   const struct slot *slt)
 {
     enum ts_flux_type type = ts_flux_is_numeric(tbl->type) ? tbl->type : TS_FLUX_FLOAT;
     if (args->kind == COUNT)
@@ -316,15 +324,17 @@ static struct ts_flux_value result(const struct fold_args *args, const struct ta
         return ts_flux_null(args->kind == MEAN ? TS_FLUX_FLOAT : type);
     if (args->kind == SUM)
         return (struct ts_flux_value){.type = (uint8_t)type, .u = slt->v.u};
-    double sum = type == TS_FLUX_FLOAT ? slt->v.f : type == TS_FLUX_UINT ? (double)slt->v.u : (double)slt->v.i;
+    double sum = type == TS_FLUX_FLOAT  ? slt->v.f
+                 : type == TS_FLUX_UINT ? (double)slt->v.u
+                                        : (double)slt->v.i;
     return ts_flux_float(sum / (double)slt->n);
 }
 
 static struct ts_flux_column *result_column(struct ts_flux_cursor *cur, const struct table *tbl)
 {
     const struct fold_args *args = cur->args;
-    enum ts_flux_type type = args->kind == COUNT  ? TS_FLUX_INT
-                             : args->kind == MEAN ? TS_FLUX_FLOAT
+    enum ts_flux_type type = args->kind == COUNT             ? TS_FLUX_INT
+                             : args->kind == MEAN            ? TS_FLUX_FLOAT
                              : ts_flux_is_numeric(tbl->type) ? tbl->type
                                                              : TS_FLUX_FLOAT;
     struct ts_flux_column *col = ts_flux_column_new(&cur->run->mem, type, TS_MAX(tbl->n, (size_t)1));
@@ -335,14 +345,17 @@ static struct ts_flux_column *result_column(struct ts_flux_cursor *cur, const st
 }
 
 /* A column of the selected rows; of windows without one, null. */
-static struct ts_flux_column *selected_column(struct ts_flux_cursor *cur, const struct table *tbl, const struct ts_flux_field *fld)
+static struct ts_flux_column *selected_column(struct ts_flux_cursor *cur, const struct table *tbl,
+                                              const struct ts_flux_field *fld)
 {
     struct ts_flux_mem *mem = &cur->run->mem;
     struct ts_flux_column *out = ts_flux_column_new(mem, fld->type, TS_MAX(tbl->n, (size_t)1));
     for (size_t i = 0; out && i < tbl->n; i++) {
-        const struct ts_flux_column *from = tbl->v[i].chk ? ts_flux_chunk_column(tbl->v[i].chk, fld->name) : NULL;
+        const struct ts_flux_column *from =
+            tbl->v[i].chk ? ts_flux_chunk_column(tbl->v[i].chk, fld->name) : NULL;
         bool null = !from || from->type != fld->type;
-        if (null ? ts_flux_column_push(out, ts_flux_null(fld->type)) : ts_flux_column_append(out, from, tbl->v[i].row, 1))
+        if (null ? ts_flux_column_push(out, ts_flux_null(fld->type))
+                 : ts_flux_column_append(out, from, tbl->v[i].row, 1))
             ts_flux_column_unref(&out);
     }
     return out;
@@ -355,7 +368,8 @@ static struct ts_flux_column *time_column(struct ts_flux_cursor *cur, const stru
     const struct ts_flux_span *span = &cur->stream->span;
     struct ts_flux_column *out = ts_flux_column_new(&cur->run->mem, TS_FLUX_TIME, TS_MAX(tbl->n, (size_t)1));
     for (size_t i = 0; out && i < tbl->n; i++)
-        out->i[i] = args->from_start ? TS_MAX(tbl->v[i].start, span->start) : TS_MIN(tbl->v[i].stop, span->stop);
+        out->i[i] =
+            args->from_start ? TS_MAX(tbl->v[i].start, span->start) : TS_MIN(tbl->v[i].stop, span->stop);
     if (out)
         out->n = tbl->n;
     return out;
@@ -368,25 +382,33 @@ static int give(struct ts_flux_cursor *cur, struct table *tbl)
     struct ts_flux_run *run = cur->run;
     struct ts_flux_maker mk = TS_FLUX_MAKER(run);
     struct ts_flux_value start = ts_flux_time(span->start), stop = ts_flux_time(span->stop);
+    /* the columns as InfluxDB has them: of aggregates the time first, then the key, then the value */
+    if (!selects(args->kind))
+        ts_flux_maker_add(&mk, args->time_dst, time_column(cur, tbl));
     for (uint32_t i = 0; i < tbl->schema.n; i++) {
         const struct ts_flux_field *fld = &tbl->schema.fields[i];
         const struct ts_flux_value *v = ts_flux_key_get(tbl->key, fld->name);
-        if (v)
+        bool bound = fld->name == args->start || fld->name == args->stop;
+        if (bound && (v || selects(args->kind)))
+            ts_flux_maker_const(&mk, fld->name, fld->name == args->start ? start : stop);
+        else if (v)
             ts_flux_maker_const(&mk, fld->name, *v);
-        else if (selects(args->kind) && fld->type != TS_FLUX_NULL && fld->name != args->start && fld->name != args->stop)
+        else if (!bound && selects(args->kind) && fld->type != TS_FLUX_NULL)
             ts_flux_maker_add(&mk, fld->name, selected_column(cur, tbl, fld));
     }
     ts_flux_maker_const(&mk, args->start, start);
     ts_flux_maker_const(&mk, args->stop, stop);
-    if (!selects(args->kind))
+    if (selects(args->kind))
+        ts_flux_maker_add(&mk, args->time_dst, time_column(cur, tbl));
+    else
         ts_flux_maker_add(&mk, args->column, result_column(cur, tbl));
-    ts_flux_maker_add(&mk, args->time_dst, time_column(cur, tbl));
     struct ts_flux_key *half = ts_flux_key_with(run, tbl->key, args->start, start);
     struct ts_flux_key *key = half ? ts_flux_key_with(run, half, args->stop, stop) : NULL;
     struct ts_flux_chunk *out = ts_flux_maker_end(&mk, key, tbl->n);
     /* tables that had other bounds, or are of no order, may be one now */
     const struct ts_flux_value *was = ts_flux_key_get(tbl->key, args->start);
-    bool merges = args->group || (was && was->i != span->start) || ts_flux_key_get(tbl->key, args->stop) == NULL;
+    bool merges =
+        args->group || (was && was->i != span->start) || ts_flux_key_get(tbl->key, args->stop) == NULL;
     ts_flux_key_unref(&half);
     ts_flux_key_unref(&key);
     return merges ? ts_flux_collect(cur, out) : ts_flux_emit(cur, out);
@@ -413,6 +435,7 @@ static int end_tables(struct ts_flux_cursor *cur)
         table_fini(&cur->run->mem, tbl);
     }
     st->n = 0;
+    ts_flux_index_clear(&st->index);
     return rc;
 }
 
@@ -420,7 +443,7 @@ static int end_tables(struct ts_flux_cursor *cur)
 static int on_part(void *arg, struct ts_flux_chunk *part)
 {
     struct ts_flux_cursor *cur = arg;
-    struct table *tbl = part ? table_of(cur, part->key, part) : NULL;
+    struct table *tbl = part ? table_of(cur, part->key) : NULL;
     int rc = tbl ? fold_chunk(cur, tbl, part) : ts_flux_fail_nomem(cur->run);
     ts_flux_chunk_unref(&part);
     return rc;
@@ -464,7 +487,8 @@ static int fold_names(struct ts_flux_run *run, const struct ts_flux_args *args, 
 }
 
 /* tables, every, fn, period, offset, location, column, timeSrc, timeDst, createEmpty, otherwise */
-int ts_flux_op_aggregate_window(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+int ts_flux_op_aggregate_window(struct ts_flux_run *run, const struct ts_flux_args *args,
+                                struct ts_flux_value *out)
 {
     struct ts_flux_dur every = ts_flux_dur_of(args->v[1]), period = ts_flux_dur_of(args->v[3]);
     struct fold_args fa = {.win = {.every = every, .period = every, .offset = ts_flux_dur_of(args->v[4])},
@@ -474,9 +498,11 @@ int ts_flux_op_aggregate_window(struct ts_flux_run *run, const struct ts_flux_ar
     int rc = fold_names(run, args, &fa);
     if (rc)
         return rc;
-    bool tumbles = (period.months == 0 && period.ns == 0) || (period.months == every.months && period.ns == every.ns);
-    bool plain = fa.column != fa.start && fa.column != fa.stop && fa.column != fa.time_dst && fa.column != fa.time &&
-                 fa.time_dst != fa.start && fa.time_dst != fa.stop && fa.time_dst == fa.time;
+    bool tumbles =
+        (period.months == 0 && period.ns == 0) || (period.months == every.months && period.ns == every.ns);
+    bool plain = fa.column != fa.start && fa.column != fa.stop && fa.column != fa.time_dst &&
+                 fa.column != fa.time && fa.time_dst != fa.start && fa.time_dst != fa.stop &&
+                 fa.time_dst == fa.time;
     if (fa.kind == NKINDS || !tumbles || !plain || every.ns == INT64_MAX || (!every.ns && !every.months) ||
         (!fa.from_start && !ts_flux_is(args->v[7], "_stop")))
         return ts_flux_call(run, args->v[10], NULL, 0, out);

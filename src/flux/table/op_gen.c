@@ -1,6 +1,7 @@
 /*
- * internal/gen.tables: tables of made-up numbers, the same for the same seed; for tests and measurements. A table for each
- * combination of tag values, n rows 10 s apart from 2020-01-01 on, chunk by chunk. Thread: the query's.
+ * internal/gen.tables: tables of made-up numbers, the same for the same seed; for tests and measurements. A
+ * table for each combination of tag values, n rows 10 s apart from 2020-01-01 on, chunk by chunk. Thread: the
+ * query's.
  */
 #include "config.h"
 #include "flux/table/table_std.h"
@@ -137,7 +138,9 @@ static int read_tags(struct ts_flux_run *run, const struct ts_flux_array *tags, 
 
 int ts_flux_op_gen_tables(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {
-    struct gen_args ga = {.n = args->v[0].i, .tables = 1, .nulls = ts_flux_arg_float(args->v[1], 0),
+    struct gen_args ga = {.n = args->v[0].i,
+                          .tables = 1,
+                          .nulls = ts_flux_arg_float(args->v[1], 0),
                           .seed = (uint64_t)ts_flux_arg_int(args->v[3], run->now_ns)};
     struct ts_flux_value none = {0};
     if (ga.n < 0)

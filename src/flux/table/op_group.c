@@ -1,7 +1,7 @@
 /*
- * group(): rows under other keys. A chunk whose grouping columns are constant goes to its table as it is; others are
- * split by a hash of those columns' values. Tables come out at the end, in the order of their keys. Thread: the
- * query's.
+ * group(): rows under other keys. A chunk whose grouping columns are constant goes to its table as it is;
+ * others are split by a hash of those columns' values. Tables come out at the end, in the order of their
+ * keys. Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table_std.h"
@@ -73,8 +73,8 @@ static void assign(struct ts_flux_split *sp)
     sp->start[0] = 0;
 }
 
-int ts_flux_split_init(struct ts_flux_run *run, struct ts_flux_split *sp, const struct ts_flux_chunk *chk, const uint32_t *by,
-                       size_t nby)
+int ts_flux_split_init(struct ts_flux_run *run, struct ts_flux_split *sp, const struct ts_flux_chunk *chk,
+                       const uint32_t *by, size_t nby)
 {
     size_t n = chk->n;
     *sp = (struct ts_flux_split){.chk = chk, .by = by, .nby = nby, .nslots = 16};
@@ -106,8 +106,8 @@ struct target {
 };
 
 /* The rows sel of chk as a table whose key is these columns of its first row. */
-static int give(const struct target *to, struct ts_flux_chunk *chk, const struct ts_flux_name *const *names, size_t n,
-                const uint32_t *sel, size_t nsel)
+static int give(const struct target *to, struct ts_flux_chunk *chk, const struct ts_flux_name *const *names,
+                size_t n, const uint32_t *sel, size_t nsel)
 {
     struct ts_flux_run *run = to->run;
     struct ts_flux_mark mark = ts_flux_arena_mark(&run->scratch);
@@ -123,14 +123,17 @@ static int give(const struct target *to, struct ts_flux_chunk *chk, const struct
             keyed = names[k] == slot.name;
         if (keyed) {
             const struct ts_flux_value *v = chk->n ? NULL : ts_flux_key_get(chk->key, slot.name);
-            cols[nkey++] = (struct ts_flux_key_col){slot.name, v ? *v : chk->n || slot.col->konst ? ts_flux_column_get(slot.col, row)
-                                                                                           : ts_flux_null(slot.col->type)};
+            cols[nkey++] = (struct ts_flux_key_col){slot.name, v ? *v
+                                                               : chk->n || slot.col->konst
+                                                                   ? ts_flux_column_get(slot.col, row)
+                                                                   : ts_flux_null(slot.col->type)};
         }
         if (keyed && !slot.col->konst)
             ts_flux_maker_const(&mk, slot.name, cols[nkey - 1].v);
         else
             ts_flux_maker_add(&mk, slot.name,
-                              sel ? ts_flux_column_gather(slot.col, sel, nsel) : ts_flux_column_ref(slot.col));
+                              sel ? ts_flux_column_gather(slot.col, sel, nsel)
+                                  : ts_flux_column_ref(slot.col));
     }
     struct ts_flux_key *key = ts_flux_key_new(&run->mem, cols, nkey);
     struct ts_flux_chunk *out = ts_flux_maker_end(&mk, key, sel ? nsel : chk->n);
@@ -139,8 +142,8 @@ static int give(const struct target *to, struct ts_flux_chunk *chk, const struct
     return to->fn(to->arg, out);
 }
 
-static int split_rows(const struct target *to, struct ts_flux_chunk *chk, const struct ts_flux_name *const *names,
-                      size_t n, const uint32_t *by, size_t nby)
+static int split_rows(const struct target *to, struct ts_flux_chunk *chk,
+                      const struct ts_flux_name *const *names, size_t n, const uint32_t *by, size_t nby)
 {
     struct ts_flux_split sp;
     int rc = ts_flux_split_init(to->run, &sp, chk, by, nby);
@@ -150,7 +153,8 @@ static int split_rows(const struct target *to, struct ts_flux_chunk *chk, const 
     return rc;
 }
 
-static int split(const struct target *to, struct ts_flux_chunk *chk, const struct ts_flux_name *const *names, size_t n)
+static int split(const struct target *to, struct ts_flux_chunk *chk, const struct ts_flux_name *const *names,
+                 size_t n)
 {
     struct ts_flux_mem *mem = &to->run->mem;
     size_t nby = 0, bytes = n * sizeof(uint32_t);
@@ -162,7 +166,8 @@ static int split(const struct target *to, struct ts_flux_chunk *chk, const struc
         if (i >= 0 && !chk->cols[i].col->konst)
             by[nby++] = (uint32_t)i;
     }
-    int rc = nby == 0 || chk->n == 0 ? give(to, chk, names, n, NULL, 0) : split_rows(to, chk, names, n, by, nby);
+    int rc =
+        nby == 0 || chk->n == 0 ? give(to, chk, names, n, NULL, 0) : split_rows(to, chk, names, n, by, nby);
     ts_flux_mem_free(mem, by, bytes);
     return rc;
 }
@@ -172,7 +177,8 @@ static int collect(void *arg, struct ts_flux_chunk *part)
     return ts_flux_collect(arg, part);
 }
 
-int ts_flux_regroup(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, const struct ts_flux_name *const *names, size_t n)
+int ts_flux_regroup(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk,
+                    const struct ts_flux_name *const *names, size_t n)
 {
     return split(&(struct target){cur->run, collect, cur}, chk, names, n);
 }
@@ -182,8 +188,8 @@ bool ts_flux_group_has(const struct ts_flux_group_args *args, const struct ts_fl
     return args->extend || ts_flux_cols_has(&args->cols, name) != args->except;
 }
 
-int ts_flux_group_chunk(struct ts_flux_run *run, const struct ts_flux_group_args *args, struct ts_flux_chunk *chk,
-                        ts_flux_part_fn fn, void *arg)
+int ts_flux_group_chunk(struct ts_flux_run *run, const struct ts_flux_group_args *args,
+                        struct ts_flux_chunk *chk, ts_flux_part_fn fn, void *arg)
 {
     struct ts_flux_mark mark = ts_flux_arena_mark(&run->scratch);
     const struct ts_flux_name **names = ts_flux_arena_alloc(&run->scratch, chk->ncols * sizeof *names);
@@ -219,7 +225,8 @@ const struct ts_flux_group_args *ts_flux_group_of(const struct ts_flux_stream *s
 
 int ts_flux_op_group(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {
-    struct ts_flux_group_args ga = {.except = ts_flux_is(args->v[1], "except"), .extend = ts_flux_is(args->v[1], "extend")};
+    struct ts_flux_group_args ga = {.except = ts_flux_is(args->v[1], "except"),
+                                    .extend = ts_flux_is(args->v[1], "extend")};
     if (ts_flux_given(args, 1) && !ga.except && !ga.extend && !ts_flux_is(args->v[1], "by"))
         return ts_flux_fail(run, "invalid group mode: must be \"by\" or \"except\"");
     int rc = ts_flux_arg_cols(run, args->v[2], "", &ga.cols);

@@ -1,12 +1,11 @@
 /*
- * join(): rows of two streams that agree in the columns `on`. Every table of one side meets those of the other whose
- * group key does not contradict it in these columns; both are sorted by them and merged. Columns that both sides have
- * take the side's name behind theirs. Both streams are held in memory. Thread: the query's.
+ * join(): rows of two streams that agree in the columns `on`. Every table of one side meets those of the
+ * other whose group key does not contradict it in these columns; both are sorted by them and merged. Columns
+ * that both sides have take the side's name behind theirs. Both streams are held in memory. Thread: the
+ * query's.
  */
 #include "config.h"
 #include "flux/table/table_std.h"
-
-#include <stdlib.h>
 
 struct join_args {
     struct ts_flux_cols on;
@@ -78,7 +77,8 @@ static int read_side(struct ts_flux_cursor *cur, int s)
 static bool meet(const struct ts_flux_cols *on, const struct ts_flux_chunk *a, const struct ts_flux_chunk *b)
 {
     for (unsigned i = 0; i < on->n; i++) {
-        const struct ts_flux_value *x = ts_flux_key_get(a->key, on->v[i]), *y = ts_flux_key_get(b->key, on->v[i]);
+        const struct ts_flux_value *x = ts_flux_key_get(a->key, on->v[i]),
+                                   *y = ts_flux_key_get(b->key, on->v[i]);
         if (x && y && !(x->null && y->null) && (x->null || y->null || !ts_flux_value_same(*x, *y)))
             return false;
     }
@@ -86,7 +86,8 @@ static bool meet(const struct ts_flux_cols *on, const struct ts_flux_chunk *a, c
 }
 
 /* Order of row i of a and row j of b by `on`. */
-static int cmp(const struct ts_flux_cols *on, const struct ts_flux_chunk *a, size_t i, const struct ts_flux_chunk *b, size_t j)
+static int cmp(const struct ts_flux_cols *on, const struct ts_flux_chunk *a, size_t i,
+               const struct ts_flux_chunk *b, size_t j)
 {
     for (unsigned k = 0; k < on->n; k++) {
         struct ts_flux_value x = ts_flux_column_get(ts_flux_chunk_column(a, on->v[k]), i);
@@ -140,7 +141,8 @@ static bool add_pair(struct ts_flux_mem *mem, struct pairs *pr, size_t i, size_t
     return true;
 }
 
-static int merge(struct ts_flux_cursor *cur, const struct ts_flux_chunk *a, const struct ts_flux_chunk *b, struct pairs *pr)
+static int merge(struct ts_flux_cursor *cur, const struct ts_flux_chunk *a, const struct ts_flux_chunk *b,
+                 struct pairs *pr)
 {
     const struct join_args *args = cur->args;
     struct ts_flux_run *run = cur->run;
@@ -164,8 +166,8 @@ static int merge(struct ts_flux_cursor *cur, const struct ts_flux_chunk *a, cons
 }
 
 /* The name that a column of one side has in the result. */
-static int out_name(struct ts_flux_cursor *cur, const struct ts_flux_name *name, int s, const struct ts_flux_chunk *other,
-                    const struct ts_flux_name **out)
+static int out_name(struct ts_flux_cursor *cur, const struct ts_flux_name *name, int s,
+                    const struct ts_flux_chunk *other, const struct ts_flux_name **out)
 {
     const struct join_args *args = cur->args;
     *out = name;
@@ -180,18 +182,13 @@ static int out_name(struct ts_flux_cursor *cur, const struct ts_flux_name *name,
     return *out ? 0 : ts_flux_fail_nomem(cur->run);
 }
 
-static int by_name(const void *a, const void *b)
-{
-    const struct ts_flux_slot *x = a, *y = b;
-    return ts_str_cmp(ts_flux_name_str(x->name), ts_flux_name_str(y->name));
-}
-
 static int give(struct ts_flux_cursor *cur, struct ts_flux_chunk *const tbl[2], const struct pairs *pr)
 {
     const struct join_args *args = cur->args;
     struct ts_flux_run *run = cur->run;
     struct ts_flux_mark mark = ts_flux_arena_mark(&run->scratch);
-    struct ts_flux_key_col *keys = ts_flux_arena_alloc(&run->scratch, (tbl[0]->key->n + tbl[1]->key->n) * sizeof *keys);
+    struct ts_flux_key_col *keys =
+        ts_flux_arena_alloc(&run->scratch, (tbl[0]->key->n + tbl[1]->key->n) * sizeof *keys);
     struct ts_flux_maker mk = TS_FLUX_MAKER(run);
     size_t nkeys = 0;
     int rc = keys ? 0 : ts_flux_fail_nomem(run);
@@ -209,7 +206,7 @@ static int give(struct ts_flux_cursor *cur, struct ts_flux_chunk *const tbl[2], 
                 ts_flux_maker_add(&mk, name, ts_flux_column_gather(tbl[s]->cols[i].col, pr->v[s], pr->n));
         }
     }
-    qsort(mk.v, mk.n, sizeof *mk.v, by_name);
+    ts_flux_maker_sort(&mk);
     struct ts_flux_key *key = rc ? NULL : ts_flux_key_new(&run->mem, keys, nkeys);
     struct ts_flux_chunk *out = ts_flux_maker_end(&mk, key, pr->n);
     ts_flux_key_unref(&key);
@@ -269,18 +266,22 @@ int ts_flux_op_join(struct ts_flux_run *run, const struct ts_flux_args *args, st
     int rc = ts_flux_arg_cols(run, args->v[2], "", &ja->on);
     if (rc == 0 && ja->on.n == 0)
         return ts_flux_fail(run, "at least one column in 'on' column list is required");
-    for (unsigned i = 1; rc == 0 && i < ja->on.n; i++) /* rows are sorted by the columns in the order of their names */
-        for (unsigned k = i; k > 0 && ts_str_cmp(ts_flux_name_str(ja->on.v[k - 1]), ts_flux_name_str(ja->on.v[k])) > 0; k--) {
+    for (unsigned i = 1; rc == 0 && i < ja->on.n;
+         i++) /* rows are sorted by the columns in the order of their names */
+        for (unsigned k = i;
+             k > 0 && ts_str_cmp(ts_flux_name_str(ja->on.v[k - 1]), ts_flux_name_str(ja->on.v[k])) > 0; k--) {
             const struct ts_flux_name *name = ja->on.v[k];
             ja->on.v[k] = ja->on.v[k - 1];
             ja->on.v[k - 1] = name;
         }
-    int first = ts_str_cmp(ts_flux_name_str(rec->shape->names[0]), ts_flux_name_str(rec->shape->names[1])) > 0;
+    int first =
+        ts_str_cmp(ts_flux_name_str(rec->shape->names[0]), ts_flux_name_str(rec->shape->names[1])) > 0;
     struct ts_flux_stream *from[2];
     for (int s = 0; rc == 0 && s < 2; s++) {
         struct ts_flux_value v = rec->v[first ^ s];
         if (v.type != TS_FLUX_STREAM || v.null)
-            return ts_flux_fail(run, "join: tables.%s is a %s", rec->shape->names[first ^ s]->z, ts_flux_type_text(v.type));
+            return ts_flux_fail(run, "join: tables.%s is a %s", rec->shape->names[first ^ s]->z,
+                                ts_flux_type_text(v.type));
         from[s] = v.stream;
         ja->side[s] = ts_flux_name_str(rec->shape->names[first ^ s]);
     }

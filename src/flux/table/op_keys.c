@@ -19,11 +19,12 @@ static int keys_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 {
     const struct keys_args *args = cur->args;
     struct ts_flux_run *run = cur->run;
-    uint32_t n = args->key_only ? chk->key->n : chk->ncols;
-    struct ts_flux_column *names = ts_flux_column_new(&run->mem, TS_FLUX_STRING, TS_MAX(n, 1u));
-    for (uint32_t i = 0; names && i < n; i++)
-        if (ts_flux_column_push(names, name_value(args->key_only ? chk->key->cols[i].name : chk->cols[i].name)))
+    struct ts_flux_column *names = ts_flux_column_new(&run->mem, TS_FLUX_STRING, chk->ncols + 1);
+    for (uint32_t i = 0; names && i < chk->ncols; i++)
+        if ((!args->key_only || ts_flux_key_get(chk->key, chk->cols[i].name)) &&
+            ts_flux_column_push(names, name_value(chk->cols[i].name)))
             ts_flux_column_unref(&names);
+    size_t n = names ? names->n : 0;
     struct ts_flux_maker mk = TS_FLUX_MAKER(run);
     ts_flux_maker_key(&mk, chk);
     ts_flux_maker_add(&mk, args->column, names);
@@ -32,7 +33,8 @@ static int keys_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 
 static const struct ts_flux_operator keys_op = {.name = "keys", .whole = true, .feed = keys_feed};
 
-static int plan_keys(struct ts_flux_run *run, const struct ts_flux_args *args, bool key_only, struct ts_flux_value *out)
+static int plan_keys(struct ts_flux_run *run, const struct ts_flux_args *args, bool key_only,
+                     struct ts_flux_value *out)
 {
     struct keys_args ka = {.key_only = key_only};
     int rc = ts_flux_arg_name(run, args->v[1], "_value", &ka.column);
@@ -52,7 +54,8 @@ int ts_flux_op_columns(struct ts_flux_run *run, const struct ts_flux_args *args,
 /* ---- keyValues ---- */
 
 /* Row by row, and in it column by column, those pairs that have not been seen before. */
-static int pairs(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, struct ts_flux_column *names, struct ts_flux_column *values)
+static int pairs(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, struct ts_flux_column *names,
+                 struct ts_flux_column *values)
 {
     const struct keys_args *args = cur->args;
     struct ts_flux_run *run = cur->run;
@@ -112,7 +115,8 @@ static int key_values_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk
     return ts_flux_emit(cur, ts_flux_maker_end(&mk, chk->key, n));
 }
 
-static const struct ts_flux_operator key_values_op = {.name = "keyValues", .whole = true, .feed = key_values_feed};
+static const struct ts_flux_operator key_values_op = {
+    .name = "keyValues", .whole = true, .feed = key_values_feed};
 
 int ts_flux_op_key_values(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {
@@ -148,9 +152,11 @@ static int unpivot_column(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk,
             ts_flux_maker_add(&mk, chk->cols[i].name, ts_flux_column_gather(chk->cols[i].col, sel, n));
     ts_flux_maker_const(&mk, args->key, name_value(chk->cols[at].name));
     ts_flux_maker_add(&mk, args->column, ts_flux_column_gather(chk->cols[at].col, sel, n));
-    bool keyed = !ts_flux_cols_has(&args->cols, args->key); /* the name is in the key unless it was listed itself */
-    struct ts_flux_key *key = keyed ? ts_flux_key_with(run, chk->key, args->key, name_value(chk->cols[at].name))
-                                    : ts_flux_key_ref(chk->key);
+    bool keyed =
+        !ts_flux_cols_has(&args->cols, args->key); /* the name is in the key unless it was listed itself */
+    struct ts_flux_key *key = keyed
+                                  ? ts_flux_key_with(run, chk->key, args->key, name_value(chk->cols[at].name))
+                                  : ts_flux_key_ref(chk->key);
     struct ts_flux_chunk *out = ts_flux_maker_end(&mk, key, n);
     ts_flux_key_unref(&key);
     ts_flux_mem_free(&run->mem, sel, bytes);
@@ -169,8 +175,11 @@ static int unpivot_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
             return ts_flux_fail(cur->run, "unpivot could not find column named \"%s\"", args->cols.v[i]->z);
     for (uint32_t i = 0; i < chk->ncols; i++) {
         const struct ts_flux_name *name = chk->cols[i].name;
-        if (ts_flux_key_get(chk->key, name) || ts_flux_cols_has(&args->cols, name) || chk->cols[i].col->type == TS_FLUX_NULL)
+        if (ts_flux_key_get(chk->key, name) || ts_flux_cols_has(&args->cols, name) ||
+            chk->cols[i].col->type == TS_FLUX_NULL)
             continue;
+        if (name == args->key || name == args->column)
+            return ts_flux_fail(cur->run, "unpivot can't have \"_field\" or \"_value\" as an input column");
         int rc = unpivot_column(cur, chk, i);
         if (rc)
             return rc;

@@ -1,16 +1,63 @@
 /*
- * map, reduce, stateTracking: functions of rows make columns. map() keeps those columns of the group key that its
- * record has; where their values are the input's own, tables stay apart and stream through. Thread: the query's.
+ * map, reduce, stateTracking: functions of rows make columns. map() keeps those columns of the group key that
+ * its record has; where their values are the input's own, tables stay apart and stream through. Thread: the
+ * query's.
  */
 #include "config.h"
 #include "flux/table/table_std.h"
+
+#include "flux/exec/exec_interp.h"
 
 /* ---- map ---- */
 
 struct map_args {
     struct ts_flux_value fn;
     bool merge_key;
+    bool sorted; /* columns in the order of their names */
 };
+
+/*
+ * Whether InfluxDB would evaluate the expression over columns: then the columns keep the record's order, else they are
+ * sorted by name.
+ */
+static bool is_plain(const struct ts_flux_node *node)
+{
+    if (!node)
+        return true;
+    switch (node->kind) {
+    case TS_FLUX_N_IDENT: /* no variables from outside */
+        return ts_str_eq(ts_flux_name_str(node->name), TS_STR("true")) ||
+               ts_str_eq(ts_flux_name_str(node->name), TS_STR("false"));
+    case TS_FLUX_N_INT:
+    case TS_FLUX_N_FLOAT:
+    case TS_FLUX_N_STRING:
+    case TS_FLUX_N_TIME: return true;
+    case TS_FLUX_N_MEMBER: return node->a->kind == TS_FLUX_N_IDENT;
+    case TS_FLUX_N_PAREN: return is_plain(node->a);
+    case TS_FLUX_N_UNARY: return node->op != TS_FLUX_OP_EXISTS && is_plain(node->a);
+    case TS_FLUX_N_BINARY:
+        return node->op != TS_FLUX_OP_MATCH && node->op != TS_FLUX_OP_NOT_MATCH && is_plain(node->a) && is_plain(node->b);
+    case TS_FLUX_N_LOGICAL: return is_plain(node->a) && is_plain(node->b);
+    case TS_FLUX_N_IF: return is_plain(node->a) && is_plain(node->b) && is_plain(node->c);
+    case TS_FLUX_N_CALL:
+        return node->a->kind == TS_FLUX_N_IDENT && ts_str_eq(ts_flux_name_str(node->a->name), TS_STR("float")) &&
+               node->list && is_plain(node->list->a);
+    default: return false;
+    }
+}
+
+static bool keeps_order(struct ts_flux_value fn)
+{
+    const struct ts_flux_node *body = fn.func->node ? fn.func->node->a : NULL;
+    while (body && body->kind == TS_FLUX_N_PAREN)
+        body = body->a;
+    if (!body || body->kind != TS_FLUX_N_RECORD)
+        return false;
+    for (const struct ts_flux_node *p = body->list; p; p = p->next)
+        if (!is_plain(p->a))
+            return false;
+    return true;
+}
 
 static int map_open(struct ts_flux_cursor *cur)
 {
@@ -28,14 +75,16 @@ static int map_column(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, con
                       const struct ts_flux_vec *vec, struct ts_flux_maker *mk)
 {
     struct ts_flux_column *was = ts_flux_chunk_column(chk, name);
-    if (vec->type == TS_FLUX_NULL) { /* a null that nobody gave a type: the column's that was there, or no column */
+    if (vec->type ==
+        TS_FLUX_NULL) { /* a null that nobody gave a type: the column's that was there, or no column */
         if (was && was->type != TS_FLUX_NULL)
             ts_flux_maker_const(mk, name, ts_flux_null(was->type));
         return 0;
     }
     if (!ts_flux_is_column(vec->type))
-        return ts_flux_fail(cur->run, "map object property \"%s\" is %s type which is not supported in a flux table", name->z,
-                            ts_flux_type_text(vec->type));
+        return ts_flux_fail(cur->run,
+                            "map object property \"%s\" is %s type which is not supported in a flux table",
+                            name->z, ts_flux_type_text(vec->type));
     ts_flux_maker_add(mk, name, ts_flux_rows_column(cur->st, vec, chk->n, chk));
     return 0;
 }
@@ -86,15 +135,20 @@ static int map_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
         ts_flux_maker_drop(&mk);
         return rc;
     }
+    if (args->sorted)
+        ts_flux_maker_sort(&mk);
     return map_give(cur, chk, &mk);
 }
 
-static const struct ts_flux_operator map_op = {
-    .name = "map", .state = sizeof(struct ts_flux_rows), .open = map_open, .feed = map_feed, .close = rows_close};
+static const struct ts_flux_operator map_op = {.name = "map",
+                                               .state = sizeof(struct ts_flux_rows),
+                                               .open = map_open,
+                                               .feed = map_feed,
+                                               .close = rows_close};
 
 int ts_flux_op_map(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {
-    struct map_args ma = {args->v[1], ts_flux_arg_bool(args->v[2], false)};
+    struct map_args ma = {args->v[1], ts_flux_arg_bool(args->v[2], false), !keeps_order(args->v[1])};
     return ts_flux_plan(run, &map_op, &ma, sizeof ma, args->v[0].stream, out);
 }
 
@@ -122,17 +176,22 @@ static int reduce_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
         rc = ts_flux_rowfn_fold(rows->rf, (unsigned)chk->n, rows->vecs, &acc);
     if (rc == 0 && (acc.type != TS_FLUX_RECORD || acc.null))
         rc = ts_flux_fail(run, "reduce: fn gives a %s, not a record", ts_flux_type_text(acc.type));
-    struct ts_flux_maker mk = TS_FLUX_MAKER(run);
+    struct ts_flux_maker mk = TS_FLUX_MAKER(run), results = TS_FLUX_MAKER(run);
     if (rc == 0)
         ts_flux_maker_key(&mk, chk);
     for (uint32_t i = 0; rc == 0 && i < acc.record->shape->n; i++) {
         struct ts_flux_value v = acc.record->v[i];
         if (!ts_flux_is_column(v.type) && v.type != TS_FLUX_NULL)
-            rc = ts_flux_fail(run, "reduce: property \"%s\" is a %s, which no column can be", acc.record->shape->names[i]->z,
-                              ts_flux_type_text(v.type));
+            rc = ts_flux_fail(run, "reduce: property \"%s\" is a %s, which no column can be",
+                              acc.record->shape->names[i]->z, ts_flux_type_text(v.type));
         else
-            ts_flux_maker_const(&mk, acc.record->shape->names[i], v);
+            ts_flux_maker_const(&results, acc.record->shape->names[i], v);
     }
+    ts_flux_maker_sort(&results);
+    for (size_t i = 0; rc == 0 && i < results.n; i++)
+        ts_flux_maker_add(&mk, results.v[i].name, results.v[i].col ? ts_flux_column_ref(results.v[i].col) : NULL);
+    mk.failed = mk.failed || results.failed;
+    ts_flux_maker_drop(&results);
     ts_flux_arena_release(&run->scratch, mark);
     if (rc) {
         ts_flux_maker_drop(&mk);
@@ -175,7 +234,8 @@ static int state_open(struct ts_flux_cursor *cur)
     return ts_flux_rows_init(cur->run, cur->st, args->fn, "stateTracking");
 }
 
-static int state_columns(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, const uint64_t *in, struct ts_flux_maker *mk)
+static int state_columns(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, const uint64_t *in,
+                         struct ts_flux_maker *mk)
 {
     const struct state_args *args = cur->args;
     struct ts_flux_run *run = cur->run;
@@ -188,6 +248,11 @@ static int state_columns(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, 
     for (size_t i = 0; count && duration && i < chk->n; i++) {
         bool is = in[i >> 6] >> (i & 63) & 1;
         int64_t t = time ? time->i[i & time->mask] : 0;
+        if (time && i && t < time->i[(i - 1) & time->mask]) {
+            ts_flux_column_unref(&count);
+            ts_flux_column_unref(&duration);
+            return ts_flux_fail(run, "got an out-of-order timestamp");
+        }
         if (is && n == 0)
             since = t;
         n = is ? n + 1 : 0;
@@ -235,7 +300,8 @@ static const struct ts_flux_operator state_op = {.name = "stateTracking",
                                                  .feed = state_feed,
                                                  .close = rows_close};
 
-int ts_flux_op_state_tracking(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+int ts_flux_op_state_tracking(struct ts_flux_run *run, const struct ts_flux_args *args,
+                              struct ts_flux_value *out)
 {
     struct state_args sa = {.fn = args->v[1], .unit_ns = ts_flux_given(args, 4) ? args->v[4].i : TS_SEC};
     int rc = ts_flux_arg_name(run, args->v[2], NULL, &sa.count);

@@ -1,7 +1,8 @@
 /*
- * pivot(): rows that agree in rowKey become one, with a column for each value of columnKey. In two steps: chunks are
- * collected under the key that is left, with no more columns than are needed; then each table is turned as a whole. Values
- * of several types may meet in a table, so each type travels in a column of its own. Thread: the query's.
+ * pivot(): rows that agree in rowKey become one, with a column for each value of columnKey. In two steps:
+ * chunks are collected under the key that is left, with no more columns than are needed; then each table is
+ * turned as a whole. Values of several types may meet in a table, so each type travels in a column of its
+ * own. Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table_std.h"
@@ -28,7 +29,8 @@ static int gather_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     struct ts_flux_run *run = cur->run;
     for (unsigned i = 0; i < args->rows.n; i++)
         if (ts_flux_chunk_col(chk, args->rows.v[i]) < 0)
-            return ts_flux_fail(run, "specified row key column does not exist in table: %s", args->rows.v[i]->z);
+            return ts_flux_fail(run, "specified row key column does not exist in table: %s",
+                                args->rows.v[i]->z);
     for (unsigned i = 0; i < args->columns.n; i++)
         if (ts_flux_chunk_col(chk, args->columns.v[i]) < 0)
             return ts_flux_fail(run, "specified column does not exist in table: %s", args->columns.v[i]->z);
@@ -39,7 +41,8 @@ static int gather_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     struct ts_flux_key *key = ts_flux_key_ref(chk->key);
     for (uint32_t i = 0; i < chk->ncols; i++) {
         const struct ts_flux_name *name = chk->cols[i].name;
-        bool keyed = ts_flux_key_get(chk->key, name), turned = ts_flux_cols_has(&args->columns, name) || name == args->value;
+        bool keyed = ts_flux_key_get(chk->key, name),
+             turned = ts_flux_cols_has(&args->columns, name) || name == args->value;
         if (turned && keyed && key) {
             struct ts_flux_key *with = ts_flux_key_with(run, key, name, (struct ts_flux_value){0});
             ts_flux_key_unref(&key);
@@ -57,7 +60,8 @@ static int gather_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 static const struct ts_flux_operator gather_op = {.name = "pivot", .feed = gather_feed};
 
 /* The name of the column that row's value goes to. */
-static int column_name(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, size_t row, const struct ts_flux_name **out)
+static int column_name(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, size_t row,
+                       const struct ts_flux_name **out)
 {
     const struct pivot_args *args = cur->args;
     struct ts_buf text = TS_BUF_INIT;
@@ -75,7 +79,8 @@ static int column_name(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, si
 }
 
 /* The value's column that these rows have theirs in: the first with any, else the first there is. */
-static struct ts_flux_column *value_column(const struct pivot_args *args, struct ts_flux_chunk *chk, const uint32_t *sel, size_t n)
+static struct ts_flux_column *value_column(const struct pivot_args *args, struct ts_flux_chunk *chk,
+                                           const uint32_t *sel, size_t n)
 {
     struct ts_flux_column *any = NULL;
     for (uint32_t i = 0; i < chk->ncols; i++) {
@@ -90,9 +95,10 @@ static struct ts_flux_column *value_column(const struct pivot_args *args, struct
     return any;
 }
 
-/* The turned column: the values of rows sel, each at the place of its row group; at: room for one number of each. */
-static struct ts_flux_column *turn(struct ts_flux_column *value, const uint32_t *sel, size_t n, const uint32_t *group,
-                                   size_t ngroups, uint32_t *at)
+/* The turned column: the values of rows sel, each at the place of its row group; at: room for one number of
+ * each. */
+static struct ts_flux_column *turn(struct ts_flux_column *value, const uint32_t *sel, size_t n,
+                                   const uint32_t *group, size_t ngroups, uint32_t *at)
 {
     if (value->type == TS_FLUX_NULL)
         return ts_flux_column_ref(value);
@@ -101,7 +107,8 @@ static struct ts_flux_column *turn(struct ts_flux_column *value, const uint32_t 
     for (size_t k = 0; k < n; k++)
         at[group[sel[k]]] = sel[k] + 1;
     for (size_t g = 0; out && g < ngroups; g++)
-        if (ts_flux_column_push(out, at[g] ? ts_flux_column_get(value, at[g] - 1) : ts_flux_null(value->type)))
+        if (ts_flux_column_push(out,
+                                at[g] ? ts_flux_column_get(value, at[g] - 1) : ts_flux_null(value->type)))
             ts_flux_column_unref(&out);
     return out;
 }
@@ -132,10 +139,12 @@ static int turn_all(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, const
         rc = column_name(cur, chk, cols->first[g], &name);
         int there = rc ? -1 : ts_flux_maker_find(mk, name);
         if (there >= 0 && (size_t)there < own)
-            rc = ts_flux_fail(run, "value \"%s\" appears in a column key column, but a column named \"%s\" already exists",
-                              name->z, name->z);
+            rc = ts_flux_fail(
+                run, "value \"%s\" appears in a column key column, but a column named \"%s\" already exists",
+                name->z, name->z);
         if (rc == 0)
-            ts_flux_maker_add(mk, name, turn(value_column(args, chk, sel, n), sel, n, rows->group, rows->ngroups, at));
+            ts_flux_maker_add(mk, name,
+                              turn(value_column(args, chk, sel, n), sel, n, rows->group, rows->ngroups, at));
     }
     ts_flux_mem_free(&run->mem, at, bytes);
     return rc;
@@ -157,7 +166,8 @@ static int pivot_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     struct ts_flux_maker mk = TS_FLUX_MAKER(run);
     for (uint32_t i = 0; rc == 0 && i < chk->ncols; i++)
         if (!is_hidden(args, chk->cols[i].name) && !ts_flux_cols_has(&args->columns, chk->cols[i].name))
-            ts_flux_maker_add(&mk, chk->cols[i].name, ts_flux_column_gather(chk->cols[i].col, rows.first, rows.ngroups));
+            ts_flux_maker_add(&mk, chk->cols[i].name,
+                              ts_flux_column_gather(chk->cols[i].col, rows.first, rows.ngroups));
     if (rc == 0)
         rc = turn_all(cur, chk, &rows, &cols, &mk);
     size_t n = rows.ngroups;
@@ -185,7 +195,8 @@ int ts_flux_op_pivot(struct ts_flux_run *run, const struct ts_flux_args *args, s
         if (ts_flux_cols_has(&pa.rows, pa.columns.v[i]))
             return ts_flux_fail(run, "column name found in both rowKey and colKey: %s", pa.columns.v[i]->z);
     if (rc == 0 && (ts_flux_cols_has(&pa.columns, pa.value) || ts_flux_cols_has(&pa.rows, pa.value)))
-        return ts_flux_fail(run, "column specified as both valueColumn and in rowKey or colKey: %s", pa.value->z);
+        return ts_flux_fail(run, "column specified as both valueColumn and in rowKey or colKey: %s",
+                            pa.value->z);
     for (int t = 0; rc == 0 && t < TS_FLUX_TYPE_COUNT; t++) {
         char name[] = {'\1', (char)('a' + t), 0}; /* no column that a script can name */
         rc = ts_flux_arg_name(run, ts_flux_string((struct ts_str){name, 2}), NULL, &pa.hidden[t]);

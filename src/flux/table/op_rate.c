@@ -18,13 +18,15 @@ static int time_column(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, st
     const struct rate_args *args = cur->args;
     int rc = ts_flux_need_column(cur->run, chk, args->time, out);
     if (rc == 0 && (*out)->type != TS_FLUX_TIME)
-        rc = ts_flux_fail(cur->run, "column \"%s\" is a %s, not a time", args->time->z, ts_flux_type_text((*out)->type));
+        rc = ts_flux_fail(cur->run, "column \"%s\" is a %s, not a time", args->time->z,
+                          ts_flux_type_text((*out)->type));
     return rc;
 }
 
 /* ---- derivative ---- */
 
-static struct ts_flux_value slope(const struct rate_args *args, const struct ts_flux_column *col, uint32_t a, uint32_t b, double ns)
+static struct ts_flux_value slope(const struct rate_args *args, const struct ts_flux_column *col, uint32_t a,
+                                  uint32_t b, double ns)
 {
     double x = ts_flux_column_double(col, a), y = ts_flux_column_double(col, b), d = y - x;
     if (col->type == TS_FLUX_INT)
@@ -60,8 +62,8 @@ static struct ts_flux_column *derive(const struct rate_args *args, const struct 
 }
 
 /* Rows whose time is later than that of the row before. */
-static int later_rows(struct ts_flux_cursor *cur, const struct ts_flux_column *time, size_t rows, const char *what, uint32_t *sel,
-                      size_t *n)
+static int later_rows(struct ts_flux_cursor *cur, const struct ts_flux_column *time, size_t rows,
+                      const char *what, uint32_t *sel, size_t *n)
 {
     *n = 0;
     for (size_t i = 0; i < rows; i++) {
@@ -76,8 +78,8 @@ static int later_rows(struct ts_flux_cursor *cur, const struct ts_flux_column *t
     return 0;
 }
 
-static int derivative_give(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, const struct ts_flux_column *time,
-                           const uint32_t *sel, size_t n)
+static int derivative_give(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk,
+                           const struct ts_flux_column *time, const uint32_t *sel, size_t n)
 {
     const struct rate_args *args = cur->args;
     struct ts_flux_maker mk = TS_FLUX_MAKER(cur->run);
@@ -112,7 +114,8 @@ static int derivative_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk
     return rc;
 }
 
-static const struct ts_flux_operator derivative_op = {.name = "derivative", .whole = true, .feed = derivative_feed};
+static const struct ts_flux_operator derivative_op = {
+    .name = "derivative", .whole = true, .feed = derivative_feed};
 
 static int unit_of(struct ts_flux_run *run, struct ts_flux_value v, const char *what, double *out)
 {
@@ -120,12 +123,15 @@ static int unit_of(struct ts_flux_run *run, struct ts_flux_value v, const char *
     if (v.type != TS_FLUX_DURATION)
         return 0;
     *out = (double)v.i;
-    return v.months || v.i <= 0 ? ts_flux_fail(run, "%s: unit must be greater than zero and without months", what) : 0;
+    return v.months || v.i <= 0
+               ? ts_flux_fail(run, "%s: unit must be greater than zero and without months", what)
+               : 0;
 }
 
 int ts_flux_op_derivative(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {
-    struct rate_args ra = {.non_negative = ts_flux_arg_bool(args->v[2], false), .initial_zero = ts_flux_arg_bool(args->v[5], false)};
+    struct rate_args ra = {.non_negative = ts_flux_arg_bool(args->v[2], false),
+                           .initial_zero = ts_flux_arg_bool(args->v[5], false)};
     int rc = unit_of(run, args->v[1], "derivative", &ra.unit_ns);
     if (rc == 0)
         rc = ts_flux_arg_cols(run, args->v[3], "_value", &ra.cols);
@@ -194,7 +200,8 @@ static int integrate(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, cons
                      const struct ts_flux_column *time, double *out)
 {
     const struct rate_args *args = cur->args;
-    const struct ts_flux_value *from = ts_flux_key_get(chk->key, args->start), *to = ts_flux_key_get(chk->key, args->stop);
+    const struct ts_flux_value *from = ts_flux_key_get(chk->key, args->start),
+                               *to = ts_flux_key_get(chk->key, args->stop);
     struct point first[2] = {{0}}, last[2] = {{0}};
     size_t n = 0;
     int64_t before = INT64_MIN;
@@ -202,7 +209,8 @@ static int integrate(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, cons
     for (size_t i = 0; i < chk->n; i++) {
         int64_t t = time->i[i & time->mask];
         if (ts_flux_column_null(time, i) || t < before)
-            return ts_flux_fail(cur->run, "integral found %s in time column", t < before ? "out-of-order times" : "null time");
+            return ts_flux_fail(cur->run, "integral found %s in time column",
+                                t < before ? "out-of-order times" : "null time");
         if ((i && t == before) || ts_flux_column_null(col, i)) {
             before = t;
             continue;
@@ -232,9 +240,11 @@ static int integral_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     const struct rate_args *args = cur->args;
     struct ts_flux_run *run = cur->run;
     struct ts_flux_column *time, *col;
-    const struct ts_flux_value *from = ts_flux_key_get(chk->key, args->start), *to = ts_flux_key_get(chk->key, args->stop);
+    const struct ts_flux_value *from = ts_flux_key_get(chk->key, args->start),
+                               *to = ts_flux_key_get(chk->key, args->stop);
     if (!from || !to || from->type != TS_FLUX_TIME || to->type != TS_FLUX_TIME || from->null || to->null)
-        return ts_flux_fail(run, "integral function needs %s column to be part of group key", from ? "_stop" : "_start");
+        return ts_flux_fail(run, "integral function needs %s column to be part of group key",
+                            from ? "_stop" : "_start");
     double v;
     int rc = time_column(cur, chk, &time);
     if (rc == 0)
@@ -278,8 +288,9 @@ struct linear_args {
     const struct ts_flux_name *time, *value;
 };
 
-static int linear_rows(struct ts_flux_cursor *cur, const struct ts_flux_column *time, const struct ts_flux_column *value,
-                       size_t n, struct ts_flux_column *t, struct ts_flux_column *v)
+static int linear_rows(struct ts_flux_cursor *cur, const struct ts_flux_column *time,
+                       const struct ts_flux_column *value, size_t n, struct ts_flux_column *t,
+                       struct ts_flux_column *v)
 {
     const struct linear_args *args = cur->args;
     for (size_t i = 0; i < n; i++) {
@@ -295,7 +306,8 @@ static int linear_rows(struct ts_flux_cursor *cur, const struct ts_flux_column *
             for (int64_t x = b.stop; x < x1; b = ts_flux_window_step(&args->win, b, 1), x = b.stop) {
                 if (ts_flux_tick(cur->run, 1))
                     return -TS_EQUERY;
-                if (ts_flux_column_push(t, ts_flux_time(x)) || ts_flux_column_push(v, ts_flux_float(y0 + m * (double)(x - x0))))
+                if (ts_flux_column_push(t, ts_flux_time(x)) ||
+                    ts_flux_column_push(v, ts_flux_float(y0 + m * (double)(x - x0))))
                     return ts_flux_fail_nomem(cur->run);
             }
         }
@@ -314,10 +326,13 @@ static int linear_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     if (rc == 0)
         rc = ts_flux_need_column(run, chk, args->value, &value);
     if (rc == 0 && (value->type != TS_FLUX_FLOAT || time->type != TS_FLUX_TIME))
-        rc = ts_flux_fail(run, "cannot interpolate %s values; expected float values", ts_flux_type_text(value->type));
+        rc = ts_flux_fail(run, "cannot interpolate %s values; expected float values",
+                          ts_flux_type_text(value->type));
     for (uint32_t i = 0; rc == 0 && i < chk->ncols; i++)
-        if (chk->cols[i].name != args->time && chk->cols[i].name != args->value && !ts_flux_key_get(chk->key, chk->cols[i].name))
-            rc = ts_flux_fail(run, "interpolate.linear requires column \"%s\" to be in group key", chk->cols[i].name->z);
+        if (chk->cols[i].name != args->time && chk->cols[i].name != args->value &&
+            !ts_flux_key_get(chk->key, chk->cols[i].name))
+            rc = ts_flux_fail(run, "interpolate.linear requires column \"%s\" to be in group key",
+                              chk->cols[i].name->z);
     if (rc)
         return rc;
     struct ts_flux_column *t = ts_flux_column_new(&run->mem, TS_FLUX_TIME, chk->n + 1);
@@ -336,11 +351,13 @@ static int linear_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     return ts_flux_emit(cur, ts_flux_maker_end(&mk, chk->key, n));
 }
 
-static const struct ts_flux_operator linear_op = {.name = "interpolate.linear", .whole = true, .feed = linear_feed};
+static const struct ts_flux_operator linear_op = {
+    .name = "interpolate.linear", .whole = true, .feed = linear_feed};
 
 int ts_flux_op_linear(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {
-    struct linear_args la = {.win.every = ts_flux_dur_of(args->v[1]), .win.period = ts_flux_dur_of(args->v[1])};
+    struct linear_args la = {.win.every = ts_flux_dur_of(args->v[1]),
+                             .win.period = ts_flux_dur_of(args->v[1])};
     struct ts_flux_value none = {0};
     int rc = ts_flux_window_check(run, &la.win);
     if (rc == 0)

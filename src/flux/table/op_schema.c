@@ -1,6 +1,6 @@
 /*
- * drop, keep, rename, duplicate, set: columns change, rows do not, so chunks share what they do not change. Where the
- * group key may now be that of another table too, tables are collected. Thread: the query's.
+ * drop, keep, rename, duplicate, set: columns change, rows do not, so chunks share what they do not change.
+ * Where the group key may now be that of another table too, tables are collected. Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table_std.h"
@@ -146,8 +146,8 @@ static int mutate_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 static const struct ts_flux_operator mutate_op = {
     .name = "columns", .state = sizeof(struct mutate), .feed = mutate_feed, .close = mutate_close};
 
-static int plan_mutate(struct ts_flux_run *run, const struct ts_flux_args *args, enum mode mode, const char *what,
-                       struct ts_flux_value *out)
+static int plan_mutate(struct ts_flux_run *run, const struct ts_flux_args *args, enum mode mode,
+                       const char *what, struct ts_flux_value *out)
 {
     struct mutate_args ma = {.mode = mode, .fn = args->v[2]};
     if (ts_flux_given(args, 1) == ts_flux_given(args, 2))
@@ -202,7 +202,8 @@ static int duplicate_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     bool keyed = ts_flux_key_get(chk->key, args->as) != NULL;
     const struct ts_flux_value *v = ts_flux_key_get(chk->key, args->column);
     struct ts_flux_key *key =
-        keyed ? ts_flux_key_with(run, chk->key, args->as, v ? *v : (struct ts_flux_value){0}) : ts_flux_key_ref(chk->key);
+        keyed ? ts_flux_key_with(run, chk->key, args->as, v ? *v : (struct ts_flux_value){0})
+              : ts_flux_key_ref(chk->key);
     struct ts_flux_chunk *out = ts_flux_maker_end(&mk, key, chk->n);
     ts_flux_key_unref(&key);
     return keyed ? ts_flux_collect(cur, out) : ts_flux_emit(cur, out);
@@ -270,7 +271,8 @@ int ts_flux_op_set(struct ts_flux_run *run, const struct ts_flux_args *args, str
     return rc ? rc : ts_flux_plan(run, &set_op, &sa, sizeof sa, args->v[0].stream, out);
 }
 
-int ts_flux_op_experimental_set(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+int ts_flux_op_experimental_set(struct ts_flux_run *run, const struct ts_flux_args *args,
+                                struct ts_flux_value *out)
 {
     const struct ts_flux_record *rec = args->v[1].record;
     struct set_args sa = {.n = rec->shape->n, .names = rec->shape->names, .values = rec->v, .any_type = true};

@@ -1,6 +1,7 @@
 /*
- * Selectors: first, last, min, max keep one row of a table, unique those with a new value; distinct, mode and quantile's
- * exact forms look at the values of one column. A table without values gives an empty one. Thread: the query's.
+ * Selectors: first, last, min, max keep one row of a table, unique those with a new value; distinct, mode and
+ * quantile's exact forms look at the values of one column. A table without values gives an empty one. Thread:
+ * the query's.
  */
 #include "config.h"
 #include "flux/table/table_std.h"
@@ -31,7 +32,8 @@ static bool better(enum kind kind, struct ts_flux_value v, struct ts_flux_value 
 }
 
 /* The row of the chunk that wins; false: none does. */
-static bool best_row(const struct select_args *args, struct selected *st, const struct ts_flux_column *col, size_t n)
+static bool best_row(const struct select_args *args, struct selected *st, const struct ts_flux_column *col,
+                     size_t n)
 {
     bool found = false;
     if (args->kind == LAST) {
@@ -68,7 +70,8 @@ static int select_end(struct ts_flux_cursor *cur)
     if (!st->first)
         return 0;
     uint32_t row = (uint32_t)st->row;
-    struct ts_flux_chunk *out = st->chk ? ts_flux_chunk_gather(st->chk, &row, 1) : ts_flux_chunk_slice(st->first, 0, 0);
+    struct ts_flux_chunk *out =
+        st->chk ? ts_flux_chunk_gather(st->chk, &row, 1) : ts_flux_chunk_slice(st->first, 0, 0);
     ts_flux_chunk_unref(&st->chk);
     ts_flux_chunk_unref(&st->first);
     return ts_flux_emit(cur, out);
@@ -85,8 +88,10 @@ static int select_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     if (!col)
         return ts_flux_fail(cur->run, "no column \"%s\" exists", args->column->z);
     if (args->kind >= MIN && (col->type == TS_FLUX_STRING || col->type == TS_FLUX_BOOL))
-        return ts_flux_fail(cur->run, "%s: invalid use of function: *universe.%sSelector has no implementation for type %s",
-                            args->kind == MIN ? "min" : "max", args->kind == MIN ? "Min" : "Max", ts_flux_type_text(col->type));
+        return ts_flux_fail(
+            cur->run, "%s: invalid use of function: *universe.%sSelector has no implementation for type %s",
+            args->kind == MIN ? "min" : "max", args->kind == MIN ? "Min" : "Max",
+            ts_flux_type_text(col->type));
     if (!st->first)
         st->first = ts_flux_chunk_ref(chk);
     if (best_row(args, st, col, chk->n)) {
@@ -169,7 +174,8 @@ static int distinct_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     const struct column_args *args = cur->args;
     struct ts_flux_run *run = cur->run;
     const struct ts_flux_name *to;
-    int at = ts_flux_chunk_col(chk, args->column), rc = ts_flux_arg_name(run, ts_flux_null(TS_FLUX_NULL), "_value", &to);
+    int at = ts_flux_chunk_col(chk, args->column),
+        rc = ts_flux_arg_name(run, ts_flux_null(TS_FLUX_NULL), "_value", &to);
     if (rc)
         return rc;
     if (at < 0)
@@ -210,7 +216,9 @@ static size_t modes(const struct ts_flux_split *sp, const struct ts_flux_column 
     if (best == 1 && values > 1)
         return 0;
     for (size_t i = 1; i < n; i++) /* few as a rule */
-        for (size_t k = i; k > 0 && ts_flux_value_cmp(ts_flux_column_get(col, rows[k - 1]), ts_flux_column_get(col, rows[k])) > 0; k--) {
+        for (size_t k = i; k > 0 && ts_flux_value_cmp(ts_flux_column_get(col, rows[k - 1]),
+                                                      ts_flux_column_get(col, rows[k])) > 0;
+             k--) {
             uint32_t row = rows[k];
             rows[k] = rows[k - 1];
             rows[k - 1] = row;
@@ -227,8 +235,9 @@ static int mode_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     if (rc)
         return rc;
     if (col->konst || chk->n == 0)
-        return give_values(cur, chk, args->column,
-                           chk->n ? ts_flux_column_ref(col) : ts_flux_column_const(&run->mem, ts_flux_null(col->type)), 1);
+        return give_values(
+            cur, chk, args->column,
+            chk->n ? ts_flux_column_ref(col) : ts_flux_column_const(&run->mem, ts_flux_null(col->type)), 1);
     uint32_t by = (uint32_t)ts_flux_chunk_col(chk, args->column);
     struct ts_flux_split sp;
     rc = ts_flux_split_init(run, &sp, chk, &by, 1);
@@ -239,7 +248,8 @@ static int mode_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     struct ts_flux_column *values = NULL;
     if (rows) {
         n = modes(&sp, col, rows);
-        values = n ? ts_flux_column_gather(col, rows, n) : ts_flux_column_const(&run->mem, ts_flux_null(col->type));
+        values = n ? ts_flux_column_gather(col, rows, n)
+                   : ts_flux_column_const(&run->mem, ts_flux_null(col->type));
     }
     ts_flux_mem_free(&run->mem, rows, bytes);
     ts_flux_split_fini(run, &sp);
@@ -248,8 +258,9 @@ static int mode_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 
 static const struct ts_flux_operator mode_op = {.name = "mode", .whole = true, .feed = mode_feed};
 
-static int plan_column(struct ts_flux_run *run, const struct ts_flux_operator *op, const struct ts_flux_args *args,
-                       struct ts_flux_value column, double q, struct ts_flux_value *out)
+static int plan_column(struct ts_flux_run *run, const struct ts_flux_operator *op,
+                       const struct ts_flux_args *args, struct ts_flux_value column, double q,
+                       struct ts_flux_value *out)
 {
     struct column_args ca = {.q = q};
     int rc = ts_flux_arg_name(run, column, "_value", &ca.column);
@@ -285,8 +296,8 @@ static int by_value(const void *a, const void *b)
 }
 
 /* The values that are not null, sorted. *bytes: to be given back. */
-static int rank(struct ts_flux_run *run, const struct ts_flux_column *col, size_t rows, struct ranked **out, size_t *n,
-                size_t *bytes)
+static int rank(struct ts_flux_run *run, const struct ts_flux_column *col, size_t rows, struct ranked **out,
+                size_t *n, size_t *bytes)
 {
     *bytes = TS_MAX(rows, (size_t)1) * sizeof **out;
     *n = 0;
@@ -318,7 +329,8 @@ static int exact_mean_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk
     struct ts_flux_value q = ts_flux_null(TS_FLUX_FLOAT);
     if (n) {
         double x = args->q * (double)(n - 1), lo = floor(x);
-        q = ts_flux_float(x == lo ? v[(size_t)lo].v : v[(size_t)lo].v * (1 - (x - lo)) + v[(size_t)lo + 1].v * (x - lo));
+        q = ts_flux_float(x == lo ? v[(size_t)lo].v
+                                  : v[(size_t)lo].v * (1 - (x - lo)) + v[(size_t)lo + 1].v * (x - lo));
     }
     ts_flux_mem_free(&run->mem, v, bytes);
     return give_values(cur, chk, args->column, ts_flux_column_const(&run->mem, q), 1);
@@ -331,7 +343,10 @@ static int exact_selector_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk 
     struct ts_flux_column *col;
     struct ts_flux_chunk *sorted, *out;
     int rc = ts_flux_need_column(run, chk, args->column, &col);
-    rc = rc ? rc : ts_flux_sort_chunk(run, chk, &(struct ts_flux_cols){1, (const struct ts_flux_name **)&args->column}, false, &sorted);
+    rc = rc ? rc
+            : ts_flux_sort_chunk(run, chk,
+                                 &(struct ts_flux_cols){1, (const struct ts_flux_name **)&args->column},
+                                 false, &sorted);
     if (rc)
         return rc;
     col = ts_flux_chunk_column(sorted, args->column);
@@ -345,8 +360,10 @@ static int exact_selector_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk 
     return ts_flux_emit(cur, out);
 }
 
-static const struct ts_flux_operator exact_mean_op = {.name = "quantile", .whole = true, .feed = exact_mean_feed};
-static const struct ts_flux_operator exact_selector_op = {.name = "quantile", .whole = true, .feed = exact_selector_feed};
+static const struct ts_flux_operator exact_mean_op = {
+    .name = "quantile", .whole = true, .feed = exact_mean_feed};
+static const struct ts_flux_operator exact_selector_op = {
+    .name = "quantile", .whole = true, .feed = exact_selector_feed};
 
 int ts_flux_op_quantile(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {
@@ -358,7 +375,8 @@ int ts_flux_op_quantile(struct ts_flux_run *run, const struct ts_flux_args *args
     if (ts_flux_is(args->v[4], "exact_selector"))
         return plan_column(run, &exact_selector_op, args, args->v[1], q, out);
     if (ts_flux_given(args, 4) && !ts_flux_is(args->v[4], "estimate_tdigest"))
-        return ts_flux_fail(run, "unknown method: must be \"estimate_tdigest\", \"exact_mean\" or \"exact_selector\"");
+        return ts_flux_fail(
+            run, "unknown method: must be \"estimate_tdigest\", \"exact_mean\" or \"exact_selector\"");
     if (compression < 0 || compression > 100000)
         return ts_flux_fail(run, "compression must be between 0 and 100000");
     return ts_flux_plan_digest(run, args, q, compression > 0 ? compression : 1000, args->v[1], out);

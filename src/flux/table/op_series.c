@@ -1,6 +1,7 @@
 /*
  * Functions of a column's succession: difference, derivative, cumulativeSum, elapsed, moving averages and the
- * oscillators made of them. A table is seen as a whole; other columns keep the rows that remain. Thread: the query's.
+ * oscillators made of them. A table is seen as a whole; other columns keep the rows that remain. Thread: the
+ * query's.
  */
 #include "config.h"
 #include "flux/table/table_std.h"
@@ -18,8 +19,13 @@ struct series_args {
 
 static const char *kind_name(enum kind kind)
 {
-    static const char *const names[] = {"difference", "cumulativeSum", "movingAverage", "exponentialMovingAverage",
-                                        "chandeMomentumOscillator", "kaufmansAMA", "relativeStrengthIndex",
+    static const char *const names[] = {"difference",
+                                        "cumulativeSum",
+                                        "movingAverage",
+                                        "exponentialMovingAverage",
+                                        "chandeMomentumOscillator",
+                                        "kaufmansAMA",
+                                        "relativeStrengthIndex",
                                         "tripleExponentialDerivative"};
     return names[kind];
 }
@@ -31,7 +37,8 @@ static bool is_less(enum ts_flux_type type, struct ts_flux_value a, struct ts_fl
     return type == TS_FLUX_FLOAT ? a.f < b.f : type == TS_FLUX_UINT ? a.u < b.u : a.i < b.i;
 }
 
-static struct ts_flux_column *difference(const struct series_args *args, const struct ts_flux_column *col, size_t n)
+static struct ts_flux_column *difference(const struct series_args *args, const struct ts_flux_column *col,
+                                         size_t n)
 {
     enum ts_flux_type to = col->type == TS_FLUX_UINT ? TS_FLUX_INT : col->type;
     struct ts_flux_column *out = ts_flux_column_new(col->mem, to, TS_MAX(n, (size_t)1));
@@ -91,7 +98,8 @@ static struct ts_flux_value average(const struct ts_flux_column *col, size_t fro
     return n ? ts_flux_float(sum / (double)n) : ts_flux_null(TS_FLUX_FLOAT);
 }
 
-static bool moving(const struct series_args *args, const struct ts_flux_column *col, size_t n, struct ts_flux_column *out)
+static bool moving(const struct series_args *args, const struct ts_flux_column *col, size_t n,
+                   struct ts_flux_column *out)
 {
     size_t per = (size_t)args->n, count = 0;
     double sum = 0;
@@ -108,13 +116,15 @@ static bool moving(const struct series_args *args, const struct ts_flux_column *
         }
         if (i + 1 < per)
             continue;
-        if (ts_flux_column_push(out, count ? ts_flux_float(sum / (double)count) : ts_flux_null(TS_FLUX_FLOAT)))
+        if (ts_flux_column_push(out,
+                                count ? ts_flux_float(sum / (double)count) : ts_flux_null(TS_FLUX_FLOAT)))
             return false;
     }
     return true;
 }
 
-/* The first result is the mean of n rows; nulls repeat the one before. v, null: n rows in, n - (per - 1) out. */
+/* The first result is the mean of n rows; nulls repeat the one before. v, null: n rows in, n - (per - 1) out.
+ */
 static bool exponential(size_t per, const struct ts_flux_column *col, size_t n, struct ts_flux_column *out)
 {
     if (n < per)
@@ -132,7 +142,8 @@ static bool exponential(size_t per, const struct ts_flux_column *col, size_t n, 
     return true;
 }
 
-static bool chande(const struct series_args *args, const struct ts_flux_column *col, size_t n, struct ts_flux_column *out)
+static bool chande(const struct series_args *args, const struct ts_flux_column *col, size_t n,
+                   struct ts_flux_column *out)
 {
     size_t per = (size_t)args->n;
     for (size_t i = per; i < n; i++) {
@@ -151,7 +162,8 @@ static bool chande(const struct series_args *args, const struct ts_flux_column *
 }
 
 /* Kaufman's adaptive moving average: the smoothing follows the efficiency ratio, between 2 and 30 rows. */
-static bool kaufman(const struct series_args *args, const struct ts_flux_column *col, size_t n, struct ts_flux_column *out)
+static bool kaufman(const struct series_args *args, const struct ts_flux_column *col, size_t n,
+                    struct ts_flux_column *out)
 {
     size_t per = (size_t)args->n;
     const double fast = 2.0 / 3, slow = 2.0 / 31;
@@ -171,14 +183,17 @@ static bool kaufman(const struct series_args *args, const struct ts_flux_column 
     return true;
 }
 
-/* Averages of rises and falls: plain means over the first n rows, then exponential with 1/n. The first row rises from 0. */
-static bool strength(const struct series_args *args, const struct ts_flux_column *col, size_t n, struct ts_flux_column *out)
+/* Averages of rises and falls: plain means over the first n rows, then exponential with 1/n. The first row
+ * rises from 0. */
+static bool strength(const struct series_args *args, const struct ts_flux_column *col, size_t n,
+                     struct ts_flux_column *out)
 {
     size_t per = (size_t)args->n, count = 0;
     double up = 0, down = 0, before = 0, k = 1.0 / (double)args->n;
     for (size_t i = 0; i < n; i++) {
         if (!ts_flux_column_null(col, i)) {
-            double v = ts_flux_column_double(col, i), d = v - before, rise = d > 0 ? d : 0, fall = d < 0 ? -d : 0;
+            double v = ts_flux_column_double(col, i), d = v - before, rise = d > 0 ? d : 0,
+                   fall = d < 0 ? -d : 0;
             if (i < per || count == 0) {
                 up = (up * (double)count + rise) / (double)(count + 1);
                 down = (down * (double)count + fall) / (double)(count + 1);
@@ -191,14 +206,16 @@ static bool strength(const struct series_args *args, const struct ts_flux_column
         }
         if (i < per)
             continue;
-        if (ts_flux_column_push(out, count ? ts_flux_float(100 - 100 / (1 + up / down)) : ts_flux_null(TS_FLUX_FLOAT)))
+        if (ts_flux_column_push(out, count ? ts_flux_float(100 - 100 / (1 + up / down))
+                                           : ts_flux_null(TS_FLUX_FLOAT)))
             return false;
     }
     return n > per || ts_flux_column_push(out, ts_flux_float(100 - 100 / (1 + up / down))) == 0;
 }
 
 /* The relative change, in percent, of an exponential average taken three times. */
-static bool trix(const struct series_args *args, const struct ts_flux_column *col, size_t n, struct ts_flux_column *out)
+static bool trix(const struct series_args *args, const struct ts_flux_column *col, size_t n,
+                 struct ts_flux_column *out)
 {
     size_t per = (size_t)args->n;
     if (n < 3 * (per - 1) + 2)
@@ -221,7 +238,8 @@ static bool trix(const struct series_args *args, const struct ts_flux_column *co
     return ok;
 }
 
-static struct ts_flux_column *transform(const struct series_args *args, const struct ts_flux_column *col, size_t n)
+static struct ts_flux_column *transform(const struct series_args *args, const struct ts_flux_column *col,
+                                        size_t n)
 {
     if (args->kind == DIFFERENCE)
         return difference(args, col, n);
@@ -243,7 +261,8 @@ static struct ts_flux_column *transform(const struct series_args *args, const st
     return out;
 }
 
-/* The row that the first result belongs to, of n; where there are too few rows one result stands for the last. */
+/* The row that the first result belongs to, of n; where there are too few rows one result stands for the
+ * last. */
 static size_t first_row(const struct series_args *args, size_t n)
 {
     size_t per = (size_t)args->n, first = 0;
@@ -278,8 +297,8 @@ static int series_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
         if (args->kind == DIFFERENCE && slot.col->type == TS_FLUX_TIME)
             return ts_flux_fail(run, "difference does not support time columns. Try the elapsed function");
         if (!takes(args, slot.col->type))
-            return ts_flux_fail(run, "%s does not support column \"%s\" of type \"%s\"", kind_name(args->kind), slot.name->z,
-                                ts_flux_type_text(slot.col->type));
+            return ts_flux_fail(run, "%s does not support column \"%s\" of type \"%s\"",
+                                kind_name(args->kind), slot.name->z, ts_flux_type_text(slot.col->type));
     }
     if (!found && !args->ignore_missing)
         return ts_flux_fail(run, "cannot find column \"%s\"", args->cols.n ? args->cols.v[0]->z : "");
@@ -314,8 +333,8 @@ static int plan_series(struct ts_flux_run *run, const struct ts_flux_args *args,
                        struct ts_flux_value columns, struct ts_flux_value *out)
 {
     if (sa.kind >= MOVING && (sa.n <= 0 || sa.n > INT32_MAX))
-        return ts_flux_fail(run, "cannot take %s with a period of %lld (must be greater than 0)", kind_name(sa.kind),
-                            (long long)sa.n);
+        return ts_flux_fail(run, "cannot take %s with a period of %lld (must be greater than 0)",
+                            kind_name(sa.kind), (long long)sa.n);
     int rc = ts_flux_arg_cols(run, columns, "_value", &sa.cols);
     return rc ? rc : ts_flux_plan(run, &series_op, &sa, sizeof sa, args->v[0].stream, out);
 }
@@ -331,15 +350,18 @@ int ts_flux_op_difference(struct ts_flux_run *run, const struct ts_flux_args *ar
                        args->v[2], out);
 }
 
-int ts_flux_op_cumulative_sum(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+int ts_flux_op_cumulative_sum(struct ts_flux_run *run, const struct ts_flux_args *args,
+                              struct ts_flux_value *out)
 {
-    return plan_series(run, args, (struct series_args){.kind = CUMULATIVE, .ignore_missing = true}, args->v[1], out);
+    return plan_series(run, args, (struct series_args){.kind = CUMULATIVE, .ignore_missing = true},
+                       args->v[1], out);
 }
 
 #define AVERAGE(fn, k)                                                                                       \
     int ts_flux_op_##fn(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out) \
     {                                                                                                        \
-        return plan_series(run, args, (struct series_args){.kind = (k), .n = args->v[1].i}, args->v[2], out);  \
+        return plan_series(run, args, (struct series_args){.kind = (k), .n = args->v[1].i}, args->v[2],      \
+                           out);                                                                             \
     }
 AVERAGE(moving_average, MOVING)
 AVERAGE(exponential_moving_average, EXPONENTIAL)
@@ -347,7 +369,8 @@ AVERAGE(chande, CHANDE)
 AVERAGE(rsi, RSI)
 AVERAGE(trix, TRIX)
 
-int ts_flux_op_kaufmans_ama(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+int ts_flux_op_kaufmans_ama(struct ts_flux_run *run, const struct ts_flux_args *args,
+                            struct ts_flux_value *out)
 {
     struct series_args sa = {.kind = KAUFMAN, .n = args->v[1].i};
     const struct ts_flux_name **name = ts_flux_arena_alloc(&run->arena, sizeof *name);
@@ -355,7 +378,8 @@ int ts_flux_op_kaufmans_ama(struct ts_flux_run *run, const struct ts_flux_args *
         return ts_flux_fail_nomem(run);
     int rc = ts_flux_arg_name(run, args->v[2], "_value", name);
     if (rc == 0 && (sa.n <= 0 || sa.n > INT32_MAX))
-        return ts_flux_fail(run, "cannot take kaufmansAMA with a period of %lld (must be greater than 0)", (long long)sa.n);
+        return ts_flux_fail(run, "cannot take kaufmansAMA with a period of %lld (must be greater than 0)",
+                            (long long)sa.n);
     sa.cols = (struct ts_flux_cols){1, name};
     return rc ? rc : ts_flux_plan(run, &series_op, &sa, sizeof sa, args->v[0].stream, out);
 }

@@ -1,6 +1,6 @@
 /*
- * sort, fill, timeShift, union, unions' like: order and values of rows. sort is stable; nulls come first whichever way it
- * goes. Thread: the query's.
+ * sort, fill, timeShift, union, unions' like: order and values of rows. sort is stable; nulls come first
+ * whichever way it goes. Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table_std.h"
@@ -43,7 +43,8 @@ static int cmp_rows(const struct ts_flux_column *const *cols, size_t ncols, bool
 }
 
 /* Merge sort: stable, and rows that are in order already cost one comparison each. */
-static void sort_rows(const struct ts_flux_column *const *cols, size_t ncols, bool desc, uint32_t *v, uint32_t *tmp, size_t n)
+static void sort_rows(const struct ts_flux_column *const *cols, size_t ncols, bool desc, uint32_t *v,
+                      uint32_t *tmp, size_t n)
 {
     if (n < 2)
         return;
@@ -60,8 +61,8 @@ static void sort_rows(const struct ts_flux_column *const *cols, size_t ncols, bo
         v[k++] = tmp[i++];
 }
 
-int ts_flux_sort_chunk(struct ts_flux_run *run, struct ts_flux_chunk *chk, const struct ts_flux_cols *by, bool desc,
-                       struct ts_flux_chunk **out)
+int ts_flux_sort_chunk(struct ts_flux_run *run, struct ts_flux_chunk *chk, const struct ts_flux_cols *by,
+                       bool desc, struct ts_flux_chunk **out)
 {
     struct ts_flux_mark mark = ts_flux_arena_mark(&run->scratch);
     const struct ts_flux_column **cols = ts_flux_arena_alloc(&run->scratch, by->n * sizeof *cols);
@@ -155,7 +156,8 @@ static int fill_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     const struct ts_flux_value *keyed = ts_flux_key_get(chk->key, args->column);
     if (cur->new_table)
         ts_flux_column_unref(&st->before);
-    if ((!col && previous) || (keyed && (previous || !keyed->null)) || (col && !col->nulls && col->type != TS_FLUX_NULL))
+    if ((!col && previous) || (keyed && (previous || !keyed->null)) ||
+        (col && !col->nulls && col->type != TS_FLUX_NULL))
         return ts_flux_emit(cur, ts_flux_chunk_ref(chk));
     if (col && !previous && col->type != args->value.type && col->type != TS_FLUX_NULL)
         return ts_flux_fail(run, "fill column type mismatch: %s/%s", ts_flux_type_text(col->type),
@@ -231,14 +233,16 @@ static int shift_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     struct ts_flux_key *key = ts_flux_key_ref(chk->key);
     for (uint32_t i = 0; i < chk->ncols; i++) {
         struct ts_flux_slot slot = chk->cols[i];
-        if (slot.col->type != TS_FLUX_TIME || !ts_flux_cols_has(&args->cols, slot.name) || (chk->n == 0 && !slot.col->konst)) {
+        if (slot.col->type != TS_FLUX_TIME || !ts_flux_cols_has(&args->cols, slot.name) ||
+            (chk->n == 0 && !slot.col->konst)) {
             ts_flux_maker_share(&mk, chk, i);
             continue;
         }
         ts_flux_maker_add(&mk, slot.name, shift_column(args, slot.col));
         const struct ts_flux_value *v = key ? ts_flux_key_get(key, slot.name) : NULL;
         if (v && !v->null) {
-            struct ts_flux_key *with = ts_flux_key_with(run, key, slot.name, ts_flux_time(shifted(args, v->i)));
+            struct ts_flux_key *with =
+                ts_flux_key_with(run, key, slot.name, ts_flux_time(shifted(args, v->i)));
             ts_flux_key_unref(&key);
             key = with;
         }

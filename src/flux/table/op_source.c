@@ -10,9 +10,10 @@ struct array_state {
     bool done;
 };
 
-/* Names and types over all records; a property that is null everywhere keeps the type its null has, or none. */
-static int array_schema(struct ts_flux_run *run, const struct ts_flux_array *rows, struct ts_flux_field *fields, size_t cap,
-                        size_t *n)
+/* Names and types over all records; a property that is null everywhere keeps the type its null has, or none.
+ */
+static int array_schema(struct ts_flux_run *run, const struct ts_flux_array *rows,
+                        struct ts_flux_field *fields, size_t cap, size_t *n)
 {
     const struct ts_flux_shape *seen = NULL;
     for (uint32_t r = 0; r < rows->n; r++) {
@@ -32,8 +33,9 @@ static int array_schema(struct ts_flux_run *run, const struct ts_flux_array *row
             } else if (fields[k].type == TS_FLUX_NULL) {
                 fields[k].type = v.type;
             } else if (v.type != fields[k].type && v.type != TS_FLUX_NULL) {
-                return ts_flux_fail(run, "array.from: column \"%s\" is both of type %s and %s", fields[k].name->z,
-                                    ts_flux_type_text(fields[k].type), ts_flux_type_text(v.type));
+                return ts_flux_fail(run, "array.from: column \"%s\" is both of type %s and %s",
+                                    fields[k].name->z, ts_flux_type_text(fields[k].type),
+                                    ts_flux_type_text(v.type));
             }
         }
         seen = rec->shape;
@@ -86,7 +88,8 @@ static int array_next(struct ts_flux_cursor *cur, struct ts_flux_chunk **out)
     return *out ? 0 : ts_flux_fail_nomem(run);
 }
 
-static const struct ts_flux_operator array_op = {.name = "array.from", .state = sizeof(struct array_state), .next = array_next};
+static const struct ts_flux_operator array_op = {
+    .name = "array.from", .state = sizeof(struct array_state), .next = array_next};
 
 int ts_flux_op_array_from(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {

@@ -15,7 +15,8 @@ struct cov_args {
     bool pearson;
 };
 
-static struct ts_flux_value covariance(const struct ts_flux_column *a, const struct ts_flux_column *b, size_t rows, bool pearson)
+static struct ts_flux_value covariance(const struct ts_flux_column *a, const struct ts_flux_column *b,
+                                       size_t rows, bool pearson)
 {
     double n = 0, mx = 0, my = 0, sx = 0, sy = 0, sxy = 0;
     for (size_t i = 0; i < rows; i++) {
@@ -194,7 +195,8 @@ static int hq_buckets(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, str
 {
     const struct hq_args *args = cur->args;
     struct ts_flux_run *run = cur->run;
-    const struct ts_flux_column *count = ts_flux_chunk_column(chk, args->count), *le = ts_flux_chunk_column(chk, args->bound);
+    const struct ts_flux_column *count = ts_flux_chunk_column(chk, args->count),
+                                *le = ts_flux_chunk_column(chk, args->bound);
     for (size_t i = 0; i < chk->n; i++) {
         if (ts_flux_column_null(le, i) || ts_flux_column_null(count, i))
             return ts_flux_fail(run, "unexpected null in the %s column",
@@ -219,13 +221,15 @@ static int hq_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 {
     const struct hq_args *args = cur->args;
     struct ts_flux_run *run = cur->run;
-    const struct ts_flux_column *count = ts_flux_chunk_column(chk, args->count), *le = ts_flux_chunk_column(chk, args->bound);
+    const struct ts_flux_column *count = ts_flux_chunk_column(chk, args->count),
+                                *le = ts_flux_chunk_column(chk, args->bound);
     bool drop = false;
     if (!count || !le)
         return ts_flux_fail(run, "table is missing %s column \"%s\"", count ? "upper bound" : "count",
                             count ? args->bound->z : args->count->z);
     if (!ts_flux_is_numeric(count->type) || !ts_flux_is_numeric(le->type))
-        return ts_flux_fail(run, "%s column \"%s\" must be of type float", ts_flux_is_numeric(count->type) ? "upper bound" : "count",
+        return ts_flux_fail(run, "%s column \"%s\" must be of type float",
+                            ts_flux_is_numeric(count->type) ? "upper bound" : "count",
                             ts_flux_is_numeric(count->type) ? args->bound->z : args->count->z);
     if (chk->n == 0)
         return ts_flux_fail(run, "histogram is empty");
@@ -244,7 +248,8 @@ static int hq_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 
 static const struct ts_flux_operator hq_op = {.name = "histogramQuantile", .whole = true, .feed = hq_feed};
 
-int ts_flux_op_histogram_quantile(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+int ts_flux_op_histogram_quantile(struct ts_flux_run *run, const struct ts_flux_args *args,
+                                  struct ts_flux_value *out)
 {
     struct hq_args ha = {.q = ts_flux_arg_float(args->v[1], 0), .min = ts_flux_arg_float(args->v[5], 0)};
     if (ts_flux_is(args->v[6], "force"))

@@ -24,7 +24,8 @@ static int union_next(struct ts_flux_cursor *cur, struct ts_flux_chunk **out)
     return cur->tables ? ts_flux_tables_take(cur->tables, out) : 0;
 }
 
-static const struct ts_flux_operator union_op = {.name = "union", .state = sizeof(struct union_state), .next = union_next};
+static const struct ts_flux_operator union_op = {
+    .name = "union", .state = sizeof(struct union_state), .next = union_next};
 
 int ts_flux_op_union(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {
@@ -45,7 +46,8 @@ int ts_flux_op_union(struct ts_flux_run *run, const struct ts_flux_args *args, s
     for (uint32_t i = 0; i < tables->n; i++) { /* as far as any of them reaches */
         struct ts_flux_span s = from[i]->span;
         if (s.set)
-            stream->span = (struct ts_flux_span){true, TS_MIN(s.start, stream->span.start), TS_MAX(s.stop, stream->span.stop)};
+            stream->span = (struct ts_flux_span){true, TS_MIN(s.start, stream->span.start),
+                                                 TS_MAX(s.stop, stream->span.stop)};
     }
     *out = ts_flux_stream_value(stream);
     return 0;

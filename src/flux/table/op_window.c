@@ -1,6 +1,7 @@
 /*
- * window(): rows into tables by time. Windows come from the calendar and the clock of a place, cut to the bounds that
- * range() gave the plan. Rows in order of time are given as slices; others by their numbers. Thread: the query's.
+ * window(): rows into tables by time. Windows come from the calendar and the clock of a place, cut to the
+ * bounds that range() gave the plan. Rows in order of time are given as slices; others by their numbers.
+ * Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table_std.h"
@@ -30,7 +31,8 @@ static struct ts_flux_bounds cut(const struct ts_flux_cursor *cur, struct ts_flu
 }
 
 /* The chunk's columns with these bounds, which are the key's now. */
-static struct ts_flux_chunk *with_bounds(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, struct ts_flux_bounds b)
+static struct ts_flux_chunk *with_bounds(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk,
+                                         struct ts_flux_bounds b)
 {
     const struct window_args *args = cur->args;
     struct ts_flux_run *run = cur->run;
@@ -59,8 +61,8 @@ static int by_number(const void *a, const void *b)
 }
 
 /* Rows from .. to of times belong to the window b. */
-static int give_rows(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, const struct times *tm, size_t from, size_t to,
-                     struct ts_flux_bounds b)
+static int give_rows(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, const struct times *tm,
+                     size_t from, size_t to, struct ts_flux_bounds b)
 {
     struct ts_flux_run *run = cur->run;
     struct ts_flux_chunk *part = NULL;
@@ -115,7 +117,8 @@ static int split_times(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, co
     if (tm->n == 0)
         return 0;
     if (args->all)
-        return give_rows(cur, chk, tm, 0, tm->n, (struct ts_flux_bounds){.start = INT64_MIN, .stop = INT64_MAX});
+        return give_rows(cur, chk, tm, 0, tm->n,
+                         (struct ts_flux_bounds){.start = INT64_MIN, .stop = INT64_MAX});
     struct ts_flux_bounds b = first_window(&args->win, tm->t[0]);
     size_t from = 0;
     while (b.start <= tm->t[tm->n - 1]) {
@@ -174,7 +177,8 @@ static int by_time(const void *a, const void *b)
 }
 
 /* A chunk whose times are not in order, are constant or have nulls. */
-static int window_unordered(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, const struct ts_flux_column *time)
+static int window_unordered(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk,
+                            const struct ts_flux_column *time)
 {
     struct ts_flux_mem *mem = &cur->run->mem;
     size_t n = 0, bytes = chk->n * (sizeof(struct at) + sizeof(int64_t) + sizeof(uint32_t));
@@ -210,14 +214,16 @@ static int window_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     if (!time)
         return ts_flux_fail(cur->run, "missing time column \"%s\"", args->time->z);
     if (time->type != TS_FLUX_TIME && time->type != TS_FLUX_NULL)
-        return ts_flux_fail(cur->run, "column \"%s\" is a %s, not a time", args->time->z, ts_flux_type_text(time->type));
+        return ts_flux_fail(cur->run, "column \"%s\" is a %s, not a time", args->time->z,
+                            ts_flux_type_text(time->type));
     int rc = cur->new_table && args->create_empty && !args->all ? create_empty(cur, chk) : 0;
     if (rc || chk->n == 0)
         return rc;
     bool ordered = !time->konst && !time->nulls;
     for (size_t i = 1; ordered && i < chk->n; i++)
         ordered = time->i[i - 1] <= time->i[i];
-    return ordered ? split_times(cur, chk, &(struct times){time->i, NULL, chk->n}) : window_unordered(cur, chk, time);
+    return ordered ? split_times(cur, chk, &(struct times){time->i, NULL, chk->n})
+                   : window_unordered(cur, chk, time);
 }
 
 static const struct ts_flux_operator window_op = {.name = "window", .open = window_open, .feed = window_feed};
@@ -226,11 +232,13 @@ int ts_flux_op_window(struct ts_flux_run *run, const struct ts_flux_args *args, 
 {
     struct window_args wa = {.create_empty = ts_flux_arg_bool(args->v[8], false)};
     struct ts_flux_window *win = &wa.win;
-    *win = (struct ts_flux_window){.every = ts_flux_dur_of(args->v[1]), .period = ts_flux_dur_of(args->v[2]),
+    *win = (struct ts_flux_window){.every = ts_flux_dur_of(args->v[1]),
+                                   .period = ts_flux_dur_of(args->v[2]),
                                    .offset = ts_flux_dur_of(args->v[3])};
     bool no_every = !win->every.months && !win->every.ns, no_period = !win->period.months && !win->period.ns;
     if (no_every && no_period)
-        return ts_flux_fail(run, "window function requires at least one of \"every\" or \"period\" to be set and non-zero");
+        return ts_flux_fail(
+            run, "window function requires at least one of \"every\" or \"period\" to be set and non-zero");
     if (no_every)
         win->every = win->period;
     if (no_period)
@@ -262,7 +270,8 @@ static int fill_row_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     return ts_flux_emit(cur, ts_flux_maker_end(&mk, chk->key, 1));
 }
 
-static const struct ts_flux_operator fill_row_op = {.name = "table.fill", .whole = true, .feed = fill_row_feed};
+static const struct ts_flux_operator fill_row_op = {
+    .name = "table.fill", .whole = true, .feed = fill_row_feed};
 
 int ts_flux_op_table_fill(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {

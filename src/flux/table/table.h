@@ -1,17 +1,18 @@
 #ifndef TS_FLUX_TABLE_H
 #define TS_FLUX_TABLE_H
 /*
- * Streams of tables. A stream (struct ts_flux_stream) is a plan: an operator, its arguments, the streams it reads.
- * A cursor runs a plan and is asked for chunks, some thousand rows of one table at a time; chunks that follow one
- * another and have the same group key are one table, and a chunk of no rows makes an empty table. Chunks and their
- * columns never change once they are made; they are counted by reference, so operators that only rename, drop or
- * regroup share them. Thread: the query's.
+ * Streams of tables. A stream (struct ts_flux_stream) is a plan: an operator, its arguments, the streams it
+ * reads. A cursor runs a plan and is asked for chunks, some thousand rows of one table at a time; chunks that
+ * follow one another and have the same group key are one table, and a chunk of no rows makes an empty table.
+ * Chunks and their columns never change once they are made; they are counted by reference, so operators that
+ * only rename, drop or regroup share them. Thread: the query's.
  */
 #include "flux/exec/exec.h"
 
 #define TS_FLUX_CHUNK_ROWS 4096
 
-/** The values of one column. One that is constant holds one value for any number of rows: index with `i & mask`. */
+/** The values of one column. One that is constant holds one value for any number of rows: index with `i &
+ * mask`. */
 struct ts_flux_column {
     uint32_t refs;
     uint8_t type; /* BOOL, INT, UINT, FLOAT, STRING, TIME; NULL: constant nulls of a type nobody knows */
@@ -37,7 +38,8 @@ TS_INLINE bool ts_flux_column_null(const struct ts_flux_column *col, size_t i)
 }
 
 /** NULL without memory, as all that make something here. */
-struct ts_flux_column *ts_flux_column_new(struct ts_flux_mem *mem, enum ts_flux_type type, size_t cap) TS_MUST_CHECK;
+struct ts_flux_column *ts_flux_column_new(struct ts_flux_mem *mem, enum ts_flux_type type,
+                                          size_t cap) TS_MUST_CHECK;
 struct ts_flux_column *ts_flux_column_const(struct ts_flux_mem *mem, struct ts_flux_value v) TS_MUST_CHECK;
 static inline struct ts_flux_column *ts_flux_column_ref(struct ts_flux_column *col)
 {
@@ -52,16 +54,19 @@ struct ts_flux_value ts_flux_column_get(const struct ts_flux_column *col, size_t
 /** A number as double, whatever its type (INT, UINT, FLOAT); not for nulls. */
 double ts_flux_column_double(const struct ts_flux_column *col, size_t i);
 
-/** Appends; only while nobody else has the column. @return 0, -TS_ENOMEM. The value's type is the column's, or it is null. */
+/** Appends; only while nobody else has the column. @return 0, -TS_ENOMEM. The value's type is the column's,
+ * or it is null. */
 int ts_flux_column_reserve(struct ts_flux_column *col, size_t more) TS_MUST_CHECK;
 int ts_flux_column_push(struct ts_flux_column *col, struct ts_flux_value v) TS_MUST_CHECK;
-int ts_flux_column_append(struct ts_flux_column *col, const struct ts_flux_column *from, size_t start, size_t n) TS_MUST_CHECK;
+int ts_flux_column_append(struct ts_flux_column *col, const struct ts_flux_column *from, size_t start,
+                          size_t n) TS_MUST_CHECK;
 
 /** Marks row i (< n) as null. @return 0, -TS_ENOMEM. */
 int ts_flux_column_set_null(struct ts_flux_column *col, size_t i) TS_MUST_CHECK;
 
 /** The rows sel[0..n): constant columns stay themselves. */
-struct ts_flux_column *ts_flux_column_gather(struct ts_flux_column *col, const uint32_t *sel, size_t n) TS_MUST_CHECK;
+struct ts_flux_column *ts_flux_column_gather(struct ts_flux_column *col, const uint32_t *sel,
+                                             size_t n) TS_MUST_CHECK;
 
 struct ts_flux_key_col {
     const struct ts_flux_name *name;
@@ -78,7 +83,8 @@ struct ts_flux_key {
 };
 
 /** cols in any order; values are copied. */
-struct ts_flux_key *ts_flux_key_new(struct ts_flux_mem *mem, const struct ts_flux_key_col *cols, size_t n) TS_MUST_CHECK;
+struct ts_flux_key *ts_flux_key_new(struct ts_flux_mem *mem, const struct ts_flux_key_col *cols,
+                                    size_t n) TS_MUST_CHECK;
 static inline struct ts_flux_key *ts_flux_key_ref(struct ts_flux_key *key)
 {
     key->refs++;
@@ -108,8 +114,8 @@ struct ts_flux_chunk {
 };
 
 /**
- * Takes a reference of its own to the key; takes over those to the columns, also when it fails. A column that is
- * NULL means that making it failed: then this fails too.
+ * Takes a reference of its own to the key; takes over those to the columns, also when it fails. A column that
+ * is NULL means that making it failed: then this fails too.
  */
 struct ts_flux_chunk *ts_flux_chunk_new(struct ts_flux_mem *mem, struct ts_flux_key *key, size_t n,
                                         const struct ts_flux_slot *cols, size_t ncols) TS_MUST_CHECK;
@@ -125,11 +131,13 @@ int ts_flux_chunk_col(const struct ts_flux_chunk *chk, const struct ts_flux_name
 struct ts_flux_column *ts_flux_chunk_column(const struct ts_flux_chunk *chk, const struct ts_flux_name *name);
 
 /** The rows sel[0..n). */
-struct ts_flux_chunk *ts_flux_chunk_gather(struct ts_flux_chunk *chk, const uint32_t *sel, size_t n) TS_MUST_CHECK;
+struct ts_flux_chunk *ts_flux_chunk_gather(struct ts_flux_chunk *chk, const uint32_t *sel,
+                                           size_t n) TS_MUST_CHECK;
 struct ts_flux_chunk *ts_flux_chunk_slice(struct ts_flux_chunk *chk, size_t start, size_t n) TS_MUST_CHECK;
 
 /** The same rows with another key. */
-struct ts_flux_chunk *ts_flux_chunk_with_key(struct ts_flux_chunk *chk, struct ts_flux_key *key) TS_MUST_CHECK;
+struct ts_flux_chunk *ts_flux_chunk_with_key(struct ts_flux_chunk *chk,
+                                             struct ts_flux_key *key) TS_MUST_CHECK;
 
 /** Names and types that the chunks of one table have together, in the order in which they come. */
 struct ts_flux_schema {
@@ -139,11 +147,13 @@ struct ts_flux_schema {
 };
 void ts_flux_schema_fini(struct ts_flux_schema *schema);
 /** @return 0; an error: the chunk's column has another type than one of that name before. */
-int ts_flux_schema_add(struct ts_flux_run *run, struct ts_flux_schema *schema, const struct ts_flux_chunk *chk) TS_MUST_CHECK;
+int ts_flux_schema_add(struct ts_flux_run *run, struct ts_flux_schema *schema,
+                       const struct ts_flux_chunk *chk) TS_MUST_CHECK;
 
 /** One chunk of all the rows, with the columns of schema (missing ones are null) and the key of the first. */
 int ts_flux_chunk_concat(struct ts_flux_run *run, const struct ts_flux_schema *schema,
-                         struct ts_flux_chunk *const *chunks, size_t n, struct ts_flux_chunk **out) TS_MUST_CHECK;
+                         struct ts_flux_chunk *const *chunks, size_t n,
+                         struct ts_flux_chunk **out) TS_MUST_CHECK;
 
 /* ---- running ---- */
 
@@ -157,8 +167,8 @@ struct ts_flux_cursor;
 
 /**
  * An operator. feed gets a chunk, or with `whole` all rows of a table as one chunk, and gives results by
- * ts_flux_emit (at once) or ts_flux_collect (by group key, at the end); finish comes after the last. Those that need
- * something else bring their own next.
+ * ts_flux_emit (at once) or ts_flux_collect (by group key, at the end); finish comes after the last. Those
+ * that need something else bring their own next.
  */
 struct ts_flux_operator {
     const char *name;
@@ -180,8 +190,9 @@ struct ts_flux_stream {
 };
 
 /** A new plan over n others; the span is that of the first with any. NULL: no memory. */
-struct ts_flux_stream *ts_flux_stream_new(struct ts_flux_arena *arena, const struct ts_flux_operator *op, const void *args,
-                                          struct ts_flux_stream *const *from, unsigned n) TS_MUST_CHECK;
+struct ts_flux_stream *ts_flux_stream_new(struct ts_flux_arena *arena, const struct ts_flux_operator *op,
+                                          const void *args, struct ts_flux_stream *const *from,
+                                          unsigned n) TS_MUST_CHECK;
 
 struct ts_flux_tables; /* of a collector */
 
@@ -190,7 +201,7 @@ struct ts_flux_cursor {
     const struct ts_flux_stream *stream;
     const void *args;
     void *st;
-    struct ts_flux_cursor **in; /* stream->n */
+    struct ts_flux_cursor **in;  /* stream->n */
     struct ts_flux_chunk *ahead; /* of the input: the first chunk of the next table */
     struct ts_flux_key *table;   /* key of the input table that feed had last */
     bool new_table;              /* feed has the first chunk of a table */
@@ -201,14 +212,17 @@ struct ts_flux_cursor {
 };
 
 /** Starts a plan. @return 0 or an error, described in run->error. */
-int ts_flux_open(struct ts_flux_run *run, const struct ts_flux_stream *stream, struct ts_flux_cursor **out) TS_MUST_CHECK;
+int ts_flux_open(struct ts_flux_run *run, const struct ts_flux_stream *stream,
+                 struct ts_flux_cursor **out) TS_MUST_CHECK;
 void ts_flux_close(struct ts_flux_cursor **cur);
 
-/** The next chunk, a reference for the caller; NULL at the end. @return 0 or an error, described in run->error. */
+/** The next chunk, a reference for the caller; NULL at the end. @return 0 or an error, described in
+ * run->error. */
 int ts_flux_next(struct ts_flux_cursor *cur, struct ts_flux_chunk **out) TS_MUST_CHECK;
 
 /** The next table as one chunk; NULL at the end. */
-int ts_flux_next_table(struct ts_flux_cursor *cur, struct ts_flux_chunk **ahead, struct ts_flux_chunk **out) TS_MUST_CHECK;
+int ts_flux_next_table(struct ts_flux_cursor *cur, struct ts_flux_chunk **ahead,
+                       struct ts_flux_chunk **out) TS_MUST_CHECK;
 
 /** For operators: gives a chunk away (NULL: making it failed, an error). */
 int ts_flux_emit(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk) TS_MUST_CHECK;

@@ -2,6 +2,8 @@
 #include "config.h"
 #include "flux/table/table_ops.h"
 
+#include <stdlib.h>
+
 bool ts_flux_cols_has(const struct ts_flux_cols *cols, const struct ts_flux_name *name)
 {
     for (unsigned i = 0; i < cols->n; i++)
@@ -16,7 +18,8 @@ static int name_of(struct ts_flux_run *run, struct ts_str s, const struct ts_flu
     return *out ? 0 : ts_flux_fail_nomem(run);
 }
 
-int ts_flux_arg_name(struct ts_flux_run *run, struct ts_flux_value v, const char *dflt, const struct ts_flux_name **out)
+int ts_flux_arg_name(struct ts_flux_run *run, struct ts_flux_value v, const char *dflt,
+                     const struct ts_flux_name **out)
 {
     *out = NULL;
     if (v.type == TS_FLUX_STRING && !v.null)
@@ -42,7 +45,8 @@ static int cols_of_text(struct ts_flux_run *run, const char *z, struct ts_flux_c
     return 0;
 }
 
-int ts_flux_arg_cols(struct ts_flux_run *run, struct ts_flux_value v, const char *dflt, struct ts_flux_cols *out)
+int ts_flux_arg_cols(struct ts_flux_run *run, struct ts_flux_value v, const char *dflt,
+                     struct ts_flux_cols *out)
 {
     *out = (struct ts_flux_cols){0};
     if (v.type != TS_FLUX_ARRAY || v.null)
@@ -53,7 +57,8 @@ int ts_flux_arg_cols(struct ts_flux_run *run, struct ts_flux_value v, const char
     for (uint32_t i = 0; i < v.array->n; i++) {
         struct ts_flux_value item = v.array->v[i];
         if (item.type != TS_FLUX_STRING || item.null)
-            return ts_flux_fail(run, "expected an array of strings, but it has a %s", ts_flux_type_text(item.type));
+            return ts_flux_fail(run, "expected an array of strings, but it has a %s",
+                                ts_flux_type_text(item.type));
         int rc = name_of(run, ts_flux_value_str(item), &out->v[out->n++]);
         if (rc)
             return rc;
@@ -65,7 +70,8 @@ int ts_flux_plan(struct ts_flux_run *run, const struct ts_flux_operator *op, con
                  struct ts_flux_stream *from, struct ts_flux_value *out)
 {
     void *copy = ts_flux_arena_alloc(&run->arena, bytes);
-    struct ts_flux_stream *stream = copy ? ts_flux_stream_new(&run->arena, op, copy, &from, from ? 1 : 0) : NULL;
+    struct ts_flux_stream *stream =
+        copy ? ts_flux_stream_new(&run->arena, op, copy, &from, from ? 1 : 0) : NULL;
     if (!stream)
         return ts_flux_fail_nomem(run);
     if (bytes)
@@ -134,6 +140,18 @@ int ts_flux_maker_find(const struct ts_flux_maker *mk, const struct ts_flux_name
     return -1;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct ts_flux_slot *x = a, *y = b;
+    return ts_str_cmp(ts_flux_name_str(x->name), ts_flux_name_str(y->name));
+}
+
+void ts_flux_maker_sort(struct ts_flux_maker *mk)
+{
+    if (mk->n)
+        qsort(mk->v, mk->n, sizeof *mk->v, by_name);
+}
+
 void ts_flux_maker_drop(struct ts_flux_maker *mk)
 {
     for (size_t i = 0; i < mk->n; i++)
@@ -153,8 +171,8 @@ struct ts_flux_chunk *ts_flux_maker_end(struct ts_flux_maker *mk, struct ts_flux
     return chk;
 }
 
-struct ts_flux_key *ts_flux_key_with(struct ts_flux_run *run, const struct ts_flux_key *key, const struct ts_flux_name *name,
-                                     struct ts_flux_value v)
+struct ts_flux_key *ts_flux_key_with(struct ts_flux_run *run, const struct ts_flux_key *key,
+                                     const struct ts_flux_name *name, struct ts_flux_value v)
 {
     size_t n = 0, bytes = (key->n + 1) * sizeof(struct ts_flux_key_col);
     struct ts_flux_key_col *cols = ts_flux_mem_alloc(&run->mem, bytes);
@@ -170,8 +188,8 @@ struct ts_flux_key *ts_flux_key_with(struct ts_flux_run *run, const struct ts_fl
     return out;
 }
 
-int ts_flux_need_column(struct ts_flux_run *run, const struct ts_flux_chunk *chk, const struct ts_flux_name *name,
-                        struct ts_flux_column **out)
+int ts_flux_need_column(struct ts_flux_run *run, const struct ts_flux_chunk *chk,
+                        const struct ts_flux_name *name, struct ts_flux_column **out)
 {
     *out = ts_flux_chunk_column(chk, name);
     return *out ? 0 : ts_flux_fail(run, "column \"%s\" does not exist", name->z);

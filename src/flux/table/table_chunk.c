@@ -1,4 +1,5 @@
-/* Chunks: some rows of one table. They share columns with other chunks and never change. Thread: the query's. */
+/* Chunks: some rows of one table. They share columns with other chunks and never change. Thread: the query's.
+ */
 #include "config.h"
 #include "flux/table/table.h"
 
@@ -55,9 +56,9 @@ struct ts_flux_column *ts_flux_chunk_column(const struct ts_flux_chunk *chk, con
 }
 
 /* A chunk with the same key and names, and columns that make() gives. */
-static struct ts_flux_chunk *remake(struct ts_flux_chunk *chk, size_t n,
-                                    struct ts_flux_column *(*make)(struct ts_flux_column *col, const void *arg, size_t n),
-                                    const void *arg)
+static struct ts_flux_chunk *
+remake(struct ts_flux_chunk *chk, size_t n,
+       struct ts_flux_column *(*make)(struct ts_flux_column *col, const void *arg, size_t n), const void *arg)
 {
     size_t bytes = sizeof(struct ts_flux_slot) * chk->ncols;
     struct ts_flux_slot *cols = ts_flux_mem_alloc(chk->mem, bytes);

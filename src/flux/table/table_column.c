@@ -1,7 +1,7 @@
 /*
- * Columns: values of one type, null bits, and for strings the bytes. Owns what it allocates, accounted to the query;
- * counted by reference, frozen once shared. Without memory the making function gives NULL or -TS_ENOMEM. Thread: the
- * query's.
+ * Columns: values of one type, null bits, and for strings the bytes. Owns what it allocates, accounted to the
+ * query; counted by reference, frozen once shared. Without memory the making function gives NULL or
+ * -TS_ENOMEM. Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table.h"
@@ -139,7 +139,8 @@ static bool keep(struct ts_flux_column *col, struct ts_str s, struct ts_str *out
     }
     struct ts_flux_heap *heap = col->heap;
     if (!heap || heap->size - heap->used < s.len) {
-        size_t size = TS_MAX(heap ? TS_MIN(heap->size * 2, (size_t)64 << 10) : TS_MIN(col->cap * 16, (size_t)8192), s.len);
+        size_t size = TS_MAX(
+            heap ? TS_MIN(heap->size * 2, (size_t)64 << 10) : TS_MIN(col->cap * 16, (size_t)8192), s.len);
         heap = ts_flux_mem_alloc(col->mem, sizeof *heap + size);
         if (!heap)
             return false;
@@ -216,7 +217,8 @@ static int append_const(struct ts_flux_column *col, const struct ts_flux_column 
     return 0;
 }
 
-int ts_flux_column_append(struct ts_flux_column *col, const struct ts_flux_column *from, size_t start, size_t n)
+int ts_flux_column_append(struct ts_flux_column *col, const struct ts_flux_column *from, size_t start,
+                          size_t n)
 {
     if (ts_flux_column_reserve(col, n))
         return -TS_ENOMEM;

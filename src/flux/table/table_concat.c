@@ -1,6 +1,6 @@
 /*
- * Chunks to one chunk. A column that is the same constant in all of them stays one. Schemas are united: a column that
- * some lack is null there; two types of one name are the query's error. Thread: the query's.
+ * Chunks to one chunk. A column that is the same constant in all of them stays one. Schemas are united: a
+ * column that some lack is null there; two types of one name are the query's error. Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table.h"
@@ -22,8 +22,9 @@ static int add_field(struct ts_flux_run *run, struct ts_flux_schema *schema, str
         if (fld->type == TS_FLUX_NULL)
             fld->type = slot.col->type;
         if (slot.col->type != fld->type && slot.col->type != TS_FLUX_NULL)
-            return ts_flux_fail(run, "schema collision detected: column \"%s\" is both of type %s and %s", slot.name->z,
-                                ts_flux_type_text(slot.col->type), ts_flux_type_text(fld->type));
+            return ts_flux_fail(run, "schema collision detected: column \"%s\" is both of type %s and %s",
+                                slot.name->z, ts_flux_type_text(slot.col->type),
+                                ts_flux_type_text(fld->type));
         return 0;
     }
     if (schema->n == schema->cap) {
@@ -41,12 +42,14 @@ static int add_field(struct ts_flux_run *run, struct ts_flux_schema *schema, str
     return 0;
 }
 
-int ts_flux_schema_add(struct ts_flux_run *run, struct ts_flux_schema *schema, const struct ts_flux_chunk *chk)
+int ts_flux_schema_add(struct ts_flux_run *run, struct ts_flux_schema *schema,
+                       const struct ts_flux_chunk *chk)
 {
     schema->mem = &run->mem;
     bool same = schema->n == chk->ncols;
     for (uint32_t i = 0; same && i < chk->ncols; i++)
-        same = schema->fields[i].name == chk->cols[i].name && schema->fields[i].type == chk->cols[i].col->type;
+        same =
+            schema->fields[i].name == chk->cols[i].name && schema->fields[i].type == chk->cols[i].col->type;
     int rc = 0;
     for (uint32_t i = 0; !same && rc == 0 && i < chk->ncols; i++)
         rc = add_field(run, schema, chk->cols[i]);
@@ -54,7 +57,8 @@ int ts_flux_schema_add(struct ts_flux_run *run, struct ts_flux_schema *schema, c
 }
 
 /* The one constant that the column is in all chunks; NULL: it is not. */
-static struct ts_flux_column *common(const struct ts_flux_field *fld, struct ts_flux_chunk *const *chunks, size_t n)
+static struct ts_flux_column *common(const struct ts_flux_field *fld, struct ts_flux_chunk *const *chunks,
+                                     size_t n)
 {
     struct ts_flux_column *first = NULL;
     for (size_t k = 0; k < n; k++) {
@@ -65,9 +69,10 @@ static struct ts_flux_column *common(const struct ts_flux_field *fld, struct ts_
             return NULL;
         if (!first)
             first = col;
-        else if (col != first && (ts_flux_column_null(col, 0) != ts_flux_column_null(first, 0) ||
-                                  (!ts_flux_column_null(col, 0) &&
-                                   !ts_flux_value_same(ts_flux_column_get(col, 0), ts_flux_column_get(first, 0)))))
+        else if (col != first &&
+                 (ts_flux_column_null(col, 0) != ts_flux_column_null(first, 0) ||
+                  (!ts_flux_column_null(col, 0) &&
+                   !ts_flux_value_same(ts_flux_column_get(col, 0), ts_flux_column_get(first, 0)))))
             return NULL;
     }
     return first;

@@ -1,8 +1,8 @@
 /*
- * Chunks to annotated CSV, piece by piece: each read pulls one chunk through the plan, so memory is bounded whatever
- * the size of the result. Annotations are written when the columns or the key's columns change, before and after empty
- * tables; an empty table's values are its defaults. Lines end in CRLF, and each result with a blank line. Thread: the
- * query's.
+ * Chunks to annotated CSV, piece by piece: each read pulls one chunk through the plan, so memory is bounded
+ * whatever the size of the result. Annotations are written when the columns or the key's columns change,
+ * before and after empty tables; an empty table's values are its defaults. Lines end in CRLF, and each result
+ * with a blank line. Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table_csv.h"
@@ -11,15 +11,14 @@
 #include "core/num.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 struct ts_flux_csv {
     struct ts_flux_run *run;
     struct ts_flux_dialect dialect;
     const struct ts_flux_yield **results;
     size_t nresults, at;
-    struct ts_flux_cursor *cur;   /* of results[at]; NULL: not begun */
-    struct ts_flux_chunk *ahead;  /* what comes after a chunk without rows */
+    struct ts_flux_cursor *cur;  /* of results[at]; NULL: not begun */
+    struct ts_flux_chunk *ahead; /* what comes after a chunk without rows */
     bool has_ahead;
     struct ts_flux_chunk *before; /* the last chunk of the result, for its columns */
     bool before_empty, any;       /* any: something was written at all */
@@ -216,9 +215,7 @@ static char *put_time(char *p, int64_t t, struct day *day)
 static char *put_number(char *p, const struct ts_flux_column *col, size_t row, struct day *day)
 {
     switch (col->type) {
-    case TS_FLUX_BOOL:
-        memcpy(p, col->b[row] ? "true" : "false", 5);
-        return p + (col->b[row] ? 4 : 5);
+    case TS_FLUX_BOOL: memcpy(p, col->b[row] ? "true" : "false", 5); return p + (col->b[row] ? 4 : 5);
     case TS_FLUX_INT: return p + ts_num_put_int(p, col->i[row]);
     case TS_FLUX_UINT: return p + ts_num_put_uint(p, col->u[row]);
     case TS_FLUX_FLOAT: return p + ts_num_put_double(p, col->f[row]);
@@ -232,8 +229,8 @@ static bool is_short(double v)
     return v == 0 || v != v || (fabs(v) >= 1e-4 && fabs(v) < 1e20);
 }
 
-static void put_row(struct ts_buf *to, const struct ts_flux_chunk *chk, size_t row, char d, struct ts_str head,
-                    const struct ts_buf *fixed, const size_t *ends, struct day *day)
+static void put_row(struct ts_buf *to, const struct ts_flux_chunk *chk, size_t row, char d,
+                    struct ts_str head, const struct ts_buf *fixed, const size_t *ends, struct day *day)
 {
     char *p = ts_buf_reserve(to, head.len + fixed->len + (chk->ncols + 1) * CELL_MAX);
     if (!p)
@@ -268,7 +265,8 @@ static void put_row(struct ts_buf *to, const struct ts_flux_chunk *chk, size_t r
 static void put_rows(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk, struct ts_buf *to)
 {
     char d = delimiter_of(csv->dialect);
-    struct ts_buf head = TS_BUF_INIT, fixed = TS_BUF_INIT; /* what all rows begin with; constant columns, and where each ends */
+    struct ts_buf head = TS_BUF_INIT,
+                  fixed = TS_BUF_INIT; /* what all rows begin with; constant columns, and where each ends */
     size_t *ends = ts_alloc(TS_MAX(chk->ncols, 1u) * sizeof *ends);
     struct day day = {0};
     ts_buf_putc(&head, d);
@@ -339,11 +337,6 @@ static int pull(struct ts_flux_csv *csv, struct ts_flux_chunk **out)
     return rc;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return ts_str_cmp((*(const struct ts_flux_yield *const *)a)->name, (*(const struct ts_flux_yield *const *)b)->name);
-}
-
 int ts_flux_csv_new(struct ts_flux_run *run, struct ts_flux_dialect dialect, struct ts_flux_csv **out)
 {
     size_t n = 0;
@@ -361,14 +354,6 @@ int ts_flux_csv_new(struct ts_flux_run *run, struct ts_flux_dialect dialect, str
     }
     for (const struct ts_flux_yield *y = run->yields; y; y = y->next)
         csv->results[csv->nresults++] = y;
-    qsort(csv->results, csv->nresults, sizeof *csv->results, by_name);
-    for (size_t i = 1; i < csv->nresults; i++)
-        if (ts_str_eq(csv->results[i - 1]->name, csv->results[i]->name)) {
-            const struct ts_flux_yield *twice = csv->results[i];
-            ts_flux_csv_free(&csv);
-            return ts_flux_fail_at(run, twice->pos, "tried to produce more than one result with the name \"%.*s\"",
-                                   (int)twice->name.len, twice->name.p);
-        }
     *out = csv;
     return 0;
 }
@@ -415,7 +400,8 @@ int ts_flux_csv_read(struct ts_flux_csv *csv, struct ts_buf *to, bool *more)
     return ts_buf_failed(to) ? ts_flux_fail_nomem(csv->run) : 0;
 }
 
-void ts_flux_csv_put_error(struct ts_flux_csv *csv, struct ts_flux_dialect dialect, struct ts_str message, struct ts_buf *to)
+void ts_flux_csv_put_error(struct ts_flux_csv *csv, struct ts_flux_dialect dialect, struct ts_str message,
+                           struct ts_buf *to)
 {
     char d = delimiter_of(dialect);
     if (csv && csv->any)

@@ -1,15 +1,15 @@
 /*
- * Running a plan: cursors that pull chunks from those below them. Nothing runs before it is asked for, so results
- * stream, and what an operator holds is what it cannot do without. Owns operator states, waiting chunks; a closed cursor
- * has freed all of it, also after an error. Thread: the query's.
+ * Running a plan: cursors that pull chunks from those below them. Nothing runs before it is asked for, so
+ * results stream, and what an operator holds is what it cannot do without. Owns operator states, waiting
+ * chunks; a closed cursor has freed all of it, also after an error. Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table.h"
 
 #define DEPTH_MAX 10000 /* operators in a row: each takes some stack */
 
-struct ts_flux_stream *ts_flux_stream_new(struct ts_flux_arena *arena, const struct ts_flux_operator *op, const void *args,
-                                          struct ts_flux_stream *const *from, unsigned n)
+struct ts_flux_stream *ts_flux_stream_new(struct ts_flux_arena *arena, const struct ts_flux_operator *op,
+                                          const void *args, struct ts_flux_stream *const *from, unsigned n)
 {
     struct ts_flux_stream *stream = ts_flux_arena_alloc(arena, sizeof *stream);
     struct ts_flux_stream **in = ts_flux_arena_alloc(arena, TS_MAX(n, 1u) * sizeof *in);
@@ -25,7 +25,8 @@ struct ts_flux_stream *ts_flux_stream_new(struct ts_flux_arena *arena, const str
     return stream;
 }
 
-static int open_cursor(struct ts_flux_run *run, const struct ts_flux_stream *stream, struct ts_flux_cursor *cur)
+static int open_cursor(struct ts_flux_run *run, const struct ts_flux_stream *stream,
+                       struct ts_flux_cursor *cur)
 {
     *cur = (struct ts_flux_cursor){.run = run, .stream = stream, .args = stream->args};
     if (stream->op->state && !(cur->st = ts_flux_mem_alloc(&run->mem, stream->op->state)))

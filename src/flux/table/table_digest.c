@@ -1,6 +1,7 @@
 /*
- * A merging t-digest: values wait until there are eight times the compression, then they are sorted and merged with
- * the centroids as far as the scale function k(q) = δ·(asin(2q - 1)/π + 1/2) lets them. Owns its centroids. Thread: the query's.
+ * A merging t-digest: values wait until there are eight times the compression, then they are sorted and
+ * merged with the centroids as far as the scale function k(q) = δ·(asin(2q - 1)/π + 1/2) lets them. Owns its
+ * centroids. Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table_digest.h"
@@ -78,7 +79,8 @@ static double unordered(uint64_t u)
     return v;
 }
 
-/* Sorts v[0..n) by radix, eleven bits at a time; tmp has room for n. Digits that all share cost one pass over counts. */
+/* Sorts v[0..n) by radix, eleven bits at a time; tmp has room for n. Digits that all share cost one pass over
+ * counts. */
 static void sort_values(uint64_t *v, uint64_t *tmp, size_t n)
 {
     uint64_t *from = v, *to = tmp;

@@ -1,6 +1,7 @@
 #ifndef TS_FLUX_TABLE_DIGEST_H
 #define TS_FLUX_TABLE_DIGEST_H
-/* t-digest (Dunning, Ertl: "Computing extremely accurate quantiles using t-digests", merging form, arcsine scale). */
+/* t-digest (Dunning, Ertl: "Computing extremely accurate quantiles using t-digests", merging form, arcsine
+ * scale). */
 #include "flux/flux_mem.h"
 
 struct ts_flux_centroid {

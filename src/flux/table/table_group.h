@@ -18,7 +18,7 @@ bool ts_flux_group_has(const struct ts_flux_group_args *args, const struct ts_fl
 typedef int (*ts_flux_part_fn)(void *arg, struct ts_flux_chunk *part);
 
 /** Gives chk to fn in parts whose keys are those of their groups. */
-int ts_flux_group_chunk(struct ts_flux_run *run, const struct ts_flux_group_args *args, struct ts_flux_chunk *chk,
-                        ts_flux_part_fn fn, void *arg) TS_MUST_CHECK;
+int ts_flux_group_chunk(struct ts_flux_run *run, const struct ts_flux_group_args *args,
+                        struct ts_flux_chunk *chk, ts_flux_part_fn fn, void *arg) TS_MUST_CHECK;
 
 #endif

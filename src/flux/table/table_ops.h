@@ -16,7 +16,8 @@ bool ts_flux_cols_has(const struct ts_flux_cols *cols, const struct ts_flux_name
 int ts_flux_arg_name(struct ts_flux_run *run, struct ts_flux_value v, const char *dflt,
                      const struct ts_flux_name **out) TS_MUST_CHECK;
 /** An array of strings; dflt: names with spaces between, when it was not given. */
-int ts_flux_arg_cols(struct ts_flux_run *run, struct ts_flux_value v, const char *dflt, struct ts_flux_cols *out) TS_MUST_CHECK;
+int ts_flux_arg_cols(struct ts_flux_run *run, struct ts_flux_value v, const char *dflt,
+                     struct ts_flux_cols *out) TS_MUST_CHECK;
 
 static inline bool ts_flux_arg_bool(struct ts_flux_value v, bool dflt)
 {
@@ -49,7 +50,8 @@ struct ts_flux_maker {
 };
 #define TS_FLUX_MAKER(run) ((struct ts_flux_maker){.mem = &(run)->mem})
 
-/** Takes the reference over; NULL: making the column failed, and so will the chunk. A name that is there already is replaced. */
+/** Takes the reference over; NULL: making the column failed, and so will the chunk. A name that is there
+ * already is replaced. */
 void ts_flux_maker_add(struct ts_flux_maker *mk, const struct ts_flux_name *name, struct ts_flux_column *col);
 void ts_flux_maker_const(struct ts_flux_maker *mk, const struct ts_flux_name *name, struct ts_flux_value v);
 /** Shares a column of chk. */
@@ -57,9 +59,12 @@ void ts_flux_maker_share(struct ts_flux_maker *mk, const struct ts_flux_chunk *c
 void ts_flux_maker_share_all(struct ts_flux_maker *mk, const struct ts_flux_chunk *chk);
 /** The columns of chk's group key, as constants. */
 void ts_flux_maker_key(struct ts_flux_maker *mk, const struct ts_flux_chunk *chk);
+/** The columns in the order of their names. */
+void ts_flux_maker_sort(struct ts_flux_maker *mk);
 int ts_flux_maker_find(const struct ts_flux_maker *mk, const struct ts_flux_name *name);
 /** NULL without memory. The maker is empty again. */
-struct ts_flux_chunk *ts_flux_maker_end(struct ts_flux_maker *mk, struct ts_flux_key *key, size_t n) TS_MUST_CHECK;
+struct ts_flux_chunk *ts_flux_maker_end(struct ts_flux_maker *mk, struct ts_flux_key *key,
+                                        size_t n) TS_MUST_CHECK;
 /** When nothing is to be made after all. */
 void ts_flux_maker_drop(struct ts_flux_maker *mk);
 
@@ -74,9 +79,11 @@ struct ts_flux_rows {
     bool bound;
 };
 /** In an operator's open. */
-int ts_flux_rows_init(struct ts_flux_run *run, struct ts_flux_rows *rows, struct ts_flux_value func, const char *what) TS_MUST_CHECK;
+int ts_flux_rows_init(struct ts_flux_run *run, struct ts_flux_rows *rows, struct ts_flux_value func,
+                      const char *what) TS_MUST_CHECK;
 void ts_flux_rows_fini(struct ts_flux_rows *rows);
-/** The chunk's columns from row `start` on (a multiple of 64) into rows->vecs; binds the function when names or types are others. */
+/** The chunk's columns from row `start` on (a multiple of 64) into rows->vecs; binds the function when names
+ * or types are others. */
 int ts_flux_rows_set(struct ts_flux_rows *rows, const struct ts_flux_chunk *chk, size_t start) TS_MUST_CHECK;
 /** A result as a column: one of chk's own when it shares its data, else a copy. */
 struct ts_flux_column *ts_flux_rows_column(struct ts_flux_rows *rows, const struct ts_flux_vec *vec, size_t n,
@@ -85,10 +92,11 @@ struct ts_flux_column *ts_flux_rows_column(struct ts_flux_rows *rows, const stru
 /* ---- grouping ---- */
 
 /** Collects the rows of chk under the key that these of its columns give; those it lacks are left out. */
-int ts_flux_regroup(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, const struct ts_flux_name *const *names,
-                    size_t n) TS_MUST_CHECK;
+int ts_flux_regroup(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk,
+                    const struct ts_flux_name *const *names, size_t n) TS_MUST_CHECK;
 
-/** Rows by equal values of some columns (none of them constant): the group of each row in the order of first rows. */
+/** Rows by equal values of some columns (none of them constant): the group of each row in the order of first
+ * rows. */
 struct ts_flux_split {
     const struct ts_flux_chunk *chk;
     const uint32_t *by;
@@ -101,25 +109,26 @@ struct ts_flux_split {
     size_t nslots, words;
     uint32_t *mem;
 };
-int ts_flux_split_init(struct ts_flux_run *run, struct ts_flux_split *sp, const struct ts_flux_chunk *chk, const uint32_t *by,
-                       size_t nby) TS_MUST_CHECK;
+int ts_flux_split_init(struct ts_flux_run *run, struct ts_flux_split *sp, const struct ts_flux_chunk *chk,
+                       const uint32_t *by, size_t nby) TS_MUST_CHECK;
 void ts_flux_split_fini(struct ts_flux_run *run, struct ts_flux_split *sp);
 
 /** The key of chk with one column more or replaced, or (v.type NONE) without it. NULL without memory. */
-struct ts_flux_key *ts_flux_key_with(struct ts_flux_run *run, const struct ts_flux_key *key, const struct ts_flux_name *name,
-                                     struct ts_flux_value v) TS_MUST_CHECK;
+struct ts_flux_key *ts_flux_key_with(struct ts_flux_run *run, const struct ts_flux_key *key,
+                                     const struct ts_flux_name *name, struct ts_flux_value v) TS_MUST_CHECK;
 
 /** The chunk's rows sorted by those of the columns that it has; stable. */
-int ts_flux_sort_chunk(struct ts_flux_run *run, struct ts_flux_chunk *chk, const struct ts_flux_cols *by, bool desc,
-                       struct ts_flux_chunk **out) TS_MUST_CHECK;
+int ts_flux_sort_chunk(struct ts_flux_run *run, struct ts_flux_chunk *chk, const struct ts_flux_cols *by,
+                       bool desc, struct ts_flux_chunk **out) TS_MUST_CHECK;
 
 /** The plan of quantile() by a t-digest. */
-int ts_flux_plan_digest(struct ts_flux_run *run, const struct ts_flux_args *args, double q, double compression,
-                        struct ts_flux_value column, struct ts_flux_value *out) TS_MUST_CHECK;
+int ts_flux_plan_digest(struct ts_flux_run *run, const struct ts_flux_args *args, double q,
+                        double compression, struct ts_flux_value column,
+                        struct ts_flux_value *out) TS_MUST_CHECK;
 
 /** The column, or the query's error that it is not there. */
-int ts_flux_need_column(struct ts_flux_run *run, const struct ts_flux_chunk *chk, const struct ts_flux_name *name,
-                        struct ts_flux_column **out) TS_MUST_CHECK;
+int ts_flux_need_column(struct ts_flux_run *run, const struct ts_flux_chunk *chk,
+                        const struct ts_flux_name *name, struct ts_flux_column **out) TS_MUST_CHECK;
 
 static inline bool ts_flux_is_numeric(enum ts_flux_type type)
 {

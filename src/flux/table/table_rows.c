@@ -1,11 +1,12 @@
 /*
- * The evaluator's functions of rows over chunks: columns as views, results as columns. Results that are a column of
- * the input stay that column, so constants stay constant. Thread: the query's.
+ * The evaluator's functions of rows over chunks: columns as views, results as columns. Results that are a
+ * column of the input stay that column, so constants stay constant. Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table_ops.h"
 
-int ts_flux_rows_init(struct ts_flux_run *run, struct ts_flux_rows *rows, struct ts_flux_value func, const char *what)
+int ts_flux_rows_init(struct ts_flux_run *run, struct ts_flux_rows *rows, struct ts_flux_value func,
+                      const char *what)
 {
     *rows = (struct ts_flux_rows){.run = run};
     return ts_flux_rowfn_new(run, func, what, &rows->rf);
@@ -59,7 +60,8 @@ int ts_flux_rows_set(struct ts_flux_rows *rows, const struct ts_flux_chunk *chk,
         same = same && rows->fields[i].name == fld.name && rows->fields[i].type == fld.type;
         rows->fields[i] = fld;
         size_t from = col->konst ? 0 : start;
-        rows->vecs[i] = (struct ts_flux_vec){.type = col->type, .constant = col->konst,
+        rows->vecs[i] = (struct ts_flux_vec){.type = col->type,
+                                             .constant = col->konst,
                                              .nulls = col->nulls ? col->nulls + from / 64 : NULL,
                                              .data = (const char *)col->data + from * width_of(col->type)};
     }
@@ -93,8 +95,8 @@ struct ts_flux_column *ts_flux_rows_column(struct ts_flux_rows *rows, const stru
 {
     struct ts_flux_mem *mem = &rows->run->mem;
     for (uint32_t i = 0; chk && i < chk->ncols; i++)
-        if (rows->vecs[i].data == vec->data && rows->vecs[i].type == vec->type && rows->vecs[i].constant == vec->constant &&
-            rows->vecs[i].nulls == vec->nulls && vec->data)
+        if (rows->vecs[i].data == vec->data && rows->vecs[i].type == vec->type &&
+            rows->vecs[i].constant == vec->constant && rows->vecs[i].nulls == vec->nulls && vec->data)
             return ts_flux_column_ref(chk->cols[i].col);
     if (vec->type == TS_FLUX_NULL)
         return ts_flux_column_const(mem, ts_flux_null(TS_FLUX_NULL));

@@ -1,6 +1,7 @@
 #ifndef TS_FLUX_TABLE_STD_H
 #define TS_FLUX_TABLE_STD_H
-/* Functions of tables as builtins (std/std_tables.c has their names and signatures). They make plans; nothing runs yet. */
+/* Functions of tables as builtins (std/std_tables.c has their names and signatures). They make plans; nothing
+ * runs yet. */
 #include "flux/table/table_ops.h"
 
 #define TS_FLUX_TABLE_OP(fn)                                                                                 \

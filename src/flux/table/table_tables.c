@@ -1,7 +1,7 @@
 /*
- * Tables by group key, while their rows still come: a hash of keys to lists of chunks, which are only referenced.
- * They are taken in the order of their keys; small chunks are joined on the way out, and the chunks of one table are
- * given one schema. Owns references to keys and chunks. Thread: the query's.
+ * Tables by group key, while their rows still come: a hash of keys to lists of chunks, which are only
+ * referenced. They are taken in the order of their keys; small chunks are joined on the way out, and the
+ * chunks of one table are given one schema. Owns references to keys and chunks. Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table.h"
@@ -157,7 +157,8 @@ int ts_flux_tables_add(struct ts_flux_tables *tables, struct ts_flux_chunk *chk)
     return ok ? 0 : ts_flux_fail_nomem(tables->run);
 }
 
-/* A table is about to be taken: what all its chunks have together; empty chunks go unless there is nothing else. */
+/* A table is about to be taken: what all its chunks have together; empty chunks go unless there is nothing
+ * else. */
 static int begin(struct ts_flux_tables *tables, struct table *tbl)
 {
     ts_flux_schema_fini(&tables->schema);
