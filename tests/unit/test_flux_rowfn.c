@@ -1,4 +1,5 @@
-/* Functions of rows over columns: the same answers as row by row, for all kinds of columns; what they read; memory. */
+/* Functions of rows over columns: the same answers as row by row, for all kinds of columns; what they read;
+ * memory. */
 #include "config.h"
 #include "flux_eval.h"
 
@@ -24,15 +25,19 @@ static const uint64_t third = 4;
 static void open_fixture(struct fixture *fx, const char *function, const char *what)
 {
     static const char *const names[] = {"i", "f", "s", "k", "b"};
-    static const enum ts_flux_type types[] = {TS_FLUX_INT, TS_FLUX_FLOAT, TS_FLUX_STRING, TS_FLUX_INT, TS_FLUX_BOOL};
+    static const enum ts_flux_type types[] = {TS_FLUX_INT, TS_FLUX_FLOAT, TS_FLUX_STRING, TS_FLUX_INT,
+                                              TS_FLUX_BOOL};
     char script[1000];
     struct ts_flux_value fn;
-    snprintf(script, sizeof script, "import \"strings\"\nc = 3\ndouble = (x) => x * 2\noption fn = %s", function);
+    snprintf(script, sizeof script, "import \"strings\"\nc = 3\ndouble = (x) => x * 2\noption fn = %s",
+             function);
     *fx = (struct fixture){0};
     assert_int_equal(ts_flux_run_init(&fx->run, &(struct ts_flux_limits){0}, FLUX_NOW), 0);
     /* An option that universe has is found there again. */
-    assert_int_equal(ts_flux_scope_add(&fx->run, fx->run.interp->universe, ts_flux_name_of(&fx->run.names, TS_STR("fn")),
-                                       (struct ts_flux_value){0}), 0);
+    assert_int_equal(ts_flux_scope_add(&fx->run, fx->run.interp->universe,
+                                       ts_flux_name_of(&fx->run.names, TS_STR("fn")),
+                                       (struct ts_flux_value){0}),
+                     0);
     ts_flux_scope_own(fx->run.interp->universe, ts_flux_name_of(&fx->run.names, TS_STR("fn")))->option = true;
     struct ts_str kept = ts_flux_arena_str(&fx->run.arena, ts_str_of(script));
     if (ts_flux_run_script(&fx->run, kept, NULL, 0) != 0)
@@ -40,7 +45,8 @@ static void open_fixture(struct fixture *fx, const char *function, const char *w
     assert_int_equal(ts_flux_option(&fx->run, "fn", &fn), 0);
     assert_int_equal(ts_flux_rowfn_new(&fx->run, fn, what, &fx->rf), 0);
     for (unsigned c = 0; c < 5; c++)
-        fx->fields[c] = (struct ts_flux_field){ts_flux_name_of(&fx->run.names, ts_str_of(names[c])), types[c]};
+        fx->fields[c] =
+            (struct ts_flux_field){ts_flux_name_of(&fx->run.names, ts_str_of(names[c])), types[c]};
     fx->cols[0] = (struct ts_flux_vec){.type = TS_FLUX_INT, .i = ints, .nulls = &third};
     fx->cols[1] = (struct ts_flux_vec){.type = TS_FLUX_FLOAT, .f = floats};
     fx->cols[2] = (struct ts_flux_vec){.type = TS_FLUX_STRING, .s = texts};
@@ -105,7 +111,8 @@ static void test_branches(void **state)
     (void)state;
     rows_are("(r) => if r.b then r.i else 0 - r.i", "1 -2 <null> 4 -5");
     rows_are("(r) => if r.i > 1 then 8 / (r.i - 1) else -1", "-1 8 -1 2 2");
-    rows_are("(r) => if r.f < 1.0 then \"low\" else if r.f < 3.0 then r.s else \"high\"", "low b c high high");
+    rows_are("(r) => if r.f < 1.0 then \"low\" else if r.f < 3.0 then r.s else \"high\"",
+             "low b c high high");
     rows_are("(r) => r.i != 1 and 8 / (r.i - 1) > 2", "false true <null> false false");
     rows_are("(r) => if r.b then int(v: \"x\") else r.k / 0", "cannot convert string \"x\" to int");
     rows_are("(r) => if r.k == 10 then r.i else 1 / 0", "1 2 <null> 4 5");
@@ -211,18 +218,20 @@ static bool runs_within(const char *script, size_t bytes, char said[400])
     return rc == 0;
 }
 
-/* Wherever memory ends, the query ends with that error, and nothing is left allocated (the run asserts it). */
+/* Wherever memory ends, the query ends with that error, and nothing is left allocated (the run asserts it).
+ */
 static void test_any_limit_of_memory(void **state)
 {
-    const char *script = "import \"array\"\nimport \"strings\"\nimport \"regexp\"\n"
-                         "d = array.from(rows: [{_time: 2020-01-01T00:00:00Z, t: \"a\", _value: 1.0},"
-                         " {_time: 2020-01-01T00:01:00Z, t: \"b\", _value: 2.5}])\n"
-                         "d |> group(columns: [\"t\"]) |> map(fn: (r) => ({r with x: if r._value > 1.0 then "
-                         "strings.toUpper(v: r.t) else \"n${r._value}\", y: [r._value][0], z: display(v: {a: r.t})}))"
-                         " |> filter(fn: (r) => r.t =~ /a|b/) |> yield(name: \"a\")\n"
-                         "d |> range(start: 2020-01-01, stop: 2020-01-02) |> aggregateWindow(every: 12h, fn: mean)"
-                         " |> yield(name: \"b\")\n"
-                         "d |> reduce(fn: (r, accumulator) => ({s: accumulator.s + r.t}), identity: {s: \"\"})";
+    const char *script =
+        "import \"array\"\nimport \"strings\"\nimport \"regexp\"\n"
+        "d = array.from(rows: [{_time: 2020-01-01T00:00:00Z, t: \"a\", _value: 1.0},"
+        " {_time: 2020-01-01T00:01:00Z, t: \"b\", _value: 2.5}])\n"
+        "d |> group(columns: [\"t\"]) |> map(fn: (r) => ({r with x: if r._value > 1.0 then "
+        "strings.toUpper(v: r.t) else \"n${r._value}\", y: [r._value][0], z: display(v: {a: r.t})}))"
+        " |> filter(fn: (r) => r.t =~ /a|b/) |> yield(name: \"a\")\n"
+        "d |> range(start: 2020-01-01, stop: 2020-01-02) |> aggregateWindow(every: 12h, fn: mean)"
+        " |> yield(name: \"b\")\n"
+        "d |> reduce(fn: (r, accumulator) => ({s: accumulator.s + r.t}), identity: {s: \"\"})";
     char said[400];
     size_t bytes = 1000;
     unsigned failed = 0;
