@@ -1,0 +1,5 @@
+package v1
+
+import "influxdata/influxdb/schema"
+
+fieldsAsCols = schema.fieldsAsCols
