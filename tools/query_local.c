@@ -1,4 +1,5 @@
-/* Runs or formats a script in this process. Thread: main. Owns the run; its memory is bounded by the request. */
+/* Runs or formats a script in this process. Thread: main. Owns the run; its memory is bounded by the request.
+ */
 #include "config.h"
 #include "query_local.h"
 
@@ -29,7 +30,8 @@ static int send_all(struct ts_flux_csv *csv, const struct ts_query_http_events *
     return rc;
 }
 
-static int run_script(struct ts_flux_run *run, const struct ts_query_request *req, const struct ts_query_http_events *events)
+static int run_script(struct ts_flux_run *run, const struct ts_query_request *req,
+                      const struct ts_query_http_events *events)
 {
     struct ts_flux_given_param *params = ts_xalloc((req->nparams + 1) * sizeof *params);
     struct ts_flux_csv *csv = NULL;
@@ -43,7 +45,8 @@ static int run_script(struct ts_flux_run *run, const struct ts_query_request *re
     return rc;
 }
 
-int query_local_run(const struct ts_query_request *req, const struct ts_query_http_events *events, struct ts_buf *error)
+int query_local_run(const struct ts_query_request *req, const struct ts_query_http_events *events,
+                    struct ts_buf *error)
 {
     struct ts_flux_limits limits = {.memory_bytes = req->memory_bytes};
     struct ts_flux_run run;

@@ -3,7 +3,8 @@
 /* tsagg-query without a server: the Flux engine in this process, and the formatter. */
 #include "query/query.h"
 
-/** A ts_query_source_fn: evaluates the script here. Results come as annotated CSV, as a server would send them. */
+/** A ts_query_source_fn: evaluates the script here. Results come as annotated CSV, as a server would send
+ * them. */
 int query_local_run(const struct ts_query_request *req, const struct ts_query_http_events *events,
                     struct ts_buf *error) TS_MUST_CHECK;
 

@@ -1,4 +1,5 @@
-/* A run from its script to its results, and the order in which its parts begin and end. Thread: the query's. */
+/* A run from its script to its results, and the order in which its parts begin and end. Thread: the query's.
+ */
 #include "config.h"
 #include "flux/flux.h"
 
@@ -46,8 +47,8 @@ int ts_flux_run_init(struct ts_flux_run *run, const struct ts_flux_limits *limit
 }
 
 /* {name: "value", …} as params. */
-static int add_params(struct ts_flux_run *run, struct ts_flux_scope *scope, const struct ts_flux_given_param *params,
-                      unsigned n)
+static int add_params(struct ts_flux_run *run, struct ts_flux_scope *scope,
+                      const struct ts_flux_given_param *params, unsigned n)
 {
     struct ts_str *names = ts_flux_new(run, n * sizeof *names);
     const struct ts_flux_shape *shape;
@@ -63,8 +64,8 @@ static int add_params(struct ts_flux_run *run, struct ts_flux_scope *scope, cons
     return rc ? rc : ts_flux_scope_add(run, scope, ts_flux_name_of(&run->names, TS_STR("params")), rec);
 }
 
-int ts_flux_run_script(struct ts_flux_run *run, struct ts_str script, const struct ts_flux_given_param *params,
-                       unsigned nparams)
+int ts_flux_run_script(struct ts_flux_run *run, struct ts_str script,
+                       const struct ts_flux_given_param *params, unsigned nparams)
 {
     struct ts_flux_source *src = ts_flux_new(run, sizeof *src);
     struct ts_flux_file file;

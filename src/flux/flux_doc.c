@@ -1,4 +1,5 @@
-/* Lists the library: the builtins' tables and what the prelude assigns. While the project is built; ends it without memory. */
+/* Lists the library: the builtins' tables and what the prelude assigns. While the project is built; ends it
+ * without memory. */
 #include "config.h"
 #include "flux/flux_doc.h"
 
@@ -40,7 +41,8 @@ static void add_builtins(struct entries *all, const char *path, const struct ts_
 {
     for (; table->name; table++) {
         const char *end = table->sig[0] == '(' ? strchr(table->sig, ')') : NULL;
-        add(all, path, ts_str_of(table->name), (struct ts_str){table->sig, end ? (size_t)(end + 1 - table->sig) : 0});
+        add(all, path, ts_str_of(table->name),
+            (struct ts_str){table->sig, end ? (size_t)(end + 1 - table->sig) : 0});
     }
 }
 
@@ -50,7 +52,8 @@ static void put_params(struct ts_buf *to, const struct ts_flux_node *func)
     ts_buf_putc(to, '(');
     for (const struct ts_flux_node *p = func->list; p; p = p->next) {
         bool pipe = p->a && p->a->kind == TS_FLUX_N_PIPE_ARG;
-        ts_buf_printf(to, "%s%s%s%s", pipe ? "<-" : "", p->name->z, p->a && !pipe ? "?" : "", p->next ? ", " : "");
+        ts_buf_printf(to, "%s%s%s%s", pipe ? "<-" : "", p->name->z, p->a && !pipe ? "?" : "",
+                      p->next ? ", " : "");
     }
     ts_buf_putc(to, ')');
 }

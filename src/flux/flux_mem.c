@@ -1,7 +1,7 @@
 /*
- * Accounted memory and arenas of one query. An arena is a list of blocks that double in size up to 256 KiB; what is
- * larger gets a block of its own. Releasing to a mark frees the blocks above it, but keeps one, so that a loop
- * that marks and releases does not go to the allocator each time.
+ * Accounted memory and arenas of one query. An arena is a list of blocks that double in size up to 256 KiB;
+ * what is larger gets a block of its own. Releasing to a mark frees the blocks above it, but keeps one, so
+ * that a loop that marks and releases does not go to the allocator each time.
  */
 #include "config.h"
 #include "flux/flux_mem.h"

@@ -2,8 +2,8 @@
 #define TS_FLUX_MEM_H
 /*
  * The memory of one query: every byte is accounted, and a query that wants more than its limit gets NULL
- * instead of memory, so that it ends with an error and the process lives on. Values live in arenas: nothing is
- * freed alone, everything at the end, or back to a mark. Thread: the query's.
+ * instead of memory, so that it ends with an error and the process lives on. Values live in arenas: nothing
+ * is freed alone, everything at the end, or back to a mark. Thread: the query's.
  */
 #include "core/base.h"
 
@@ -12,11 +12,13 @@ struct ts_flux_mem {
     bool refused;             /* the limit was reached, or the system had no memory */
 };
 
-/** Accounts for bytes that somebody allocates himself. @return false: beyond the limit, nothing is accounted. */
+/** Accounts for bytes that somebody allocates himself. @return false: beyond the limit, nothing is accounted.
+ */
 bool ts_flux_mem_take(struct ts_flux_mem *mem, size_t bytes) TS_MUST_CHECK;
 void ts_flux_mem_give(struct ts_flux_mem *mem, size_t bytes);
 
-/** Zeroed memory of its own that is accounted. Free with ts_flux_mem_free and the same bytes. @return NULL: limit. */
+/** Zeroed memory of its own that is accounted. Free with ts_flux_mem_free and the same bytes. @return NULL:
+ * limit. */
 void *ts_flux_mem_alloc(struct ts_flux_mem *mem, size_t bytes) TS_MUST_CHECK;
 void ts_flux_mem_free(struct ts_flux_mem *mem, void *p, size_t bytes);
 

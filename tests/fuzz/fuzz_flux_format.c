@@ -1,6 +1,6 @@
 /*
- * Any bytes as a script: it parses or says where not. What parses is formatted, which parses again, and formatting that
- * changes nothing.
+ * Any bytes as a script: it parses or says where not. What parses is formatted, which parses again, and
+ * formatting that changes nothing.
  */
 #include "config.h"
 #include "core/utf8.h"

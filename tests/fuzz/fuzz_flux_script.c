@@ -1,4 +1,5 @@
-/* Any bytes as a script, run to its end within small limits: results come out, or an error. Nothing stays allocated. */
+/* Any bytes as a script, run to its end within small limits: results come out, or an error. Nothing stays
+ * allocated. */
 #include "config.h"
 #include "core/utf8.h"
 #include "flux/flux.h"
@@ -27,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct ts_flux_limits limits = {.memory_bytes = 64u << 20, .steps = 200000, .depth = 100};
     struct ts_str script = {(const char *)data, size};
     struct ts_flux_run run;
-    if (size > 20000 || !ts_utf8_valid(script) || memmem(data, size, "file", 4)) /* csv.from(file:) reads this machine */
+    if (size > 20000 || !ts_utf8_valid(script) ||
+        memmem(data, size, "file", 4)) /* csv.from(file:) reads this machine */
         return 0;
     int rc = ts_flux_run_init(&run, &limits, INT64_C(1600000000000000000));
     rc = rc ? rc : run_all(&run, script);

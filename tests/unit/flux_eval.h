@@ -37,7 +37,8 @@ static inline const char *flux_show(const char *head, const char *expr, char to[
 #define FAILS(script, want)                                                                                  \
     do {                                                                                                     \
         char said_[400];                                                                                     \
-        assert_string_equal(flux_run(script, &(struct ts_flux_limits){.memory_bytes = 64u << 20}, said_), want); \
+        assert_string_equal(flux_run(script, &(struct ts_flux_limits){.memory_bytes = 64u << 20}, said_),    \
+                            want);                                                                           \
     } while (0)
 
 #endif

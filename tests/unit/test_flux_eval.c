@@ -33,7 +33,8 @@ static void test_comparison(void **state)
     IS("2020-01-01 < 2020-01-02", "true");
     IS("[1, 2] == [1, 2]", "true");
     IS("{a: 1} != {a: 2}", "true");
-    SHOWS("import \"math\"", "[math.NaN() == math.NaN(), math.NaN() != 1.0, math.NaN() < 1.0]", "[false, true, false]");
+    SHOWS("import \"math\"", "[math.NaN() == math.NaN(), math.NaN() != 1.0, math.NaN() < 1.0]",
+          "[false, true, false]");
     IS("\"abc\" =~ /^a.c$/", "true");
     IS("\"abc\" !~ /x/", "true");
 }
@@ -44,7 +45,8 @@ static void test_nulls(void **state)
     (void)state;
     SHOWS(d, "n + 1", "<null>");
     SHOWS(d, "n == n", "<null>");
-    SHOWS(d, "[b and false, b and true, b or true, b or false]", "[\n    false,\n    <null>,\n    true,\n    <null>\n]");
+    SHOWS(d, "[b and false, b and true, b or true, b or false]",
+          "[\n    false,\n    <null>,\n    true,\n    <null>\n]");
     SHOWS(d, "if b then 1 else 2", "2");
     SHOWS(d, "exists n", "false");
     SHOWS(d, "not b", "<null>");
@@ -82,8 +84,9 @@ static void test_options(void **state)
     IS("now()", "2026-01-01T00:00:00.000000000Z");
     SHOWS("option now = () => 2020-05-05T00:00:00Z", "today()", "2020-05-05T00:00:00.000000000Z");
     SHOWS("option task = {name: \"a\", every: 1h}", "task.every", "1h");
-    SHOWS("import \"timezone\"\nimport \"date\"\noption location = timezone.location(name: \"Europe/Berlin\")",
-          "date.hour(t: 2021-07-01T12:00:00Z)", "14");
+    SHOWS(
+        "import \"timezone\"\nimport \"date\"\noption location = timezone.location(name: \"Europe/Berlin\")",
+        "date.hour(t: 2021-07-01T12:00:00Z)", "14");
     FAILS("option now = 1", "option now is a function");
 }
 
@@ -109,7 +112,8 @@ static void test_refused_before_a_run(void **state)
     FAILS("x = {a: 1}.b", "the record has no property b");
     FAILS("return 1", "return outside of a function");
     FAILS("f = () => {\n x = 1\n}", "the function has no return at its end");
-    FAILS("x = \"a${(r) => r}\"", "a part of a text must be bool, int, uint, float, string, time or duration, not function");
+    FAILS("x = \"a${(r) => r}\"",
+          "a part of a text must be bool, int, uint, float, string, time or duration, not function");
     /* what only looks wrong */
     FAILS("f = (r) => r.a + 1.0\ng = (r) => r.a + 1", "");
 }
@@ -118,7 +122,8 @@ static void test_limits(void **state)
 {
     char said[400];
     (void)state;
-    const char *grow = "import \"strings\"\nx = strings.repeat(v: \"0123456789\", i: 1000000)\ny = x + x\nz = y + y";
+    const char *grow =
+        "import \"strings\"\nx = strings.repeat(v: \"0123456789\", i: 1000000)\ny = x + x\nz = y + y";
     assert_string_equal(flux_run(grow, &(struct ts_flux_limits){.memory_bytes = 8u << 20}, said),
                         "memory limit of 8388608 bytes reached");
     assert_string_equal(flux_run(grow, &(struct ts_flux_limits){.memory_bytes = 200u << 20}, said), "");
@@ -126,9 +131,12 @@ static void test_limits(void **state)
                        "g = (x) => array.map(arr: [x, x, x, x], fn: (x) => f(x))\n"
                        "h = (x) => array.map(arr: [x, x, x, x], fn: (x) => g(x))\n"
                        "i = (x) => array.map(arr: [x, x, x, x], fn: (x) => h(x))\ny = i(x: i(x: i(x: 1)))";
-    assert_string_equal(flux_run(work, &(struct ts_flux_limits){.steps = 2000}, said), "limit of 2000 steps reached");
-    assert_string_equal(flux_run(work, &(struct ts_flux_limits){.depth = 3}, said), "calls are nested too deep");
-    assert_string_equal(flux_run(work, &(struct ts_flux_limits){.deadline_ns = 1}, said), "the query took longer than it may");
+    assert_string_equal(flux_run(work, &(struct ts_flux_limits){.steps = 2000}, said),
+                        "limit of 2000 steps reached");
+    assert_string_equal(flux_run(work, &(struct ts_flux_limits){.depth = 3}, said),
+                        "calls are nested too deep");
+    assert_string_equal(flux_run(work, &(struct ts_flux_limits){.deadline_ns = 1}, said),
+                        "the query took longer than it may");
     /* a pattern that backtracks for ever ends by itself */
     flux_run("x = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\" =~ /^(a|aa)*(a|aa)*(a|aa)*$/",
              &(struct ts_flux_limits){0}, said);
@@ -144,14 +152,18 @@ static void test_zones(void **state)
     (void)state;
     assert_int_equal(ts_flux_run_init(&run, &(struct ts_flux_limits){0}, 0), 0);
     assert_int_equal(ts_flux_zone_find(&run, TS_STR("America/Los_Angeles"), &clock.zone), 0);
-    assert_int_equal(ts_flux_read_time(TS_STR("2021-03-14T09:59:59Z"), &t), 0); /* the last second of PST: 01:59:59 */
+    assert_int_equal(ts_flux_read_time(TS_STR("2021-03-14T09:59:59Z"), &t),
+                     0); /* the last second of PST: 01:59:59 */
     assert_int_equal(ts_flux_clock_local(&clock, t), t - INT64_C(8) * 3600 * TS_SEC);
     assert_int_equal(ts_flux_clock_local(&clock, t + TS_SEC), t + TS_SEC - INT64_C(7) * 3600 * TS_SEC);
-    assert_int_equal(ts_flux_read_time(TS_STR("2021-03-14T02:30:00Z"), &local), 0); /* skipped: the jump itself */
+    assert_int_equal(ts_flux_read_time(TS_STR("2021-03-14T02:30:00Z"), &local),
+                     0); /* skipped: the jump itself */
     assert_int_equal(ts_flux_clock_utc(&clock, local), t + TS_SEC);
-    assert_int_equal(ts_flux_read_time(TS_STR("2021-11-07T01:30:00Z"), &local), 0); /* comes twice: the first, PDT */
+    assert_int_equal(ts_flux_read_time(TS_STR("2021-11-07T01:30:00Z"), &local),
+                     0); /* comes twice: the first, PDT */
     assert_int_equal(ts_flux_clock_utc(&clock, local), local + INT64_C(7) * 3600 * TS_SEC);
-    assert_int_equal(ts_flux_read_time(TS_STR("2150-07-01T00:00:00Z"), &t), 0); /* behind the file's last transition */
+    assert_int_equal(ts_flux_read_time(TS_STR("2150-07-01T00:00:00Z"), &t),
+                     0); /* behind the file's last transition */
     assert_int_equal(ts_flux_clock_local(&clock, t), t - INT64_C(7) * 3600 * TS_SEC);
     assert_int_equal(ts_flux_zone_find(&run, TS_STR("Australia/Sydney"), &clock.zone), 0);
     assert_int_equal(ts_flux_read_time(TS_STR("2150-01-01T00:00:00Z"), &t), 0); /* summer in the south */
@@ -166,12 +178,18 @@ static void test_calendar(void **state)
     (void)state;
     SHOWS("import \"date\"", "date.add(d: 1mo, to: 2020-01-31T00:00:00Z)", "2020-02-29T00:00:00.000000000Z");
     SHOWS("import \"date\"", "date.sub(d: 1y, from: 2020-02-29T12:00:00Z)", "2019-02-28T12:00:00.000000000Z");
-    SHOWS("import \"date\"", "date.truncate(t: 1969-12-31T23:00:00Z, unit: 1w)", "1969-12-25T00:00:00.000000000Z");
-    SHOWS("import \"date\"", "date.truncate(t: 2021-08-15T00:00:00Z, unit: 1y)", "2021-01-01T00:00:00.000000000Z");
-    SHOWS("import \"date\"", "[date.week(t: 2021-01-03), date.week(t: 2021-01-04), date.week(t: 2020-12-31)]", "[53, 1, 53]");
-    SHOWS("import \"date\"", "[date.weekDay(t: 2026-01-01), date.yearDay(t: 2024-12-31), date.quarter(t: 2024-04-01)]", "[4, 366, 2]");
+    SHOWS("import \"date\"", "date.truncate(t: 1969-12-31T23:00:00Z, unit: 1w)",
+          "1969-12-25T00:00:00.000000000Z");
+    SHOWS("import \"date\"", "date.truncate(t: 2021-08-15T00:00:00Z, unit: 1y)",
+          "2021-01-01T00:00:00.000000000Z");
+    SHOWS("import \"date\"", "[date.week(t: 2021-01-03), date.week(t: 2021-01-04), date.week(t: 2020-12-31)]",
+          "[53, 1, 53]");
+    SHOWS("import \"date\"",
+          "[date.weekDay(t: 2026-01-01), date.yearDay(t: 2024-12-31), date.quarter(t: 2024-04-01)]",
+          "[4, 366, 2]");
     /* A day of New York that has 23 hours. */
-    SHOWS("import \"date\"\nimport \"timezone\"\noption location = timezone.location(name: \"America/New_York\")",
+    SHOWS("import \"date\"\nimport \"timezone\"\noption location = timezone.location(name: "
+          "\"America/New_York\")",
           "[date.truncate(t: 2021-03-14T12:00:00Z, unit: 1d), date.add(d: 1d, to: 2021-03-14T05:00:00Z)]",
           "[2021-03-14T05:00:00.000000000Z, 2021-03-15T04:00:00.000000000Z]");
 }

@@ -109,18 +109,24 @@ static void error_is(const char *text, const char *want)
 static void test_errors(void **state)
 {
     (void)state;
-    error_is("x = 1 +", "error @1:8-1:8: expected an expression, got the end of the script\n    x = 1 +\n           ^");
-    error_is("x = 1\ny = \"\xc3\xa9\" ]", "error @2:9-2:10: expected an expression, got ]\n    y = \"\xc3\xa9\" ]\n            ^");
+    error_is("x = 1 +",
+             "error @1:8-1:8: expected an expression, got the end of the script\n    x = 1 +\n           ^");
+    error_is("x = 1\ny = \"\xc3\xa9\" ]",
+             "error @2:9-2:10: expected an expression, got ]\n    y = \"\xc3\xa9\" ]\n            ^");
     error_is("a |> b", "error @1:6-1:7: behind |> must stand a call\n    a |> b\n         ^");
     error_is("{and: 1}", "error @1:2-1:5: expected a name, got and\n    {and: 1}\n     ^^^");
-    error_is("x = 2020-13-01", "error @1:5-1:15: not a time; right would be 2006-01-02 or 2006-01-02T15:04:05Z\n"
-                               "    x = 2020-13-01\n        ^^^^^^^^^^");
-    error_is("x = 2020-01-01T00:00:00", "error @1:5-1:24: not a time; right would be 2006-01-02 or 2006-01-02T15:04:05Z\n"
-                                        "    x = 2020-01-01T00:00:00\n        ^^^^^^^^^^^^^^^^^^^");
-    error_is("x = 3hh", "error @1:5-1:8: a number with letters behind it that are no unit of a duration\n    x = 3hh\n        ^^^");
+    error_is("x = 2020-13-01",
+             "error @1:5-1:15: not a time; right would be 2006-01-02 or 2006-01-02T15:04:05Z\n"
+             "    x = 2020-13-01\n        ^^^^^^^^^^");
+    error_is("x = 2020-01-01T00:00:00",
+             "error @1:5-1:24: not a time; right would be 2006-01-02 or 2006-01-02T15:04:05Z\n"
+             "    x = 2020-01-01T00:00:00\n        ^^^^^^^^^^^^^^^^^^^");
+    error_is("x = 3hh", "error @1:5-1:8: a number with letters behind it that are no unit of a duration\n    "
+                        "x = 3hh\n        ^^^");
     error_is("x = \"abc", "error @1:5-1:6: a string without its closing \"\n    x = \"abc\n        ^");
-    error_is("x = 18446744073709551616", "error @1:5-1:25: an integer beyond 64 bits\n    x = 18446744073709551616\n"
-                                         "        ^^^^^^^^^^^^^^^^^^^^");
+    error_is("x = 18446744073709551616",
+             "error @1:5-1:25: an integer beyond 64 bits\n    x = 18446744073709551616\n"
+             "        ^^^^^^^^^^^^^^^^^^^^");
 }
 
 static void test_nesting_has_a_limit(void **state)

@@ -1,6 +1,6 @@
 /*
- * Calls: arguments to parameters by name, a pipe to the parameter that takes it; builtins and functions written in
- * Flux. Arguments of builtins are checked against the types of their signature.
+ * Calls: arguments to parameters by name, a pipe to the parameter that takes it; builtins and functions
+ * written in Flux. Arguments of builtins are checked against the types of their signature.
  */
 #include "config.h"
 #include "flux/exec/exec_interp.h"
@@ -20,19 +20,22 @@ static const char *name_of(const struct ts_flux_func *func)
     return func->name ? func->name->z : "the function";
 }
 
-static int unknown_parameter(struct ts_flux_run *run, const struct ts_flux_func *func, const struct ts_flux_name *name)
+static int unknown_parameter(struct ts_flux_run *run, const struct ts_flux_func *func,
+                             const struct ts_flux_name *name)
 {
     struct ts_flux_near near = {.asked = ts_flux_name_str(name)};
     for (unsigned i = 0; i < func->sig->n; i++)
         ts_flux_near_offer(&near, ts_flux_name_str(func->sig->params[i].name));
     if (near.best.p)
-        return ts_flux_fail(run, "%s has no parameter %s; did you mean %s?", name_of(func), name->z, near.best.p);
+        return ts_flux_fail(run, "%s has no parameter %s; did you mean %s?", name_of(func), name->z,
+                            near.best.p);
     return ts_flux_fail(run, "%s has no parameter %s", name_of(func), name->z);
 }
 
 /* Arguments into v by position; v has room for sig->n and is zeroed. */
-static int place(struct ts_flux_run *run, const struct ts_flux_func *func, const struct ts_flux_call_arg *args, unsigned n,
-                 const struct ts_flux_value *piped, struct ts_flux_value *v)
+static int place(struct ts_flux_run *run, const struct ts_flux_func *func,
+                 const struct ts_flux_call_arg *args, unsigned n, const struct ts_flux_value *piped,
+                 struct ts_flux_value *v)
 {
     const struct ts_flux_sig *sig = func->sig;
     if (piped && sig->pipe < 0)
@@ -49,18 +52,20 @@ static int place(struct ts_flux_run *run, const struct ts_flux_func *func, const
     }
     for (unsigned i = 0; i < sig->n; i++)
         if (v[i].type == TS_FLUX_NONE && !sig->params[i].optional)
-            return ts_flux_fail(run, "missing required argument %s of %s", sig->params[i].name->z, name_of(func));
+            return ts_flux_fail(run, "missing required argument %s of %s", sig->params[i].name->z,
+                                name_of(func));
     return 0;
 }
 
-static int wrong_type(struct ts_flux_run *run, const struct ts_flux_func *func, const struct ts_flux_param *par,
-                      struct ts_flux_value v)
+static int wrong_type(struct ts_flux_run *run, const struct ts_flux_func *func,
+                      const struct ts_flux_param *par, struct ts_flux_value v)
 {
     struct ts_buf text = TS_BUF_INIT;
     ts_flux_put_types(&text, par->types);
     const char *types = ts_buf_cstr(&text);
-    int rc = ts_flux_fail(run, "argument %s of %s must be %s, not %s%s", par->name->z, name_of(func), types ? types : "",
-                          v.null && v.type != TS_FLUX_NULL ? "null " : "", ts_flux_type_text(v.type));
+    int rc = ts_flux_fail(run, "argument %s of %s must be %s, not %s%s", par->name->z, name_of(func),
+                          types ? types : "", v.null && v.type != TS_FLUX_NULL ? "null " : "",
+                          ts_flux_type_text(v.type));
     ts_buf_fini(&text);
     return rc;
 }
@@ -109,8 +114,9 @@ static int call_flux(struct ts_flux_run *run, const struct ts_flux_func *func, s
     return rc || returned ? rc : ts_flux_fail(run, "%s ended without a return", name_of(func));
 }
 
-int ts_flux_invoke(struct ts_flux_run *run, const struct ts_flux_func *func, const struct ts_flux_call_arg *args, unsigned n,
-                   const struct ts_flux_value *piped, struct ts_flux_pos pos, struct ts_flux_value *out)
+int ts_flux_invoke(struct ts_flux_run *run, const struct ts_flux_func *func,
+                   const struct ts_flux_call_arg *args, unsigned n, const struct ts_flux_value *piped,
+                   struct ts_flux_pos pos, struct ts_flux_value *out)
 {
     struct ts_flux_value few[16] = {0}, *v = few;
     struct ts_flux_pos outer = run->pos;
@@ -128,8 +134,8 @@ int ts_flux_invoke(struct ts_flux_run *run, const struct ts_flux_func *func, con
     return rc;
 }
 
-int ts_flux_eval_call(const struct ts_flux_frame *fr, const struct ts_flux_node *call, const struct ts_flux_value *piped,
-                      struct ts_flux_value *out)
+int ts_flux_eval_call(const struct ts_flux_frame *fr, const struct ts_flux_node *call,
+                      const struct ts_flux_value *piped, struct ts_flux_value *out)
 {
     struct ts_flux_call_arg few[12], *args = few;
     struct ts_flux_value callee;
@@ -145,7 +151,8 @@ int ts_flux_eval_call(const struct ts_flux_frame *fr, const struct ts_flux_node 
     if (n > TS_ARRAY_SIZE(few) && !(args = ts_flux_new(fr->run, n * sizeof *args)))
         return -TS_EQUERY;
     for (const struct ts_flux_node *p = call->list; p; p = p->next, i++) {
-        struct ts_flux_node self = {.kind = TS_FLUX_N_IDENT, .name = p->name, .start = p->start, .end = p->end};
+        struct ts_flux_node self = {
+            .kind = TS_FLUX_N_IDENT, .name = p->name, .start = p->start, .end = p->end};
         args[i].name = p->name;
         if ((rc = ts_flux_eval(fr, p->a ? p->a : &self, &args[i].value)) != 0)
             return rc;
@@ -153,8 +160,8 @@ int ts_flux_eval_call(const struct ts_flux_frame *fr, const struct ts_flux_node 
     return ts_flux_invoke(fr->run, callee.func, args, n, piped, ts_flux_frame_pos(fr, call), out);
 }
 
-int ts_flux_call(struct ts_flux_run *run, struct ts_flux_value func, const struct ts_flux_named *args, unsigned n,
-                 struct ts_flux_value *out)
+int ts_flux_call(struct ts_flux_run *run, struct ts_flux_value func, const struct ts_flux_named *args,
+                 unsigned n, struct ts_flux_value *out)
 {
     struct ts_flux_call_arg few[12];
     TS_ASSERT(n <= TS_ARRAY_SIZE(few));
@@ -168,7 +175,8 @@ int ts_flux_call(struct ts_flux_run *run, struct ts_flux_value func, const struc
     return ts_flux_invoke(run, func.func, few, n, NULL, run->pos, out);
 }
 
-int ts_flux_sig_of_node(struct ts_flux_run *run, const struct ts_flux_node *node, const struct ts_flux_sig **out)
+int ts_flux_sig_of_node(struct ts_flux_run *run, const struct ts_flux_node *node,
+                        const struct ts_flux_sig **out)
 {
     struct ts_flux_node *memo = (struct ts_flux_node *)(uintptr_t)node; /* the tree is the query's own */
     if (node->memo) {
@@ -186,7 +194,8 @@ int ts_flux_sig_of_node(struct ts_flux_run *run, const struct ts_flux_node *node
         bool pipe = p->a && p->a->kind == TS_FLUX_N_PIPE_ARG;
         if (pipe)
             sig->pipe = (int)sig->n;
-        sig->params[sig->n++] = (struct ts_flux_param){.name = p->name, .optional = p->a && !pipe, .dflt = p->a};
+        sig->params[sig->n++] =
+            (struct ts_flux_param){.name = p->name, .optional = p->a && !pipe, .dflt = p->a};
     }
     *out = memo->memo = sig;
     return 0;

@@ -1,6 +1,7 @@
 /*
- * Checks before a run: names that do not exist, packages, assignments twice, statements in wrong places. The expressions'
- * part is in exec_check_expr.c. What cannot be known is left to the run. The first error ends it.
+ * Checks before a run: names that do not exist, packages, assignments twice, statements in wrong places. The
+ * expressions' part is in exec_check_expr.c. What cannot be known is left to the run. The first error ends
+ * it.
  */
 #include "config.h"
 #include "flux/exec/exec_check.h"
@@ -22,8 +23,8 @@ struct ts_flux_known ts_flux_known_of_value(const struct ts_flux_run *run, struc
     return known;
 }
 
-int ts_flux_check_define(struct ts_flux_checker *ck, const struct ts_flux_node *at, const struct ts_flux_name *name,
-                         struct ts_flux_known known)
+int ts_flux_check_define(struct ts_flux_checker *ck, const struct ts_flux_node *at,
+                         const struct ts_flux_name *name, struct ts_flux_known known)
 {
     for (const struct ts_flux_known_name *n = ck->scope->names; n; n = n->next)
         if (n->name == name)
@@ -45,13 +46,16 @@ static int imports(struct ts_flux_checker *ck, const struct ts_flux_node *list)
         struct ts_flux_pos pos = ts_flux_check_pos(ck, imp);
         struct ts_flux_near near;
         if (!ts_flux_package_known(imp->text, &near))
-            return near.best.p ? ts_flux_fail_at(ck->run, pos, "unknown package \"%.*s\"; did you mean \"%.*s\"?",
-                                                 (int)imp->text.len, imp->text.p, (int)near.best.len, near.best.p)
-                               : ts_flux_fail_at(ck->run, pos, "unknown package \"%.*s\"", (int)imp->text.len, imp->text.p);
+            return near.best.p
+                       ? ts_flux_fail_at(ck->run, pos, "unknown package \"%.*s\"; did you mean \"%.*s\"?",
+                                         (int)imp->text.len, imp->text.p, (int)near.best.len, near.best.p)
+                       : ts_flux_fail_at(ck->run, pos, "unknown package \"%.*s\"", (int)imp->text.len,
+                                         imp->text.p);
         ck->run->pos = pos;
         int rc = ts_flux_package_load(ck->run, imp->text, &pkg);
-        rc = rc ? rc : ts_flux_check_define(ck, imp, imp->name ? imp->name : pkg->name,
-                                            ts_flux_known_of_value(ck->run, pkg->value));
+        rc = rc ? rc
+                : ts_flux_check_define(ck, imp, imp->name ? imp->name : pkg->name,
+                                       ts_flux_known_of_value(ck->run, pkg->value));
         if (rc != 0)
             return rc;
     }
@@ -64,7 +68,8 @@ static int option(struct ts_flux_checker *ck, const struct ts_flux_node *st)
     const struct ts_flux_scope *universe = ck->run->interp->universe;
     struct ts_flux_known known, pkg;
     if (ck->in_function)
-        return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, st), "an option can be set at the script's top only");
+        return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, st),
+                               "an option can be set at the script's top only");
     int rc = ts_flux_check_expr(ck, st->a, &known);
     if (rc == 0 && st->b)
         return ts_flux_check_expr(ck, st->b, &pkg);
@@ -86,7 +91,8 @@ static int testcase(struct ts_flux_checker *ck, const struct ts_flux_node *st)
     return rc;
 }
 
-int ts_flux_check_list(struct ts_flux_checker *ck, const struct ts_flux_node *list, struct ts_flux_known *returned)
+int ts_flux_check_list(struct ts_flux_checker *ck, const struct ts_flux_node *list,
+                       struct ts_flux_known *returned)
 {
     struct ts_flux_known known;
     int rc = 0;
@@ -123,7 +129,8 @@ int ts_flux_check(struct ts_flux_run *run, const struct ts_flux_file *file, bool
     int rc = imports(&ck, file->root->b);
     if (rc == 0 && has_params) {
         const struct ts_flux_name *name = ts_flux_name_of(&run->names, TS_STR("params"));
-        rc = name ? ts_flux_check_define(&ck, file->root, name, (struct ts_flux_known){.types = TS_FLUX_BIT(RECORD)})
+        rc = name ? ts_flux_check_define(&ck, file->root, name,
+                                         (struct ts_flux_known){.types = TS_FLUX_BIT(RECORD)})
                   : ts_flux_fail_nomem(run);
     }
     ck.scope = &scope;

@@ -2,17 +2,19 @@
 #include "config.h"
 #include "flux/exec/exec_check.h"
 
-#define ANYTHING    ((struct ts_flux_known){0})
-#define NUMBERS     (TS_FLUX_BIT(INT) | TS_FLUX_BIT(UINT) | TS_FLUX_BIT(FLOAT))
-#define UNTYPED     (TS_FLUX_BIT(NULL) | TS_FLUX_BIT(DYNAMIC)) /* fit everywhere */
-#define PRINTABLE   (NUMBERS | TS_FLUX_BIT(BOOL) | TS_FLUX_BIT(STRING) | TS_FLUX_BIT(TIME) | TS_FLUX_BIT(DURATION))
+#define ANYTHING ((struct ts_flux_known){0})
+#define NUMBERS  (TS_FLUX_BIT(INT) | TS_FLUX_BIT(UINT) | TS_FLUX_BIT(FLOAT))
+#define UNTYPED  (TS_FLUX_BIT(NULL) | TS_FLUX_BIT(DYNAMIC)) /* fit everywhere */
+#define PRINTABLE                                                                                            \
+    (NUMBERS | TS_FLUX_BIT(BOOL) | TS_FLUX_BIT(STRING) | TS_FLUX_BIT(TIME) | TS_FLUX_BIT(DURATION))
 
 static struct ts_flux_known of_types(uint32_t types)
 {
     return (struct ts_flux_known){.types = types};
 }
 
-static int mismatch(struct ts_flux_checker *ck, const struct ts_flux_node *node, const char *what, uint32_t wanted, uint32_t got)
+static int mismatch(struct ts_flux_checker *ck, const struct ts_flux_node *node, const char *what,
+                    uint32_t wanted, uint32_t got)
 {
     struct ts_buf text = TS_BUF_INIT;
     ts_flux_put_types(&text, wanted);
@@ -25,8 +27,8 @@ static int mismatch(struct ts_flux_checker *ck, const struct ts_flux_node *node,
 }
 
 /* What is known of node must have something in common with wanted. */
-static int expect(struct ts_flux_checker *ck, const struct ts_flux_node *node, const char *what, uint32_t wanted,
-                  struct ts_flux_known known)
+static int expect(struct ts_flux_checker *ck, const struct ts_flux_node *node, const char *what,
+                  uint32_t wanted, struct ts_flux_known known)
 {
     if (known.types == 0 || wanted == 0 || known.types & (wanted | UNTYPED))
         return 0;
@@ -60,13 +62,14 @@ static int ident(struct ts_flux_checker *ck, const struct ts_flux_node *node, co
     }
     offer_scope(&near, universe);
     if (near.best.p)
-        return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, node), "undefined identifier %s; did you mean %.*s?", name->z,
-                               (int)near.best.len, near.best.p);
+        return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, node),
+                               "undefined identifier %s; did you mean %.*s?", name->z, (int)near.best.len,
+                               near.best.p);
     return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, node), "undefined identifier %s", name->z);
 }
 
-static int of_package(struct ts_flux_checker *ck, const struct ts_flux_node *node, const struct ts_flux_record *members,
-                      struct ts_flux_known *out)
+static int of_package(struct ts_flux_checker *ck, const struct ts_flux_node *node,
+                      const struct ts_flux_record *members, struct ts_flux_known *out)
 {
     const struct ts_flux_package *pkg = ts_flux_package_of(ck->run, members);
     const struct ts_flux_value *v = ts_flux_record_get(members, node->name);
@@ -80,8 +83,8 @@ static int of_package(struct ts_flux_checker *ck, const struct ts_flux_node *nod
             ts_flux_near_offer(&near, ts_flux_name_str(members->shape->names[i]));
     struct ts_flux_pos pos = {ck->src, node->end - TS_MIN(node->name->len, node->end), node->end};
     if (near.best.p)
-        return ts_flux_fail_at(ck->run, pos, "package %s has no member %s; did you mean %.*s?", pkg->name->z, node->name->z,
-                               (int)near.best.len, near.best.p);
+        return ts_flux_fail_at(ck->run, pos, "package %s has no member %s; did you mean %.*s?", pkg->name->z,
+                               node->name->z, (int)near.best.len, near.best.p);
     return ts_flux_fail_at(ck->run, pos, "package %s has no member %s", pkg->name->z, node->name->z);
 }
 
@@ -98,7 +101,8 @@ static int member(struct ts_flux_checker *ck, const struct ts_flux_node *node, s
     for (const struct ts_flux_node *p = of.literal->list; p; p = p->next)
         if (p->name == node->name)
             return 0;
-    return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, node), "the record has no property %s", node->name->z);
+    return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, node), "the record has no property %s",
+                           node->name->z);
 }
 
 static int subscript(struct ts_flux_checker *ck, const struct ts_flux_node *node, struct ts_flux_known *out)
@@ -121,7 +125,8 @@ static int function(struct ts_flux_checker *ck, const struct ts_flux_node *node,
     for (const struct ts_flux_node *p = node->list; p && rc == 0; p = p->next) {
         bool pipe = p->a && p->a->kind == TS_FLUX_N_PIPE_ARG;
         if (pipe && piped)
-            return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, p), "a function has one parameter for a pipe");
+            return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, p),
+                                   "a function has one parameter for a pipe");
         piped |= pipe;
         rc = p->a && !pipe ? ts_flux_check_expr(ck, p->a, &dflt) : 0;
         ck->scope = &params;
@@ -136,7 +141,8 @@ static int function(struct ts_flux_checker *ck, const struct ts_flux_node *node,
             last = last->next;
         rc = ts_flux_check_list(ck, node->a->list, &body);
         if (rc == 0 && (!last || last->kind != TS_FLUX_N_RETURN))
-            rc = ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, node->a), "the function has no return at its end");
+            rc = ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, node->a),
+                                 "the function has no return at its end");
     } else if (rc == 0) {
         rc = ts_flux_check_expr(ck, node->a, &body);
     }
@@ -152,8 +158,8 @@ static bool is_arith(enum ts_flux_op op)
 }
 
 /* Arithmetic wants one type on both sides; + and - have some more of them. */
-static int arith(struct ts_flux_checker *ck, const struct ts_flux_node *node, struct ts_flux_known a, struct ts_flux_known b,
-                 struct ts_flux_known *out)
+static int arith(struct ts_flux_checker *ck, const struct ts_flux_node *node, struct ts_flux_known a,
+                 struct ts_flux_known b, struct ts_flux_known *out)
 {
     uint32_t wanted = NUMBERS;
     if (node->op == TS_FLUX_OP_ADD)
@@ -172,7 +178,8 @@ static int arith(struct ts_flux_checker *ck, const struct ts_flux_node *node, st
     return mismatch(ck, node->b, "the right side", a.types, b.types);
 }
 
-static int compare(struct ts_flux_checker *ck, const struct ts_flux_node *node, struct ts_flux_known a, struct ts_flux_known b)
+static int compare(struct ts_flux_checker *ck, const struct ts_flux_node *node, struct ts_flux_known a,
+                   struct ts_flux_known b)
 {
     uint32_t left = a.types & NUMBERS ? a.types | NUMBERS : a.types;
     if (node->op == TS_FLUX_OP_MATCH || node->op == TS_FLUX_OP_NOT_MATCH) {
@@ -266,7 +273,8 @@ static int pairs(struct ts_flux_checker *ck, const struct ts_flux_node *node)
     return rc;
 }
 
-static int argument(struct ts_flux_checker *ck, const struct ts_flux_node *arg, const struct ts_flux_known *func, int at)
+static int argument(struct ts_flux_checker *ck, const struct ts_flux_node *arg,
+                    const struct ts_flux_known *func, int at)
 {
     char what[120];
     struct ts_flux_known known;
@@ -280,20 +288,22 @@ static int argument(struct ts_flux_checker *ck, const struct ts_flux_node *arg, 
     return expect(ck, arg->a ? arg->a : arg, what, func->sig->params[at].types, known);
 }
 
-static int no_parameter(struct ts_flux_checker *ck, const struct ts_flux_node *arg, const struct ts_flux_known *func)
+static int no_parameter(struct ts_flux_checker *ck, const struct ts_flux_node *arg,
+                        const struct ts_flux_known *func)
 {
     struct ts_flux_near near = {.asked = ts_flux_name_str(arg->name)};
     const char *name = func->name ? func->name->z : "the function";
     for (unsigned i = 0; i < func->sig->n; i++)
         ts_flux_near_offer(&near, ts_flux_name_str(func->sig->params[i].name));
     if (near.best.p)
-        return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, arg), "%s has no parameter %s; did you mean %.*s?", name,
-                               arg->name->z, (int)near.best.len, near.best.p);
+        return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, arg),
+                               "%s has no parameter %s; did you mean %.*s?", name, arg->name->z,
+                               (int)near.best.len, near.best.p);
     return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, arg), "%s has no parameter %s", name, arg->name->z);
 }
 
-static int arguments(struct ts_flux_checker *ck, const struct ts_flux_node *call, const struct ts_flux_known *func,
-                     const struct ts_flux_known *piped)
+static int arguments(struct ts_flux_checker *ck, const struct ts_flux_node *call,
+                     const struct ts_flux_known *func, const struct ts_flux_known *piped)
 {
     const struct ts_flux_sig *sig = func->sig;
     const char *name = func->name ? func->name->z : "the function";
@@ -305,24 +315,28 @@ static int arguments(struct ts_flux_checker *ck, const struct ts_flux_node *call
         return ts_flux_fail_at(ck->run, pos, "%s takes nothing from a pipe", name);
     if (piped)
         given[sig->pipe] = true;
-    int rc = piped && func->builtin ? expect(ck, call, "what is piped here", sig->params[sig->pipe].types, *piped) : 0;
+    int rc = piped && func->builtin
+                 ? expect(ck, call, "what is piped here", sig->params[sig->pipe].types, *piped)
+                 : 0;
     for (const struct ts_flux_node *p = call->list; p && rc == 0; p = p->next) {
         int at = ts_flux_sig_find(sig, p->name);
         if (at < 0)
             return no_parameter(ck, p, func);
         if (given[at])
-            return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, p), "%s is given %s twice", name, p->name->z);
+            return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, p), "%s is given %s twice", name,
+                                   p->name->z);
         given[at] = true;
         rc = argument(ck, p, func, at);
     }
     for (unsigned i = 0; i < sig->n && rc == 0; i++)
         if (!given[i] && !sig->params[i].optional)
-            rc = ts_flux_fail_at(ck->run, pos, "missing required argument %s of %s", sig->params[i].name->z, name);
+            rc = ts_flux_fail_at(ck->run, pos, "missing required argument %s of %s", sig->params[i].name->z,
+                                 name);
     return rc;
 }
 
-int ts_flux_check_call(struct ts_flux_checker *ck, const struct ts_flux_node *call, const struct ts_flux_known *piped,
-                       struct ts_flux_known *out)
+int ts_flux_check_call(struct ts_flux_checker *ck, const struct ts_flux_node *call,
+                       const struct ts_flux_known *piped, struct ts_flux_known *out)
 {
     struct ts_flux_known func, known;
     int rc = ts_flux_check_expr(ck, call->a, &func);
@@ -355,7 +369,8 @@ int ts_flux_check_expr(struct ts_flux_checker *ck, const struct ts_flux_node *no
     int rc;
     *out = ANYTHING;
     if ((uintptr_t)__builtin_frame_address(0) < ck->run->interp->stack_end)
-        return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, node), "calls and expressions are nested too deep");
+        return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, node),
+                               "calls and expressions are nested too deep");
     switch (node->kind) {
     case TS_FLUX_N_IDENT: return ident(ck, node, node->name, out);
     case TS_FLUX_N_MEMBER: return member(ck, node, out);

@@ -39,8 +39,8 @@ void ts_flux_put_float(struct ts_buf *to, double v)
 void ts_flux_put_time9(struct ts_buf *to, int64_t ns)
 {
     struct ts_flux_date d = ts_flux_date_of(ns);
-    ts_buf_printf(to, "%04lld-%02d-%02dT%02d:%02d:%02d.%09dZ", (long long)d.year, d.month, d.day, d.hour, d.minute,
-                  d.second, d.ns);
+    ts_buf_printf(to, "%04lld-%02d-%02dT%02d:%02d:%02d.%09dZ", (long long)d.year, d.month, d.day, d.hour,
+                  d.minute, d.second, d.ns);
 }
 
 static void put(struct ts_buf *to, struct ts_flux_value v, unsigned depth);
@@ -63,8 +63,8 @@ static void put_between(struct ts_buf *to, uint32_t i, uint32_t n, unsigned dept
         put_break(to, i < n ? depth + 1 : depth);
 }
 
-static void put_list(struct ts_buf *to, const struct ts_flux_value *keys, const struct ts_flux_value *v, uint32_t n,
-                     unsigned depth)
+static void put_list(struct ts_buf *to, const struct ts_flux_value *keys, const struct ts_flux_value *v,
+                     uint32_t n, unsigned depth)
 {
     ts_buf_putc(to, '[');
     for (uint32_t i = 0; i < n; i++) {

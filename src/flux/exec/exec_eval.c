@@ -1,6 +1,6 @@
 /*
- * Evaluates expressions and statements. Literals and variables by walking the tree; a name is looked for through the
- * scopes, by pointer. Bounded by the query's steps and by the thread's stack.
+ * Evaluates expressions and statements. Literals and variables by walking the tree; a name is looked for
+ * through the scopes, by pointer. Bounded by the query's steps and by the thread's stack.
  */
 #include "config.h"
 #include "flux/exec/exec_interp.h"
@@ -19,8 +19,8 @@ static int member(const struct ts_flux_frame *fr, const struct ts_flux_node *nod
         return 0;
     }
     if (of.null || of.type != TS_FLUX_RECORD)
-        return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node), "cannot access property \"%s\" of %s", node->name->z,
-                               of.null ? "null" : ts_flux_type_text(of.type));
+        return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node), "cannot access property \"%s\" of %s",
+                               node->name->z, of.null ? "null" : ts_flux_type_text(of.type));
     const struct ts_flux_value *v = ts_flux_record_get(of.record, node->name);
     if (!v && ts_flux_package_of(fr->run, of.record))
         return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node), "package %s has no member %s",
@@ -29,7 +29,8 @@ static int member(const struct ts_flux_frame *fr, const struct ts_flux_node *nod
     return !v && dynamic ? ts_flux_make_dynamic(fr->run, *out, out) : 0;
 }
 
-static int subscript(const struct ts_flux_frame *fr, const struct ts_flux_node *node, struct ts_flux_value *out)
+static int subscript(const struct ts_flux_frame *fr, const struct ts_flux_node *node,
+                     struct ts_flux_value *out)
 {
     struct ts_flux_value of, at;
     int rc = ts_flux_eval(fr, node->a, &of);
@@ -40,8 +41,9 @@ static int subscript(const struct ts_flux_frame *fr, const struct ts_flux_node *
         of = *of.dynamic;
     if (of.type == TS_FLUX_ARRAY && !of.null && at.type == TS_FLUX_INT && !at.null) {
         if (at.i < 0 || at.i >= of.array->n)
-            return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node), "cannot access element %lld of array of length %u",
-                                   (long long)at.i, of.array->n);
+            return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node),
+                                   "cannot access element %lld of array of length %u", (long long)at.i,
+                                   of.array->n);
         *out = of.array->v[at.i];
         return 0;
     }
@@ -51,7 +53,8 @@ static int subscript(const struct ts_flux_frame *fr, const struct ts_flux_node *
         return 0;
     }
     return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node), "cannot index %s with %s",
-                           of.null ? "null" : ts_flux_type_text(of.type), at.null ? "null" : ts_flux_type_text(at.type));
+                           of.null ? "null" : ts_flux_type_text(of.type),
+                           at.null ? "null" : ts_flux_type_text(at.type));
 }
 
 static uint32_t count(const struct ts_flux_node *list)
@@ -86,7 +89,8 @@ static int dict(const struct ts_flux_frame *fr, const struct ts_flux_node *node,
         rc = ts_flux_eval(fr, p->a, &keys[i]);
         rc = rc ? rc : ts_flux_eval(fr, p->b, &values[i]);
         if (rc == 0 && (keys[i].type != keys[0].type || values[i].type != values[0].type))
-            return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, p), "the keys of a dictionary have one type, its values have one type");
+            return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, p),
+                                   "the keys of a dictionary have one type, its values have one type");
     }
     return rc ? rc : ts_flux_make_dict(fr->run, n, keys, values, out);
 }
@@ -114,8 +118,8 @@ static const struct ts_flux_shape *shape_of(const struct ts_flux_frame *fr, cons
 }
 
 /* {a with …}: the names of a, then those that are new. */
-static int extended(const struct ts_flux_frame *fr, const struct ts_flux_node *node, struct ts_flux_value base,
-                    struct ts_flux_value **values, struct ts_flux_value *out)
+static int extended(const struct ts_flux_frame *fr, const struct ts_flux_node *node,
+                    struct ts_flux_value base, struct ts_flux_value **values, struct ts_flux_value *out)
 {
     const struct ts_flux_shape *own = shape_of(fr, node);
     const struct ts_flux_record *rec = base.record;
@@ -153,13 +157,15 @@ static int record(const struct ts_flux_frame *fr, const struct ts_flux_node *nod
         uint32_t i = 0;
         while (out->record->shape->names[i] != p->name)
             i++;
-        struct ts_flux_node self = {.kind = TS_FLUX_N_IDENT, .name = p->name, .start = p->start, .end = p->end};
+        struct ts_flux_node self = {
+            .kind = TS_FLUX_N_IDENT, .name = p->name, .start = p->start, .end = p->end};
         rc = ts_flux_eval(fr, p->a ? p->a : &self, &values[i]);
     }
     return rc;
 }
 
-static int interpolate(const struct ts_flux_frame *fr, const struct ts_flux_node *node, struct ts_flux_value *out)
+static int interpolate(const struct ts_flux_frame *fr, const struct ts_flux_node *node,
+                       struct ts_flux_value *out)
 {
     struct ts_buf text = TS_BUF_INIT;
     struct ts_flux_value v;
@@ -169,7 +175,9 @@ static int interpolate(const struct ts_flux_frame *fr, const struct ts_flux_node
         fr->run->pos = ts_flux_frame_pos(fr, n);
         rc = rc ? rc : ts_flux_put_part(fr->run, &text, v);
     }
-    rc = rc ? rc : ts_buf_failed(&text) ? ts_flux_fail_nomem(fr->run) : ts_flux_make_string(fr->run, ts_buf_str(&text), out);
+    rc = rc                     ? rc
+         : ts_buf_failed(&text) ? ts_flux_fail_nomem(fr->run)
+                                : ts_flux_make_string(fr->run, ts_buf_str(&text), out);
     ts_buf_fini(&text);
     return rc;
 }
@@ -186,25 +194,30 @@ static int logical(const struct ts_flux_frame *fr, const struct ts_flux_node *no
     rc = rc ? rc : ts_flux_eval(fr, node->b, &b);
     if (rc != 0)
         return rc;
-    if ((a.type != TS_FLUX_BOOL && a.type != TS_FLUX_NULL) || (b.type != TS_FLUX_BOOL && b.type != TS_FLUX_NULL))
-        return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node), "%s wants bools, not %s and %s", ts_flux_op_text(node->op),
-                               ts_flux_type_text(a.type), ts_flux_type_text(b.type));
+    if ((a.type != TS_FLUX_BOOL && a.type != TS_FLUX_NULL) ||
+        (b.type != TS_FLUX_BOOL && b.type != TS_FLUX_NULL))
+        return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node), "%s wants bools, not %s and %s",
+                               ts_flux_op_text(node->op), ts_flux_type_text(a.type),
+                               ts_flux_type_text(b.type));
     *out = is_and ? ts_flux_and(a, b) : ts_flux_or(a, b);
     return 0;
 }
 
-static int conditional(const struct ts_flux_frame *fr, const struct ts_flux_node *node, struct ts_flux_value *out)
+static int conditional(const struct ts_flux_frame *fr, const struct ts_flux_node *node,
+                       struct ts_flux_value *out)
 {
     struct ts_flux_value cond;
     int rc = ts_flux_eval(fr, node->a, &cond);
     if (rc != 0)
         return rc;
     if (cond.type != TS_FLUX_BOOL && cond.type != TS_FLUX_NULL)
-        return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node->a), "if wants a bool, not %s", ts_flux_type_text(cond.type));
+        return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node->a), "if wants a bool, not %s",
+                               ts_flux_type_text(cond.type));
     return ts_flux_eval(fr, !cond.null && cond.b ? node->b : node->c, out);
 }
 
-static int operation(const struct ts_flux_frame *fr, const struct ts_flux_node *node, struct ts_flux_value *out)
+static int operation(const struct ts_flux_frame *fr, const struct ts_flux_node *node,
+                     struct ts_flux_value *out)
 {
     struct ts_flux_value a, b;
     int rc = ts_flux_eval(fr, node->a, &a);
@@ -213,10 +226,12 @@ static int operation(const struct ts_flux_frame *fr, const struct ts_flux_node *
     if (rc != 0)
         return rc;
     fr->run->pos = ts_flux_frame_pos(fr, node);
-    return node->kind == TS_FLUX_N_BINARY ? ts_flux_binary(fr->run, node->op, a, b, out) : ts_flux_unary(fr->run, node->op, a, out);
+    return node->kind == TS_FLUX_N_BINARY ? ts_flux_binary(fr->run, node->op, a, b, out)
+                                          : ts_flux_unary(fr->run, node->op, a, out);
 }
 
-static int function(const struct ts_flux_frame *fr, const struct ts_flux_node *node, struct ts_flux_value *out)
+static int function(const struct ts_flux_frame *fr, const struct ts_flux_node *node,
+                    struct ts_flux_value *out)
 {
     struct ts_flux_func *func = ts_flux_new(fr->run, sizeof *func);
     if (!func)
@@ -230,7 +245,8 @@ static int ident(const struct ts_flux_frame *fr, const struct ts_flux_node *node
 {
     const struct ts_flux_binding *b = ts_flux_scope_find(fr->scope, node->name);
     if (!b)
-        return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node), "undefined identifier %s", node->name->z);
+        return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node), "undefined identifier %s",
+                               node->name->z);
     *out = b->value;
     return 0;
 }
@@ -264,7 +280,8 @@ static int literal(const struct ts_flux_frame *fr, const struct ts_flux_node *no
     return rc;
 }
 
-static int dispatch(const struct ts_flux_frame *fr, const struct ts_flux_node *node, struct ts_flux_value *out)
+static int dispatch(const struct ts_flux_frame *fr, const struct ts_flux_node *node,
+                    struct ts_flux_value *out)
 {
     switch (node->kind) {
     case TS_FLUX_N_IDENT: return ident(fr, node, out);
@@ -291,7 +308,8 @@ static int dispatch(const struct ts_flux_frame *fr, const struct ts_flux_node *n
 int ts_flux_eval(const struct ts_flux_frame *fr, const struct ts_flux_node *node, struct ts_flux_value *out)
 {
     if ((uintptr_t)__builtin_frame_address(0) < fr->run->interp->stack_end)
-        return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node), "calls and expressions are nested too deep");
+        return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, node),
+                               "calls and expressions are nested too deep");
     if ((++fr->run->steps & 1023) == 0 && ts_flux_tick(fr->run, 0) != 0)
         return -TS_EQUERY;
     return dispatch(fr, node, out);

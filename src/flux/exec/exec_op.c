@@ -1,6 +1,7 @@
 /*
- * Operators on single values (Flux language specification, "Operators"). A null operand makes a null, `and` and `or` know
- * three values; numbers of different types are compared but never added; integers wrap, their division by 0 is an error.
+ * Operators on single values (Flux language specification, "Operators"). A null operand makes a null, `and`
+ * and `or` know three values; numbers of different types are compared but never added; integers wrap, their
+ * division by 0 is an error.
  */
 #include "config.h"
 #include "core/hash.h"
@@ -8,13 +9,15 @@
 
 #include <math.h>
 
-static int mismatch(struct ts_flux_run *run, enum ts_flux_op op, struct ts_flux_value a, struct ts_flux_value b)
+static int mismatch(struct ts_flux_run *run, enum ts_flux_op op, struct ts_flux_value a,
+                    struct ts_flux_value b)
 {
-    return ts_flux_fail(run, "unsupported binary expression %s %s %s", ts_flux_type_text(a.type), ts_flux_op_text(op),
-                        ts_flux_type_text(b.type));
+    return ts_flux_fail(run, "unsupported binary expression %s %s %s", ts_flux_type_text(a.type),
+                        ts_flux_op_text(op), ts_flux_type_text(b.type));
 }
 
-static int concat(struct ts_flux_run *run, struct ts_flux_value a, struct ts_flux_value b, struct ts_flux_value *out)
+static int concat(struct ts_flux_run *run, struct ts_flux_value a, struct ts_flux_value b,
+                  struct ts_flux_value *out)
 {
     size_t len = (size_t)a.len + b.len;
     if (len > UINT32_MAX)
@@ -28,7 +31,8 @@ static int concat(struct ts_flux_run *run, struct ts_flux_value a, struct ts_flu
     return 0;
 }
 
-static int arith_int(struct ts_flux_run *run, enum ts_flux_op op, int64_t a, int64_t b, struct ts_flux_value *out)
+static int arith_int(struct ts_flux_run *run, enum ts_flux_op op, int64_t a, int64_t b,
+                     struct ts_flux_value *out)
 {
     uint64_t x = (uint64_t)a, y = (uint64_t)b;
     switch (op) {
@@ -47,7 +51,8 @@ static int arith_int(struct ts_flux_run *run, enum ts_flux_op op, int64_t a, int
     return 0;
 }
 
-static int arith_uint(struct ts_flux_run *run, enum ts_flux_op op, uint64_t a, uint64_t b, struct ts_flux_value *out)
+static int arith_uint(struct ts_flux_run *run, enum ts_flux_op op, uint64_t a, uint64_t b,
+                      struct ts_flux_value *out)
 {
     switch (op) {
     case TS_FLUX_OP_ADD: *out = ts_flux_uint(a + b); return 0;
@@ -130,8 +135,8 @@ static int order_numbers(struct ts_flux_value a, struct ts_flux_value b)
     return ts_flux_value_cmp(a, b);
 }
 
-static int compare(struct ts_flux_run *run, enum ts_flux_op op, struct ts_flux_value a, struct ts_flux_value b,
-                   struct ts_flux_value *out)
+static int compare(struct ts_flux_run *run, enum ts_flux_op op, struct ts_flux_value a,
+                   struct ts_flux_value b, struct ts_flux_value *out)
 {
     bool equality = op == TS_FLUX_OP_EQ || op == TS_FLUX_OP_NE, ordered = a.type == b.type;
     int c;
@@ -143,7 +148,8 @@ static int compare(struct ts_flux_run *run, enum ts_flux_op op, struct ts_flux_v
         c = a.null || b.null ? 0 : order_numbers(a, b);
     } else if (equality && ordered && a.type != TS_FLUX_FUNCTION && a.type != TS_FLUX_STREAM) {
         c = a.null || b.null ? 0 : !ts_flux_value_same(a, b);
-    } else if (!equality && ordered && (a.type == TS_FLUX_STRING || a.type == TS_FLUX_TIME || a.type == TS_FLUX_DURATION)) {
+    } else if (!equality && ordered &&
+               (a.type == TS_FLUX_STRING || a.type == TS_FLUX_TIME || a.type == TS_FLUX_DURATION)) {
         c = a.null || b.null ? 0 : ts_flux_value_cmp(a, b);
     } else {
         return mismatch(run, op, a, b);
@@ -176,8 +182,8 @@ static int match(struct ts_flux_run *run, enum ts_flux_op op, struct ts_flux_val
     return rc;
 }
 
-int ts_flux_binary(struct ts_flux_run *run, enum ts_flux_op op, struct ts_flux_value a, struct ts_flux_value b,
-                   struct ts_flux_value *out)
+int ts_flux_binary(struct ts_flux_run *run, enum ts_flux_op op, struct ts_flux_value a,
+                   struct ts_flux_value b, struct ts_flux_value *out)
 {
     if (op == TS_FLUX_OP_MATCH || op == TS_FLUX_OP_NOT_MATCH)
         return match(run, op, a, b, out);
@@ -186,11 +192,13 @@ int ts_flux_binary(struct ts_flux_run *run, enum ts_flux_op op, struct ts_flux_v
     return arith(run, op, a, b, out);
 }
 
-int ts_flux_unary(struct ts_flux_run *run, enum ts_flux_op op, struct ts_flux_value a, struct ts_flux_value *out)
+int ts_flux_unary(struct ts_flux_run *run, enum ts_flux_op op, struct ts_flux_value a,
+                  struct ts_flux_value *out)
 {
     *out = a;
     if (op == TS_FLUX_OP_EXISTS) {
-        *out = ts_flux_bool(!a.null && a.type != TS_FLUX_NONE && !(a.type == TS_FLUX_DYNAMIC && a.dynamic->null));
+        *out = ts_flux_bool(!a.null && a.type != TS_FLUX_NONE &&
+                            !(a.type == TS_FLUX_DYNAMIC && a.dynamic->null));
         return 0;
     }
     if (op == TS_FLUX_OP_NOT) {
@@ -209,7 +217,8 @@ int ts_flux_unary(struct ts_flux_run *run, enum ts_flux_op op, struct ts_flux_va
         if (op == TS_FLUX_OP_SUB)
             *out = ts_flux_duration(-(int64_t)a.months, (int64_t)(0 - (uint64_t)a.i));
     } else {
-        return ts_flux_fail(run, "%s wants a number or a duration, not %s", ts_flux_op_text(op), ts_flux_type_text(a.type));
+        return ts_flux_fail(run, "%s wants a number or a duration, not %s", ts_flux_op_text(op),
+                            ts_flux_type_text(a.type));
     }
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * Packages: the builtins of tbl/flux_packages.def, then what prelude/PATH.flux adds, evaluated when a script first imports
- * them. A package's value is a record of its members.
+ * Packages: the builtins of tbl/flux_packages.def, then what prelude/PATH.flux adds, evaluated when a script
+ * first imports them. A package's value is a record of its members.
  */
 #include "config.h"
 #include "flux/exec/exec_interp.h"
@@ -38,7 +38,8 @@ bool ts_flux_package_known(struct ts_str path, struct ts_flux_near *near)
     return known;
 }
 
-const struct ts_flux_package *ts_flux_package_of(const struct ts_flux_run *run, const struct ts_flux_record *rec)
+const struct ts_flux_package *ts_flux_package_of(const struct ts_flux_run *run,
+                                                 const struct ts_flux_record *rec)
 {
     const struct ts_flux_package *pkg = run->interp->packages;
     while (pkg && pkg->value.record != rec)
@@ -60,7 +61,8 @@ static int add_builtin(struct ts_flux_run *run, struct ts_flux_scope *scope, con
     return rc ? rc : ts_flux_scope_add(run, scope, name, v);
 }
 
-static int run_prelude(struct ts_flux_run *run, const struct ts_flux_prelude *pre, struct ts_flux_scope *scope)
+static int run_prelude(struct ts_flux_run *run, const struct ts_flux_prelude *pre,
+                       struct ts_flux_scope *scope)
 {
     struct ts_flux_source *src = ts_flux_new(run, sizeof *src);
     struct ts_flux_file file;
@@ -117,10 +119,12 @@ int ts_flux_package_load(struct ts_flux_run *run, struct ts_str path, struct ts_
     struct ts_flux_near near;
     for (*out = run->interp->packages; *out; *out = (*out)->next)
         if (ts_str_eq((*out)->path, path))
-            return (*out)->value.type ? 0 : ts_flux_fail(run, "package %.*s imports itself", (int)path.len, path.p);
+            return (*out)->value.type
+                       ? 0
+                       : ts_flux_fail(run, "package %.*s imports itself", (int)path.len, path.p);
     if (!ts_flux_package_known(path, &near))
-        return near.best.p ? ts_flux_fail(run, "unknown package \"%.*s\"; did you mean \"%.*s\"?", (int)path.len, path.p,
-                                          (int)near.best.len, near.best.p)
+        return near.best.p ? ts_flux_fail(run, "unknown package \"%.*s\"; did you mean \"%.*s\"?",
+                                          (int)path.len, path.p, (int)near.best.len, near.best.p)
                            : ts_flux_fail(run, "unknown package \"%.*s\"", (int)path.len, path.p);
     struct ts_flux_package *pkg = ts_flux_new(run, sizeof *pkg);
     if (!pkg)

@@ -1,6 +1,7 @@
 /*
- * Regular expressions. A pattern is compiled once for a query and kept until its end. Matching has limits of steps and
- * memory: a pattern that would take exponential time is an error of the query. Owns pcre2's objects.
+ * Regular expressions. A pattern is compiled once for a query and kept until its end. Matching has limits of
+ * steps and memory: a pattern that would take exponential time is an error of the query. Owns pcre2's
+ * objects.
  */
 #include "config.h"
 #include "flux/exec/exec_regexp.h"
@@ -64,15 +65,16 @@ static int compile(struct ts_flux_run *run, struct ts_str pattern, pcre2_code **
     PCRE2_SIZE at;
     if (pattern.len > PATTERN_MAX)
         return ts_flux_fail(run, "a regular expression longer than %u bytes", PATTERN_MAX);
-    *out = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.len, PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C, &error,
-                         &at, NULL);
+    *out = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.len,
+                         PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C, &error, &at, NULL);
     if (!*out) {
         PCRE2_UCHAR text[200] = "";
         pcre2_get_error_message(error, text, sizeof text);
-        return ts_flux_fail(run, "error parsing regexp: %s at character %zu of /%.*s/", (char *)text, (size_t)at,
-                            (int)TS_MIN(pattern.len, (size_t)100), pattern.p);
+        return ts_flux_fail(run, "error parsing regexp: %s at character %zu of /%.*s/", (char *)text,
+                            (size_t)at, (int)TS_MIN(pattern.len, (size_t)100), pattern.p);
     }
-    (void)pcre2_jit_compile(*out, PCRE2_JIT_COMPLETE); /* where there is no JIT, the interpreter does the same */
+    (void)pcre2_jit_compile(*out,
+                            PCRE2_JIT_COMPLETE); /* where there is no JIT, the interpreter does the same */
     return 0;
 }
 
@@ -103,8 +105,8 @@ struct ts_str ts_flux_regexp_text(const struct ts_flux_regexp *re)
     return re->text;
 }
 
-int ts_flux_regexp_find(struct ts_flux_run *run, const struct ts_flux_regexp *re, struct ts_str s, size_t from,
-                        int64_t *groups, unsigned ngroups, unsigned *n)
+int ts_flux_regexp_find(struct ts_flux_run *run, const struct ts_flux_regexp *re, struct ts_str s,
+                        size_t from, int64_t *groups, unsigned ngroups, unsigned *n)
 {
     struct ts_flux_regexps *all = open_all(run);
     if (!all)
@@ -116,7 +118,8 @@ int ts_flux_regexp_find(struct ts_flux_run *run, const struct ts_flux_regexp *re
     if (rc < 0) {
         PCRE2_UCHAR text[200] = "";
         pcre2_get_error_message(rc, text, sizeof text);
-        return ts_flux_fail(run, "/%.*s/: %s", (int)TS_MIN(re->text.len, (size_t)100), re->text.p, (char *)text);
+        return ts_flux_fail(run, "/%.*s/: %s", (int)TS_MIN(re->text.len, (size_t)100), re->text.p,
+                            (char *)text);
     }
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(all->data);
     unsigned have = pcre2_get_ovector_count(all->data);

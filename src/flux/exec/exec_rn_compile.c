@@ -1,6 +1,7 @@
 /*
- * Compiles the body of a row's function: names are resolved once, functions written in Flux are put in their place, and
- * what depends on the row becomes operators over columns. What has no operator stays as it is and is evaluated row by row.
+ * Compiles the body of a row's function: names are resolved once, functions written in Flux are put in their
+ * place, and what depends on the row becomes operators over columns. What has no operator stays as it is and
+ * is evaluated row by row.
  */
 #include "config.h"
 #include "flux/exec/exec_rowfn.h"
@@ -16,7 +17,8 @@ struct compiler {
 
 static struct ts_flux_rn *compile(struct compiler *cc, const struct ts_flux_node *ast);
 
-static struct ts_flux_rn *new_node(struct compiler *cc, enum ts_flux_rn_kind kind, const struct ts_flux_node *ast)
+static struct ts_flux_rn *new_node(struct compiler *cc, enum ts_flux_rn_kind kind,
+                                   const struct ts_flux_node *ast)
 {
     struct ts_flux_rn *rn = ts_flux_new(cc->rf->run, sizeof *rn);
     if (!rn)
@@ -29,7 +31,8 @@ static struct ts_flux_rn *new_node(struct compiler *cc, enum ts_flux_rn_kind kin
     return rn;
 }
 
-static struct ts_flux_rn *constant(struct compiler *cc, const struct ts_flux_node *ast, struct ts_flux_value v)
+static struct ts_flux_rn *constant(struct compiler *cc, const struct ts_flux_node *ast,
+                                   struct ts_flux_value v)
 {
     struct ts_flux_rn *rn = new_node(cc, TS_FLUX_RN_CONST, ast);
     if (rn) {
@@ -64,7 +67,8 @@ static struct ts_flux_rn *slow(struct compiler *cc, const struct ts_flux_node *a
     return rn;
 }
 
-static struct ts_flux_rn *column(struct compiler *cc, const struct ts_flux_node *ast, const struct ts_flux_name *name)
+static struct ts_flux_rn *column(struct compiler *cc, const struct ts_flux_node *ast,
+                                 const struct ts_flux_name *name)
 {
     struct ts_flux_rn *rn = new_node(cc, TS_FLUX_RN_COLUMN, ast);
     if (rn) {
@@ -76,7 +80,8 @@ static struct ts_flux_rn *column(struct compiler *cc, const struct ts_flux_node 
     return rn;
 }
 
-static struct ts_flux_rn *ident(struct compiler *cc, const struct ts_flux_node *ast, const struct ts_flux_name *name)
+static struct ts_flux_rn *ident(struct compiler *cc, const struct ts_flux_node *ast,
+                                const struct ts_flux_name *name)
 {
     for (const struct ts_flux_local *l = cc->locals; l; l = l->up)
         if (l->name == name)
@@ -119,7 +124,8 @@ static bool is_safe_op(enum ts_flux_op op)
     return op != TS_FLUX_OP_DIV && op != TS_FLUX_OP_MOD;
 }
 
-static struct ts_flux_rn *operation(struct compiler *cc, const struct ts_flux_node *ast, enum ts_flux_rn_kind kind)
+static struct ts_flux_rn *operation(struct compiler *cc, const struct ts_flux_node *ast,
+                                    enum ts_flux_rn_kind kind)
 {
     struct ts_flux_rn *a = compile(cc, ast->a), *b = ast->b ? compile(cc, ast->b) : NULL;
     struct ts_flux_rn *c = ast->c ? compile(cc, ast->c) : NULL;
@@ -208,10 +214,11 @@ static struct ts_flux_rn *text(struct compiler *cc, const struct ts_flux_node *a
 }
 
 /* A function written in Flux, its parameters bound to the arguments: only a body without surprises. */
-static struct ts_flux_rn *inlined(struct compiler *cc, const struct ts_flux_node *ast, const struct ts_flux_func *func,
-                                  struct ts_flux_rn **args)
+static struct ts_flux_rn *inlined(struct compiler *cc, const struct ts_flux_node *ast,
+                                  const struct ts_flux_func *func, struct ts_flux_rn **args)
 {
-    struct compiler inner = {.rf = cc->rf, .frame = {cc->rf->run, func->env, func->src}, .depth = cc->depth + 1};
+    struct compiler inner = {
+        .rf = cc->rf, .frame = {cc->rf->run, func->env, func->src}, .depth = cc->depth + 1};
     const struct ts_flux_node *body = func->node->a;
     if (cc->depth >= INLINE_DEPTH)
         return slow(cc, ast);
@@ -228,8 +235,8 @@ static struct ts_flux_rn *inlined(struct compiler *cc, const struct ts_flux_node
     return compile(&inner, body);
 }
 
-static struct ts_flux_rn *builtin(struct compiler *cc, const struct ts_flux_node *ast, const struct ts_flux_func *func,
-                                  struct ts_flux_rn **args)
+static struct ts_flux_rn *builtin(struct compiler *cc, const struct ts_flux_node *ast,
+                                  const struct ts_flux_func *func, struct ts_flux_rn **args)
 {
     struct ts_flux_rn *rn = new_node(cc, TS_FLUX_RN_CALL, ast);
     if (!rn)

@@ -1,6 +1,6 @@
 /*
- * Evaluates a compiled row's function over the rows of a chunk, column by column. Branches of `if`, and the second operand
- * of `and` and `or`, are evaluated for the rows that need them alone where they could fail.
+ * Evaluates a compiled row's function over the rows of a chunk, column by column. Branches of `if`, and the
+ * second operand of `and` and `or`, are evaluated for the rows that need them alone where they could fail.
  */
 #include "config.h"
 #include "flux/exec/exec_rowfn.h"
@@ -22,7 +22,8 @@ static int column(struct ts_flux_rows *rows, const struct ts_flux_rn *rn, struct
         return 0;
     }
     *out = rows->cols[rn->column];
-    return rows->sel ? ts_flux_vec_gather(rows->rf->run, &rows->cols[rn->column], rows->sel, rows->n, out) : 0;
+    return rows->sel ? ts_flux_vec_gather(rows->rf->run, &rows->cols[rn->column], rows->sel, rows->n, out)
+                     : 0;
 }
 
 /* Evaluates rn for those of the rows whose number is in pick[0 … n), counted in `rows`. */
@@ -39,7 +40,8 @@ static int eval_some(const struct ts_flux_rows *rows, struct ts_flux_rn *rn, uin
 }
 
 /* out[pick[i]] = from[i] */
-static void scatter(struct ts_flux_value *out, const struct ts_flux_vec *from, const uint32_t *where, unsigned n)
+static void scatter(struct ts_flux_value *out, const struct ts_flux_vec *from, const uint32_t *where,
+                    unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
         out[where[i]] = ts_flux_vec_get(from, i);
@@ -51,7 +53,8 @@ static uint32_t *row_lists(struct ts_flux_rows *rows)
     return ts_flux_new(rows->rf->run, (size_t)rows->n * 4 * sizeof(uint32_t));
 }
 
-static int choose(struct ts_flux_rows *rows, const struct ts_flux_rn *rn, const struct ts_flux_vec *cond, struct ts_flux_vec *out)
+static int choose(struct ts_flux_rows *rows, const struct ts_flux_rn *rn, const struct ts_flux_vec *cond,
+                  struct ts_flux_vec *out)
 {
     uint32_t *yes = row_lists(rows), *no = yes + rows->n * 2;
     struct ts_flux_vec a, b;
@@ -81,7 +84,8 @@ static int conditional(struct ts_flux_rows *rows, const struct ts_flux_rn *rn, s
     struct ts_flux_vec cond;
     int rc = ts_flux_rn_eval(rows, rn->a, &cond);
     if (rc == 0 && cond.type != TS_FLUX_BOOL && cond.type != TS_FLUX_NULL)
-        return ts_flux_fail_at(rows->rf->run, rn->a->pos, "if wants a bool, not %s", ts_flux_type_text(cond.type));
+        return ts_flux_fail_at(rows->rf->run, rn->a->pos, "if wants a bool, not %s",
+                               ts_flux_type_text(cond.type));
     if (rc == 0 && rows->n == 0) {
         struct ts_flux_vec other;
         rc = ts_flux_rn_eval(rows, rn->b, out);
@@ -177,7 +181,8 @@ static int call(struct ts_flux_rows *rows, const struct ts_flux_rn *rn, struct t
 }
 
 /* The value of a local at row i of rows. */
-static int local_value(struct ts_flux_rows *rows, struct ts_flux_local *l, unsigned i, struct ts_flux_value *out)
+static int local_value(struct ts_flux_rows *rows, struct ts_flux_local *l, unsigned i,
+                       struct ts_flux_value *out)
 {
     struct ts_flux_vec vec;
     if (l->node->kind == TS_FLUX_RN_ROW)
@@ -190,7 +195,8 @@ static int local_value(struct ts_flux_rows *rows, struct ts_flux_local *l, unsig
         struct ts_flux_value row = {0}, *values;
         struct ts_flux_shape *shape = ts_flux_new(rows->rf->run, sizeof *shape);
         unsigned base = l->node->with_row ? rows->rf->ncols : 0;
-        if (!shape || !(shape->names = ts_flux_new(rows->rf->run, (base + l->node->n) * sizeof *shape->names)) ||
+        if (!shape ||
+            !(shape->names = ts_flux_new(rows->rf->run, (base + l->node->n) * sizeof *shape->names)) ||
             (base && ts_flux_row_record(rows, i, &row) != 0))
             return -TS_EQUERY;
         for (unsigned c = 0; c < base; c++)
@@ -219,7 +225,8 @@ static int local_value(struct ts_flux_rows *rows, struct ts_flux_local *l, unsig
     return rc;
 }
 
-static int slow_row(struct ts_flux_rows *rows, const struct ts_flux_rn *rn, unsigned i, struct ts_flux_value *out)
+static int slow_row(struct ts_flux_rows *rows, const struct ts_flux_rn *rn, unsigned i,
+                    struct ts_flux_value *out)
 {
     struct ts_flux_frame fr = rn->frame;
     struct ts_flux_run *run = fr.run;
@@ -248,7 +255,8 @@ static bool is_plain(struct ts_flux_value v)
     return v.null || (v.type >= TS_FLUX_BOOL && v.type <= TS_FLUX_DURATION && v.type != TS_FLUX_STRING);
 }
 
-/* What evaluating a row took is given back at once where the value allows. The first row keeps it: locals are cached. */
+/* What evaluating a row took is given back at once where the value allows. The first row keeps it: locals are
+ * cached. */
 static int slow(struct ts_flux_rows *rows, const struct ts_flux_rn *rn, struct ts_flux_vec *out)
 {
     struct ts_flux_run *run = rows->rf->run;

@@ -1,11 +1,12 @@
 /*
- * Functions of rows, as filter(), map() and reduce() use them: compiled once, bound to the columns at hand, evaluated
- * chunk by chunk. Results are on the query's scratch arena, or are columns that came in.
+ * Functions of rows, as filter(), map() and reduce() use them: compiled once, bound to the columns at hand,
+ * evaluated chunk by chunk. Results are on the query's scratch arena, or are columns that came in.
  */
 #include "config.h"
 #include "flux/exec/exec_rowfn.h"
 
-int ts_flux_rowfn_new(struct ts_flux_run *run, struct ts_flux_value func, const char *what, struct ts_flux_rowfn **out)
+int ts_flux_rowfn_new(struct ts_flux_run *run, struct ts_flux_value func, const char *what,
+                      struct ts_flux_rowfn **out)
 {
     struct ts_flux_arena *heap = run->heap;
     unsigned required = 0;
@@ -94,7 +95,8 @@ static int scan(struct ts_flux_rowfn *rf, const struct ts_flux_node *ast)
         return 0;
     if (ast->kind == TS_FLUX_N_MEMBER && ast->a->kind == TS_FLUX_N_IDENT && ast->a->name == rf->row)
         return add_need(rf, ast->name);
-    if ((ast->kind == TS_FLUX_N_IDENT || (ast->kind == TS_FLUX_N_PROPERTY && !ast->a)) && ast->name == rf->row)
+    if ((ast->kind == TS_FLUX_N_IDENT || (ast->kind == TS_FLUX_N_PROPERTY && !ast->a)) &&
+        ast->name == rf->row)
         rf->needs_all = true;
     int rc = 0;
     for (const struct ts_flux_node *n = ast->list; n && rc == 0; n = n->next)
@@ -104,7 +106,8 @@ static int scan(struct ts_flux_rowfn *rf, const struct ts_flux_node *ast)
     return rc ? rc : scan(rf, ast->c);
 }
 
-int ts_flux_rowfn_needs(struct ts_flux_rowfn *rf, const struct ts_flux_name *const **names, unsigned *n, bool *all)
+int ts_flux_rowfn_needs(struct ts_flux_rowfn *rf, const struct ts_flux_name *const **names, unsigned *n,
+                        bool *all)
 {
     int rc = 0;
     if (!rf->needs_known) {
@@ -134,7 +137,8 @@ static int each_row(struct ts_flux_rows *rows, struct ts_flux_vec *out)
     return rc ? rc : ts_flux_vec_of_values(run, rows->n, v, out);
 }
 
-static int eval(struct ts_flux_rowfn *rf, unsigned nrows, const struct ts_flux_vec *cols, struct ts_flux_vec *out)
+static int eval(struct ts_flux_rowfn *rf, unsigned nrows, const struct ts_flux_vec *cols,
+                struct ts_flux_vec *out)
 {
     struct ts_flux_rows rows = {rf, nrows, NULL, cols, ++rf->epoch};
     int rc = ts_flux_tick(rf->run, nrows);
@@ -155,7 +159,8 @@ static int eval(struct ts_flux_rowfn *rf, unsigned nrows, const struct ts_flux_v
             (rf)->run->pos = pos;                                                                            \
     } while (0)
 
-int ts_flux_rowfn_eval(struct ts_flux_rowfn *rf, unsigned nrows, const struct ts_flux_vec *cols, struct ts_flux_vec *out)
+int ts_flux_rowfn_eval(struct ts_flux_rowfn *rf, unsigned nrows, const struct ts_flux_vec *cols,
+                       struct ts_flux_vec *out)
 {
     int rc;
     ON_SCRATCH(rf, eval(rf, nrows, cols, out));
@@ -163,7 +168,8 @@ int ts_flux_rowfn_eval(struct ts_flux_rowfn *rf, unsigned nrows, const struct ts
 }
 
 /* Values that are records, split into columns: the names of all of them, in the order in which they come. */
-static int split(struct ts_flux_rowfn *rf, unsigned n, const struct ts_flux_vec *recs, struct ts_flux_columns *out)
+static int split(struct ts_flux_rowfn *rf, unsigned n, const struct ts_flux_vec *recs,
+                 struct ts_flux_columns *out)
 {
     struct ts_flux_run *run = rf->run;
     unsigned cap = 0, total = 0;
@@ -173,7 +179,8 @@ static int split(struct ts_flux_rowfn *rf, unsigned n, const struct ts_flux_vec 
             return ts_flux_fail(run, "%s wants a function that returns a record, not %s", rf->what,
                                 v.null ? "null" : ts_flux_type_text(v.type));
         cap = TS_MAX(cap, v.record->shape->n);
-        total += i == 0 || v.record->shape != ts_flux_vec_get(recs, i - 1).record->shape ? v.record->shape->n : 0;
+        total +=
+            i == 0 || v.record->shape != ts_flux_vec_get(recs, i - 1).record->shape ? v.record->shape->n : 0;
     }
     cap = TS_MAX(cap, TS_MIN(total, 16384u));
     out->names = ts_flux_new(run, cap * sizeof *out->names);
@@ -196,7 +203,8 @@ static int split(struct ts_flux_rowfn *rf, unsigned n, const struct ts_flux_vec 
     int rc = 0;
     for (unsigned c = 0; c < out->n && rc == 0; c++) {
         for (unsigned i = 0; i < n; i++) {
-            const struct ts_flux_value *p = ts_flux_record_get(ts_flux_vec_get(recs, i).record, out->names[c]);
+            const struct ts_flux_value *p =
+                ts_flux_record_get(ts_flux_vec_get(recs, i).record, out->names[c]);
             v[i] = p ? *p : ts_flux_null(TS_FLUX_NULL);
         }
         rc = ts_flux_vec_of_values(run, n, v, &out->vecs[c]);
@@ -230,7 +238,8 @@ static int literal(struct ts_flux_rows *rows, const struct ts_flux_rn *body, str
     return rc;
 }
 
-static int eval_record(struct ts_flux_rowfn *rf, unsigned nrows, const struct ts_flux_vec *cols, struct ts_flux_columns *out)
+static int eval_record(struct ts_flux_rowfn *rf, unsigned nrows, const struct ts_flux_vec *cols,
+                       struct ts_flux_columns *out)
 {
     struct ts_flux_rows rows = {rf, nrows, NULL, cols, ++rf->epoch};
     struct ts_flux_vec recs;
@@ -254,8 +263,8 @@ int ts_flux_rowfn_eval_record(struct ts_flux_rowfn *rf, unsigned nrows, const st
     return rc;
 }
 
-int ts_flux_rowfn_filter(struct ts_flux_rowfn *rf, unsigned nrows, const struct ts_flux_vec *cols, uint64_t *keep,
-                         unsigned *nkept)
+int ts_flux_rowfn_filter(struct ts_flux_rowfn *rf, unsigned nrows, const struct ts_flux_vec *cols,
+                         uint64_t *keep, unsigned *nkept)
 {
     struct ts_flux_vec vec;
     int rc = ts_flux_rowfn_eval(rf, nrows, cols, &vec);
@@ -264,7 +273,8 @@ int ts_flux_rowfn_filter(struct ts_flux_rowfn *rf, unsigned nrows, const struct 
     if (rc != 0 || vec.type == TS_FLUX_NULL)
         return rc;
     if (vec.type != TS_FLUX_BOOL)
-        return ts_flux_fail(rf->run, "%s wants a function that returns a bool, not %s", rf->what, ts_flux_type_text(vec.type));
+        return ts_flux_fail(rf->run, "%s wants a function that returns a bool, not %s", rf->what,
+                            ts_flux_type_text(vec.type));
     if (vec.constant) {
         bool all = !ts_flux_vec_is_null(&vec, 0) && vec.b[0];
         for (unsigned i = 0; all && i < nrows; i++)
@@ -285,8 +295,10 @@ int ts_flux_rowfn_filter(struct ts_flux_rowfn *rf, unsigned nrows, const struct 
     return 0;
 }
 
-/* One accumulator lives while the next is made; each is copied to the arena that the one before the last has left. */
-static int fold(struct ts_flux_rowfn *rf, unsigned nrows, const struct ts_flux_vec *cols, struct ts_flux_value *acc)
+/* One accumulator lives while the next is made; each is copied to the arena that the one before the last has
+ * left. */
+static int fold(struct ts_flux_rowfn *rf, unsigned nrows, const struct ts_flux_vec *cols,
+                struct ts_flux_value *acc)
 {
     struct ts_flux_run *run = rf->run;
     struct ts_flux_rows rows = {rf, nrows, NULL, cols, ++rf->epoch};
@@ -298,7 +310,8 @@ static int fold(struct ts_flux_rowfn *rf, unsigned nrows, const struct ts_flux_v
         rc = ts_flux_row_record(&rows, i, &args[0].value);
         rc = rc ? rc : ts_flux_invoke(run, rf->func, args, 2, NULL, run->pos, &next);
         if (rc == 0 && next.type != TS_FLUX_RECORD)
-            rc = ts_flux_fail(run, "%s wants a function that returns a record, not %s", rf->what, ts_flux_type_text(next.type));
+            rc = ts_flux_fail(run, "%s wants a function that returns a record, not %s", rf->what,
+                              ts_flux_type_text(next.type));
         if (rc == 0) {
             struct ts_flux_arena *to = &rf->fold[i & 1];
             ts_flux_arena_release(to, (struct ts_flux_mark){0});
@@ -313,11 +326,13 @@ static int fold(struct ts_flux_rowfn *rf, unsigned nrows, const struct ts_flux_v
     return rc;
 }
 
-int ts_flux_rowfn_fold(struct ts_flux_rowfn *rf, unsigned nrows, const struct ts_flux_vec *cols, struct ts_flux_value *acc)
+int ts_flux_rowfn_fold(struct ts_flux_rowfn *rf, unsigned nrows, const struct ts_flux_vec *cols,
+                       struct ts_flux_value *acc)
 {
     int rc;
     if (!rf->acc)
-        return ts_flux_fail(rf->run, "%s wants a function of a row and an accumulator: (r, accumulator) => …", rf->what);
+        return ts_flux_fail(rf->run, "%s wants a function of a row and an accumulator: (r, accumulator) => …",
+                            rf->what);
     ON_SCRATCH(rf, fold(rf, nrows, cols, acc));
     return rc;
 }

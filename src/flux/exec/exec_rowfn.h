@@ -75,7 +75,8 @@ struct ts_flux_rowfn {
 };
 
 int ts_flux_rn_compile(struct ts_flux_rowfn *rf, struct ts_flux_rn **out) TS_MUST_CHECK;
-int ts_flux_rn_eval(struct ts_flux_rows *rows, struct ts_flux_rn *node, struct ts_flux_vec *out) TS_MUST_CHECK;
+int ts_flux_rn_eval(struct ts_flux_rows *rows, struct ts_flux_rn *node,
+                    struct ts_flux_vec *out) TS_MUST_CHECK;
 
 /** The row as a record, its values from row i. */
 int ts_flux_row_record(struct ts_flux_rows *rows, unsigned i, struct ts_flux_value *out) TS_MUST_CHECK;
@@ -88,13 +89,14 @@ int ts_flux_vec_logical(struct ts_flux_run *run, enum ts_flux_op op, unsigned n,
 int ts_flux_vec_unary(struct ts_flux_run *run, enum ts_flux_op op, unsigned n, const struct ts_flux_vec *a,
                       struct ts_flux_vec *out) TS_MUST_CHECK;
 /** Columns from values, one for each row; the type is that of the values that have one. */
-int ts_flux_vec_of_values(struct ts_flux_run *run, unsigned n, const struct ts_flux_value *v, struct ts_flux_vec *out) TS_MUST_CHECK;
+int ts_flux_vec_of_values(struct ts_flux_run *run, unsigned n, const struct ts_flux_value *v,
+                          struct ts_flux_vec *out) TS_MUST_CHECK;
 struct ts_flux_vec ts_flux_vec_constant(struct ts_flux_run *run, struct ts_flux_value v);
-int ts_flux_vec_gather(struct ts_flux_run *run, const struct ts_flux_vec *from, const uint32_t *sel, unsigned n,
-                       struct ts_flux_vec *out) TS_MUST_CHECK;
+int ts_flux_vec_gather(struct ts_flux_run *run, const struct ts_flux_vec *from, const uint32_t *sel,
+                       unsigned n, struct ts_flux_vec *out) TS_MUST_CHECK;
 /** Room for n values of a type; *nulls is zeroed. */
-int ts_flux_vec_new(struct ts_flux_run *run, enum ts_flux_type type, unsigned n, void **data, uint64_t **nulls,
-                    struct ts_flux_vec *out) TS_MUST_CHECK;
+int ts_flux_vec_new(struct ts_flux_run *run, enum ts_flux_type type, unsigned n, void **data,
+                    uint64_t **nulls, struct ts_flux_vec *out) TS_MUST_CHECK;
 size_t ts_flux_vec_width(enum ts_flux_type type);
 
 #endif

@@ -72,7 +72,8 @@ int ts_flux_make_stringf(struct ts_flux_run *run, struct ts_flux_value *out, con
     return ts_flux_make_string(run, (struct ts_str){z, (size_t)n}, out);
 }
 
-int ts_flux_make_array(struct ts_flux_run *run, uint32_t n, struct ts_flux_value **items, struct ts_flux_value *out)
+int ts_flux_make_array(struct ts_flux_run *run, uint32_t n, struct ts_flux_value **items,
+                       struct ts_flux_value *out)
 {
     struct ts_flux_array *array = ts_flux_new(run, sizeof *array);
     *items = array ? ts_flux_new(run, (size_t)n * sizeof **items) : NULL;
@@ -83,7 +84,8 @@ int ts_flux_make_array(struct ts_flux_run *run, uint32_t n, struct ts_flux_value
     return 0;
 }
 
-int ts_flux_make_shape(struct ts_flux_run *run, uint32_t n, const struct ts_str *names, const struct ts_flux_shape **out)
+int ts_flux_make_shape(struct ts_flux_run *run, uint32_t n, const struct ts_str *names,
+                       const struct ts_flux_shape **out)
 {
     struct ts_flux_shape *shape = ts_flux_new(run, sizeof *shape);
     if (!shape || !(shape->names = ts_flux_new(run, n * sizeof *shape->names)))
@@ -96,8 +98,8 @@ int ts_flux_make_shape(struct ts_flux_run *run, uint32_t n, const struct ts_str 
     return 0;
 }
 
-int ts_flux_make_record(struct ts_flux_run *run, const struct ts_flux_shape *shape, struct ts_flux_value **values,
-                        struct ts_flux_value *out)
+int ts_flux_make_record(struct ts_flux_run *run, const struct ts_flux_shape *shape,
+                        struct ts_flux_value **values, struct ts_flux_value *out)
 {
     struct ts_flux_record *rec = ts_flux_new(run, sizeof *rec);
     *values = rec ? ts_flux_new(run, (size_t)shape->n * sizeof **values) : NULL;
@@ -123,8 +125,8 @@ static void sort_pairs(struct ts_flux_value (*a)[2], struct ts_flux_value (*tmp)
     memcpy(a, tmp, (size_t)n * sizeof *a);
 }
 
-int ts_flux_make_dict(struct ts_flux_run *run, uint32_t n, struct ts_flux_value *keys, struct ts_flux_value *values,
-                      struct ts_flux_value *out)
+int ts_flux_make_dict(struct ts_flux_run *run, uint32_t n, struct ts_flux_value *keys,
+                      struct ts_flux_value *values, struct ts_flux_value *out)
 {
     struct ts_flux_value(*pairs)[2] = ts_flux_new(run, (size_t)n * 2 * sizeof *pairs);
     struct ts_flux_dict *dict = pairs ? ts_flux_new(run, sizeof *dict) : NULL;
@@ -147,7 +149,8 @@ int ts_flux_make_dict(struct ts_flux_run *run, uint32_t n, struct ts_flux_value 
     return 0;
 }
 
-static int wrap_list(struct ts_flux_run *run, const struct ts_flux_value *from, struct ts_flux_value *to, uint32_t n)
+static int wrap_list(struct ts_flux_run *run, const struct ts_flux_value *from, struct ts_flux_value *to,
+                     uint32_t n)
 {
     int rc = 0;
     for (uint32_t i = 0; i < n && rc == 0; i++)
@@ -183,7 +186,8 @@ int ts_flux_yield(struct ts_flux_run *run, struct ts_str name, struct ts_flux_st
 {
     for (const struct ts_flux_yield *y = run->yields; y; y = y->next)
         if (ts_str_eq(y->name, name))
-            return ts_flux_fail(run, "tried to produce more than one result with the name \"%.*s\"", (int)name.len, name.p);
+            return ts_flux_fail(run, "tried to produce more than one result with the name \"%.*s\"",
+                                (int)name.len, name.p);
     struct ts_flux_yield *y = ts_flux_arena_alloc(&run->arena, sizeof *y);
     if (!y || !(y->name = ts_flux_arena_str(&run->arena, name)).p)
         return ts_flux_fail_nomem(run);
@@ -251,7 +255,8 @@ int ts_flux_scope_add(struct ts_flux_run *run, struct ts_flux_scope *scope, cons
 struct ts_flux_binding *ts_flux_scope_own(const struct ts_flux_scope *scope, const struct ts_flux_name *name)
 {
     if (scope->nslots) {
-        for (uint32_t at = name->hash & (scope->nslots - 1); scope->slots[at]; at = (at + 1) & (scope->nslots - 1))
+        for (uint32_t at = name->hash & (scope->nslots - 1); scope->slots[at];
+             at = (at + 1) & (scope->nslots - 1))
             if (scope->b[scope->slots[at] - 1].name == name)
                 return &scope->b[scope->slots[at] - 1];
         return NULL;

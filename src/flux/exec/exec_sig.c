@@ -22,7 +22,8 @@ static bool accept(const char **z, const char *what)
 static struct ts_str word(const char **z)
 {
     const char *from = *z = skip(*z);
-    while ((**z >= 'a' && **z <= 'z') || (**z >= 'A' && **z <= 'Z') || (**z >= '0' && **z <= '9') || **z == '_')
+    while ((**z >= 'a' && **z <= 'z') || (**z >= 'A' && **z <= 'Z') || (**z >= '0' && **z <= '9') ||
+           **z == '_')
         ++*z;
     return (struct ts_str){from, (size_t)(*z - from)};
 }

@@ -37,7 +37,8 @@ static int option(const struct ts_flux_frame *fr, const struct ts_flux_node *st)
         b && b->value.type == TS_FLUX_RECORD ? ts_flux_package_of(fr->run, b->value.record) : NULL;
     struct ts_flux_binding *own = pkg ? ts_flux_scope_own(pkg->scope, st->name) : NULL;
     if (!own || !own->option)
-        return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, st), "%s has no option %s", st->b->name->z, st->name->z);
+        return ts_flux_fail_at(fr->run, ts_flux_frame_pos(fr, st), "%s has no option %s", st->b->name->z,
+                               st->name->z);
     own->value = v;
     *(struct ts_flux_value *)(uintptr_t)ts_flux_record_get(pkg->value.record, st->name) = v;
     return 0;
@@ -78,8 +79,8 @@ int ts_flux_exec_list(const struct ts_flux_frame *fr, const struct ts_flux_node 
             rc = ts_flux_eval(fr, st->a, out);
             *returned = true;
             break;
-        case TS_FLUX_N_BUILTIN: break;  /* says the type of what is there already */
-        default: break; /* test cases run by themselves only */
+        case TS_FLUX_N_BUILTIN: break; /* says the type of what is there already */
+        default: break;                /* test cases run by themselves only */
         }
     }
     return rc;

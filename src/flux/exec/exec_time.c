@@ -20,9 +20,11 @@ struct ts_flux_date ts_flux_date_of(int64_t local)
 {
     int64_t days = local / DAY_NS - (local % DAY_NS < 0), in_day = local - days * DAY_NS;
     int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097, doe = z - era * 146097;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365,
+            doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     int64_t mp = (5 * doy + 2) / 153;
-    struct ts_flux_date d = {.month = (int)(mp < 10 ? mp + 3 : mp - 9), .day = (int)(doy - (153 * mp + 2) / 5 + 1)};
+    struct ts_flux_date d = {.month = (int)(mp < 10 ? mp + 3 : mp - 9),
+                             .day = (int)(doy - (153 * mp + 2) / 5 + 1)};
     d.year = yoe + era * 400 + (d.month <= 2);
     d.hour = (int)(in_day / (3600 * TS_SEC));
     d.minute = (int)(in_day / (60 * TS_SEC) % 60);
@@ -99,7 +101,8 @@ static struct ts_flux_bounds window_nr(const struct ts_flux_window *win, int64_t
     return b;
 }
 
-/* zero + every·i on the local clock, zero being the epoch and the offset; the largest i that is not after t. */
+/* zero + every·i on the local clock, zero being the epoch and the offset; the largest i that is not after t.
+ */
 struct ts_flux_bounds ts_flux_window_at(const struct ts_flux_window *win, int64_t t)
 {
     int64_t local = ts_flux_clock_local(&win->clock, t), zero = ts_flux_time_add(0, win->offset, 1), index;
@@ -124,7 +127,8 @@ struct ts_flux_bounds ts_flux_window_at(const struct ts_flux_window *win, int64_
     return b;
 }
 
-struct ts_flux_bounds ts_flux_window_step(const struct ts_flux_window *win, struct ts_flux_bounds b, int64_t steps)
+struct ts_flux_bounds ts_flux_window_step(const struct ts_flux_window *win, struct ts_flux_bounds b,
+                                          int64_t steps)
 {
     return window_nr(win, b.index + steps);
 }
@@ -132,7 +136,8 @@ struct ts_flux_bounds ts_flux_window_step(const struct ts_flux_window *win, stru
 int ts_flux_option(struct ts_flux_run *run, const char *name, struct ts_flux_value *out)
 {
     const struct ts_flux_name *key = ts_flux_name_of(&run->names, ts_str_of(name));
-    const struct ts_flux_binding *b = key && run->interp->universe ? ts_flux_scope_own(run->interp->universe, key) : NULL;
+    const struct ts_flux_binding *b =
+        key && run->interp->universe ? ts_flux_scope_own(run->interp->universe, key) : NULL;
     *out = b ? b->value : (struct ts_flux_value){0};
     return key ? 0 : ts_flux_fail_nomem(run);
 }
@@ -151,7 +156,8 @@ int ts_flux_now(struct ts_flux_run *run, int64_t *out)
 int ts_flux_time_of(struct ts_flux_run *run, struct ts_flux_value v, int64_t *out)
 {
     if (v.null || (v.type != TS_FLUX_TIME && v.type != TS_FLUX_DURATION))
-        return ts_flux_fail(run, "expected a time or a duration, got %s", v.null ? "null" : ts_flux_type_text(v.type));
+        return ts_flux_fail(run, "expected a time or a duration, got %s",
+                            v.null ? "null" : ts_flux_type_text(v.type));
     *out = v.i;
     if (v.type == TS_FLUX_TIME)
         return 0;

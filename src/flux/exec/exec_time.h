@@ -17,7 +17,8 @@ static inline struct ts_flux_dur ts_flux_dur_of(struct ts_flux_value v)
 
 /** A zone by its tzdata name ("UTC" or "": none). Kept until the query ends. An unknown name is an error. */
 void ts_flux_zones_free(struct ts_flux_run *run, struct ts_flux_zone **zones);
-int ts_flux_zone_find(struct ts_flux_run *run, struct ts_str name, const struct ts_flux_zone **out) TS_MUST_CHECK;
+int ts_flux_zone_find(struct ts_flux_run *run, struct ts_str name,
+                      const struct ts_flux_zone **out) TS_MUST_CHECK;
 
 /** The clock of a place: a zone and a fixed offset on top; {NULL, 0}: UTC. */
 struct ts_flux_clock {
@@ -26,11 +27,12 @@ struct ts_flux_clock {
 };
 
 /** From a `location` record {zone, offset}; a NONE value gives the option `location`. */
-int ts_flux_clock_of(struct ts_flux_run *run, struct ts_flux_value location, struct ts_flux_clock *out) TS_MUST_CHECK;
+int ts_flux_clock_of(struct ts_flux_run *run, struct ts_flux_value location,
+                     struct ts_flux_clock *out) TS_MUST_CHECK;
 
 /**
- * The wall clock's reading (as if it were UTC) at t, and the moment at which a wall clock reads so: of a reading that a
- * jump skips it is the jump, of one that comes twice the first.
+ * The wall clock's reading (as if it were UTC) at t, and the moment at which a wall clock reads so: of a
+ * reading that a jump skips it is the jump, of one that comes twice the first.
  */
 int64_t ts_flux_clock_local(const struct ts_flux_clock *clock, int64_t t);
 int64_t ts_flux_clock_utc(const struct ts_flux_clock *clock, int64_t local);
@@ -60,8 +62,10 @@ struct ts_flux_bounds {
 /** Checks every and period (not zero, not mixed). */
 int ts_flux_window_check(struct ts_flux_run *run, const struct ts_flux_window *win) TS_MUST_CHECK;
 
-/** The latest window that begins at or before t (with offset applied); the ones next to it by ts_flux_window_step. */
+/** The latest window that begins at or before t (with offset applied); the ones next to it by
+ * ts_flux_window_step. */
 struct ts_flux_bounds ts_flux_window_at(const struct ts_flux_window *win, int64_t t);
-struct ts_flux_bounds ts_flux_window_step(const struct ts_flux_window *win, struct ts_flux_bounds b, int64_t steps);
+struct ts_flux_bounds ts_flux_window_step(const struct ts_flux_window *win, struct ts_flux_bounds b,
+                                          int64_t steps);
 
 #endif

@@ -16,7 +16,8 @@ const char *ts_flux_type_text(enum ts_flux_type type)
     return type_texts[type];
 }
 
-const struct ts_flux_value *ts_flux_record_get(const struct ts_flux_record *rec, const struct ts_flux_name *name)
+const struct ts_flux_value *ts_flux_record_get(const struct ts_flux_record *rec,
+                                               const struct ts_flux_name *name)
 {
     for (uint32_t i = 0; i < rec->shape->n; i++)
         if (rec->shape->names[i] == name)
@@ -131,7 +132,8 @@ static struct ts_flux_value *copy_list(struct ts_flux_arena *arena, const struct
     return to;
 }
 
-static int copy_record(struct ts_flux_arena *arena, const struct ts_flux_record *rec, struct ts_flux_value *out)
+static int copy_record(struct ts_flux_arena *arena, const struct ts_flux_record *rec,
+                       struct ts_flux_value *out)
 {
     struct ts_flux_record *to = ts_flux_arena_alloc(arena, sizeof *to);
     struct ts_flux_shape *shape = ts_flux_arena_alloc(arena, sizeof *shape);
@@ -149,7 +151,8 @@ static int copy_record(struct ts_flux_arena *arena, const struct ts_flux_record 
 static int copy_dict(struct ts_flux_arena *arena, const struct ts_flux_dict *dict, struct ts_flux_value *out)
 {
     struct ts_flux_dict *to = ts_flux_arena_alloc(arena, sizeof *to);
-    if (!to || !(to->keys = copy_list(arena, dict->keys, dict->n)) || !(to->values = copy_list(arena, dict->values, dict->n)))
+    if (!to || !(to->keys = copy_list(arena, dict->keys, dict->n)) ||
+        !(to->values = copy_list(arena, dict->values, dict->n)))
         return -TS_ENOMEM;
     to->n = dict->n;
     out->dict = to;

@@ -1,8 +1,8 @@
 #ifndef TS_FLUX_EXEC_VALUE_H
 #define TS_FLUX_EXEC_VALUE_H
 /*
- * Values. 16 bytes, passed by value; what they point to lives in an arena of the query and never changes, so a copy
- * shares it. A null still knows its type when there is one: {.type = TS_FLUX_INT, .null = true}.
+ * Values. 16 bytes, passed by value; what they point to lives in an arena of the query and never changes, so
+ * a copy shares it. A null still knows its type when there is one: {.type = TS_FLUX_INT, .null = true}.
  */
 #include "core/buf.h"
 #include "flux/lang/lang.h"
@@ -112,13 +112,15 @@ static inline struct ts_str ts_flux_value_str(struct ts_flux_value v)
 const char *ts_flux_type_text(enum ts_flux_type type);
 
 /** A property's value; NULL: there is none of that name. */
-const struct ts_flux_value *ts_flux_record_get(const struct ts_flux_record *rec, const struct ts_flux_name *name);
+const struct ts_flux_value *ts_flux_record_get(const struct ts_flux_record *rec,
+                                               const struct ts_flux_name *name);
 const struct ts_flux_value *ts_flux_record_find(const struct ts_flux_record *rec, struct ts_str name);
 
 /** NULL: no such key. */
 const struct ts_flux_value *ts_flux_dict_get(const struct ts_flux_dict *dict, struct ts_flux_value key);
 
-/** Same type and same value; NaN equals nothing; nulls equal nulls of any type. For distinct(), contains(), tests. */
+/** Same type and same value; NaN equals nothing; nulls equal nulls of any type. For distinct(), contains(),
+ * tests. */
 bool ts_flux_value_same(struct ts_flux_value a, struct ts_flux_value b);
 
 /** Total order within one type for sorting: nulls first, NaN before other floats. */
@@ -134,6 +136,7 @@ void ts_flux_put_float(struct ts_buf *to, double v);
 void ts_flux_put_time9(struct ts_buf *to, int64_t ns);
 
 /** A deep copy in another arena. @return 0, -TS_ENOMEM. Functions and streams stay where they are. */
-int ts_flux_value_copy(struct ts_flux_arena *arena, struct ts_flux_value v, struct ts_flux_value *out) TS_MUST_CHECK;
+int ts_flux_value_copy(struct ts_flux_arena *arena, struct ts_flux_value v,
+                       struct ts_flux_value *out) TS_MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Operators over columns: one loop for each operator and type, over whole chunks; what is unusual goes value by value
- * through the operators of exec_op.c. Results are new columns on the query's scratch arena.
+ * Operators over columns: one loop for each operator and type, over whole chunks; what is unusual goes value
+ * by value through the operators of exec_op.c. Results are new columns on the query's scratch arena.
  */
 #include "config.h"
 #include "flux/exec/exec_rowfn.h"
@@ -8,8 +8,8 @@
 #include <math.h>
 
 /* Null where one of the two is; NULL: nowhere. */
-static int join_nulls(struct ts_flux_run *run, unsigned n, const struct ts_flux_vec *a, const struct ts_flux_vec *b,
-                      const uint64_t **out)
+static int join_nulls(struct ts_flux_run *run, unsigned n, const struct ts_flux_vec *a,
+                      const struct ts_flux_vec *b, const uint64_t **out)
 {
     unsigned words = (n + 63) / 64;
     const struct ts_flux_vec *only = !b->nulls ? a : !a->nulls ? b : NULL;
@@ -62,7 +62,8 @@ static int join_nulls(struct ts_flux_run *run, unsigned n, const struct ts_flux_
 #define FAST __attribute__((optimize("O3"))) /* -O2 leaves some of these loops scalar */
 #endif
 
-FAST static void float_arith(enum ts_flux_op op, unsigned n, const double *a, bool ca, const double *b, bool cb, double *to)
+FAST static void float_arith(enum ts_flux_op op, unsigned n, const double *a, bool ca, const double *b,
+                             bool cb, double *to)
 {
     switch (op) {
     case TS_FLUX_OP_ADD: LOOP(x + y); break;
@@ -74,12 +75,13 @@ FAST static void float_arith(enum ts_flux_op op, unsigned n, const double *a, bo
     }
 }
 
-FAST static void uint_arith(enum ts_flux_op op, unsigned n, const uint64_t *a, bool ca, const uint64_t *b, bool cb, uint64_t *to)
+FAST static void uint_arith(enum ts_flux_op op, unsigned n, const uint64_t *a, bool ca, const uint64_t *b,
+                            bool cb, uint64_t *to)
 {
     switch (op) {
     case TS_FLUX_OP_ADD: LOOP(x + y); break;
     case TS_FLUX_OP_SUB: LOOP(x - y); break;
-    default: LOOP(x *y);
+    default: LOOP(x * y);
     }
 }
 
@@ -94,23 +96,20 @@ FAST static void uint_arith(enum ts_flux_op op, unsigned n, const uint64_t *a, b
     }
 
 /* A NaN is unlike everything, and not even unlike: `!=` of exec_op.c says true for it, and so does C. */
-FAST static void float_compare(enum ts_flux_op op, unsigned n, const double *a, bool ca, const double *b, bool cb, uint8_t *to)
+FAST static void float_compare(enum ts_flux_op op, unsigned n, const double *a, bool ca, const double *b,
+                               bool cb, uint8_t *to){COMPARE_LOOPS}
+
+FAST static void int_compare(enum ts_flux_op op, unsigned n, const int64_t *a, bool ca, const int64_t *b,
+                             bool cb, uint8_t *to){COMPARE_LOOPS}
+
+FAST static void uint_compare(enum ts_flux_op op, unsigned n, const uint64_t *a, bool ca, const uint64_t *b,
+                              bool cb, uint8_t *to)
 {
     COMPARE_LOOPS
 }
 
-FAST static void int_compare(enum ts_flux_op op, unsigned n, const int64_t *a, bool ca, const int64_t *b, bool cb, uint8_t *to)
-{
-    COMPARE_LOOPS
-}
-
-FAST static void uint_compare(enum ts_flux_op op, unsigned n, const uint64_t *a, bool ca, const uint64_t *b, bool cb, uint8_t *to)
-{
-    COMPARE_LOOPS
-}
-
-static void str_compare(enum ts_flux_op op, unsigned n, const struct ts_str *a, bool ca, const struct ts_str *b, bool cb,
-                        uint8_t *to)
+static void str_compare(enum ts_flux_op op, unsigned n, const struct ts_str *a, bool ca,
+                        const struct ts_str *b, bool cb, uint8_t *to)
 {
     switch (op) {
     case TS_FLUX_OP_EQ: LOOP(ts_str_eq(x, y)); break;
@@ -140,7 +139,8 @@ static bool is_fast_arith(enum ts_flux_op op, enum ts_flux_type type)
 {
     if (type == TS_FLUX_FLOAT)
         return true;
-    return (type == TS_FLUX_INT || type == TS_FLUX_UINT) && (op == TS_FLUX_OP_ADD || op == TS_FLUX_OP_SUB || op == TS_FLUX_OP_MUL);
+    return (type == TS_FLUX_INT || type == TS_FLUX_UINT) &&
+           (op == TS_FLUX_OP_ADD || op == TS_FLUX_OP_SUB || op == TS_FLUX_OP_MUL);
 }
 
 static int arith(struct ts_flux_run *run, enum ts_flux_op op, unsigned n, const struct ts_flux_vec *a,
@@ -159,7 +159,8 @@ static int arith(struct ts_flux_run *run, enum ts_flux_op op, unsigned n, const 
 
 static bool is_fast_compare(enum ts_flux_type type)
 {
-    return type == TS_FLUX_FLOAT || type == TS_FLUX_INT || type == TS_FLUX_UINT || type == TS_FLUX_TIME || type == TS_FLUX_STRING;
+    return type == TS_FLUX_FLOAT || type == TS_FLUX_INT || type == TS_FLUX_UINT || type == TS_FLUX_TIME ||
+           type == TS_FLUX_STRING;
 }
 
 static int compare(struct ts_flux_run *run, enum ts_flux_op op, unsigned n, const struct ts_flux_vec *a,
@@ -219,9 +220,10 @@ int ts_flux_vec_logical(struct ts_flux_run *run, enum ts_flux_op op, unsigned n,
 {
     uint8_t *to = ts_flux_new(run, n);
     uint64_t *nulls = NULL;
-    if ((a->type != TS_FLUX_BOOL && a->type != TS_FLUX_NULL) || (b->type != TS_FLUX_BOOL && b->type != TS_FLUX_NULL))
-        return ts_flux_fail(run, "%s wants bools, not %s and %s", ts_flux_op_text(op), ts_flux_type_text(a->type),
-                            ts_flux_type_text(b->type));
+    if ((a->type != TS_FLUX_BOOL && a->type != TS_FLUX_NULL) ||
+        (b->type != TS_FLUX_BOOL && b->type != TS_FLUX_NULL))
+        return ts_flux_fail(run, "%s wants bools, not %s and %s", ts_flux_op_text(op),
+                            ts_flux_type_text(a->type), ts_flux_type_text(b->type));
     bool may_null = a->nulls || b->nulls || a->type == TS_FLUX_NULL || b->type == TS_FLUX_NULL;
     if (!to || (may_null && !(nulls = ts_flux_new(run, (n + 63) / 64 * sizeof *nulls))))
         return -TS_EQUERY;

@@ -30,13 +30,14 @@ struct ts_flux_value ts_flux_vec_get(const struct ts_flux_vec *vec, unsigned row
     case TS_FLUX_TIME: return (struct ts_flux_value){.type = (uint8_t)vec->type, .u = vec->u[i]};
     case TS_FLUX_STRING:
     case TS_FLUX_BYTES:
-        return (struct ts_flux_value){.type = (uint8_t)vec->type, .len = (uint32_t)vec->s[i].len, .p = vec->s[i].p};
+        return (struct ts_flux_value){
+            .type = (uint8_t)vec->type, .len = (uint32_t)vec->s[i].len, .p = vec->s[i].p};
     default: return vec->v[i];
     }
 }
 
-int ts_flux_vec_new(struct ts_flux_run *run, enum ts_flux_type type, unsigned n, void **data, uint64_t **nulls,
-                    struct ts_flux_vec *out)
+int ts_flux_vec_new(struct ts_flux_run *run, enum ts_flux_type type, unsigned n, void **data,
+                    uint64_t **nulls, struct ts_flux_vec *out)
 {
     *data = ts_flux_new(run, n * ts_flux_vec_width(type));
     *nulls = *data ? ts_flux_new(run, (n + 63) / 64 * sizeof **nulls) : NULL;
@@ -58,7 +59,8 @@ static void store(enum ts_flux_type type, void *data, unsigned i, struct ts_flux
     }
 }
 
-int ts_flux_vec_of_values(struct ts_flux_run *run, unsigned n, const struct ts_flux_value *v, struct ts_flux_vec *out)
+int ts_flux_vec_of_values(struct ts_flux_run *run, unsigned n, const struct ts_flux_value *v,
+                          struct ts_flux_vec *out)
 {
     enum ts_flux_type type = TS_FLUX_NULL;
     uint64_t *nulls;
@@ -68,8 +70,8 @@ int ts_flux_vec_of_values(struct ts_flux_run *run, unsigned n, const struct ts_f
         if (v[i].type == TS_FLUX_NULL || v[i].type == type)
             continue;
         if (type != TS_FLUX_NULL)
-            return ts_flux_fail(run, "values of one column are of type %s and of type %s", ts_flux_type_text(type),
-                                ts_flux_type_text(v[i].type));
+            return ts_flux_fail(run, "values of one column are of type %s and of type %s",
+                                ts_flux_type_text(type), ts_flux_type_text(v[i].type));
         type = v[i].type;
     }
     *out = (struct ts_flux_vec){.type = TS_FLUX_NULL};
@@ -101,15 +103,16 @@ struct ts_flux_vec ts_flux_vec_constant(struct ts_flux_run *run, struct ts_flux_
     cell->null = v.null;
     if (!v.null)
         store(v.type, &cell->v, 0, v);
-    return (struct ts_flux_vec){.type = v.type, .constant = true, .nulls = v.null ? &cell->null : NULL, .data = &cell->v};
+    return (struct ts_flux_vec){
+        .type = v.type, .constant = true, .nulls = v.null ? &cell->null : NULL, .data = &cell->v};
 }
 
 #define GATHER(type, from_field)                                                                             \
     for (unsigned i = 0; i < n; i++)                                                                         \
     ((type *)data)[i] = from->from_field[sel[i]]
 
-int ts_flux_vec_gather(struct ts_flux_run *run, const struct ts_flux_vec *from, const uint32_t *sel, unsigned n,
-                       struct ts_flux_vec *out)
+int ts_flux_vec_gather(struct ts_flux_run *run, const struct ts_flux_vec *from, const uint32_t *sel,
+                       unsigned n, struct ts_flux_vec *out)
 {
     uint64_t *nulls;
     void *data;

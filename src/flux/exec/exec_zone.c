@@ -1,6 +1,6 @@
 /*
- * Time zones from the system's tzdata: TZif files (RFC 8536), versions 2 to 4, with the rule in the footer for times behind
- * the last transition. A zone is read once for a query.
+ * Time zones from the system's tzdata: TZif files (RFC 8536), versions 2 to 4, with the rule in the footer
+ * for times behind the last transition. A zone is read once for a query.
  */
 #include "config.h"
 #include "flux/exec/exec_interp.h"
@@ -24,9 +24,9 @@ struct ts_flux_zone {
     char *name;
     size_t name_bytes;
     uint32_t n;
-    int64_t *at;      /* transitions, seconds since 1970 */
-    int32_t *offset;  /* seconds east of UTC, from each of them on */
-    int32_t first;    /* before all of them */
+    int64_t *at;     /* transitions, seconds since 1970 */
+    int32_t *offset; /* seconds east of UTC, from each of them on */
+    int32_t first;   /* before all of them */
     bool has_rule, has_dst;
     int32_t std, dst;
     struct rule start, end; /* of dst */
@@ -149,7 +149,8 @@ static int64_t rule_at(const struct rule *rule, int64_t year, int32_t offset)
         day += rule->day;
     } else {
         int64_t first = ts_flux_days_of(year, rule->month, 1);
-        int64_t next = rule->month == 12 ? ts_flux_days_of(year + 1, 1, 1) : ts_flux_days_of(year, rule->month + 1, 1);
+        int64_t next =
+            rule->month == 12 ? ts_flux_days_of(year + 1, 1, 1) : ts_flux_days_of(year, rule->month + 1, 1);
         int64_t weekday = ((first + 4) % 7 + 7) % 7;
         day = first + (rule->day - weekday + 7) % 7 + (rule->week - 1) * 7;
         while (day >= next)
@@ -163,12 +164,15 @@ static int64_t rule_at(const struct rule *rule, int64_t year, int32_t offset)
 /* The counts of a header at p: bytes of the data behind it, with times of `size` bytes. */
 static size_t data_bytes(const unsigned char *p, unsigned size)
 {
-    size_t isutc = (size_t)big_endian(p + 20, 4), isstd = (size_t)big_endian(p + 24, 4), leap = (size_t)big_endian(p + 28, 4);
-    size_t times = (size_t)big_endian(p + 32, 4), types = (size_t)big_endian(p + 36, 4), chars = (size_t)big_endian(p + 40, 4);
+    size_t isutc = (size_t)big_endian(p + 20, 4), isstd = (size_t)big_endian(p + 24, 4),
+           leap = (size_t)big_endian(p + 28, 4);
+    size_t times = (size_t)big_endian(p + 32, 4), types = (size_t)big_endian(p + 36, 4),
+           chars = (size_t)big_endian(p + 40, 4);
     return times * (size + 1) + types * 6 + chars + leap * (size + 4) + isstd + isutc;
 }
 
-static bool read_types(struct ts_flux_run *run, struct ts_flux_zone *zone, const unsigned char *p, const unsigned char *h)
+static bool read_types(struct ts_flux_run *run, struct ts_flux_zone *zone, const unsigned char *p,
+                       const unsigned char *h)
 {
     uint32_t n = (uint32_t)big_endian(h + 32, 4), types = (uint32_t)big_endian(h + 36, 4);
     const unsigned char *index = p + (size_t)n * 8, *type = index + n;
@@ -203,7 +207,8 @@ static bool parse(struct ts_flux_run *run, struct ts_flux_zone *zone, unsigned c
     size_t data = data_bytes(h, 8), footer = skip + 44 + data;
     if (data > len || footer > len || !read_types(run, zone, h + 44, h))
         return false;
-    if (footer + 1 < len && p[footer] == '\n') { /* ends with a line end, or the file's end with a 0 put there */
+    if (footer + 1 < len &&
+        p[footer] == '\n') { /* ends with a line end, or the file's end with a 0 put there */
         for (size_t i = footer + 1; i < len; i++)
             if (p[i] == '\n')
                 p[i] = '\0';
@@ -278,7 +283,8 @@ static int32_t offset_by_rule(const struct ts_flux_zone *zone, int64_t t_s, int6
     int64_t year = ts_flux_date_of(t_s > INT64_MAX / TS_SEC ? INT64_MAX : t_s * TS_SEC).year;
     for (int64_t y = year - 1; y <= year + 1; y++) {
         int64_t start = rule_at(&zone->start, y, zone->std), end = rule_at(&zone->end, y, zone->dst);
-        int64_t next_start = rule_at(&zone->start, y + 1, zone->std), next_end = rule_at(&zone->end, y + 1, zone->dst);
+        int64_t next_start = rule_at(&zone->start, y + 1, zone->std),
+                next_end = rule_at(&zone->end, y + 1, zone->dst);
         if (end < start)
             end = next_end;
         if (t_s >= start && t_s < end) {
@@ -363,10 +369,12 @@ int ts_flux_clock_of(struct ts_flux_run *run, struct ts_flux_value location, str
     if (location.type == TS_FLUX_NONE)
         return 0;
     if (location.type != TS_FLUX_RECORD || location.null)
-        return ts_flux_fail(run, "a location is a record {zone, offset}, not %s", ts_flux_type_text(location.type));
+        return ts_flux_fail(run, "a location is a record {zone, offset}, not %s",
+                            ts_flux_type_text(location.type));
     const struct ts_flux_value *zone = ts_flux_record_find(location.record, TS_STR("zone"));
     const struct ts_flux_value *offset = ts_flux_record_find(location.record, TS_STR("offset"));
-    if ((zone && (zone->type != TS_FLUX_STRING || zone->null)) || (offset && (offset->type != TS_FLUX_DURATION || offset->null)))
+    if ((zone && (zone->type != TS_FLUX_STRING || zone->null)) ||
+        (offset && (offset->type != TS_FLUX_DURATION || offset->null)))
         return ts_flux_fail(run, "a location is a record {zone, offset} of a string and a duration");
     if (offset && offset->months)
         return ts_flux_fail(run, "the offset of a location has no months");

@@ -1,8 +1,8 @@
 #ifndef TS_FLUX_LANG_AST_H
 #define TS_FLUX_LANG_AST_H
 /*
- * The syntax tree of a script. Nodes and texts live in the arena that the parser was given. A node knows where it
- * stands by offsets into the source; ts_flux_source_where makes line and column of them.
+ * The syntax tree of a script. Nodes and texts live in the arena that the parser was given. A node knows
+ * where it stands by offsets into the source; ts_flux_source_where makes line and column of them.
  */
 #include "core/base.h"
 #include "flux/flux_mem.h"
@@ -62,19 +62,19 @@ enum ts_flux_node_kind {
     TS_FLUX_N_DICT,        /* list of PAIR; empty: [:] */
     TS_FLUX_N_PAIR,        /* a: b */
     TS_FLUX_N_RECORD,      /* a: the record of `with` or NULL, list of PROPERTY */
-    TS_FLUX_N_PROPERTY,    /* name, a: value or NULL when it is the name itself; quoted: name came as a string */
-    TS_FLUX_N_FUNCTION,    /* list of PARAM, a: body (BLOCK or expression) */
-    TS_FLUX_N_PARAM,       /* name, a: default, NULL, or PIPE_ARG */
-    TS_FLUX_N_BLOCK,       /* list of statements */
-    TS_FLUX_N_CALL,        /* a: callee, list of PROPERTY */
-    TS_FLUX_N_PIPE,        /* a |> b, b a CALL */
-    TS_FLUX_N_MEMBER,      /* a.name; quoted: a["name"] */
-    TS_FLUX_N_INDEX,       /* a[b] */
-    TS_FLUX_N_UNARY,       /* op a */
-    TS_FLUX_N_BINARY,      /* a op b */
-    TS_FLUX_N_LOGICAL,     /* a op b */
-    TS_FLUX_N_IF,          /* if a then b else c */
-    TS_FLUX_N_PAREN,       /* (a) */
+    TS_FLUX_N_PROPERTY, /* name, a: value or NULL when it is the name itself; quoted: name came as a string */
+    TS_FLUX_N_FUNCTION, /* list of PARAM, a: body (BLOCK or expression) */
+    TS_FLUX_N_PARAM,    /* name, a: default, NULL, or PIPE_ARG */
+    TS_FLUX_N_BLOCK,    /* list of statements */
+    TS_FLUX_N_CALL,     /* a: callee, list of PROPERTY */
+    TS_FLUX_N_PIPE,     /* a |> b, b a CALL */
+    TS_FLUX_N_MEMBER,   /* a.name; quoted: a["name"] */
+    TS_FLUX_N_INDEX,    /* a[b] */
+    TS_FLUX_N_UNARY,    /* op a */
+    TS_FLUX_N_BINARY,   /* a op b */
+    TS_FLUX_N_LOGICAL,  /* a op b */
+    TS_FLUX_N_IF,       /* if a then b else c */
+    TS_FLUX_N_PAREN,    /* (a) */
     /* statements */
     TS_FLUX_N_ASSIGN,   /* name = a */
     TS_FLUX_N_OPTION,   /* option name = a, option b.name = a (b: IDENT) */
@@ -127,11 +127,11 @@ struct ts_flux_node {
         double f;
     };
     struct ts_flux_node *a, *b, *c;
-    struct ts_flux_node *list; /* the first child; its siblings follow by next */
+    struct ts_flux_node *list;  /* the first child; its siblings follow by next */
     struct ts_flux_node *attrs; /* of statements, imports, the package: CALL-like nodes: @name(list) */
     struct ts_flux_node *next;
     uint32_t height; /* of the tree below */
-    void *memo; /* for who executes: what was worked out from the node, in the same arena */
+    void *memo;      /* for who executes: what was worked out from the node, in the same arena */
 };
 
 struct ts_flux_comment {

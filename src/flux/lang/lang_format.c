@@ -1,6 +1,6 @@
 /*
- * A script in its one form: statements, one blank line where there were some, comments where they stood. A comment in the
- * middle of what ends up on one line follows behind it.
+ * A script in its one form: statements, one blank line where there were some, comments where they stood. A
+ * comment in the middle of what ends up on one line follows behind it.
  */
 #include "config.h"
 #include "flux/lang/lang_format.h"
@@ -31,7 +31,8 @@ bool ts_flux_format_trailing(struct ts_flux_formatter *fm, uint32_t end, uint32_
 {
     const struct ts_flux_comment *c = fm->comments;
     /* A line's end before it means that the comment belongs to what follows. */
-    if (fm->flat || !c || c->start < end || c->start >= before || memchr(fm->src->text.p + end, '\n', c->start - end))
+    if (fm->flat || !c || c->start < end || c->start >= before ||
+        memchr(fm->src->text.p + end, '\n', c->start - end))
         return false;
     ts_flux_format_puts(fm, " ");
     put_comment(fm);
@@ -147,7 +148,8 @@ static void put_gap(struct ts_flux_formatter *fm, uint32_t from, uint32_t till)
     fm->apart = false;
 }
 
-/* Comments before `before`, each on its line, with a blank line where one was. *last: where the thing before ended. */
+/* Comments before `before`, each on its line, with a blank line where one was. *last: where the thing before
+ * ended. */
 static void comments_apart(struct ts_flux_formatter *fm, uint32_t before, uint32_t *last, bool *first)
 {
     while (fm->comments && fm->comments->start < before) {
@@ -166,7 +168,8 @@ static uint32_t start_of(const struct ts_flux_node *st)
 }
 
 /* Statements one after another up to `end`; *last and *first as above. */
-static void statements(struct ts_flux_formatter *fm, const struct ts_flux_node *list, uint32_t end, uint32_t *last, bool *first)
+static void statements(struct ts_flux_formatter *fm, const struct ts_flux_node *list, uint32_t end,
+                       uint32_t *last, bool *first)
 {
     for (const struct ts_flux_node *st = list; st; st = st->next) {
         comments_apart(fm, start_of(st), last, first);

@@ -1,6 +1,6 @@
 /*
- * Expressions in their one form: on one line when they fit, else a line for each item, pipe or operand. Literals stand as
- * they were written.
+ * Expressions in their one form: on one line when they fit, else a line for each item, pipe or operand.
+ * Literals stand as they were written.
  */
 #include "config.h"
 #include "flux/lang/lang_format.h"
@@ -50,8 +50,8 @@ static bool fits(struct ts_flux_formatter *fm, const struct ts_flux_node *node)
 
 static void item(struct ts_flux_formatter *fm, const struct ts_flux_node *node);
 
-void ts_flux_format_list(struct ts_flux_formatter *fm, const struct ts_flux_node *list, const char *open, const char *close,
-                         uint32_t close_at)
+void ts_flux_format_list(struct ts_flux_formatter *fm, const struct ts_flux_node *list, const char *open,
+                         const char *close, uint32_t close_at)
 {
     ts_flux_format_puts(fm, open);
     if (fm->flat || (!list && !has_comment(fm, 0, close_at))) {
@@ -118,8 +118,9 @@ static bool hugs(const struct ts_flux_formatter *fm, const struct ts_flux_node *
     const struct ts_flux_node *only = call->list && !call->list->next ? call->list->a : NULL;
     if (!only || has_comment(fm, call->a->end, only->start) || has_comment(fm, only->end, call->end))
         return false;
-    return only->kind == TS_FLUX_N_FUNCTION || only->kind == TS_FLUX_N_RECORD || only->kind == TS_FLUX_N_ARRAY ||
-           only->kind == TS_FLUX_N_STRING || only->kind == TS_FLUX_N_INTERPOLATE;
+    return only->kind == TS_FLUX_N_FUNCTION || only->kind == TS_FLUX_N_RECORD ||
+           only->kind == TS_FLUX_N_ARRAY || only->kind == TS_FLUX_N_STRING ||
+           only->kind == TS_FLUX_N_INTERPOLATE;
 }
 
 static void call(struct ts_flux_formatter *fm, const struct ts_flux_node *node)
@@ -137,13 +138,15 @@ static void call(struct ts_flux_formatter *fm, const struct ts_flux_node *node)
 static void function(struct ts_flux_formatter *fm, const struct ts_flux_node *node)
 {
     const struct ts_flux_node *body = node->a;
-    struct ts_flux_node params = {.kind = TS_FLUX_N_FUNCTION, .list = node->list, .start = node->start, .end = node->start};
+    struct ts_flux_node params = {
+        .kind = TS_FLUX_N_FUNCTION, .list = node->list, .start = node->start, .end = node->start};
     for (const struct ts_flux_node *n = node->list; n; n = n->next)
         params.end = n->end;
     if (fm->flat || !fits(fm, &params))
         ts_flux_format_list(fm, node->list, "(", ")", params.end);
     ts_flux_format_puts(fm, " => ");
-    if (body->kind == TS_FLUX_N_BLOCK || body->kind == TS_FLUX_N_PAREN || body->kind == TS_FLUX_N_FUNCTION || fm->flat) {
+    if (body->kind == TS_FLUX_N_BLOCK || body->kind == TS_FLUX_N_PAREN || body->kind == TS_FLUX_N_FUNCTION ||
+        fm->flat) {
         ts_flux_format_node(fm, body);
         return;
     }
@@ -277,7 +280,9 @@ void ts_flux_format_node(struct ts_flux_formatter *fm, const struct ts_flux_node
         break;
     case TS_FLUX_N_PIPE_ARG: ts_flux_format_puts(fm, "<-"); break;
     case TS_FLUX_N_ARRAY: ts_flux_format_list(fm, node->list, "[", "]", node->end - 1); break;
-    case TS_FLUX_N_DICT: ts_flux_format_list(fm, node->list, node->list ? "[" : "[:", "]", node->end - 1); break;
+    case TS_FLUX_N_DICT:
+        ts_flux_format_list(fm, node->list, node->list ? "[" : "[:", "]", node->end - 1);
+        break;
     case TS_FLUX_N_RECORD: record(fm, node); break;
     case TS_FLUX_N_FUNCTION:
         if (node->a)

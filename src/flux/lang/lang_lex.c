@@ -1,6 +1,6 @@
 /*
- * Text to tokens (Flux language specification, "Lexical elements"). Comments are kept on the side. A malformed literal
- * gives a BAD token and fills the error.
+ * Text to tokens (Flux language specification, "Lexical elements"). Comments are kept on the side. A
+ * malformed literal gives a BAD token and fills the error.
  */
 #include "config.h"
 #include "flux/lang/lang_lex.h"
@@ -11,10 +11,10 @@ static const struct {
     const char *text;
     enum ts_flux_token_kind kind;
 } keywords[] = {
-    {"and", TS_FLUX_T_AND},           {"or", TS_FLUX_T_OR},           {"not", TS_FLUX_T_NOT},
-    {"import", TS_FLUX_T_IMPORT},     {"package", TS_FLUX_T_PACKAGE}, {"return", TS_FLUX_T_RETURN},
-    {"option", TS_FLUX_T_OPTION},     {"builtin", TS_FLUX_T_BUILTIN}, {"testcase", TS_FLUX_T_TESTCASE},
-    {"if", TS_FLUX_T_IF},             {"then", TS_FLUX_T_THEN},       {"else", TS_FLUX_T_ELSE},
+    {"and", TS_FLUX_T_AND},       {"or", TS_FLUX_T_OR},           {"not", TS_FLUX_T_NOT},
+    {"import", TS_FLUX_T_IMPORT}, {"package", TS_FLUX_T_PACKAGE}, {"return", TS_FLUX_T_RETURN},
+    {"option", TS_FLUX_T_OPTION}, {"builtin", TS_FLUX_T_BUILTIN}, {"testcase", TS_FLUX_T_TESTCASE},
+    {"if", TS_FLUX_T_IF},         {"then", TS_FLUX_T_THEN},       {"else", TS_FLUX_T_ELSE},
     {"exists", TS_FLUX_T_EXISTS},
 };
 
@@ -23,14 +23,35 @@ static const struct {
     const char *text;
     enum ts_flux_token_kind kind;
 } marks[] = {
-    {"==", TS_FLUX_T_EQ},       {"=~", TS_FLUX_T_MATCH},       {"=>", TS_FLUX_T_ARROW},     {"!=", TS_FLUX_T_NE},
-    {"!~", TS_FLUX_T_NOT_MATCH}, {"<=", TS_FLUX_T_LE},         {"<-", TS_FLUX_T_PIPE_RECEIVE},
-    {">=", TS_FLUX_T_GE},       {"|>", TS_FLUX_T_PIPE},        {"+", TS_FLUX_T_ADD},        {"-", TS_FLUX_T_SUB},
-    {"*", TS_FLUX_T_MUL},       {"/", TS_FLUX_T_DIV},          {"%", TS_FLUX_T_MOD},        {"^", TS_FLUX_T_POW},
-    {"<", TS_FLUX_T_LT},        {">", TS_FLUX_T_GT},           {"=", TS_FLUX_T_ASSIGN},     {"(", TS_FLUX_T_LPAREN},
-    {")", TS_FLUX_T_RPAREN},    {"[", TS_FLUX_T_LBRACKET},     {"]", TS_FLUX_T_RBRACKET},   {"{", TS_FLUX_T_LBRACE},
-    {"}", TS_FLUX_T_RBRACE},    {":", TS_FLUX_T_COLON},        {",", TS_FLUX_T_COMMA},      {".", TS_FLUX_T_DOT},
-    {"?", TS_FLUX_T_QUESTION},  {"\"", TS_FLUX_T_QUOTE},
+    {"==", TS_FLUX_T_EQ},
+    {"=~", TS_FLUX_T_MATCH},
+    {"=>", TS_FLUX_T_ARROW},
+    {"!=", TS_FLUX_T_NE},
+    {"!~", TS_FLUX_T_NOT_MATCH},
+    {"<=", TS_FLUX_T_LE},
+    {"<-", TS_FLUX_T_PIPE_RECEIVE},
+    {">=", TS_FLUX_T_GE},
+    {"|>", TS_FLUX_T_PIPE},
+    {"+", TS_FLUX_T_ADD},
+    {"-", TS_FLUX_T_SUB},
+    {"*", TS_FLUX_T_MUL},
+    {"/", TS_FLUX_T_DIV},
+    {"%", TS_FLUX_T_MOD},
+    {"^", TS_FLUX_T_POW},
+    {"<", TS_FLUX_T_LT},
+    {">", TS_FLUX_T_GT},
+    {"=", TS_FLUX_T_ASSIGN},
+    {"(", TS_FLUX_T_LPAREN},
+    {")", TS_FLUX_T_RPAREN},
+    {"[", TS_FLUX_T_LBRACKET},
+    {"]", TS_FLUX_T_RBRACKET},
+    {"{", TS_FLUX_T_LBRACE},
+    {"}", TS_FLUX_T_RBRACE},
+    {":", TS_FLUX_T_COLON},
+    {",", TS_FLUX_T_COMMA},
+    {".", TS_FLUX_T_DOT},
+    {"?", TS_FLUX_T_QUESTION},
+    {"\"", TS_FLUX_T_QUOTE},
 };
 
 const char *ts_flux_token_text(enum ts_flux_token_kind kind)
@@ -53,8 +74,8 @@ const char *ts_flux_token_text(enum ts_flux_token_kind kind)
     }
 }
 
-void ts_flux_lex_init(struct ts_flux_lexer *lex, const struct ts_flux_source *src, struct ts_flux_arena *arena,
-                      struct ts_flux_error *error)
+void ts_flux_lex_init(struct ts_flux_lexer *lex, const struct ts_flux_source *src,
+                      struct ts_flux_arena *arena, struct ts_flux_error *error)
 {
     *lex = (struct ts_flux_lexer){.src = src, .arena = arena, .error = error};
     lex->comments_end = &lex->comments;
@@ -98,7 +119,8 @@ static void skip_space(struct ts_flux_lexer *lex)
     }
 }
 
-/* Bytes of a letter of a name at i: ASCII, or any character beyond it but the byte order mark, which nobody sees. */
+/* Bytes of a letter of a name at i: ASCII, or any character beyond it but the byte order mark, which nobody
+ * sees. */
 static size_t letter(const struct ts_flux_lexer *lex, size_t i)
 {
     char c = at(lex, i);
@@ -128,7 +150,8 @@ static size_t digits(const struct ts_flux_lexer *lex, size_t i)
 /* Bytes of a duration's unit at i; 0: none. */
 static size_t unit(const struct ts_flux_lexer *lex, size_t i)
 {
-    static const char *const units[] = {"mo", "ms", "us", "\xc2\xb5s", "\xce\xbcs", "ns", "y", "w", "d", "h", "m", "s"};
+    static const char *const units[] = {"mo", "ms", "us", "\xc2\xb5s", "\xce\xbcs", "ns",
+                                        "y",  "w",  "d",  "h",         "m",         "s"};
     for (size_t u = 0; u < TS_ARRAY_SIZE(units); u++) {
         size_t len = strlen(units[u]);
         if (i + len <= lex->src->text.len && memcmp(lex->src->text.p + i, units[u], len) == 0)
@@ -297,7 +320,8 @@ int ts_flux_lex_text(struct ts_flux_lexer *lex, uint32_t quote, struct ts_str *t
         if (c != '\\') {
             i++;
         } else if (!escape(lex, &i, &c)) {
-            (void)bad(lex, i, TS_MIN(i + 2, len), "an escape that does not exist; those that do are \\n \\r \\t \\\" \\\\ \\${ \\xHH");
+            (void)bad(lex, i, TS_MIN(i + 2, len),
+                      "an escape that does not exist; those that do are \\n \\r \\t \\\" \\\\ \\${ \\xHH");
             return -TS_EQUERY;
         }
         to[text->len++] = c;

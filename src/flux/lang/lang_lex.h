@@ -72,8 +72,8 @@ struct ts_flux_lexer {
     struct ts_flux_error *error;
 };
 
-void ts_flux_lex_init(struct ts_flux_lexer *lex, const struct ts_flux_source *src, struct ts_flux_arena *arena,
-                      struct ts_flux_error *error);
+void ts_flux_lex_init(struct ts_flux_lexer *lex, const struct ts_flux_source *src,
+                      struct ts_flux_arena *arena, struct ts_flux_error *error);
 
 /** The next token; a `/` is a division. */
 struct ts_flux_token ts_flux_lex_next(struct ts_flux_lexer *lex);
@@ -82,7 +82,8 @@ struct ts_flux_token ts_flux_lex_next(struct ts_flux_lexer *lex);
 int ts_flux_lex_regexp(struct ts_flux_lexer *lex, uint32_t start, struct ts_str *pattern) TS_MUST_CHECK;
 
 /** The text of a string from lex->at up to its `"` or a `${`, which it goes past. *more: it was a `${`. */
-int ts_flux_lex_text(struct ts_flux_lexer *lex, uint32_t quote, struct ts_str *text, bool *more) TS_MUST_CHECK;
+int ts_flux_lex_text(struct ts_flux_lexer *lex, uint32_t quote, struct ts_str *text,
+                     bool *more) TS_MUST_CHECK;
 
 /** What a token is called in messages. */
 const char *ts_flux_token_text(enum ts_flux_token_kind kind);

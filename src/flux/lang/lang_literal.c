@@ -10,10 +10,18 @@ static const struct {
     const char *text;
     int64_t months, ns;
 } units[] = {
-    {"y", 12, 0},       {"mo", 1, 0},       {"w", 0, 7 * 86400 * TS_SEC},
-    {"d", 0, 86400 * TS_SEC}, {"h", 0, 3600 * TS_SEC}, {"m", 0, 60 * TS_SEC},
-    {"s", 0, TS_SEC},   {"ms", 0, TS_MS},   {"us", 0, TS_US},
-    {"ns", 0, 1},       {"\xc2\xb5s", 0, TS_US}, {"\xce\xbcs", 0, TS_US},
+    {"y", 12, 0},
+    {"mo", 1, 0},
+    {"w", 0, 7 * 86400 * TS_SEC},
+    {"d", 0, 86400 * TS_SEC},
+    {"h", 0, 3600 * TS_SEC},
+    {"m", 0, 60 * TS_SEC},
+    {"s", 0, TS_SEC},
+    {"ms", 0, TS_MS},
+    {"us", 0, TS_US},
+    {"ns", 0, 1},
+    {"\xc2\xb5s", 0, TS_US},
+    {"\xce\xbcs", 0, TS_US},
 };
 #define WRITTEN 10 /* of these, the ones that durations are written with */
 
@@ -35,7 +43,8 @@ int ts_flux_read_duration(struct ts_str s, int64_t *months, int64_t *ns)
         if (d == i || !len)
             return -TS_EPARSE;
         int64_t n, m, t;
-        if (ts_num_read_int((struct ts_str){s.p + i, d - i}, &n) != 0 || __builtin_mul_overflow(n, units[found].months, &m) ||
+        if (ts_num_read_int((struct ts_str){s.p + i, d - i}, &n) != 0 ||
+            __builtin_mul_overflow(n, units[found].months, &m) ||
             __builtin_mul_overflow(n, units[found].ns, &t) || __builtin_add_overflow(*months, m, months) ||
             __builtin_add_overflow(*ns, t, ns) || *months > MONTHS_MAX)
             return -TS_ELIMIT;
@@ -50,7 +59,8 @@ void ts_flux_put_duration(struct ts_buf *to, int64_t months, int64_t ns)
     if (months < 0 || ns < 0)
         ts_buf_putc(to, '-');
     for (size_t u = 0; u < WRITTEN; u++) {
-        uint64_t *rest = units[u].months ? &m : &t, unit = (uint64_t)(units[u].months ? units[u].months : units[u].ns);
+        uint64_t *rest = units[u].months ? &m : &t,
+                 unit = (uint64_t)(units[u].months ? units[u].months : units[u].ns);
         if (*rest >= unit) {
             ts_buf_put_uint(to, *rest / unit);
             ts_buf_puts(to, units[u].text);
@@ -80,7 +90,8 @@ static bool char_at(struct ts_str s, size_t *i, char c)
     return is;
 }
 
-/* Days since 1970-01-01 in the proleptic Gregorian calendar (Howard Hinnant, "chrono-compatible date algorithms"). */
+/* Days since 1970-01-01 in the proleptic Gregorian calendar (Howard Hinnant, "chrono-compatible date
+ * algorithms"). */
 static int64_t days_of(int64_t y, int64_t m, int64_t d)
 {
     y -= m <= 2;
@@ -106,8 +117,8 @@ static bool fraction_and_offset(struct ts_str s, size_t *i, int64_t *fraction, i
     if (char_at(s, i, 'Z'))
         return true;
     int sign = char_at(s, i, '+') ? 1 : char_at(s, i, '-') ? -1 : 0;
-    if (!sign || !number_at(s, i, 2, &hours) || !char_at(s, i, ':') || !number_at(s, i, 2, &minutes) || hours > 23 ||
-        minutes > 59)
+    if (!sign || !number_at(s, i, 2, &hours) || !char_at(s, i, ':') || !number_at(s, i, 2, &minutes) ||
+        hours > 23 || minutes > 59)
         return false;
     *offset = sign * (hours * 60 + minutes) * 60;
     return true;
@@ -118,15 +129,16 @@ int ts_flux_read_time(struct ts_str s, int64_t *ns)
     static const int month_days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int64_t y, mo, d, h = 0, mi = 0, sec = 0, fraction = 0, offset = 0, t;
     size_t i = 0;
-    if (!number_at(s, &i, 4, &y) || !char_at(s, &i, '-') || !number_at(s, &i, 2, &mo) || !char_at(s, &i, '-') ||
-        !number_at(s, &i, 2, &d))
+    if (!number_at(s, &i, 4, &y) || !char_at(s, &i, '-') || !number_at(s, &i, 2, &mo) ||
+        !char_at(s, &i, '-') || !number_at(s, &i, 2, &d))
         return -TS_EPARSE;
-    if (i < s.len && (!char_at(s, &i, 'T') || !number_at(s, &i, 2, &h) || !char_at(s, &i, ':') || !number_at(s, &i, 2, &mi) ||
-                      !char_at(s, &i, ':') || !number_at(s, &i, 2, &sec) || !fraction_and_offset(s, &i, &fraction, &offset)))
+    if (i < s.len && (!char_at(s, &i, 'T') || !number_at(s, &i, 2, &h) || !char_at(s, &i, ':') ||
+                      !number_at(s, &i, 2, &mi) || !char_at(s, &i, ':') || !number_at(s, &i, 2, &sec) ||
+                      !fraction_and_offset(s, &i, &fraction, &offset)))
         return -TS_EPARSE;
     bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
-    if (i != s.len || mo < 1 || mo > 12 || d < 1 || d > month_days[mo - 1] || (mo == 2 && d == 29 && !leap) || h > 23 ||
-        mi > 59 || sec > 59)
+    if (i != s.len || mo < 1 || mo > 12 || d < 1 || d > month_days[mo - 1] || (mo == 2 && d == 29 && !leap) ||
+        h > 23 || mi > 59 || sec > 59)
         return -TS_EPARSE;
     t = days_of(y, mo, d) * 86400 + h * 3600 + mi * 60 + sec - offset;
     /* The smallest int64 has a fraction below its whole second. */
@@ -134,7 +146,8 @@ int ts_flux_read_time(struct ts_str s, int64_t *ns)
         t++;
         fraction -= TS_SEC;
     }
-    return __builtin_mul_overflow(t, TS_SEC, ns) || __builtin_add_overflow(*ns, fraction, ns) ? -TS_ELIMIT : 0;
+    return __builtin_mul_overflow(t, TS_SEC, ns) || __builtin_add_overflow(*ns, fraction, ns) ? -TS_ELIMIT
+                                                                                              : 0;
 }
 
 struct ts_flux_node *ts_flux_parse_number(struct ts_flux_parser *ps)

@@ -1,7 +1,8 @@
 /*
- * Tokens to the tree: operators, calls, and what all parts of the parser share. Recursive descent, one function for
- * each level of precedence (Flux language specification, "Operator precedence"): a pipe binds tighter than ^, a sign
- * tighter than a pipe, `not` and `exists` looser than comparisons. The first error ends the parsing.
+ * Tokens to the tree: operators, calls, and what all parts of the parser share. Recursive descent, one
+ * function for each level of precedence (Flux language specification, "Operator precedence"): a pipe binds
+ * tighter than ^, a sign tighter than a pipe, `not` and `exists` looser than comparisons. The first error
+ * ends the parsing.
  */
 #include "config.h"
 #include "flux/lang/lang_parse.h"
@@ -62,7 +63,8 @@ void *ts_flux_parse_unexpected(struct ts_flux_parser *ps, const char *wanted)
     if (ps->tok.kind == TS_FLUX_T_EOF)
         (void)ts_flux_error_set(ps->lex.error, pos, "expected %s, got the end of the script", wanted);
     else
-        (void)ts_flux_error_set(ps->lex.error, pos, "expected %s, got %.*s", wanted, (int)TS_MIN(text.len, (size_t)60), text.p);
+        (void)ts_flux_error_set(ps->lex.error, pos, "expected %s, got %.*s", wanted,
+                                (int)TS_MIN(text.len, (size_t)60), text.p);
     return NULL;
 }
 
@@ -83,7 +85,8 @@ const struct ts_flux_name *ts_flux_parse_name(struct ts_flux_parser *ps, const c
     struct ts_str s = {ps->lex.src->text.p + ps->tok.start, ps->tok.end - ps->tok.start};
     const struct ts_flux_name *name = ts_flux_name_of(ps->names, s);
     if (!name)
-        (void)ts_flux_error_set(ps->lex.error, ts_flux_parse_pos(ps, ps->tok.start, ps->tok.end), "memory limit reached");
+        (void)ts_flux_error_set(ps->lex.error, ts_flux_parse_pos(ps, ps->tok.start, ps->tok.end),
+                                "memory limit reached");
     ts_flux_parse_advance(ps);
     return name;
 }
@@ -226,11 +229,15 @@ static struct ts_flux_node *binary(struct ts_flux_parser *ps, size_t i)
 {
     bool tightest = i + 1 == TS_ARRAY_SIZE(levels);
     const struct level *lv = &levels[i];
-    struct ts_flux_node *node = tightest ? pipe(ps) : i + 1 == COMPARISONS ? logical_operand(ps) : binary(ps, i + 1);
+    struct ts_flux_node *node = tightest               ? pipe(ps)
+                                : i + 1 == COMPARISONS ? logical_operand(ps)
+                                                       : binary(ps, i + 1);
     while (node && ps->tok.kind >= lv->first && ps->tok.kind <= lv->last) {
         enum ts_flux_op op = lv->op + (enum ts_flux_op)(ps->tok.kind - lv->first);
         ts_flux_parse_advance(ps);
-        struct ts_flux_node *right = tightest ? pipe(ps) : i + 1 == COMPARISONS ? logical_operand(ps) : binary(ps, i + 1);
+        struct ts_flux_node *right = tightest               ? pipe(ps)
+                                     : i + 1 == COMPARISONS ? logical_operand(ps)
+                                                            : binary(ps, i + 1);
         node = join(ps, lv->kind, op, node, right);
     }
     return node;
@@ -250,8 +257,10 @@ static struct ts_flux_node *conditional(struct ts_flux_parser *ps)
     struct ts_flux_node *node = ts_flux_parse_new(ps, TS_FLUX_N_IF, ps->tok.start);
     ts_flux_parse_advance(ps);
     if (!node || !(node->a = ts_flux_parse_expr(ps)) ||
-        !ts_flux_parse_expect(ps, TS_FLUX_T_THEN, "after the condition") || !(node->b = ts_flux_parse_expr(ps)) ||
-        !ts_flux_parse_expect(ps, TS_FLUX_T_ELSE, "after the value of then") || !(node->c = ts_flux_parse_expr(ps)))
+        !ts_flux_parse_expect(ps, TS_FLUX_T_THEN, "after the condition") ||
+        !(node->b = ts_flux_parse_expr(ps)) ||
+        !ts_flux_parse_expect(ps, TS_FLUX_T_ELSE, "after the value of then") ||
+        !(node->c = ts_flux_parse_expr(ps)))
         return NULL;
     return ts_flux_parse_done(ps, node);
 }
@@ -270,7 +279,8 @@ int ts_flux_parse(struct ts_flux_arena *arena, struct ts_flux_names *names, cons
 {
     struct ts_flux_parser ps = {.names = names};
     if (src->text.len > TS_FLUX_SOURCE_MAX)
-        return ts_flux_error_set(error, (struct ts_flux_pos){0}, "the script is longer than %u bytes", TS_FLUX_SOURCE_MAX);
+        return ts_flux_error_set(error, (struct ts_flux_pos){0}, "the script is longer than %u bytes",
+                                 TS_FLUX_SOURCE_MAX);
     ts_flux_lex_init(&ps.lex, src, arena, error);
     if (src->text.len >= 3 && memcmp(src->text.p, "\xef\xbb\xbf", 3) == 0)
         ps.lex.at = 3; /* a byte order mark */
@@ -280,6 +290,7 @@ int ts_flux_parse(struct ts_flux_arena *arena, struct ts_flux_names *names, cons
     if (out->root)
         return 0;
     if (!error->msg[0])
-        return ts_flux_error_set(error, ts_flux_parse_pos(&ps, ps.tok.start, ps.tok.end), "memory limit reached");
+        return ts_flux_error_set(error, ts_flux_parse_pos(&ps, ps.tok.start, ps.tok.end),
+                                 "memory limit reached");
     return -TS_EQUERY;
 }

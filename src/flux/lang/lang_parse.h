@@ -24,14 +24,16 @@ struct ts_flux_node *ts_flux_parse_record(struct ts_flux_parser *ps);
 struct ts_flux_node *ts_flux_parse_brackets(struct ts_flux_parser *ps);
 
 /** Properties up to and with the closing token, for records, calls and attributes, behind list. */
-int ts_flux_parse_properties(struct ts_flux_parser *ps, struct ts_flux_node *owner, enum ts_flux_token_kind close);
+int ts_flux_parse_properties(struct ts_flux_parser *ps, struct ts_flux_node *owner,
+                             enum ts_flux_token_kind close);
 
 struct ts_flux_node *ts_flux_parse_string(struct ts_flux_parser *ps, bool may_interpolate);
 struct ts_flux_node *ts_flux_parse_number(struct ts_flux_parser *ps);
 
 /* ---- shared by all of them ---- */
 
-struct ts_flux_node *ts_flux_parse_new(struct ts_flux_parser *ps, enum ts_flux_node_kind kind, uint32_t start);
+struct ts_flux_node *ts_flux_parse_new(struct ts_flux_parser *ps, enum ts_flux_node_kind kind,
+                                       uint32_t start);
 
 /** Ends the node where the last token ended and checks the tree's height. @return node, or NULL. */
 struct ts_flux_node *ts_flux_parse_done(struct ts_flux_parser *ps, struct ts_flux_node *node);
@@ -46,7 +48,8 @@ const struct ts_flux_name *ts_flux_parse_name(struct ts_flux_parser *ps, const c
 /** Fills the error: wanted, and what stands there. @return NULL. */
 void *ts_flux_parse_unexpected(struct ts_flux_parser *ps, const char *wanted);
 
-static inline struct ts_flux_pos ts_flux_parse_pos(const struct ts_flux_parser *ps, uint32_t start, uint32_t end)
+static inline struct ts_flux_pos ts_flux_parse_pos(const struct ts_flux_parser *ps, uint32_t start,
+                                                   uint32_t end)
 {
     return (struct ts_flux_pos){ps->lex.src, start, end};
 }

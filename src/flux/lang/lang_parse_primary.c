@@ -74,7 +74,8 @@ struct ts_flux_node *ts_flux_parse_string(struct ts_flux_parser *ps, bool may_in
     while (more) {
         resume(ps);
         struct ts_flux_node *expr = ts_flux_parse_expr(ps);
-        if (!expr || (ps->tok.kind != TS_FLUX_T_RBRACE && !ts_flux_parse_unexpected(ps, "} after the expression in a text")))
+        if (!expr || (ps->tok.kind != TS_FLUX_T_RBRACE &&
+                      !ts_flux_parse_unexpected(ps, "} after the expression in a text")))
             return NULL;
         *end = expr;
         end = &expr->next;
@@ -120,7 +121,8 @@ static struct ts_flux_node *property(struct ts_flux_parser *ps)
     return ts_flux_parse_done(ps, node);
 }
 
-int ts_flux_parse_properties(struct ts_flux_parser *ps, struct ts_flux_node *owner, enum ts_flux_token_kind close)
+int ts_flux_parse_properties(struct ts_flux_parser *ps, struct ts_flux_node *owner,
+                             enum ts_flux_token_kind close)
 {
     struct ts_flux_node **end = &owner->list;
     while (ps->tok.kind != close) {
@@ -160,7 +162,8 @@ struct ts_flux_node *ts_flux_parse_record(struct ts_flux_parser *ps)
 static struct ts_flux_node *pair(struct ts_flux_parser *ps, struct ts_flux_node *key)
 {
     struct ts_flux_node *node = ts_flux_parse_new(ps, TS_FLUX_N_PAIR, key->start);
-    if (!node || !ts_flux_parse_expect(ps, TS_FLUX_T_COLON, "after the key") || !(node->b = ts_flux_parse_expr(ps)))
+    if (!node || !ts_flux_parse_expect(ps, TS_FLUX_T_COLON, "after the key") ||
+        !(node->b = ts_flux_parse_expr(ps)))
         return NULL;
     node->a = key;
     return ts_flux_parse_done(ps, node);
@@ -175,7 +178,9 @@ struct ts_flux_node *ts_flux_parse_brackets(struct ts_flux_parser *ps)
     ts_flux_parse_advance(ps);
     if (ts_flux_parse_accept(ps, TS_FLUX_T_COLON)) {
         node->kind = TS_FLUX_N_DICT;
-        return ts_flux_parse_expect(ps, TS_FLUX_T_RBRACKET, "to end the empty dictionary") ? ts_flux_parse_done(ps, node) : NULL;
+        return ts_flux_parse_expect(ps, TS_FLUX_T_RBRACKET, "to end the empty dictionary")
+                   ? ts_flux_parse_done(ps, node)
+                   : NULL;
     }
     while (ps->tok.kind != TS_FLUX_T_RBRACKET) {
         struct ts_flux_node *item = ts_flux_parse_expr(ps);
@@ -227,7 +232,8 @@ static struct ts_flux_node *function(struct ts_flux_parser *ps, uint32_t start)
             return NULL;
         *end = param;
         end = &param->next;
-        if (ps->tok.kind != TS_FLUX_T_RPAREN && !ts_flux_parse_expect(ps, TS_FLUX_T_COMMA, "between parameters"))
+        if (ps->tok.kind != TS_FLUX_T_RPAREN &&
+            !ts_flux_parse_expect(ps, TS_FLUX_T_COMMA, "between parameters"))
             return NULL;
     }
     ts_flux_parse_advance(ps);
@@ -237,7 +243,8 @@ static struct ts_flux_node *function(struct ts_flux_parser *ps, uint32_t start)
     return node->a ? ts_flux_parse_done(ps, node) : NULL;
 }
 
-/* Whether what follows a ( are parameters: nothing, a name with `,` or `=` behind it, or one name and `) =>`. */
+/* Whether what follows a ( are parameters: nothing, a name with `,` or `=` behind it, or one name and `) =>`.
+ */
 static bool begins_function(struct ts_flux_parser *ps)
 {
     struct place place = here(ps);
@@ -259,7 +266,8 @@ struct ts_flux_node *ts_flux_parse_paren(struct ts_flux_parser *ps)
     if (begins_function(ps))
         return function(ps, start);
     struct ts_flux_node *node = ts_flux_parse_new(ps, TS_FLUX_N_PAREN, start);
-    if (!node || !(node->a = ts_flux_parse_expr(ps)) || !ts_flux_parse_expect(ps, TS_FLUX_T_RPAREN, "to close the parenthesis"))
+    if (!node || !(node->a = ts_flux_parse_expr(ps)) ||
+        !ts_flux_parse_expect(ps, TS_FLUX_T_RPAREN, "to close the parenthesis"))
         return NULL;
     return ts_flux_parse_done(ps, node);
 }

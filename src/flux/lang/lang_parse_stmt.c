@@ -18,7 +18,8 @@ static bool attributes(struct ts_flux_parser *ps, struct ts_flux_node **out)
         node = node && (node->name = ts_flux_name_of(ps->names, s)) ? node : NULL;
         ts_flux_parse_advance(ps);
         if (!node ||
-            (ts_flux_parse_accept(ps, TS_FLUX_T_LPAREN) && ts_flux_parse_properties(ps, node, TS_FLUX_T_RPAREN) != 0) ||
+            (ts_flux_parse_accept(ps, TS_FLUX_T_LPAREN) &&
+             ts_flux_parse_properties(ps, node, TS_FLUX_T_RPAREN) != 0) ||
             !ts_flux_parse_done(ps, node))
             return false;
         *out = node;
@@ -45,7 +46,8 @@ static struct ts_flux_node *option(struct ts_flux_parser *ps)
         if (!(node->name = ts_flux_parse_name(ps, "the option's name")))
             return NULL;
     }
-    if (!ts_flux_parse_expect(ps, TS_FLUX_T_ASSIGN, "after the option's name") || !(node->a = ts_flux_parse_expr(ps)))
+    if (!ts_flux_parse_expect(ps, TS_FLUX_T_ASSIGN, "after the option's name") ||
+        !(node->a = ts_flux_parse_expr(ps)))
         return NULL;
     return ts_flux_parse_done(ps, node);
 }
@@ -67,9 +69,11 @@ static bool type_items(struct ts_flux_parser *ps, enum ts_flux_token_kind close,
         else if (ts_flux_parse_accept(ps, TS_FLUX_T_COLON) && !type(ps, depth))
             return false;
         if (ts_flux_parse_accept(ps, TS_FLUX_T_ASSIGN) &&
-            (!ts_flux_parse_expect(ps, TS_FLUX_T_DOT, "before the label") || !ts_flux_parse_name(ps, "a label")))
+            (!ts_flux_parse_expect(ps, TS_FLUX_T_DOT, "before the label") ||
+             !ts_flux_parse_name(ps, "a label")))
             return false;
-        if (ps->tok.kind != close && ps->tok.kind != TS_FLUX_T_IDENT && !ts_flux_parse_expect(ps, TS_FLUX_T_COMMA, "in the type"))
+        if (ps->tok.kind != close && ps->tok.kind != TS_FLUX_T_IDENT &&
+            !ts_flux_parse_expect(ps, TS_FLUX_T_COMMA, "in the type"))
             return false;
     }
     ts_flux_parse_advance(ps);
@@ -86,8 +90,8 @@ static bool type(struct ts_flux_parser *ps, unsigned depth)
     if (ts_flux_parse_accept(ps, TS_FLUX_T_LBRACKET))
         return type_items(ps, TS_FLUX_T_RBRACKET, depth + 1);
     if (ts_flux_parse_accept(ps, TS_FLUX_T_LPAREN))
-        return type_items(ps, TS_FLUX_T_RPAREN, depth + 1) && ts_flux_parse_expect(ps, TS_FLUX_T_ARROW, "after the parameters") &&
-               type(ps, depth + 1);
+        return type_items(ps, TS_FLUX_T_RPAREN, depth + 1) &&
+               ts_flux_parse_expect(ps, TS_FLUX_T_ARROW, "after the parameters") && type(ps, depth + 1);
     if (!ts_flux_parse_name(ps, "a type"))
         return false;
     return !ts_flux_parse_accept(ps, TS_FLUX_T_LBRACKET) || type_items(ps, TS_FLUX_T_RBRACKET, depth + 1);
@@ -98,7 +102,8 @@ static bool constraints(struct ts_flux_parser *ps)
 {
     do {
         ts_flux_parse_advance(ps);
-        if (!ts_flux_parse_name(ps, "a type variable") || !ts_flux_parse_expect(ps, TS_FLUX_T_COLON, "after the type variable"))
+        if (!ts_flux_parse_name(ps, "a type variable") ||
+            !ts_flux_parse_expect(ps, TS_FLUX_T_COLON, "after the type variable"))
             return false;
         do {
             if (!ts_flux_parse_name(ps, "a constraint"))
@@ -229,7 +234,8 @@ struct ts_flux_node *ts_flux_parse_file(struct ts_flux_parser *ps)
     if (ps->tok.kind == TS_FLUX_T_PACKAGE) {
         file->a = ts_flux_parse_new(ps, TS_FLUX_N_PACKAGE, ps->tok.start);
         ts_flux_parse_advance(ps);
-        if (!file->a || !(file->a->name = ts_flux_parse_name(ps, "the package's name")) || !ts_flux_parse_done(ps, file->a))
+        if (!file->a || !(file->a->name = ts_flux_parse_name(ps, "the package's name")) ||
+            !ts_flux_parse_done(ps, file->a))
             return NULL;
         file->a->attrs = attrs;
         if (!attributes(ps, &attrs))

@@ -166,7 +166,10 @@ static unsigned distance(struct ts_str a, struct ts_str b)
 
 void ts_flux_near_offer(struct ts_flux_near *near, struct ts_str candidate)
 {
-    unsigned limit = near->asked.len <= 3 ? 1 : near->asked.len <= 8 ? 2 : 3, d = distance(near->asked, candidate);
+    unsigned limit = near->asked.len <= 3   ? 1
+                     : near->asked.len <= 8 ? 2
+                                            : 3,
+             d = distance(near->asked, candidate);
     if (d <= limit && (!near->best.p || d < near->distance)) {
         near->best = candidate;
         near->distance = d;
@@ -176,11 +179,13 @@ void ts_flux_near_offer(struct ts_flux_near *near, struct ts_str candidate)
 const char *ts_flux_op_text(enum ts_flux_op op)
 {
     static const char *const texts[] = {
-        [TS_FLUX_OP_NONE] = "",        [TS_FLUX_OP_ADD] = "+",  [TS_FLUX_OP_SUB] = "-",   [TS_FLUX_OP_MUL] = "*",
-        [TS_FLUX_OP_DIV] = "/",        [TS_FLUX_OP_MOD] = "%",  [TS_FLUX_OP_POW] = "^",   [TS_FLUX_OP_EQ] = "==",
-        [TS_FLUX_OP_NE] = "!=",        [TS_FLUX_OP_LT] = "<",   [TS_FLUX_OP_LE] = "<=",   [TS_FLUX_OP_GT] = ">",
-        [TS_FLUX_OP_GE] = ">=",        [TS_FLUX_OP_MATCH] = "=~", [TS_FLUX_OP_NOT_MATCH] = "!~", [TS_FLUX_OP_AND] = "and",
-        [TS_FLUX_OP_OR] = "or",        [TS_FLUX_OP_NOT] = "not", [TS_FLUX_OP_EXISTS] = "exists",
+        [TS_FLUX_OP_NONE] = "",         [TS_FLUX_OP_ADD] = "+",    [TS_FLUX_OP_SUB] = "-",
+        [TS_FLUX_OP_MUL] = "*",         [TS_FLUX_OP_DIV] = "/",    [TS_FLUX_OP_MOD] = "%",
+        [TS_FLUX_OP_POW] = "^",         [TS_FLUX_OP_EQ] = "==",    [TS_FLUX_OP_NE] = "!=",
+        [TS_FLUX_OP_LT] = "<",          [TS_FLUX_OP_LE] = "<=",    [TS_FLUX_OP_GT] = ">",
+        [TS_FLUX_OP_GE] = ">=",         [TS_FLUX_OP_MATCH] = "=~", [TS_FLUX_OP_NOT_MATCH] = "!~",
+        [TS_FLUX_OP_AND] = "and",       [TS_FLUX_OP_OR] = "or",    [TS_FLUX_OP_NOT] = "not",
+        [TS_FLUX_OP_EXISTS] = "exists",
     };
     return texts[op];
 }

@@ -1,16 +1,19 @@
-/* Packages array and dict, and those of single functions: types, runtime, system, timezone, internal/debug, bitwise. */
+/* Packages array and dict, and those of single functions: types, runtime, system, timezone, internal/debug,
+ * bitwise. */
 #include "config.h"
 #include "flux/exec/exec_time.h"
 #include "flux/std/std.h"
 
-#define FN(name) static int name(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+#define FN(name)                                                                                             \
+    static int name(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 
 FN(array_concat)
 {
     const struct ts_flux_array *a = args->v[0].array, *b = args->v[1].array;
     struct ts_flux_value *items;
     if (a->n && b->n && a->v[0].type != b->v[0].type)
-        return ts_flux_fail(run, "concat: an array of %s and one of %s", ts_flux_type_text(a->v[0].type), ts_flux_type_text(b->v[0].type));
+        return ts_flux_fail(run, "concat: an array of %s and one of %s", ts_flux_type_text(a->v[0].type),
+                            ts_flux_type_text(b->v[0].type));
     if (ts_flux_make_array(run, a->n + b->n, &items, out) != 0)
         return -TS_EQUERY;
     memcpy(items, a->v, a->n * sizeof *items);
@@ -37,7 +40,8 @@ FN(array_filter)
     for (uint32_t i = 0; i < a->n && rc == 0; i++) {
         rc = ts_flux_call(run, args->v[1], &(struct ts_flux_named){"x", a->v[i]}, 1, &keep);
         if (rc == 0 && keep.type != TS_FLUX_BOOL && keep.type != TS_FLUX_NULL)
-            return ts_flux_fail(run, "filter wants a function that returns a bool, not %s", ts_flux_type_text(keep.type));
+            return ts_flux_fail(run, "filter wants a function that returns a bool, not %s",
+                                ts_flux_type_text(keep.type));
         if (rc == 0 && !keep.null && keep.b)
             items[n++] = a->v[i];
     }
@@ -61,7 +65,8 @@ FN(dict_from_list)
     if (!keys || !(values = ts_flux_new(run, pairs->n * sizeof *values)))
         return -TS_EQUERY;
     for (uint32_t i = 0; i < pairs->n; i++) {
-        const struct ts_flux_record *rec = pairs->v[i].type == TS_FLUX_RECORD && !pairs->v[i].null ? pairs->v[i].record : NULL;
+        const struct ts_flux_record *rec =
+            pairs->v[i].type == TS_FLUX_RECORD && !pairs->v[i].null ? pairs->v[i].record : NULL;
         const struct ts_flux_value *k = rec ? ts_flux_record_find(rec, TS_STR("key")) : NULL;
         const struct ts_flux_value *v = rec ? ts_flux_record_find(rec, TS_STR("value")) : NULL;
         if (!k || !v)
@@ -90,8 +95,8 @@ static int changed(struct ts_flux_run *run, const struct ts_flux_dict *dict, str
     if (!values)
         return -TS_EQUERY;
     if (dict->n && dict->keys[0].type != key.type)
-        return ts_flux_fail(run, "the keys of the dictionary are of type %s, not %s", ts_flux_type_text(dict->keys[0].type),
-                            ts_flux_type_text(key.type));
+        return ts_flux_fail(run, "the keys of the dictionary are of type %s, not %s",
+                            ts_flux_type_text(dict->keys[0].type), ts_flux_type_text(key.type));
     for (uint32_t i = 0; i < dict->n; i++)
         if (ts_flux_value_cmp(dict->keys[i], key) != 0) {
             keys[n] = dict->keys[i];
@@ -216,7 +221,7 @@ BITS(u_xor, ts_flux_uint, a ^ b)
 BITS(u_clear, ts_flux_uint, a & ~b)
 BITS(u_left, ts_flux_uint, b < 64 ? a << b : 0)
 BITS(u_right, ts_flux_uint, b < 64 ? a >> b : 0)
-BITS(s_and, ts_flux_int, (int64_t)(a & b))
+BITS(s_and, ts_flux_int, (int64_t)(a &b))
 BITS(s_or, ts_flux_int, (int64_t)(a | b))
 BITS(s_not, ts_flux_int, (int64_t)~a)
 BITS(s_xor, ts_flux_int, (int64_t)(a ^ b))

@@ -5,7 +5,8 @@
 
 #define TS_FLUX_CONVERSIONS(F) F(float) F(int) F(uint) F(bool) F(time) F(duration) F(string)
 #define TS_FLUX_DECLARE(name)                                                                                \
-    int ts_flux_to_##name(struct ts_flux_run *run, struct ts_flux_value v, struct ts_flux_value *out) TS_MUST_CHECK;
+    int ts_flux_to_##name(struct ts_flux_run *run, struct ts_flux_value v, struct ts_flux_value *out)        \
+        TS_MUST_CHECK;
 TS_FLUX_CONVERSIONS(TS_FLUX_DECLARE)
 #undef TS_FLUX_DECLARE
 

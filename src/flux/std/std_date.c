@@ -1,4 +1,5 @@
-/* Package date. Times may be durations from now(); clocks are those of `location`, by default the option's. */
+/* Package date. Times may be durations from now(); clocks are those of `location`, by default the option's.
+ */
 #include "config.h"
 #include "flux/exec/exec_time.h"
 #include "flux/std/std.h"
@@ -6,7 +7,8 @@
 #define TIMEABLE "null|time|duration"
 
 /* Argument 0 as a time, and the clock of argument `at`. *null: argument 0 is null. */
-static int local_time(struct ts_flux_run *run, const struct ts_flux_args *args, unsigned at, int64_t *out, bool *null)
+static int local_time(struct ts_flux_run *run, const struct ts_flux_args *args, unsigned at, int64_t *out,
+                      bool *null)
 {
     struct ts_flux_clock clock;
     *null = args->v[0].null;
@@ -72,8 +74,8 @@ static int date_time(struct ts_flux_run *run, const struct ts_flux_args *args, s
 }
 
 /* On the local clock, so that a day is a day also when it has 23 hours. */
-static int shift(struct ts_flux_run *run, struct ts_flux_value t, struct ts_flux_value d, struct ts_flux_value location,
-                 int sign, struct ts_flux_value *out)
+static int shift(struct ts_flux_run *run, struct ts_flux_value t, struct ts_flux_value d,
+                 struct ts_flux_value location, int sign, struct ts_flux_value *out)
 {
     struct ts_flux_clock clock;
     int64_t at;
@@ -83,8 +85,8 @@ static int shift(struct ts_flux_run *run, struct ts_flux_value t, struct ts_flux
     int rc = ts_flux_time_of(run, t, &at);
     rc = rc ? rc : ts_flux_clock_of(run, location, &clock);
     if (rc == 0)
-        *out = ts_flux_time(
-            ts_flux_clock_utc(&clock, ts_flux_time_add(ts_flux_clock_local(&clock, at), ts_flux_dur_of(d), sign)));
+        *out = ts_flux_time(ts_flux_clock_utc(
+            &clock, ts_flux_time_add(ts_flux_clock_local(&clock, at), ts_flux_dur_of(d), sign)));
     return rc;
 }
 

@@ -34,7 +34,8 @@ static void put_time(struct ts_buf *to, int64_t t)
     ts_buf_putc(to, '"');
 }
 
-static int put_array(struct ts_flux_run *run, struct ts_buf *to, const struct ts_flux_array *arr, unsigned depth)
+static int put_array(struct ts_flux_run *run, struct ts_buf *to, const struct ts_flux_array *arr,
+                     unsigned depth)
 {
     int rc = 0;
     ts_buf_putc(to, '[');
@@ -48,11 +49,13 @@ static int put_array(struct ts_flux_run *run, struct ts_buf *to, const struct ts
 
 static int by_name(const void *a, const void *b)
 {
-    const struct ts_flux_name *x = *(const struct ts_flux_name *const *)a, *y = *(const struct ts_flux_name *const *)b;
+    const struct ts_flux_name *x = *(const struct ts_flux_name *const *)a,
+                              *y = *(const struct ts_flux_name *const *)b;
     return ts_str_cmp(ts_flux_name_str(x), ts_flux_name_str(y));
 }
 
-static int put_record(struct ts_flux_run *run, struct ts_buf *to, const struct ts_flux_record *rec, unsigned depth)
+static int put_record(struct ts_flux_run *run, struct ts_buf *to, const struct ts_flux_record *rec,
+                      unsigned depth)
 {
     uint32_t n = rec->shape->n;
     const struct ts_flux_name **names = ts_flux_new(run, n * sizeof *names);
@@ -72,7 +75,8 @@ static int put_record(struct ts_flux_run *run, struct ts_buf *to, const struct t
     return rc;
 }
 
-static int put_dict(struct ts_flux_run *run, struct ts_buf *to, const struct ts_flux_dict *dict, unsigned depth)
+static int put_dict(struct ts_flux_run *run, struct ts_buf *to, const struct ts_flux_dict *dict,
+                    unsigned depth)
 {
     int rc = 0;
     ts_buf_putc(to, '{');
@@ -128,7 +132,8 @@ static int put(struct ts_flux_run *run, struct ts_buf *to, struct ts_flux_value 
     case TS_FLUX_RECORD: return put_record(run, to, v.record, depth);
     case TS_FLUX_DICT: return put_dict(run, to, v.dict, depth);
     case TS_FLUX_STREAM:
-        return ts_flux_fail(run, "got table stream instead of array. Try using tableFind() or findRecord() to extract data from stream");
+        return ts_flux_fail(run, "got table stream instead of array. Try using tableFind() or findRecord() "
+                                 "to extract data from stream");
     default: return ts_flux_fail(run, "cannot encode a %s value", ts_flux_type_text(v.type));
     }
 }
@@ -142,7 +147,9 @@ static int encode(struct ts_flux_run *run, const struct ts_flux_args *args, stru
 {
     struct ts_buf text = TS_BUF_INIT;
     int rc = ts_flux_put_json(run, &text, args->v[0]);
-    rc = rc ? rc : ts_buf_failed(&text) ? ts_flux_fail_nomem(run) : ts_flux_make_string(run, ts_buf_str(&text), out);
+    rc = rc                     ? rc
+         : ts_buf_failed(&text) ? ts_flux_fail_nomem(run)
+                                : ts_flux_make_string(run, ts_buf_str(&text), out);
     if (rc == 0)
         out->type = TS_FLUX_BYTES;
     ts_buf_fini(&text);
@@ -165,7 +172,8 @@ static int as_array(struct ts_flux_run *run, const struct ts_flux_args *args, st
 {
     *out = *args->v[0].dynamic;
     if (out->null || out->type != TS_FLUX_ARRAY)
-        return ts_flux_fail(run, "unable to convert dynamic value to array: it is %s", out->null ? "null" : ts_flux_type_text(out->type));
+        return ts_flux_fail(run, "unable to convert dynamic value to array: it is %s",
+                            out->null ? "null" : ts_flux_type_text(out->type));
     return 0;
 }
 
@@ -175,7 +183,8 @@ static int is_type(struct ts_flux_run *run, const struct ts_flux_args *args, str
     struct ts_str asked = ts_flux_value_str(args->v[1]);
     const char *type = v.null ? "null" : v.type == TS_FLUX_RECORD ? "object" : ts_flux_type_text(v.type);
     (void)run;
-    *out = ts_flux_bool(ts_str_eq(asked, ts_str_of(type)) || (v.type == TS_FLUX_DICT && ts_str_eq(asked, TS_STR("dict"))));
+    *out = ts_flux_bool(ts_str_eq(asked, ts_str_of(type)) ||
+                        (v.type == TS_FLUX_DICT && ts_str_eq(asked, TS_STR("dict"))));
     return 0;
 }
 

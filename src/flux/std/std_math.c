@@ -14,10 +14,10 @@
         return 0;                                                                                            \
     }
 #define FUNCTION(name, expr) CONSTANT(f_##name, expr)
-#define X args->v[0].f
-#define Y args->v[1].f
-#define FLOAT1(name, call) FUNCTION(name, ts_flux_float(call(X)))
-#define FLOAT2(name, call) FUNCTION(name, ts_flux_float(call(X, Y)))
+#define X                    args->v[0].f
+#define Y                    args->v[1].f
+#define FLOAT1(name, call)   FUNCTION(name, ts_flux_float(call(X)))
+#define FLOAT2(name, call)   FUNCTION(name, ts_flux_float(call(X, Y)))
 
 CONSTANT(c_pi, ts_flux_float(3.14159265358979323846264338327950288))
 CONSTANT(c_e, ts_flux_float(2.71828182845904523536028747135266250))
@@ -45,12 +45,20 @@ static double dim(double x, double y)
 /* A NaN wins, as in Go; C's fmax would pass it over. */
 static double larger(double x, double y)
 {
-    return isinf(x) > 0 || isinf(y) > 0 ? INFINITY : isnan(x) || isnan(y) ? NAN : x == 0 && y == 0 ? (signbit(x) ? y : x) : x > y ? x : y;
+    return isinf(x) > 0 || isinf(y) > 0 ? INFINITY
+           : isnan(x) || isnan(y)       ? NAN
+           : x == 0 && y == 0           ? (signbit(x) ? y : x)
+           : x > y                      ? x
+                                        : y;
 }
 
 static double smaller(double x, double y)
 {
-    return isinf(x) < 0 || isinf(y) < 0 ? -INFINITY : isnan(x) || isnan(y) ? NAN : x == 0 && y == 0 ? (signbit(x) ? x : y) : x < y ? x : y;
+    return isinf(x) < 0 || isinf(y) < 0 ? -INFINITY
+           : isnan(x) || isnan(y)       ? NAN
+           : x == 0 && y == 0           ? (signbit(x) ? x : y)
+           : x < y                      ? x
+                                        : y;
 }
 
 /* The inverse of erf: Giles' approximation (2010), and Newton's steps on it. */
@@ -62,15 +70,17 @@ static double erf_inverse(double x)
         return x * INFINITY;
     double w = -log((1 - x) * (1 + x)), p;
     if (w < 5) {
-        static const double c[] = {2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
-                                   -0.00125372503, -0.00417768164, 0.246640727, 1.50140941};
+        static const double c[] = {2.81022636e-08,  3.43273939e-07, -3.5233877e-06,
+                                   -4.39150654e-06, 0.00021858087,  -0.00125372503,
+                                   -0.00417768164,  0.246640727,    1.50140941};
         w -= 2.5;
         p = c[0];
         for (unsigned i = 1; i < TS_ARRAY_SIZE(c); i++)
             p = c[i] + p * w;
     } else {
-        static const double c[] = {-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
-                                   -0.0076224613, 0.00943887047, 1.00167406, 2.83297682};
+        static const double c[] = {-0.000200214257, 0.000100950558, 0.00134934322,
+                                   -0.00367342844,  0.00573950773,  -0.0076224613,
+                                   0.00943887047,   1.00167406,     2.83297682};
         w = sqrt(w) - 3;
         p = c[0];
         for (unsigned i = 1; i < TS_ARRAY_SIZE(c); i++)
@@ -161,8 +171,8 @@ FLOAT1(y1, y1)
 FUNCTION(yn, ts_flux_float(yn((int)args->v[0].i, Y)))
 
 /* A record of two. */
-static int two(struct ts_flux_run *run, const char *a, struct ts_flux_value av, const char *b, struct ts_flux_value bv,
-               struct ts_flux_value *out)
+static int two(struct ts_flux_run *run, const char *a, struct ts_flux_value av, const char *b,
+               struct ts_flux_value bv, struct ts_flux_value *out)
 {
     const struct ts_flux_shape *shape;
     struct ts_flux_value *v;

@@ -3,8 +3,9 @@
 #include "flux/exec/exec_regexp.h"
 #include "flux/std/std.h"
 
-#define FN(name) static int name(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
-#define S(i) ts_flux_value_str(args->v[i])
+#define FN(name)                                                                                             \
+    static int name(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+#define S(i)   ts_flux_value_str(args->v[i])
 #define GROUPS 50
 
 FN(compile)
@@ -20,7 +21,8 @@ FN(quote_meta)
             ts_buf_putc(&text, '\\');
         ts_buf_putc(&text, S(0).p[i]);
     }
-    int rc = ts_buf_failed(&text) ? ts_flux_fail_nomem(run) : ts_flux_make_string(run, ts_buf_str(&text), out);
+    int rc =
+        ts_buf_failed(&text) ? ts_flux_fail_nomem(run) : ts_flux_make_string(run, ts_buf_str(&text), out);
     ts_buf_fini(&text);
     return rc;
 }
@@ -53,8 +55,8 @@ FN(match_string)
 }
 
 /* $1, ${1}, ${name}, $name, $$ of Go's Expand. */
-static void put_template(struct ts_buf *to, const struct ts_flux_regexp *re, struct ts_str tmpl, struct ts_str s,
-                         const int64_t *at, unsigned n)
+static void put_template(struct ts_buf *to, const struct ts_flux_regexp *re, struct ts_str tmpl,
+                         struct ts_str s, const int64_t *at, unsigned n)
 {
     for (size_t i = 0; i < tmpl.len; i++) {
         size_t from = i + 1, end;
@@ -104,9 +106,10 @@ static size_t next_character(struct ts_str s, size_t i)
     return i;
 }
 
-/* The next match as Go's FindAll has them: none that is empty where the one before ended. *n 0: there are no more. */
-static int next_match(struct ts_flux_run *run, const struct ts_flux_regexp *re, struct ts_str s, struct all *all, int64_t *at,
-                      unsigned *n)
+/* The next match as Go's FindAll has them: none that is empty where the one before ended. *n 0: there are no
+ * more. */
+static int next_match(struct ts_flux_run *run, const struct ts_flux_regexp *re, struct ts_str s,
+                      struct all *all, int64_t *at, unsigned *n)
 {
     *n = 0;
     while (all->pos <= s.len) {
@@ -114,7 +117,8 @@ static int next_match(struct ts_flux_run *run, const struct ts_flux_regexp *re, 
         if (rc != 0 || *n == 0)
             return rc;
         bool again = at[0] == at[1] && at[0] == all->last_end;
-        all->pos = (size_t)at[1] == all->pos || at[0] == at[1] ? next_character(s, (size_t)at[1]) : (size_t)at[1];
+        all->pos =
+            (size_t)at[1] == all->pos || at[0] == at[1] ? next_character(s, (size_t)at[1]) : (size_t)at[1];
         all->last_end = at[1];
         if (!again)
             return 0;
@@ -138,21 +142,24 @@ FN(replace_all_string)
         done = (size_t)at[1];
     }
     ts_buf_put(&text, s.p + done, s.len - done);
-    rc = rc ? rc : ts_buf_failed(&text) ? ts_flux_fail_nomem(run) : ts_flux_make_string(run, ts_buf_str(&text), out);
+    rc = rc                     ? rc
+         : ts_buf_failed(&text) ? ts_flux_fail_nomem(run)
+                                : ts_flux_make_string(run, ts_buf_str(&text), out);
     ts_buf_fini(&text);
     return rc;
 }
 
 /* Parts into items, or only counted when it is NULL. As Go's Split: at most `limit` parts, below 0: all. */
-static int split_parts(struct ts_flux_run *run, const struct ts_flux_regexp *re, struct ts_str s, int64_t limit,
-                       struct ts_flux_value *items, uint32_t *count)
+static int split_parts(struct ts_flux_run *run, const struct ts_flux_regexp *re, struct ts_str s,
+                       int64_t limit, struct ts_flux_value *items, uint32_t *count)
 {
     struct all all = {0, -1};
     int64_t at[GROUPS * 2], begin = 0, end = -1;
     unsigned n;
     int rc = 0;
     *count = 0;
-    while (limit != 0 && (limit < 0 || *count + 1 < limit) && (rc = next_match(run, re, s, &all, at, &n)) == 0 && n) {
+    while (limit != 0 && (limit < 0 || *count + 1 < limit) &&
+           (rc = next_match(run, re, s, &all, at, &n)) == 0 && n) {
         end = at[0];
         if (at[1] != 0) {
             if (items)

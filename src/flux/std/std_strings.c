@@ -1,10 +1,12 @@
-/* Package strings. Texts are UTF-8; positions are bytes, but for substring and strlen, which count characters, as in Go. */
+/* Package strings. Texts are UTF-8; positions are bytes, but for substring and strlen, which count
+ * characters, as in Go. */
 #include "config.h"
 #include "flux/std/std_strings.h"
 
 #include "flux/std/std.h"
 
-#define FN(name) static int name(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+#define FN(name)                                                                                             \
+    static int name(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 
 static bool begins(struct ts_str s, struct ts_str with)
 {
@@ -170,7 +172,8 @@ FN(substring)
         till = n == end ? i : till;
     }
     if (args->v[1].i > args->v[2].i)
-        return ts_flux_fail(run, "substring: start %lld is behind end %lld", (long long)args->v[1].i, (long long)end);
+        return ts_flux_fail(run, "substring: start %lld is behind end %lld", (long long)args->v[1].i,
+                            (long long)end);
     till = end <= 0 ? 0 : till;
     *out = ts_flux_string((struct ts_str){s.p + TS_MIN(from, till), till - TS_MIN(from, till)});
     return 0;
@@ -226,7 +229,8 @@ FN(replace_all)
 }
 
 /* At most n parts (below 0: all); each with the separator behind it when `keep`. */
-static int split_into(struct ts_flux_run *run, struct ts_str s, struct ts_str t, int64_t n, bool keep, struct ts_flux_value *out)
+static int split_into(struct ts_flux_run *run, struct ts_str s, struct ts_str t, int64_t n, bool keep,
+                      struct ts_flux_value *out)
 {
     struct ts_flux_value *items;
     int64_t parts = 1, at = 0;
@@ -281,7 +285,8 @@ FN(join_str)
     for (uint32_t i = 0; i < arr->n; i++) {
         if (arr->v[i].null || arr->v[i].type != TS_FLUX_STRING) {
             ts_buf_fini(&text);
-            return ts_flux_fail(run, "joinStr wants an array of strings, not of %s", ts_flux_type_text(arr->v[i].type));
+            return ts_flux_fail(run, "joinStr wants an array of strings, not of %s",
+                                ts_flux_type_text(arr->v[i].type));
         }
         if (i)
             ts_buf_put_str(&text, S(1));

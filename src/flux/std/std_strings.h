@@ -16,7 +16,8 @@ bool ts_flux_str_in_set(struct ts_str set, wint_t c);
 int ts_flux_str_finish(struct ts_flux_run *run, struct ts_buf *text, struct ts_flux_value *out) TS_MUST_CHECK;
 
 #define STRINGS_FN(name)                                                                                     \
-    int ts_flux_strings_##name(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+    int ts_flux_strings_##name(struct ts_flux_run *run, const struct ts_flux_args *args,                     \
+                               struct ts_flux_value *out)
 
 STRINGS_FN(to_upper);
 STRINGS_FN(to_lower);

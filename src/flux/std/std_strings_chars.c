@@ -8,7 +8,6 @@
 #include <wchar.h>
 #include <wctype.h>
 
-
 /* The characters' properties without the process's locale. */
 static locale_t utf8_locale;
 static pthread_once_t utf8_once = PTHREAD_ONCE_INIT;
@@ -31,9 +30,11 @@ size_t ts_flux_str_decode(struct ts_str s, size_t i, wint_t *c)
 {
     const unsigned char *p = (const unsigned char *)s.p + i;
     size_t n = ts_utf8_len(s.p + i, s.len - i);
-    *c = n == 1 ? p[0] : n == 2 ? (p[0] & 31u) << 6 | (p[1] & 63u)
+    *c = n == 1   ? p[0]
+         : n == 2 ? (p[0] & 31u) << 6 | (p[1] & 63u)
          : n == 3 ? (p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u)
-         : n == 4 ? (p[0] & 7u) << 18 | (p[1] & 63u) << 12 | (p[2] & 63u) << 6 | (p[3] & 63u) : 0xFFFD;
+         : n == 4 ? (p[0] & 7u) << 18 | (p[1] & 63u) << 12 | (p[2] & 63u) << 6 | (p[3] & 63u)
+                  : 0xFFFD;
     return n ? n : 1;
 }
 
@@ -156,11 +157,11 @@ STRINGS_FN(trim_space)
 }
 
 #define PROPERTY(name, test)                                                                                 \
-    STRINGS_FN(name)                                                                                             \
+    STRINGS_FN(name)                                                                                         \
     {                                                                                                        \
         wint_t c = 0;                                                                                        \
         (void)run;                                                                                           \
-        bool one = S(0).len > 0 && ts_flux_str_decode(S(0), 0, &c) == S(0).len;                                          \
+        bool one = S(0).len > 0 && ts_flux_str_decode(S(0), 0, &c) == S(0).len;                              \
         *out = ts_flux_bool(one && test(c, letters()));                                                      \
         return 0;                                                                                            \
     }

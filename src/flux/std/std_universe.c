@@ -14,7 +14,8 @@ static int cannot(struct ts_flux_run *run, struct ts_flux_value v, const char *t
     struct ts_buf text = TS_BUF_INIT;
     ts_flux_value_display(&text, v);
     const char *z = ts_buf_cstr(&text);
-    int rc = ts_flux_fail(run, "cannot convert %s \"%.80s\" to %s", ts_flux_type_text(v.type), z ? z : "", to);
+    int rc =
+        ts_flux_fail(run, "cannot convert %s \"%.80s\" to %s", ts_flux_type_text(v.type), z ? z : "", to);
     ts_buf_fini(&text);
     return rc;
 }
@@ -24,7 +25,8 @@ static bool float_word(struct ts_str s, double *out)
 {
     bool negative = s.len && s.p[0] == '-', sign = s.len && (s.p[0] == '-' || s.p[0] == '+');
     struct ts_str word = {s.p + sign, s.len - sign};
-    if ((word.len == 3 && strncasecmp(word.p, "inf", 3) == 0) || (word.len == 8 && strncasecmp(word.p, "infinity", 8) == 0))
+    if ((word.len == 3 && strncasecmp(word.p, "inf", 3) == 0) ||
+        (word.len == 8 && strncasecmp(word.p, "infinity", 8) == 0))
         *out = negative ? -INFINITY : INFINITY;
     else if (s.len == 3 && strncasecmp(s.p, "nan", 3) == 0)
         *out = NAN;
@@ -70,7 +72,8 @@ int ts_flux_to_int(struct ts_flux_run *run, struct ts_flux_value v, struct ts_fl
     case TS_FLUX_FLOAT: /* as amd64 does it: what does not fit becomes the lowest */
         out->i = v.f >= -0x1p63 && v.f < 0x1p63 ? (int64_t)v.f : INT64_MIN;
         return 0;
-    case TS_FLUX_STRING: return ts_num_read_int(ts_flux_value_str(v), &out->i) == 0 ? 0 : cannot(run, v, "int");
+    case TS_FLUX_STRING:
+        return ts_num_read_int(ts_flux_value_str(v), &out->i) == 0 ? 0 : cannot(run, v, "int");
     default: return ts_flux_fail(run, "cannot convert %s to int", ts_flux_type_text(v.type));
     }
 }
@@ -85,8 +88,9 @@ int ts_flux_to_uint(struct ts_flux_run *run, struct ts_flux_value v, struct ts_f
     if (v.type == TS_FLUX_STRING)
         return ts_num_read_uint(ts_flux_value_str(v), &out->u) == 0 ? 0 : cannot(run, v, "uint");
     if (v.type == TS_FLUX_FLOAT) {
-        out->u = v.f >= 0x1p63 && v.f < 0x1p64 ? (uint64_t)v.f : v.f > -0x1p63 && v.f < 0x1p63 ? (uint64_t)(int64_t)v.f
-                                                                                               : UINT64_C(1) << 63;
+        out->u = v.f >= 0x1p63 && v.f < 0x1p64   ? (uint64_t)v.f
+                 : v.f > -0x1p63 && v.f < 0x1p63 ? (uint64_t)(int64_t)v.f
+                                                 : UINT64_C(1) << 63;
         return 0;
     }
     if (v.type > TS_FLUX_DURATION)
@@ -107,9 +111,7 @@ int ts_flux_to_bool(struct ts_flux_run *run, struct ts_flux_value v, struct ts_f
         *out = ts_flux_bool(ts_str_eq(ts_flux_value_str(v), TS_STR("true")));
         return out->b || ts_str_eq(ts_flux_value_str(v), TS_STR("false")) ? 0 : cannot(run, v, "bool");
     case TS_FLUX_INT:
-    case TS_FLUX_UINT:
-        *out = ts_flux_bool(v.u == 1);
-        return v.u <= 1 ? 0 : cannot(run, v, "bool");
+    case TS_FLUX_UINT: *out = ts_flux_bool(v.u == 1); return v.u <= 1 ? 0 : cannot(run, v, "bool");
     case TS_FLUX_FLOAT:
         *out = ts_flux_bool(v.f == 1);
         return v.f == 0 || v.f == 1 ? 0 : cannot(run, v, "bool");
@@ -127,7 +129,8 @@ int ts_flux_to_time(struct ts_flux_run *run, struct ts_flux_value v, struct ts_f
     case TS_FLUX_TIME:
     case TS_FLUX_INT:
     case TS_FLUX_UINT: return 0;
-    case TS_FLUX_STRING: return ts_flux_read_time(ts_flux_value_str(v), &out->i) == 0 ? 0 : cannot(run, v, "time");
+    case TS_FLUX_STRING:
+        return ts_flux_read_time(ts_flux_value_str(v), &out->i) == 0 ? 0 : cannot(run, v, "time");
     default: return ts_flux_fail(run, "cannot convert %s to time", ts_flux_type_text(v.type));
     }
 }
@@ -167,16 +170,18 @@ int ts_flux_to_string(struct ts_flux_run *run, struct ts_flux_value v, struct ts
         ts_flux_put_float(&text, v.f);
     else
         ts_flux_value_display(&text, v);
-    int rc = ts_buf_failed(&text) ? ts_flux_fail_nomem(run) : ts_flux_make_string(run, ts_buf_str(&text), out);
+    int rc =
+        ts_buf_failed(&text) ? ts_flux_fail_nomem(run) : ts_flux_make_string(run, ts_buf_str(&text), out);
     ts_buf_fini(&text);
     return rc;
 }
 
 #define CONVERSION(name)                                                                                     \
-    static int to_##name(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out) \
+    static int to_##name(struct ts_flux_run *run, const struct ts_flux_args *args,                           \
+                         struct ts_flux_value *out)                                                          \
     {                                                                                                        \
         struct ts_flux_value v = args->v[0];                                                                 \
-        return ts_flux_to_##name(run, v.type == TS_FLUX_DYNAMIC ? *v.dynamic : v, out);                                                   \
+        return ts_flux_to_##name(run, v.type == TS_FLUX_DYNAMIC ? *v.dynamic : v, out);                      \
     }
 CONVERSION(float)
 CONVERSION(int)
@@ -200,7 +205,8 @@ static int display(struct ts_flux_run *run, const struct ts_flux_args *args, str
 {
     struct ts_buf text = TS_BUF_INIT;
     ts_flux_value_display(&text, args->v[0]);
-    int rc = ts_buf_failed(&text) ? ts_flux_fail_nomem(run) : ts_flux_make_string(run, ts_buf_str(&text), out);
+    int rc =
+        ts_buf_failed(&text) ? ts_flux_fail_nomem(run) : ts_flux_make_string(run, ts_buf_str(&text), out);
     ts_buf_fini(&text);
     return rc;
 }
@@ -260,7 +266,8 @@ static int inf(struct ts_flux_run *run, const struct ts_flux_args *args, struct 
 }
 
 /* start, width or factor, count, infinity */
-static int bins(struct ts_flux_run *run, const struct ts_flux_args *args, bool logarithmic, struct ts_flux_value *out)
+static int bins(struct ts_flux_run *run, const struct ts_flux_args *args, bool logarithmic,
+                struct ts_flux_value *out)
 {
     struct ts_flux_value *items;
     int64_t n = args->v[2].i;
@@ -283,7 +290,8 @@ static int linear_bins(struct ts_flux_run *run, const struct ts_flux_args *args,
     return bins(run, args, false, out);
 }
 
-static int logarithmic_bins(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
+static int logarithmic_bins(struct ts_flux_run *run, const struct ts_flux_args *args,
+                            struct ts_flux_value *out)
 {
     return bins(run, args, true, out);
 }
@@ -302,7 +310,8 @@ const struct ts_flux_builtin ts_flux_std_universe[] = {
     {"int", "(v: any) => int", to_int},
     {"length", "(<-arr: array) => int", length},
     {"linearBins", "(start: float, width: float, count: int, infinity?: bool) => array", linear_bins},
-    {"logarithmicBins", "(start: float, factor: float, count: int, infinity?: bool) => array", logarithmic_bins},
+    {"logarithmicBins", "(start: float, factor: float, count: int, infinity?: bool) => array",
+     logarithmic_bins},
     {"_now", "() => time", now},
     {"string", "(v: any) => string", to_string},
     {"time", "(v: any) => time", to_time},
