@@ -6,9 +6,9 @@ flux_preludes = \
 	$(srcdir)/src/flux/prelude/experimental/date/boundaries.flux \
 	$(srcdir)/src/flux/prelude/experimental/dynamic.flux \
 	$(srcdir)/src/flux/prelude/experimental/prometheus.flux \
-	$(srcdir)/src/flux/prelude/join.flux \
 	$(srcdir)/src/flux/prelude/influxdata/influxdb/schema.flux \
 	$(srcdir)/src/flux/prelude/influxdata/influxdb/v1.flux \
+	$(srcdir)/src/flux/prelude/join.flux \
 	$(srcdir)/src/flux/prelude/timezone.flux \
 	$(srcdir)/src/flux/prelude/types.flux \
 	$(srcdir)/src/flux/prelude/universe.flux

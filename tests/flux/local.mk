@@ -2,6 +2,13 @@
 TESTS += tests/flux/run
 EXTRA_DIST += tests/flux/run $(flux_cases) $(flux_cases:.flux=.out)
 flux_cases = \
+	tests/flux/annotated/aggregates.flux \
+	tests/flux/annotated/columns.flux \
+	tests/flux/annotated/empty.flux \
+	tests/flux/annotated/maps.flux \
+	tests/flux/annotated/rows.flux \
+	tests/flux/annotated/turns.flux \
+	tests/flux/annotated/windows.flux \
 	tests/flux/error_before.flux \
 	tests/flux/error_mixed.flux \
 	tests/flux/error_while.flux \

@@ -288,6 +288,72 @@ static void test_find(void **state)
            "_value=4");
 }
 
+/* One operator or the steps that it stands for: windows, an aggregate, and windows put together again. */
+static void fold_and_steps(const char *data, const char *fn, const char *options)
+{
+    struct ts_buf script = TS_BUF_INIT, one = TS_BUF_INIT, steps = TS_BUF_INIT;
+    for (int i = 0; i < 2; i++) {
+        ts_buf_clear(&script);
+        ts_buf_printf(&script,
+                      "import \"internal/gen\"\nimport \"experimental\"\n%s |> aggregateWindow(fn: ", data);
+        if (i == 0)
+            ts_buf_printf(&script, "%s", fn);
+        else
+            ts_buf_printf(&script, "(tables=<-, column) => tables |> %s(column: column)", fn);
+        ts_buf_printf(
+            &script,
+            ", %s) |> map(fn: (r) => ({host: r.host, t: r._time, v: r._value, a: r._start, b: r._stop}))",
+            options);
+        ts_buf_puts(&script, " |> group() |> sort(columns: [\"host\", \"t\"])");
+        flux_run(ts_buf_cstr(&script), 0, i ? &steps : &one);
+    }
+    assert_memory_equal(one.p, "#datatype", 9);
+    assert_string_equal(ts_buf_cstr(&one), ts_buf_cstr(&steps));
+    ts_buf_fini(&script);
+    ts_buf_fini(&one);
+    ts_buf_fini(&steps);
+}
+
+static void test_fold_is_its_steps(void **state)
+{
+    (void)state;
+    static const char *const fns[] = {"count", "sum", "mean", "first", "last", "min", "max"};
+    static const char *const data[] = {
+        "gen.tables(n: 300, nulls: 0.4, seed: 7, tags: [{name: \"host\", cardinality: 3}])"
+        " |> range(start: 2020-01-01T00:01:00Z, stop: 2020-01-01T00:30:00Z)",
+        /* not in the order of time, and in groups that the chunks are split into */
+        "gen.tables(n: 300, nulls: 0.1, seed: 8, tags: [{name: \"x\", cardinality: 2}])"
+        " |> map(fn: (r) => ({r with host: if r._value > 50.0 then \"a\" else \"b\"})) |> sort()"
+        " |> range(start: 2020-01-01T00:00:00Z, stop: 2020-01-01T00:45:30Z) |> group(columns: [\"host\"])",
+        "gen.tables(n: 50, seed: 9, tags: [{name: \"host\", cardinality: 2}])"
+        " |> map(fn: (r) => ({r with _time: experimental.addDuration(d: duration(v: 1000000 * int(v: "
+        "r._value * 7200000.0)), to: r._time)}))"
+        " |> range(start: 2019-12-01T00:00:00Z, stop: 2020-03-01T00:00:00Z) |> group(columns: [\"host\", "
+        "\"_start\", \"_stop\"])",
+    };
+    static const char *const options[] = {"every: 90s", "every: 7m, offset: 30s, createEmpty: false",
+                                          "every: 5m, timeSrc: \"_start\"", "every: 1mo"};
+    for (size_t d = 0; d < TS_ARRAY_SIZE(data); d++)
+        for (size_t f = 0; f < TS_ARRAY_SIZE(fns); f++)
+            for (size_t o = d == 2 ? 3 : 0; o < TS_ARRAY_SIZE(options); o++)
+                fold_and_steps(data[d], fns[f], options[o]);
+}
+
+/* Exact values are known; the digest has to be near. */
+static void test_digest_is_near(void **state)
+{
+    (void)state;
+    struct ts_buf out = TS_BUF_INIT;
+    flux_run("import \"internal/gen\"\nt = gen.tables(n: 50000, seed: 3)\n"
+             "e = t |> quantile(q: 0.95, method: \"exact_mean\") |> map(fn: (r) => ({k: 1, e: r._value}))\n"
+             "d = t |> quantile(q: 0.95) |> map(fn: (r) => ({k: 1, d: r._value}))\n"
+             "join(tables: {e, d}, on: [\"k\"]) |> map(fn: (r) => ({near: r.d - r.e < 0.05 and r.e - r.d < "
+             "0.05}))",
+             0, &out);
+    assert_non_null(strstr(ts_buf_cstr(&out), ",,0,true\r\n"));
+    ts_buf_fini(&out);
+}
+
 /* With less and less memory a query ends in its result or in an error, and leaves nothing behind (flux_run
  * asserts it). */
 static void test_memory_limits(void **state)
@@ -337,11 +403,12 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_aggregates),    cmocka_unit_test(test_selectors),
-        cmocka_unit_test(test_rows),          cmocka_unit_test(test_schema),
-        cmocka_unit_test(test_windows),       cmocka_unit_test(test_turn),
-        cmocka_unit_test(test_histograms),    cmocka_unit_test(test_find),
-        cmocka_unit_test(test_memory_limits),
+        cmocka_unit_test(test_aggregates),     cmocka_unit_test(test_selectors),
+        cmocka_unit_test(test_rows),           cmocka_unit_test(test_schema),
+        cmocka_unit_test(test_windows),        cmocka_unit_test(test_turn),
+        cmocka_unit_test(test_histograms),     cmocka_unit_test(test_find),
+        cmocka_unit_test(test_memory_limits),  cmocka_unit_test(test_fold_is_its_steps),
+        cmocka_unit_test(test_digest_is_near),
     };
     return cmocka_run_group_tests(tests, NULL, end);
 }
