@@ -91,6 +91,13 @@ static int call_builtin(struct ts_flux_run *run, const struct ts_flux_func *func
     return rc;
 }
 
+int ts_flux_invoke_builtin(struct ts_flux_run *run, const struct ts_flux_func *func, struct ts_flux_value *v,
+                           struct ts_flux_pos pos, struct ts_flux_value *out)
+{
+    run->pos = pos;
+    return call_builtin(run, func, v, pos, out);
+}
+
 static int call_flux(struct ts_flux_run *run, const struct ts_flux_func *func, struct ts_flux_value *v,
                      struct ts_flux_value *out)
 {

@@ -97,6 +97,9 @@ struct ts_flux_call_arg {
 int ts_flux_invoke(struct ts_flux_run *run, const struct ts_flux_func *func,
                    const struct ts_flux_call_arg *args, unsigned n, const struct ts_flux_value *piped,
                    struct ts_flux_pos pos, struct ts_flux_value *out) TS_MUST_CHECK;
+/** A builtin whose arguments are in place already, those that are required among them; v may be changed. */
+int ts_flux_invoke_builtin(struct ts_flux_run *run, const struct ts_flux_func *func, struct ts_flux_value *v,
+                           struct ts_flux_pos pos, struct ts_flux_value *out) TS_MUST_CHECK;
 int ts_flux_eval_call(const struct ts_flux_frame *fr, const struct ts_flux_node *call,
                       const struct ts_flux_value *piped, struct ts_flux_value *out) TS_MUST_CHECK;
 

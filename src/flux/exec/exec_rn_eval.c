@@ -155,20 +155,21 @@ static int call(struct ts_flux_rows *rows, const struct ts_flux_rn *rn, struct t
 {
     struct ts_flux_run *run = rows->rf->run;
     const struct ts_flux_sig *sig = rn->func->sig;
-    unsigned n = TS_MIN(rn->varies ? rows->n : 1, rows->n), nargs = 0; /* without rows nothing is called */
+    unsigned n = TS_MIN(rn->varies ? rows->n : 1, rows->n); /* without rows nothing is called */
     struct ts_flux_vec *vecs = ts_flux_new(run, rn->n * sizeof *vecs);
-    struct ts_flux_call_arg *args = vecs ? ts_flux_new(run, rn->n * sizeof *args) : NULL;
-    struct ts_flux_value *v = args ? ts_flux_new(run, n * sizeof *v) : NULL;
-    int rc = v ? 0 : -TS_EQUERY;
+    struct ts_flux_value *args = vecs ? ts_flux_new(run, rn->n * sizeof *args) : NULL;
+    int rc = args ? 0 : -TS_EQUERY;
     for (unsigned p = 0; p < rn->n && rc == 0; p++)
         if (rn->args[p])
             rc = ts_flux_rn_eval(rows, rn->args[p], &vecs[p]);
+    if (rc == 0 && rn->n == 1 && ts_flux_vec_convert(run, rn->func->builtin->fn, n, &vecs[0], out))
+        return 0;
+    struct ts_flux_value *v = rc == 0 ? ts_flux_new(run, n * sizeof *v) : NULL;
+    rc = v ? 0 : -TS_EQUERY;
     for (unsigned i = 0; i < n && rc == 0; i++) {
-        nargs = 0;
         for (unsigned p = 0; p < rn->n; p++)
-            if (rn->args[p])
-                args[nargs++] = (struct ts_flux_call_arg){sig->params[p].name, ts_flux_vec_get(&vecs[p], i)};
-        rc = ts_flux_invoke(run, rn->func, args, nargs, NULL, rn->pos, &v[i]);
+            args[p] = rn->args[p] ? ts_flux_vec_get(&vecs[p], i) : (struct ts_flux_value){0};
+        rc = ts_flux_invoke_builtin(run, rn->func, args, rn->pos, &v[i]);
     }
     run->pos = rn->pos;
     if (rc == 0 && !rn->varies && n)

@@ -88,6 +88,10 @@ int ts_flux_vec_logical(struct ts_flux_run *run, enum ts_flux_op op, unsigned n,
                         const struct ts_flux_vec *b, struct ts_flux_vec *out) TS_MUST_CHECK;
 int ts_flux_vec_unary(struct ts_flux_run *run, enum ts_flux_op op, unsigned n, const struct ts_flux_vec *a,
                       struct ts_flux_vec *out) TS_MUST_CHECK;
+/** A builtin that is a conversion of numbers, in one loop. @return false: it is not, or of other columns; out
+ * is not filled. */
+bool ts_flux_vec_convert(struct ts_flux_run *run, ts_flux_builtin_fn fn, unsigned n,
+                         const struct ts_flux_vec *a, struct ts_flux_vec *out);
 /** Columns from values, one for each row; the type is that of the values that have one. */
 int ts_flux_vec_of_values(struct ts_flux_run *run, unsigned n, const struct ts_flux_value *v,
                           struct ts_flux_vec *out) TS_MUST_CHECK;

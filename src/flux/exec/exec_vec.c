@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include "flux/exec/exec_rowfn.h"
+#include "flux/std/std_convert.h"
 
 #include <math.h>
 
@@ -265,4 +266,29 @@ int ts_flux_vec_unary(struct ts_flux_run *run, enum ts_flux_op op, unsigned n, c
     for (unsigned i = 0; i < n && rc == 0; i++)
         rc = ts_flux_unary(run, op, ts_flux_vec_get(a, i), &v[i]);
     return rc ? rc : ts_flux_vec_of_values(run, n, v, out);
+}
+
+bool ts_flux_vec_convert(struct ts_flux_run *run, ts_flux_builtin_fn fn, unsigned n,
+                         const struct ts_flux_vec *a, struct ts_flux_vec *out)
+{
+    bool to_float = fn == ts_flux_std_to_float, to_int = fn == ts_flux_std_to_int;
+    if (a->constant)
+        return false;
+    *out = *a;
+    if ((to_float && a->type == TS_FLUX_FLOAT) || (to_int && a->type == TS_FLUX_INT))
+        return true;
+    if (to_int && (a->type == TS_FLUX_UINT || a->type == TS_FLUX_TIME)) { /* the same bits */
+        out->type = TS_FLUX_INT;
+        return true;
+    }
+    double *to = to_float && (a->type == TS_FLUX_INT || a->type == TS_FLUX_UINT)
+                     ? ts_flux_new(run, n * sizeof *to)
+                     : NULL;
+    if (!to)
+        return false;
+    for (unsigned i = 0; i < n; i++)
+        to[i] = a->type == TS_FLUX_INT ? (double)a->i[i] : (double)a->u[i];
+    out->type = TS_FLUX_FLOAT;
+    out->f = to;
+    return true;
 }

@@ -177,8 +177,8 @@ int ts_flux_to_string(struct ts_flux_run *run, struct ts_flux_value v, struct ts
 }
 
 #define CONVERSION(name)                                                                                     \
-    static int to_##name(struct ts_flux_run *run, const struct ts_flux_args *args,                           \
-                         struct ts_flux_value *out)                                                          \
+    int ts_flux_std_to_##name(struct ts_flux_run *run, const struct ts_flux_args *args,                      \
+                              struct ts_flux_value *out)                                                     \
     {                                                                                                        \
         struct ts_flux_value v = args->v[0];                                                                 \
         return ts_flux_to_##name(run, v.type == TS_FLUX_DYNAMIC ? *v.dynamic : v, out);                      \
@@ -300,21 +300,21 @@ const struct ts_flux_builtin ts_flux_std_universe[] = {
     {"true", "bool", yes},
     {"false", "bool", no},
     {"inf", "duration", inf},
-    {"bool", "(v: any) => bool", to_bool},
+    {"bool", "(v: any) => bool", ts_flux_std_to_bool},
     {"bytes", "(v: any) => bytes", to_bytes},
     {"contains", "(value: any, set: array) => bool", contains},
     {"die", "(msg: string) => any", die},
     {"display", "(v: any) => string", display},
-    {"duration", "(v: any) => duration", to_duration},
-    {"float", "(v: any) => float", to_float},
-    {"int", "(v: any) => int", to_int},
+    {"duration", "(v: any) => duration", ts_flux_std_to_duration},
+    {"float", "(v: any) => float", ts_flux_std_to_float},
+    {"int", "(v: any) => int", ts_flux_std_to_int},
     {"length", "(<-arr: array) => int", length},
     {"linearBins", "(start: float, width: float, count: int, infinity?: bool) => array", linear_bins},
     {"logarithmicBins", "(start: float, factor: float, count: int, infinity?: bool) => array",
      logarithmic_bins},
     {"_now", "() => time", now},
-    {"string", "(v: any) => string", to_string},
-    {"time", "(v: any) => time", to_time},
-    {"uint", "(v: any) => uint", to_uint},
+    {"string", "(v: any) => string", ts_flux_std_to_string},
+    {"time", "(v: any) => time", ts_flux_std_to_time},
+    {"uint", "(v: any) => uint", ts_flux_std_to_uint},
     {0},
 };
