@@ -11,10 +11,8 @@ label = (r, sep=":") => {
 }
 
 array.from(rows: [{name: "a", v: 1}, {name: "b", v: 2}])
-    |> map(
-        fn: (r) => {
-            w = twice(x: r.v) + scale
+    |> map(fn: (r) => {
+        w = twice(x: r.v) + scale
 
-            return {r with w, l: label(r), arr: [r.v, w][1]}
-        },
-    )
+        return {r with w, l: label(r), arr: [r.v, w][1]}
+    })

@@ -37,6 +37,7 @@ static void test_comparison(void **state)
           "[false, true, false]");
     IS("\"abc\" =~ /^a.c$/", "true");
     IS("\"abc\" !~ /x/", "true");
+    SHOWS("import \"strings\"", "strings.repeat(v: \"ab\", i: 20000) =~ /^(a|b)*$/", "true"); /* deep, but finite */
 }
 
 static void test_nulls(void **state)

@@ -112,14 +112,17 @@ int ts_flux_regexp_find(struct ts_flux_run *run, const struct ts_flux_regexp *re
     if (!all)
         return ts_flux_fail_nomem(run);
     *n = 0;
-    int rc = pcre2_match(re->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.len, from, 0, all->data, all->ctx);
+    PCRE2_SPTR text = (PCRE2_SPTR)(s.p ? s.p : "");
+    int rc = pcre2_match(re->code, text, s.len, from, 0, all->data, all->ctx);
+    if (rc == PCRE2_ERROR_JIT_STACKLIMIT) /* the interpreter has the heap, up to its limit */
+        rc = pcre2_match(re->code, text, s.len, from, PCRE2_NO_JIT, all->data, all->ctx);
     if (rc == PCRE2_ERROR_NOMATCH || (rc <= PCRE2_ERROR_UTF8_ERR1 && rc >= PCRE2_ERROR_UTF8_ERR21))
         return 0;
     if (rc < 0) {
-        PCRE2_UCHAR text[200] = "";
-        pcre2_get_error_message(rc, text, sizeof text);
+        PCRE2_UCHAR why[200] = "";
+        pcre2_get_error_message(rc, why, sizeof why);
         return ts_flux_fail(run, "/%.*s/: %s", (int)TS_MIN(re->text.len, (size_t)100), re->text.p,
-                            (char *)text);
+                            (char *)why);
     }
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(all->data);
     unsigned have = pcre2_get_ovector_count(all->data);
