@@ -393,6 +393,28 @@ static void test_memory_limits(void **state)
     ts_buf_fini(&out);
 }
 
+/* A plan is run by calls in calls: how deep it may be is bounded. */
+static void test_long_plans(void **state)
+{
+    (void)state;
+    struct ts_buf script = TS_BUF_INIT, out = TS_BUF_INIT;
+    for (int n = 990; n <= 1010; n += 20) {
+        ts_buf_clear(&script);
+        ts_buf_clear(&out);
+        ts_buf_puts(&script, "import \"array\"\nx0 = array.from(rows: [{v: 1}])\n");
+        for (int i = 0; i < n; i++)
+            ts_buf_printf(&script, "x%d = x%d |> limit(n: 5)\n", i + 1, i);
+        ts_buf_printf(&script, "x%d", n);
+        flux_run(ts_buf_cstr(&script), 0, &out);
+        if (n < 1000)
+            assert_non_null(strstr(ts_buf_cstr(&out), ",,0,1\r\n"));
+        else
+            assert_string_equal(ts_buf_cstr(&out), "error: more than 1000 operators in a row");
+    }
+    ts_buf_fini(&script);
+    ts_buf_fini(&out);
+}
+
 static int end(void **state)
 {
     (void)state;
@@ -408,7 +430,7 @@ int main(void)
         cmocka_unit_test(test_windows),        cmocka_unit_test(test_turn),
         cmocka_unit_test(test_histograms),     cmocka_unit_test(test_find),
         cmocka_unit_test(test_memory_limits),  cmocka_unit_test(test_fold_is_its_steps),
-        cmocka_unit_test(test_digest_is_near),
+        cmocka_unit_test(test_digest_is_near), cmocka_unit_test(test_long_plans),
     };
     return cmocka_run_group_tests(tests, NULL, end);
 }

@@ -17,8 +17,8 @@ struct map_args {
 };
 
 /*
- * Whether InfluxDB would evaluate the expression over columns: then the columns keep the record's order, else they are
- * sorted by name.
+ * Whether InfluxDB would evaluate the expression over columns: then the columns keep the record's order, else
+ * they are sorted by name.
  */
 static bool is_plain(const struct ts_flux_node *node)
 {
@@ -36,12 +36,14 @@ static bool is_plain(const struct ts_flux_node *node)
     case TS_FLUX_N_PAREN: return is_plain(node->a);
     case TS_FLUX_N_UNARY: return node->op != TS_FLUX_OP_EXISTS && is_plain(node->a);
     case TS_FLUX_N_BINARY:
-        return node->op != TS_FLUX_OP_MATCH && node->op != TS_FLUX_OP_NOT_MATCH && is_plain(node->a) && is_plain(node->b);
+        return node->op != TS_FLUX_OP_MATCH && node->op != TS_FLUX_OP_NOT_MATCH && is_plain(node->a) &&
+               is_plain(node->b);
     case TS_FLUX_N_LOGICAL: return is_plain(node->a) && is_plain(node->b);
     case TS_FLUX_N_IF: return is_plain(node->a) && is_plain(node->b) && is_plain(node->c);
     case TS_FLUX_N_CALL:
-        return node->a->kind == TS_FLUX_N_IDENT && ts_str_eq(ts_flux_name_str(node->a->name), TS_STR("float")) &&
-               node->list && is_plain(node->list->a);
+        return node->a->kind == TS_FLUX_N_IDENT &&
+               ts_str_eq(ts_flux_name_str(node->a->name), TS_STR("float")) && node->list &&
+               is_plain(node->list->a);
     default: return false;
     }
 }
@@ -189,7 +191,8 @@ static int reduce_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     }
     ts_flux_maker_sort(&results);
     for (size_t i = 0; rc == 0 && i < results.n; i++)
-        ts_flux_maker_add(&mk, results.v[i].name, results.v[i].col ? ts_flux_column_ref(results.v[i].col) : NULL);
+        ts_flux_maker_add(&mk, results.v[i].name,
+                          results.v[i].col ? ts_flux_column_ref(results.v[i].col) : NULL);
     mk.failed = mk.failed || results.failed;
     ts_flux_maker_drop(&results);
     ts_flux_arena_release(&run->scratch, mark);

@@ -15,7 +15,8 @@ struct ts_flux_dialect {
 struct ts_flux_csv;
 
 /**
- * An encoder of all results that the run has registered, in the script's order. It runs the plans as it is read.
+ * An encoder of all results that the run has registered, in the script's order. It runs the plans as it is
+ * read.
  * @return 0, -TS_EQUERY.
  */
 int ts_flux_csv_new(struct ts_flux_run *run, struct ts_flux_dialect dialect,

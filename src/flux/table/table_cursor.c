@@ -6,7 +6,7 @@
 #include "config.h"
 #include "flux/table/table.h"
 
-#define DEPTH_MAX 10000 /* operators in a row: each takes some stack */
+#define DEPTH_MAX 1000 /* operators in a row: each takes some hundred bytes of stack */
 
 struct ts_flux_stream *ts_flux_stream_new(struct ts_flux_arena *arena, const struct ts_flux_operator *op,
                                           const void *args, struct ts_flux_stream *const *from, unsigned n)

@@ -17,9 +17,19 @@ void ts_flux_digest_init(struct ts_flux_digest *dig, struct ts_flux_mem *mem, do
     ts_flux_digest_clear(dig);
 }
 
-static size_t fresh_bytes(const struct ts_flux_digest *dig)
+/* Room for as many values again, and to sort them; small tables need little. */
+static bool widen(struct ts_flux_digest *dig)
 {
-    return 2 * (dig->full + 1) * sizeof *dig->fresh;
+    size_t cap = TS_MIN(TS_MAX(dig->fresh_cap * 2, (size_t)32), dig->full + 1);
+    uint64_t *fresh = ts_flux_mem_alloc(dig->mem, 2 * cap * sizeof *fresh);
+    if (!fresh)
+        return false;
+    if (dig->nfresh)
+        memcpy(fresh, dig->fresh, dig->nfresh * sizeof *fresh);
+    ts_flux_mem_free(dig->mem, dig->fresh, 2 * dig->fresh_cap * sizeof *fresh);
+    dig->fresh = fresh;
+    dig->fresh_cap = cap;
+    return true;
 }
 
 void ts_flux_digest_fini(struct ts_flux_digest *dig)
@@ -28,7 +38,7 @@ void ts_flux_digest_fini(struct ts_flux_digest *dig)
         return;
     ts_flux_mem_free(dig->mem, dig->done, dig->cap * sizeof *dig->done);
     ts_flux_mem_free(dig->mem, dig->next, dig->cap * sizeof *dig->next);
-    ts_flux_mem_free(dig->mem, dig->fresh, fresh_bytes(dig));
+    ts_flux_mem_free(dig->mem, dig->fresh, 2 * dig->fresh_cap * sizeof *dig->fresh);
     *dig = (struct ts_flux_digest){0};
 }
 
@@ -85,6 +95,15 @@ static void sort_values(uint64_t *v, uint64_t *tmp, size_t n)
 {
     uint64_t *from = v, *to = tmp;
     uint32_t count[2048];
+    for (size_t i = 1; n <= 64 && i < n; i++) { /* few: by insertion */
+        uint64_t u = v[i];
+        size_t k = i;
+        for (; k > 0 && v[k - 1] > u; k--)
+            v[k] = v[k - 1];
+        v[k] = u;
+    }
+    if (n <= 64)
+        return;
     for (unsigned shift = 0; shift < 64; shift += 11) {
         uint32_t sum = 0;
         memset(count, 0, sizeof count);
@@ -124,7 +143,7 @@ static int merge(struct ts_flux_digest *dig)
         return 0;
     if (!grow(dig, nfresh + ndone))
         return -TS_ENOMEM;
-    sort_values(dig->fresh, dig->fresh + dig->full + 1, nfresh);
+    sort_values(dig->fresh, dig->fresh + dig->fresh_cap, nfresh);
     dig->weight += (double)nfresh;
     struct ts_flux_centroid *out = dig->next;
     double seen = 0, limit = dig->weight * q_of(dig, 1);
@@ -156,7 +175,7 @@ int ts_flux_digest_add(struct ts_flux_digest *dig, double v)
 {
     if (isnan(v))
         return 0;
-    if (!dig->fresh && !(dig->fresh = ts_flux_mem_alloc(dig->mem, fresh_bytes(dig))))
+    if (dig->nfresh == dig->fresh_cap && !widen(dig))
         return -TS_ENOMEM;
     dig->fresh[dig->nfresh++] = ordered(v);
     if (v < dig->min)

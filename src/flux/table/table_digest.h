@@ -13,7 +13,7 @@ struct ts_flux_digest {
     double compression, weight, min, max;
     struct ts_flux_centroid *done, *next; /* merged ones in order; room for the next merge */
     uint64_t *fresh; /* values that wait, as integers of the same order, and behind them room to sort them */
-    size_t ndone, nfresh, cap, full;
+    size_t ndone, nfresh, cap, fresh_cap, full; /* full: values that wait at most */
 };
 
 void ts_flux_digest_init(struct ts_flux_digest *dig, struct ts_flux_mem *mem, double compression);
