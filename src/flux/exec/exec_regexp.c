@@ -15,15 +15,18 @@
 #define MATCH_LIMIT 10000000u /* steps of pcre2 for one text */
 #define HEAP_LIMIT  20000u    /* KiB */
 #define PATTERN_MAX 65536     /* bytes */
+#define COUNT_MAX   1000      /* patterns of one query: they are kept, and looked for one by one */
 
 struct ts_flux_regexp {
     struct ts_str text;
     pcre2_code *code;
+    size_t bytes; /* of code, accounted for */
     struct ts_flux_regexp *next;
 };
 
 struct ts_flux_regexps {
     struct ts_flux_regexp *first;
+    unsigned n;
     pcre2_match_data *data;
     pcre2_match_context *ctx;
 };
@@ -32,8 +35,10 @@ void ts_flux_regexps_free(struct ts_flux_run *run, struct ts_flux_regexps **all)
 {
     if (!*all)
         return;
-    for (struct ts_flux_regexp *re = (*all)->first; re; re = re->next)
+    for (struct ts_flux_regexp *re = (*all)->first; re; re = re->next) {
         pcre2_code_free(re->code);
+        ts_flux_mem_give(&run->mem, re->bytes);
+    }
     pcre2_match_data_free((*all)->data);
     pcre2_match_context_free((*all)->ctx);
     ts_flux_mem_free(&run->mem, *all, sizeof **all);
@@ -59,23 +64,34 @@ static struct ts_flux_regexps *open_all(struct ts_flux_run *run)
     return *all;
 }
 
-static int compile(struct ts_flux_run *run, struct ts_str pattern, pcre2_code **out)
+static size_t code_bytes(const pcre2_code *code)
+{
+    size_t plain = 0, jit = 0;
+    (void)pcre2_pattern_info(code, PCRE2_INFO_SIZE, &plain);
+    (void)pcre2_pattern_info(code, PCRE2_INFO_JITSIZE, &jit);
+    return plain + jit;
+}
+
+static int compile(struct ts_flux_run *run, struct ts_flux_regexp *re)
 {
     int error;
     PCRE2_SIZE at;
-    if (pattern.len > PATTERN_MAX)
-        return ts_flux_fail(run, "a regular expression longer than %u bytes", PATTERN_MAX);
-    *out = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.len,
-                         PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C, &error, &at, NULL);
-    if (!*out) {
+    struct ts_str pattern = re->text;
+    re->code = pcre2_compile((PCRE2_SPTR)pattern.p, pattern.len,
+                             PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C, &error, &at, NULL);
+    if (!re->code) {
         PCRE2_UCHAR text[200] = "";
         pcre2_get_error_message(error, text, sizeof text);
         return ts_flux_fail(run, "error parsing regexp: %s at character %zu of /%.*s/", (char *)text,
                             (size_t)at, (int)TS_MIN(pattern.len, (size_t)100), pattern.p);
     }
-    (void)pcre2_jit_compile(*out,
+    (void)pcre2_jit_compile(re->code,
                             PCRE2_JIT_COMPLETE); /* where there is no JIT, the interpreter does the same */
-    return 0;
+    re->bytes = code_bytes(re->code);
+    if (ts_flux_mem_take(&run->mem, re->bytes))
+        return 0;
+    pcre2_code_free(re->code);
+    return ts_flux_fail_nomem(run);
 }
 
 int ts_flux_make_regexp(struct ts_flux_run *run, struct ts_str pattern, struct ts_flux_value *out)
@@ -87,14 +103,19 @@ int ts_flux_make_regexp(struct ts_flux_run *run, struct ts_str pattern, struct t
     for (re = all->first; re && !ts_str_eq(re->text, pattern);)
         re = re->next;
     if (!re) {
+        if (pattern.len > PATTERN_MAX)
+            return ts_flux_fail(run, "a regular expression longer than %u bytes", PATTERN_MAX);
+        if (all->n == COUNT_MAX)
+            return ts_flux_fail(run, "more than %u regular expressions", COUNT_MAX);
         re = ts_flux_arena_alloc(&run->arena, sizeof *re);
         if (!re || !(re->text = ts_flux_arena_str(&run->arena, pattern)).p)
             return ts_flux_fail_nomem(run);
-        int rc = compile(run, pattern, &re->code);
+        int rc = compile(run, re);
         if (rc != 0)
             return rc;
         re->next = all->first;
         all->first = re;
+        all->n++;
     }
     *out = (struct ts_flux_value){.type = TS_FLUX_REGEXP, .regexp = re};
     return 0;

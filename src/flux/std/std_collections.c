@@ -129,6 +129,19 @@ const struct ts_flux_builtin ts_flux_std_dict[] = {
 
 /* ---- packages of a function or two ---- */
 
+FN(record_get)
+{
+    const struct ts_flux_value *v = ts_flux_record_find(args->v[0].record, ts_flux_value_str(args->v[1]));
+    (void)run;
+    *out = v ? *v : args->v[2];
+    return 0;
+}
+
+const struct ts_flux_builtin ts_flux_std_record[] = {
+    {"get", "(r: record, key: string, default: any) => any", record_get},
+    {0},
+};
+
 FN(is_type)
 {
     struct ts_flux_value v = args->v[0];
