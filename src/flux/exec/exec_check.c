@@ -29,6 +29,9 @@ int ts_flux_check_define(struct ts_flux_checker *ck, const struct ts_flux_node *
     for (const struct ts_flux_known_name *n = ck->scope->names; n; n = n->next)
         if (n->name == name)
             return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, at), "%s is assigned twice", name->z);
+    if (++ck->scope->n > TS_FLUX_NAMES_MAX)
+        return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, at), "more than %u names in one scope",
+                               TS_FLUX_NAMES_MAX);
     struct ts_flux_known_name *n = ts_flux_new(ck->run, sizeof *n);
     if (!n)
         return -TS_EQUERY;

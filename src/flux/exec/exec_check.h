@@ -24,7 +24,10 @@ struct ts_flux_known_name {
 struct ts_flux_known_scope {
     struct ts_flux_known_scope *up;
     struct ts_flux_known_name *names;
+    unsigned n;
 };
+
+#define TS_FLUX_NAMES_MAX 5000 /* of one scope: they are looked for one by one */
 
 struct ts_flux_checker {
     struct ts_flux_run *run;

@@ -316,6 +316,8 @@ int ts_flux_rn_eval(struct ts_flux_rows *rows, struct ts_flux_rn *rn, struct ts_
         *out = rn->cache;
         return 0;
     }
+    if ((uintptr_t)__builtin_frame_address(0) < rows->rf->run->interp->stack_end)
+        return ts_flux_fail_at(rows->rf->run, rn->pos, "calls and expressions are nested too deep");
     int rc = dispatch(rows, rn, out);
     rc = rc ? rc : rows->rf->run->error.msg[0] ? -TS_EQUERY : 0;
     rn->epoch = rc == 0 ? rows->epoch : 0;

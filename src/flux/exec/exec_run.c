@@ -167,6 +167,8 @@ int ts_flux_make_dynamic(struct ts_flux_run *run, struct ts_flux_value v, struct
         return 0;
     if (v.type == TS_FLUX_STREAM)
         return ts_flux_fail(run, "a stream of tables cannot be dynamic");
+    if ((uintptr_t)__builtin_frame_address(0) < run->interp->stack_end)
+        return ts_flux_fail(run, "a value nested too deep");
     if (v.type == TS_FLUX_ARRAY && !v.null) {
         rc = ts_flux_make_array(run, v.array->n, &items, &whole);
         rc = rc ? rc : wrap_list(run, v.array->v, items, v.array->n);

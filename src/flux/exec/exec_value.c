@@ -49,31 +49,37 @@ const struct ts_flux_value *ts_flux_dict_get(const struct ts_flux_dict *dict, st
     return NULL;
 }
 
-static bool same_list(const struct ts_flux_value *a, const struct ts_flux_value *b, uint32_t n)
+/* Of arrays and records in each other: what is deeper is like nothing, and cannot be copied. */
+#define DEPTH_MAX 1000
+
+static bool same(struct ts_flux_value a, struct ts_flux_value b, unsigned depth);
+
+static bool same_list(const struct ts_flux_value *a, const struct ts_flux_value *b, uint32_t n,
+                      unsigned depth)
 {
     for (uint32_t i = 0; i < n; i++)
-        if (!ts_flux_value_same(a[i], b[i]))
+        if (!same(a[i], b[i], depth + 1))
             return false;
     return true;
 }
 
-static bool same_record(const struct ts_flux_record *a, const struct ts_flux_record *b)
+static bool same_record(const struct ts_flux_record *a, const struct ts_flux_record *b, unsigned depth)
 {
     if (a->shape->n != b->shape->n)
         return false;
     for (uint32_t i = 0; i < a->shape->n; i++) {
         const struct ts_flux_value *other = ts_flux_record_get(b, a->shape->names[i]);
-        if (!other || !ts_flux_value_same(a->v[i], *other))
+        if (!other || !same(a->v[i], *other, depth + 1))
             return false;
     }
     return true;
 }
 
-bool ts_flux_value_same(struct ts_flux_value a, struct ts_flux_value b)
+static bool same(struct ts_flux_value a, struct ts_flux_value b, unsigned depth)
 {
     if (a.null || b.null)
         return a.null && b.null;
-    if (a.type != b.type)
+    if (a.type != b.type || depth > DEPTH_MAX)
         return false;
     switch (a.type) {
     case TS_FLUX_BOOL: return a.b == b.b;
@@ -84,15 +90,21 @@ bool ts_flux_value_same(struct ts_flux_value a, struct ts_flux_value b)
     case TS_FLUX_STRING:
     case TS_FLUX_BYTES: return ts_str_eq(ts_flux_value_str(a), ts_flux_value_str(b));
     case TS_FLUX_DURATION: return a.months == b.months && a.i == b.i;
-    case TS_FLUX_ARRAY: return a.array->n == b.array->n && same_list(a.array->v, b.array->v, a.array->n);
-    case TS_FLUX_RECORD: return same_record(a.record, b.record);
+    case TS_FLUX_ARRAY:
+        return a.array->n == b.array->n && same_list(a.array->v, b.array->v, a.array->n, depth);
+    case TS_FLUX_RECORD: return same_record(a.record, b.record, depth);
     case TS_FLUX_DICT:
-        return a.dict->n == b.dict->n && same_list(a.dict->keys, b.dict->keys, a.dict->n) &&
-               same_list(a.dict->values, b.dict->values, a.dict->n);
+        return a.dict->n == b.dict->n && same_list(a.dict->keys, b.dict->keys, a.dict->n, depth) &&
+               same_list(a.dict->values, b.dict->values, a.dict->n, depth);
     case TS_FLUX_REGEXP: return ts_str_eq(ts_flux_regexp_text(a.regexp), ts_flux_regexp_text(b.regexp));
-    case TS_FLUX_DYNAMIC: return ts_flux_value_same(*a.dynamic, *b.dynamic);
+    case TS_FLUX_DYNAMIC: return same(*a.dynamic, *b.dynamic, depth + 1);
     default: return a.p == b.p;
     }
+}
+
+bool ts_flux_value_same(struct ts_flux_value a, struct ts_flux_value b)
+{
+    return same(a, b, 0);
 }
 
 static int cmp_float(double a, double b)
@@ -123,23 +135,27 @@ int ts_flux_value_cmp(struct ts_flux_value a, struct ts_flux_value b)
     }
 }
 
-static struct ts_flux_value *copy_list(struct ts_flux_arena *arena, const struct ts_flux_value *v, uint32_t n)
+static int copy(struct ts_flux_arena *arena, struct ts_flux_value v, struct ts_flux_value *out,
+                unsigned depth);
+
+static struct ts_flux_value *copy_list(struct ts_flux_arena *arena, const struct ts_flux_value *v, uint32_t n,
+                                       unsigned depth)
 {
     struct ts_flux_value *to = ts_flux_arena_alloc(arena, (size_t)n * sizeof *to);
     for (uint32_t i = 0; to && i < n; i++)
-        if (ts_flux_value_copy(arena, v[i], &to[i]) != 0)
+        if (copy(arena, v[i], &to[i], depth + 1) != 0)
             return NULL;
     return to;
 }
 
 static int copy_record(struct ts_flux_arena *arena, const struct ts_flux_record *rec,
-                       struct ts_flux_value *out)
+                       struct ts_flux_value *out, unsigned depth)
 {
     struct ts_flux_record *to = ts_flux_arena_alloc(arena, sizeof *to);
     struct ts_flux_shape *shape = ts_flux_arena_alloc(arena, sizeof *shape);
     size_t bytes = rec->shape->n * sizeof *shape->names;
     if (!to || !shape || !(shape->names = ts_flux_arena_alloc(arena, bytes)) ||
-        !(to->v = copy_list(arena, rec->v, rec->shape->n)))
+        !(to->v = copy_list(arena, rec->v, rec->shape->n, depth)))
         return -TS_ENOMEM;
     memcpy(shape->names, rec->shape->names, bytes);
     shape->n = rec->shape->n;
@@ -148,20 +164,24 @@ static int copy_record(struct ts_flux_arena *arena, const struct ts_flux_record 
     return 0;
 }
 
-static int copy_dict(struct ts_flux_arena *arena, const struct ts_flux_dict *dict, struct ts_flux_value *out)
+static int copy_dict(struct ts_flux_arena *arena, const struct ts_flux_dict *dict, struct ts_flux_value *out,
+                     unsigned depth)
 {
     struct ts_flux_dict *to = ts_flux_arena_alloc(arena, sizeof *to);
-    if (!to || !(to->keys = copy_list(arena, dict->keys, dict->n)) ||
-        !(to->values = copy_list(arena, dict->values, dict->n)))
+    if (!to || !(to->keys = copy_list(arena, dict->keys, dict->n, depth)) ||
+        !(to->values = copy_list(arena, dict->values, dict->n, depth)))
         return -TS_ENOMEM;
     to->n = dict->n;
     out->dict = to;
     return 0;
 }
 
-int ts_flux_value_copy(struct ts_flux_arena *arena, struct ts_flux_value v, struct ts_flux_value *out)
+static int copy(struct ts_flux_arena *arena, struct ts_flux_value v, struct ts_flux_value *out,
+                unsigned depth)
 {
     *out = v;
+    if (depth > DEPTH_MAX)
+        return -TS_ENOMEM;
     if (v.null)
         return 0;
     if (v.type == TS_FLUX_STRING || v.type == TS_FLUX_BYTES) {
@@ -170,20 +190,25 @@ int ts_flux_value_copy(struct ts_flux_arena *arena, struct ts_flux_value v, stru
     }
     if (v.type == TS_FLUX_ARRAY) {
         struct ts_flux_array *to = ts_flux_arena_alloc(arena, sizeof *to);
-        if (!to || !(to->v = copy_list(arena, v.array->v, v.array->n)))
+        if (!to || !(to->v = copy_list(arena, v.array->v, v.array->n, depth)))
             return -TS_ENOMEM;
         to->n = v.array->n;
         out->array = to;
         return 0;
     }
     if (v.type == TS_FLUX_RECORD)
-        return copy_record(arena, v.record, out);
+        return copy_record(arena, v.record, out, depth);
     if (v.type == TS_FLUX_DICT)
-        return copy_dict(arena, v.dict, out);
+        return copy_dict(arena, v.dict, out, depth);
     if (v.type == TS_FLUX_DYNAMIC) {
-        struct ts_flux_value *to = copy_list(arena, v.dynamic, 1);
+        struct ts_flux_value *to = copy_list(arena, v.dynamic, 1, depth);
         out->dynamic = to;
         return to ? 0 : -TS_ENOMEM;
     }
     return 0;
+}
+
+int ts_flux_value_copy(struct ts_flux_arena *arena, struct ts_flux_value v, struct ts_flux_value *out)
+{
+    return copy(arena, v, out, 0);
 }
