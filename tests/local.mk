@@ -2,11 +2,14 @@
 AM_TESTS_ENVIRONMENT =
 include tests/conformance/local.mk
 include tests/faults/local.mk
+include tests/flux/local.mk
 include tests/fuzz/local.mk
 include tests/style/local.mk
 include tests/unit/conf.mk
 include tests/unit/core.mk
 include tests/unit/delivery.mk
+include tests/unit/flux_lang.mk
+include tests/unit/flux_table.mk
 include tests/unit/ingest.mk
 include tests/unit/parse.mk
 include tests/unit/query.mk

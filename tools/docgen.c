@@ -1,11 +1,11 @@
 /*
  * A page's template to the page, on stdin and stdout, while the project is built: the lines @OPTIONS@,
- * @AGGREGATES@ and
- * @COUNTERS@ become what the tables hold, @VERSION@ anywhere becomes the version.
+ * @AGGREGATES@, @COUNTERS@ and @FLUX_PACKAGES@ become what the tables hold, @VERSION@ anywhere becomes the version.
  */
 #include "config.h"
 
 #include "core/conf_doc.h"
+#include "flux/flux_doc.h"
 
 #include <stdio.h>
 
@@ -16,6 +16,7 @@ static const struct {
     {"@OPTIONS@\n", ts_conf_doc_options},
     {"@AGGREGATES@\n", ts_conf_doc_aggregates},
     {"@COUNTERS@\n", ts_conf_doc_counters},
+    {"@FLUX_PACKAGES@\n", ts_flux_doc_packages},
 };
 
 static void put_line(struct ts_buf *out, const char *line)

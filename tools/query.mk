@@ -1,2 +1,2 @@
 bin_PROGRAMS += tsagg-query
-tsagg_query_SOURCES = tools/tsagg-query.c
+tsagg_query_SOURCES = tools/tsagg-query.c tools/query_local.c tools/query_local.h

@@ -7,8 +7,10 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "core/num.h"
 #include "core/utf8.h"
 #include "query/query_text.h"
+#include "query_local.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +32,12 @@ enum {
     OPT_CA,
     OPT_NO_VERIFY,
     OPT_FAIL_EMPTY,
+    OPT_LOCAL,
+    OPT_MEMORY,
+    OPT_FMT,
 };
+
+#define MEMORY_DEFAULT (UINT64_C(1) << 30) /* bytes that a local query may take */
 
 static const struct {
     int id; /* a letter where there is a short form */
@@ -47,6 +54,9 @@ static const struct {
     {OPT_TIMEOUT, "timeout", "DURATION", "give up after so long (30s, 5m)"},
     {OPT_CA, "ca", "FILE", "certificates to trust (PEM) instead of the system's"},
     {OPT_NO_VERIFY, "no-verify", NULL, "do not check the server's certificate"},
+    {OPT_LOCAL, "local", NULL, "run the script in this process, without a server"},
+    {OPT_MEMORY, "memory", "SIZE", "how much memory a local query may take (default 1GiB, 0 is any)"},
+    {OPT_FMT, "fmt", NULL, "print the script well-formed instead of running it"},
     {OPT_FAIL_EMPTY, "fail-empty", NULL, "exit with 1 when there are no rows"},
     {'V', "version", NULL, "print the version"},
     {'h', "help", NULL, "print this help"},
@@ -57,7 +67,7 @@ struct args {
     struct ts_query_param *params; /* req.params; owned */
     const struct ts_query_format *format;
     const char *file, *profile;
-    bool fail_empty;
+    bool fail_empty, fmt;
 };
 
 static volatile sig_atomic_t stop;
@@ -114,7 +124,7 @@ static void print_help(void)
     struct ts_buf formats = TS_BUF_INIT;
     put_formats(&formats);
     printf("usage: tsagg-query [options] [FLUX | -f FILE | -]\n"
-           "Runs a Flux script on an InfluxDB 2 server and prints its results.\n\n");
+           "Runs a Flux script on an InfluxDB 2 server or in this process, and prints its results.\n\n");
     for (size_t i = 0; i < TS_ARRAY_SIZE(options); i++) {
         char name[40], letter[8] = "    ";
         if (options[i].id < 256)
@@ -199,6 +209,12 @@ static int set_option(struct args *args, int id, const char *value)
         if (ts_clock_read_duration(ts_str_of(value), &req->timeout_ns) != 0 || req->timeout_ns <= 0)
             return usage_error("--timeout %s: right would be a number and its unit, such as 30s", value);
         break;
+    case OPT_LOCAL: req->source = query_local_run; break;
+    case OPT_MEMORY:
+        if (ts_num_read_bytes(ts_str_of(value), &req->memory_bytes) != 0)
+            return usage_error("--memory %s: right would be a size such as 512MiB", value);
+        break;
+    case OPT_FMT: args->fmt = true; break;
     case OPT_CA: req->ca = value; break;
     case OPT_NO_VERIFY: req->verify = false; break;
     case OPT_FAIL_EMPTY: args->fail_empty = true; break;
@@ -277,7 +293,9 @@ static int run(struct args *args)
     if (!args->format)
         args->format = isatty(STDOUT_FILENO) ? &ts_query_format_table : &ts_query_format_csv;
     int end = TS_QUERY_USAGE;
-    if (ts_query_target_resolve(&args->req.target, args->profile, &error) == 0)
+    if (args->fmt)
+        end = query_local_format(args->req.script, &error);
+    else if (args->req.source || ts_query_target_resolve(&args->req.target, args->profile, &error) == 0)
         end = ts_query_run(&args->req, args->format, STDOUT_FILENO, args->fail_empty, &notes, &error);
     say(ts_buf_str(&notes));
     say(ts_buf_str(&error));
@@ -288,7 +306,7 @@ static int run(struct args *args)
 
 int main(int argc, char **argv)
 {
-    struct args args = {.req = {.verify = true, .stop = &stop}};
+    struct args args = {.req = {.verify = true, .stop = &stop, .memory_bytes = MEMORY_DEFAULT}};
     struct ts_buf script = TS_BUF_INIT;
     int end = TS_QUERY_OK;
     if (read_options(&args, argc, argv, &end) &&

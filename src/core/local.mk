@@ -11,6 +11,7 @@ libtsagg_a_SOURCES += \
 	src/core/counters.c src/core/counters.h \
 	src/core/dead_letter.c src/core/dead_letter.h \
 	src/core/err.c src/core/err.h \
+	src/core/csv.c src/core/csv.h \
 	src/core/feed.h src/core/journal_status.h src/core/sink_status.h \
 	src/core/file.c src/core/file.h \
 	src/core/hash.h \

@@ -1,7 +1,6 @@
 # A query's way: HTTP, annotated CSV, a format.
 libtsagg_a_SOURCES += \
 	src/query/query.c src/query/query.h \
-	src/query/query_csv.c src/query/query_csv.h \
 	src/query/query_decode.c src/query/query_decode.h \
 	src/query/query_format.c src/query/query_format.h \
 	src/query/query_format_annotated.c \

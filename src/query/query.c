@@ -1,5 +1,5 @@
 /*
- * Wires a query: HTTP answer → decoder → format → buffer → file descriptor. Thread: main. Nothing is kept but
+ * Wires a query: answer → decoder → format → buffer → file descriptor. Thread: main. Nothing is kept but
  * what the format holds back and the buffer, and both go out at the latest HOLD_NS after they came.
  */
 #include "config.h"
@@ -90,7 +90,8 @@ enum ts_query_end ts_query_run(const struct ts_query_request *req, const struct 
     run.st = format->open(&run.out);
     run.dec = ts_query_decoder_new(&(struct ts_query_events){on_table, on_row, &run});
 
-    int rc = ts_query_http_run(req, &(struct ts_query_http_events){on_body, on_tick, &run}, error);
+    ts_query_source_fn source = req->source ? req->source : ts_query_http_run;
+    int rc = source(req, &(struct ts_query_http_events){on_body, on_tick, &run}, error);
     bool stopped = req->stop && *req->stop;
     if (rc == 0 && !stopped)
         rc = ts_query_decoder_finish(run.dec, error);

@@ -9,7 +9,7 @@
 #include "query/query_decode.h"
 
 #include "core/mem.h"
-#include "query/query_csv.h"
+#include "core/csv.h"
 
 /* Before the data come the cells annotation, result and table. */
 enum { CELL_RESULT = 1, CELL_TABLE = 2, CELL_DATA = 3 };
@@ -18,10 +18,10 @@ enum annotation { DATATYPE, GROUP, DEFAULT, NANNOTATIONS };
 static const char *const annotation_names[NANNOTATIONS] = {"#datatype", "#group", "#default"};
 
 struct ts_query_decoder {
-    struct ts_query_csv csv;
+    struct ts_csv csv;
     struct ts_query_events events;
     enum { BETWEEN, ANNOTATIONS, ROWS, ERROR_TABLE } state;
-    struct ts_query_record annotations[NANNOTATIONS], header;
+    struct ts_csv_record annotations[NANNOTATIONS], header;
     struct ts_query_column *cols;
     struct ts_str *cells;
     struct ts_query_table tbl;
@@ -31,13 +31,13 @@ struct ts_query_decoder {
     struct ts_buf *error; /* the caller's, while it calls */
 };
 
-static int on_record(void *arg, struct ts_query_record *rec);
+static int on_record(void *arg, struct ts_csv_record *rec);
 
 struct ts_query_decoder *ts_query_decoder_new(const struct ts_query_events *events)
 {
     struct ts_query_decoder *dec = ts_xalloc(sizeof *dec);
     dec->events = *events;
-    ts_query_csv_init(&dec->csv, on_record, dec);
+    ts_csv_init(&dec->csv, on_record, dec);
     return dec;
 }
 
@@ -46,10 +46,10 @@ void ts_query_decoder_free(struct ts_query_decoder **dec)
     struct ts_query_decoder *d = *dec;
     if (!d)
         return;
-    ts_query_csv_fini(&d->csv);
+    ts_csv_fini(&d->csv);
     for (int a = 0; a < NANNOTATIONS; a++)
-        ts_query_record_fini(&d->annotations[a]);
-    ts_query_record_fini(&d->header);
+        ts_csv_record_fini(&d->annotations[a]);
+    ts_csv_record_fini(&d->header);
     TS_FREE(d->cols);
     TS_FREE(d->cells);
     ts_buf_fini(&d->result);
@@ -88,22 +88,22 @@ static void begin_table(struct ts_query_decoder *dec, struct ts_str result, stru
 static void end_block(struct ts_query_decoder *dec)
 {
     if (dec->state == ROWS && !dec->in_table) {
-        const struct ts_query_record *dflt = &dec->annotations[DEFAULT];
+        const struct ts_csv_record *dflt = &dec->annotations[DEFAULT];
         for (unsigned i = 0; i < dec->tbl.ncols; i++)
             dec->cells[i] = dec->cols[i].dflt;
-        begin_table(dec, ts_query_cell(dflt, CELL_RESULT), ts_query_cell(dflt, CELL_TABLE));
+        begin_table(dec, ts_csv_cell(dflt, CELL_RESULT), ts_csv_cell(dflt, CELL_TABLE));
     }
     dec->state = BETWEEN;
 }
 
-static void take(struct ts_query_record *to, struct ts_query_record *from)
+static void take(struct ts_csv_record *to, struct ts_csv_record *from)
 {
-    struct ts_query_record former = *to;
+    struct ts_csv_record former = *to;
     *to = *from;
     *from = former;
 }
 
-static void on_annotation(struct ts_query_decoder *dec, struct ts_query_record *rec)
+static void on_annotation(struct ts_query_decoder *dec, struct ts_csv_record *rec)
 {
     if (dec->state != ANNOTATIONS) {
         end_block(dec);
@@ -111,7 +111,7 @@ static void on_annotation(struct ts_query_decoder *dec, struct ts_query_record *
         for (int a = 0; a < NANNOTATIONS; a++)
             dec->annotations[a].n = 0;
     }
-    struct ts_str name = ts_query_cell(rec, 0);
+    struct ts_str name = ts_csv_cell(rec, 0);
     for (int a = 0; a < NANNOTATIONS; a++)
         if (ts_str_eq(name, ts_str_of(annotation_names[a])))
             take(&dec->annotations[a], rec);
@@ -132,13 +132,13 @@ static enum ts_query_type type_of(struct ts_str datatype)
     return TS_QUERY_TEXT;
 }
 
-static int on_header(struct ts_query_decoder *dec, struct ts_query_record *rec)
+static int on_header(struct ts_query_decoder *dec, struct ts_csv_record *rec)
 {
     for (int a = 0; a < NANNOTATIONS; a++)
         if (dec->annotations[a].n != rec->n)
             return fail(dec, "the header does not have the same cells as #datatype, #group and #default");
-    if (rec->n < CELL_DATA || !ts_str_eq(ts_query_cell(rec, CELL_RESULT), TS_STR("result")) ||
-        !ts_str_eq(ts_query_cell(rec, CELL_TABLE), TS_STR("table")))
+    if (rec->n < CELL_DATA || !ts_str_eq(ts_csv_cell(rec, CELL_RESULT), TS_STR("result")) ||
+        !ts_str_eq(ts_csv_cell(rec, CELL_TABLE), TS_STR("table")))
         return fail(dec, "the header does not begin with result and table");
     take(&dec->header, rec);
     unsigned n = dec->header.n - CELL_DATA;
@@ -146,10 +146,10 @@ static int on_header(struct ts_query_decoder *dec, struct ts_query_record *rec)
     dec->cells = ts_xresize(dec->cells, TS_MAX(n, 1u) * sizeof *dec->cells);
     for (unsigned i = 0; i < n; i++)
         dec->cols[i] = (struct ts_query_column){
-            .name = ts_query_cell(&dec->header, CELL_DATA + i),
-            .dflt = ts_query_cell(&dec->annotations[DEFAULT], CELL_DATA + i),
-            .type = type_of(ts_query_cell(&dec->annotations[DATATYPE], CELL_DATA + i)),
-            .in_key = ts_str_eq(ts_query_cell(&dec->annotations[GROUP], CELL_DATA + i), TS_STR("true")),
+            .name = ts_csv_cell(&dec->header, CELL_DATA + i),
+            .dflt = ts_csv_cell(&dec->annotations[DEFAULT], CELL_DATA + i),
+            .type = type_of(ts_csv_cell(&dec->annotations[DATATYPE], CELL_DATA + i)),
+            .in_key = ts_str_eq(ts_csv_cell(&dec->annotations[GROUP], CELL_DATA + i), TS_STR("true")),
         };
     dec->tbl.ncols = n;
     dec->tbl.cols = dec->cols;
@@ -158,15 +158,15 @@ static int on_header(struct ts_query_decoder *dec, struct ts_query_record *rec)
     return 0;
 }
 
-static int on_row(struct ts_query_decoder *dec, const struct ts_query_record *rec)
+static int on_row(struct ts_query_decoder *dec, const struct ts_csv_record *rec)
 {
     if (rec->n != dec->header.n)
         return fail(dec, "the row does not have the same cells as the header");
-    const struct ts_query_record *dflt = &dec->annotations[DEFAULT];
+    const struct ts_csv_record *dflt = &dec->annotations[DEFAULT];
     for (unsigned i = 0; i < dec->tbl.ncols; i++)
-        dec->cells[i] = or_default(ts_query_cell(rec, CELL_DATA + i), dec->cols[i].dflt);
-    struct ts_str result = or_default(ts_query_cell(rec, CELL_RESULT), ts_query_cell(dflt, CELL_RESULT));
-    struct ts_str id = or_default(ts_query_cell(rec, CELL_TABLE), ts_query_cell(dflt, CELL_TABLE));
+        dec->cells[i] = or_default(ts_csv_cell(rec, CELL_DATA + i), dec->cols[i].dflt);
+    struct ts_str result = or_default(ts_csv_cell(rec, CELL_RESULT), ts_csv_cell(dflt, CELL_RESULT));
+    struct ts_str id = or_default(ts_csv_cell(rec, CELL_TABLE), ts_csv_cell(dflt, CELL_TABLE));
     if (!dec->in_table || !ts_str_eq(id, ts_buf_str(&dec->table_id)) ||
         !ts_str_eq(result, ts_buf_str(&dec->result)))
         begin_table(dec, result, id);
@@ -175,23 +175,23 @@ static int on_row(struct ts_query_decoder *dec, const struct ts_query_record *re
     return 0;
 }
 
-static int on_error_row(struct ts_query_decoder *dec, const struct ts_query_record *rec)
+static int on_error_row(struct ts_query_decoder *dec, const struct ts_csv_record *rec)
 {
-    struct ts_str message = rec->n > 1 ? ts_query_cell(rec, 1) : TS_STR("");
+    struct ts_str message = rec->n > 1 ? ts_csv_cell(rec, 1) : TS_STR("");
     ts_buf_put_str(dec->error,
                    or_default(message, TS_STR("the query failed, and the server does not say why")));
-    if (rec->n > 2 && ts_query_cell(rec, 2).len) {
+    if (rec->n > 2 && ts_csv_cell(rec, 2).len) {
         ts_buf_puts(dec->error, " (reference ");
-        ts_buf_put_str(dec->error, ts_query_cell(rec, 2));
+        ts_buf_put_str(dec->error, ts_csv_cell(rec, 2));
         ts_buf_putc(dec->error, ')');
     }
     return -TS_EQUERY;
 }
 
-static int on_record(void *arg, struct ts_query_record *rec)
+static int on_record(void *arg, struct ts_csv_record *rec)
 {
     struct ts_query_decoder *dec = arg;
-    struct ts_str first = ts_query_cell(rec, 0);
+    struct ts_str first = ts_csv_cell(rec, 0);
     if (dec->state == ERROR_TABLE)
         return on_error_row(dec, rec);
     if (first.len && first.p[0] == '#') {
@@ -200,8 +200,8 @@ static int on_record(void *arg, struct ts_query_record *rec)
     }
     if (first.len)
         return fail(dec, "its first cell is neither empty nor an annotation");
-    if (rec->n == 3 && ts_str_eq(ts_query_cell(rec, 1), TS_STR("error")) &&
-        ts_str_eq(ts_query_cell(rec, 2), TS_STR("reference"))) {
+    if (rec->n == 3 && ts_str_eq(ts_csv_cell(rec, 1), TS_STR("error")) &&
+        ts_str_eq(ts_csv_cell(rec, 2), TS_STR("reference"))) {
         if (dec->state == ROWS)
             end_block(dec);
         dec->state = ERROR_TABLE;
@@ -218,21 +218,21 @@ static int explain(struct ts_query_decoder *dec, int rc)
 {
     if (rc == -TS_ELIMIT)
         ts_buf_printf(dec->error, "line %llu of the answer is too long: at most %u bytes in %d cells",
-                      (unsigned long long)dec->csv.line + 1, TS_QUERY_RECORD_MAX, TS_QUERY_COLUMNS_MAX);
+                      (unsigned long long)dec->csv.line + 1, TS_CSV_RECORD_MAX, TS_CSV_COLUMNS_MAX);
     return rc;
 }
 
 int ts_query_decoder_feed(struct ts_query_decoder *dec, const char *p, size_t len, struct ts_buf *error)
 {
     dec->error = error;
-    return explain(dec, ts_query_csv_feed(&dec->csv, p, len));
+    return explain(dec, ts_csv_feed(&dec->csv, p, len));
 }
 
 int ts_query_decoder_finish(struct ts_query_decoder *dec, struct ts_buf *error)
 {
     dec->error = error;
-    bool quoted = dec->csv.state == TS_QUERY_QUOTED;
-    int rc = ts_query_csv_finish(&dec->csv);
+    bool quoted = dec->csv.state == TS_CSV_QUOTED;
+    int rc = ts_csv_finish(&dec->csv);
     if (rc == -TS_EPARSE && quoted)
         return fail(dec, "it ends inside a quoted cell");
     if (rc)
@@ -240,7 +240,7 @@ int ts_query_decoder_finish(struct ts_query_decoder *dec, struct ts_buf *error)
     if (dec->state == ANNOTATIONS)
         return fail(dec, "it ends before a header");
     if (dec->state == ERROR_TABLE)
-        return on_error_row(dec, &(struct ts_query_record){0});
+        return on_error_row(dec, &(struct ts_csv_record){0});
     end_block(dec);
     return 0;
 }

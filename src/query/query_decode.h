@@ -40,7 +40,7 @@ void ts_query_decoder_free(struct ts_query_decoder **dec);
 /**
  * Decodes the next piece of the input; after an error nothing more.
  * @return 0; -TS_EQUERY: the server's error table, error is its message; -TS_EPARSE: not annotated CSV (error
- * says where); -TS_ELIMIT: a line beyond the limits of query_csv.h.
+ * says where); -TS_ELIMIT: a line beyond the limits of core/csv.h.
  */
 int ts_query_decoder_feed(struct ts_query_decoder *dec, const char *p, size_t len,
                           struct ts_buf *error) TS_MUST_CHECK;

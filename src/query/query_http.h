@@ -12,14 +12,23 @@ struct ts_query_param {
     struct ts_str name, value;
 };
 
+struct ts_query_request;
+struct ts_query_http_events;
+
+/** Who answers a request: ts_query_http_run, or an engine in this process. Returns and errors as there. */
+typedef int (*ts_query_source_fn)(const struct ts_query_request *req, const struct ts_query_http_events *events,
+                                  struct ts_buf *error);
+
 /** All borrowed. */
 struct ts_query_request {
+    ts_query_source_fn source;         /* NULL: ts_query_http_run */
     struct ts_query_target target; /* host is set; the rest may be NULL */
     struct ts_str script;
     const char *now; /* RFC 3339; NULL: the server's clock */
     const struct ts_query_param *params;
     unsigned nparams;
     int64_t timeout_ns;                /* of the whole request; 0: none */
+    uint64_t memory_bytes;             /* that a query in this process may take; 0: any */
     const char *ca;                    /* file of certificates to trust; NULL: the system's */
     bool verify;                       /* the server's certificate */
     const volatile sig_atomic_t *stop; /* not 0: end the request; may be NULL */

@@ -4,6 +4,8 @@
 fuzz_targets = \
 	tests/fuzz/fuzz_annotated_csv \
 	tests/fuzz/fuzz_conf \
+	tests/fuzz/fuzz_flux_format \
+	tests/fuzz/fuzz_flux_script \
 	tests/fuzz/fuzz_line_influx \
 	tests/fuzz/fuzz_line_statsd \
 	tests/fuzz/fuzz_rollup \
@@ -14,6 +16,10 @@ tests_fuzz_fuzz_annotated_csv_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_annotated_csv_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_conf_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_conf_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_flux_format_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_flux_format_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_flux_script_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_flux_script_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_line_influx_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_line_influx_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_line_statsd_LDADD = $(fuzz_ldadd)

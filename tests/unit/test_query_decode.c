@@ -3,7 +3,7 @@
 #include "query_dump.h"
 
 #include "core/mem.h"
-#include "query/query_csv.h"
+#include "core/csv.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,7 +132,7 @@ static void test_too_many_cells(void **state)
 {
     (void)state;
     struct ts_buf input = TS_BUF_INIT, got = TS_BUF_INIT;
-    for (unsigned i = 0; i < TS_QUERY_COLUMNS_MAX; i++)
+    for (unsigned i = 0; i < TS_CSV_COLUMNS_MAX; i++)
         ts_buf_putc(&input, ',');
     dump(ts_buf_str(&input), input.len, &got);
     assert_string_equal(

@@ -5,45 +5,45 @@
  * be trusted.
  */
 #include "config.h"
-#include "query/query_csv.h"
+#include "core/csv.h"
 
 #include "core/mem.h"
 
-void ts_query_record_fini(struct ts_query_record *rec)
+void ts_csv_record_fini(struct ts_csv_record *rec)
 {
     ts_buf_fini(&rec->text);
     TS_FREE(rec->ends);
 }
 
-void ts_query_csv_init(struct ts_query_csv *csv, ts_query_record_fn fn, void *arg)
+void ts_csv_init(struct ts_csv *csv, ts_csv_record_fn fn, void *arg)
 {
-    *csv = (struct ts_query_csv){.rec.text.limit = TS_QUERY_RECORD_MAX, .fn = fn, .arg = arg};
+    *csv = (struct ts_csv){.rec.text.limit = TS_CSV_RECORD_MAX, .fn = fn, .arg = arg};
 }
 
-void ts_query_csv_fini(struct ts_query_csv *csv)
+void ts_csv_fini(struct ts_csv *csv)
 {
-    ts_query_record_fini(&csv->rec);
+    ts_csv_record_fini(&csv->rec);
 }
 
-static int end_cell(struct ts_query_csv *csv)
+static int end_cell(struct ts_csv *csv)
 {
-    struct ts_query_record *rec = &csv->rec;
+    struct ts_csv_record *rec = &csv->rec;
     if (rec->n == rec->cap) {
         unsigned cap = TS_MAX(rec->cap * 2, 32u);
-        size_t *ends = cap > TS_QUERY_COLUMNS_MAX ? NULL : ts_resize(rec->ends, cap * sizeof *ends);
+        size_t *ends = cap > TS_CSV_COLUMNS_MAX ? NULL : ts_resize(rec->ends, cap * sizeof *ends);
         if (!ends)
             return -TS_ELIMIT;
         rec->ends = ends;
         rec->cap = cap;
     }
     rec->ends[rec->n++] = rec->text.len;
-    csv->state = TS_QUERY_CELL_START;
+    csv->state = TS_CSV_CELL_START;
     return 0;
 }
 
-static int end_record(struct ts_query_csv *csv)
+static int end_record(struct ts_csv *csv)
 {
-    struct ts_query_record *rec = &csv->rec;
+    struct ts_csv_record *rec = &csv->rec;
     int rc = end_cell(csv);
     if (rc || ts_buf_failed(&rec->text))
         return -TS_ELIMIT;
@@ -52,39 +52,39 @@ static int end_record(struct ts_query_csv *csv)
     rc = blank ? 0 : csv->fn(csv->arg, rec);
     rec->n = 0;
     ts_buf_clear(&rec->text);
-    rec->text.limit = TS_QUERY_RECORD_MAX;
+    rec->text.limit = TS_CSV_RECORD_MAX;
     return rc;
 }
 
-static int read_char(struct ts_query_csv *csv, char c)
+static int read_char(struct ts_csv *csv, char c)
 {
     switch (csv->state) {
-    case TS_QUERY_CELL_START:
+    case TS_CSV_CELL_START:
         if (c == '"') {
-            csv->state = TS_QUERY_QUOTED;
+            csv->state = TS_CSV_QUOTED;
             return 0;
         }
-        csv->state = TS_QUERY_PLAIN;
+        csv->state = TS_CSV_PLAIN;
         TS_FALLTHROUGH;
-    case TS_QUERY_PLAIN:
+    case TS_CSV_PLAIN:
         if (c == ',')
             return end_cell(csv);
         if (c == '\n')
             return end_record(csv);
         break;
-    case TS_QUERY_QUOTED:
+    case TS_CSV_QUOTED:
         if (c == '"') {
-            csv->state = TS_QUERY_QUOTE;
+            csv->state = TS_CSV_QUOTE;
             return 0;
         }
         csv->line += c == '\n';
         break;
-    case TS_QUERY_QUOTE:
+    case TS_CSV_QUOTE:
         if (c == ',')
             return end_cell(csv);
         if (c == '\n')
             return end_record(csv);
-        csv->state = TS_QUERY_QUOTED;
+        csv->state = TS_CSV_QUOTED;
         if (c != '"')
             ts_buf_putc(&csv->rec.text, '"');
         break;
@@ -104,7 +104,7 @@ static size_t plain_span(const char *p, const char *end)
 }
 
 /* Skips a byte order mark at the very start; one cut short was data. @return bytes skipped of this piece. */
-static size_t skip_bom(struct ts_query_csv *csv, const char *p, size_t len)
+static size_t skip_bom(struct ts_csv *csv, const char *p, size_t len)
 {
     static const char bom[3] = "\xEF\xBB\xBF";
     size_t i = 0;
@@ -114,13 +114,13 @@ static size_t skip_bom(struct ts_query_csv *csv, const char *p, size_t len)
     }
     if (csv->bom < 3 && i < len) {
         ts_buf_put(&csv->rec.text, bom, csv->bom);
-        csv->state = csv->bom ? TS_QUERY_PLAIN : csv->state;
+        csv->state = csv->bom ? TS_CSV_PLAIN : csv->state;
         csv->bom = 3;
     }
     return i;
 }
 
-int ts_query_csv_feed(struct ts_query_csv *csv, const char *p, size_t len)
+int ts_csv_feed(struct ts_csv *csv, const char *p, size_t len)
 {
     const char *end = p + len;
     int rc = 0;
@@ -130,11 +130,11 @@ int ts_query_csv_feed(struct ts_query_csv *csv, const char *p, size_t len)
         if (csv->cr && *p != '\n')
             rc = read_char(csv, '\r'); /* it stood alone: data, which never fails */
         csv->cr = *p == '\r';
-        size_t n = csv->state == TS_QUERY_QUOTE ? 0 : plain_span(p, end);
+        size_t n = csv->state == TS_CSV_QUOTE ? 0 : plain_span(p, end);
         if (n) {
             ts_buf_put(&csv->rec.text, p, n);
-            if (csv->state == TS_QUERY_CELL_START)
-                csv->state = TS_QUERY_PLAIN;
+            if (csv->state == TS_CSV_CELL_START)
+                csv->state = TS_CSV_PLAIN;
             p += n;
         } else if (csv->cr) {
             p++;
@@ -147,10 +147,10 @@ int ts_query_csv_feed(struct ts_query_csv *csv, const char *p, size_t len)
     return ts_buf_failed(&csv->rec.text) ? -TS_ELIMIT : 0;
 }
 
-int ts_query_csv_finish(struct ts_query_csv *csv)
+int ts_csv_finish(struct ts_csv *csv)
 {
-    if (csv->state == TS_QUERY_QUOTED)
+    if (csv->state == TS_CSV_QUOTED)
         return -TS_EPARSE;
-    bool begun = csv->state != TS_QUERY_CELL_START || csv->rec.n > 0;
+    bool begun = csv->state != TS_CSV_CELL_START || csv->rec.n > 0;
     return begun ? end_record(csv) : 0;
 }

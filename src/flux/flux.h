@@ -1,0 +1,28 @@
+#ifndef TS_FLUX_H
+#define TS_FLUX_H
+/*
+ * The Flux engine: a script is parsed, checked and evaluated; its results are the yields of the run, streams
+ * of tables that whoever asked pulls. One run, one thread. Nothing is shared between runs.
+ */
+#include "flux/exec/exec.h"
+
+/** A value that the script sees as the text params.NAME. */
+struct ts_flux_given_param {
+    struct ts_str name, value;
+};
+
+/**
+ * Prepares a run. limits: copied. now_ns: what now() is. The thread's stack must have room for 1 MiB at
+ * least.
+ * @return 0, -TS_EQUERY (run->error). After either, ts_flux_run_fini.
+ */
+int ts_flux_run_init(struct ts_flux_run *run, const struct ts_flux_limits *limits,
+                     int64_t now_ns) TS_MUST_CHECK;
+
+/** Parses, checks and evaluates script, which must stay until fini. Results are in run->yields then. */
+int ts_flux_run_script(struct ts_flux_run *run, struct ts_str script,
+                       const struct ts_flux_given_param *params, unsigned nparams) TS_MUST_CHECK;
+
+void ts_flux_run_fini(struct ts_flux_run *run);
+
+#endif

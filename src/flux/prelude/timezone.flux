@@ -1,0 +1,5 @@
+package timezone
+
+utc = {zone: "UTC", offset: 0h}
+
+fixed = (offset) => ({zone: "UTC", offset})

@@ -1,0 +1,418 @@
+/*
+ * Chunks to annotated CSV, piece by piece: each read pulls one chunk through the plan, so memory is bounded
+ * whatever the size of the result. Annotations are written when the columns or the key's columns change,
+ * before and after empty tables; an empty table's values are its defaults. Lines end in CRLF, and each result
+ * with a blank line. Thread: the query's.
+ */
+#include "config.h"
+#include "flux/table/table_csv.h"
+
+#include "core/mem.h"
+#include "core/num.h"
+
+#include <math.h>
+
+struct ts_flux_csv {
+    struct ts_flux_run *run;
+    struct ts_flux_dialect dialect;
+    const struct ts_flux_yield **results;
+    size_t nresults, at;
+    struct ts_flux_cursor *cur;  /* of results[at]; NULL: not begun */
+    struct ts_flux_chunk *ahead; /* what comes after a chunk without rows */
+    bool has_ahead;
+    struct ts_flux_chunk *before; /* the last chunk of the result, for its columns */
+    bool before_empty, any;       /* any: something was written at all */
+    int64_t table;
+};
+
+/* A cell of text: in quotes where they are needed, line ends as CRLF (as Go's encoding/csv writes them). */
+static void put_text(struct ts_buf *to, char delimiter, struct ts_str s)
+{
+    bool quote = s.len && (s.p[0] == ' ' || s.p[0] == '\t' || s.p[0] == '\v' || s.p[0] == '\f');
+    for (size_t i = 0; i < s.len && !quote; i++)
+        quote = s.p[i] == delimiter || s.p[i] == '"' || s.p[i] == '\n' || s.p[i] == '\r';
+    if (s.len == 2 && s.p[0] == '\\' && s.p[1] == '.')
+        quote = true;
+    if (!quote) {
+        ts_buf_put_str(to, s);
+        return;
+    }
+    ts_buf_putc(to, '"');
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.p[i] == '"')
+            ts_buf_puts(to, "\"\"");
+        else if (s.p[i] == '\n')
+            ts_buf_puts(to, "\r\n");
+        else if (s.p[i] != '\r')
+            ts_buf_putc(to, s.p[i]);
+    }
+    ts_buf_putc(to, '"');
+}
+
+void ts_flux_put_cell(struct ts_buf *to, struct ts_flux_value v)
+{
+    if (v.null)
+        return;
+    switch (v.type) {
+    case TS_FLUX_BOOL: ts_buf_puts(to, v.b ? "true" : "false"); break;
+    case TS_FLUX_INT: ts_buf_put_int(to, v.i); break;
+    case TS_FLUX_UINT: ts_buf_put_uint(to, v.u); break;
+    case TS_FLUX_FLOAT: ts_flux_put_float(to, v.f); break;
+    case TS_FLUX_STRING: ts_buf_put_str(to, ts_flux_value_str(v)); break;
+    case TS_FLUX_TIME: {
+        char *p = ts_buf_reserve(to, TS_NUM_MAX);
+        if (p)
+            to->len += ts_clock_put_time(p, v.i);
+        break;
+    }
+    default: break;
+    }
+}
+
+static void put_value(struct ts_buf *to, char delimiter, struct ts_flux_value v)
+{
+    if (v.type == TS_FLUX_STRING && !v.null)
+        put_text(to, delimiter, ts_flux_value_str(v));
+    else
+        ts_flux_put_cell(to, v);
+}
+
+static const char *datatype(enum ts_flux_type type)
+{
+    switch (type) {
+    case TS_FLUX_BOOL: return "boolean";
+    case TS_FLUX_INT: return "long";
+    case TS_FLUX_UINT: return "unsignedLong";
+    case TS_FLUX_FLOAT: return "double";
+    case TS_FLUX_TIME: return "dateTime:RFC3339";
+    default: return "string";
+    }
+}
+
+/* A column of nulls that never had a type is no column of the result. */
+static bool shown(const struct ts_flux_chunk *chk, uint32_t i)
+{
+    return chk->cols[i].col->type != TS_FLUX_NULL;
+}
+
+static char delimiter_of(struct ts_flux_dialect dialect)
+{
+    return dialect.delimiter ? dialect.delimiter : ',';
+}
+
+static void put_default(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk, struct ts_buf *to)
+{
+    char d = delimiter_of(csv->dialect);
+    ts_buf_puts(to, "#default");
+    ts_buf_putc(to, d);
+    put_text(to, d, csv->results[csv->at]->name);
+    ts_buf_putc(to, d);
+    if (chk->n == 0)
+        ts_buf_put_int(to, csv->table);
+    for (uint32_t i = 0; i < chk->ncols; i++) {
+        if (!shown(chk, i))
+            continue;
+        ts_buf_putc(to, d);
+        const struct ts_flux_value *v = chk->n == 0 ? ts_flux_key_get(chk->key, chk->cols[i].name) : NULL;
+        if (v)
+            put_value(to, d, *v);
+    }
+    ts_buf_puts(to, "\r\n");
+}
+
+static void put_schema(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk, struct ts_buf *to)
+{
+    char d = delimiter_of(csv->dialect);
+    if (csv->dialect.annotate_type) {
+        ts_buf_printf(to, "#datatype%cstring%clong", d, d);
+        for (uint32_t i = 0; i < chk->ncols; i++)
+            if (shown(chk, i))
+                ts_buf_printf(to, "%c%s", d, datatype(chk->cols[i].col->type));
+        ts_buf_puts(to, "\r\n");
+    }
+    if (csv->dialect.annotate_group) {
+        ts_buf_printf(to, "#group%cfalse%cfalse", d, d);
+        for (uint32_t i = 0; i < chk->ncols; i++)
+            if (shown(chk, i))
+                ts_buf_printf(to, "%c%s", d, ts_flux_key_get(chk->key, chk->cols[i].name) ? "true" : "false");
+        ts_buf_puts(to, "\r\n");
+    }
+    if (csv->dialect.annotate_default)
+        put_default(csv, chk, to);
+    if (csv->dialect.no_header)
+        return;
+    ts_buf_printf(to, "%cresult%ctable", d, d);
+    for (uint32_t i = 0; i < chk->ncols; i++)
+        if (shown(chk, i)) {
+            ts_buf_putc(to, d);
+            put_text(to, d, ts_flux_name_str(chk->cols[i].name));
+        }
+    ts_buf_puts(to, "\r\n");
+}
+
+static bool same_schema(const struct ts_flux_chunk *a, const struct ts_flux_chunk *b)
+{
+    if (a->ncols != b->ncols || a->key->n != b->key->n)
+        return false;
+    for (uint32_t i = 0; i < a->key->n; i++)
+        if (a->key->cols[i].name != b->key->cols[i].name)
+            return false;
+    for (uint32_t i = 0; i < a->ncols; i++)
+        if (a->cols[i].name != b->cols[i].name || a->cols[i].col->type != b->cols[i].col->type)
+            return false;
+    return true;
+}
+
+/* ---- rows: cells are written where they belong, in room reserved for a row ---- */
+
+#define CELL_MAX 48 /* bytes of a cell that is no text: ts_num_put_double's, a time, and the delimiter */
+
+/* The day that was written last: most rows are of the same one. */
+struct day {
+    int64_t start; /* ns; of no day at first */
+    char text[16]; /* "2006-01-02T" */
+    size_t len;
+};
+
+static char *put_two(char *p, int64_t v)
+{
+    p[0] = (char)('0' + v / 10);
+    p[1] = (char)('0' + v % 10);
+    return p + 2;
+}
+
+static char *put_time(char *p, int64_t t, struct day *day)
+{
+    const int64_t day_ns = 86400 * TS_SEC;
+    if (t < day->start || t - day->start >= day_ns || day->len == 0) {
+        char text[TS_NUM_MAX];
+        if (t < TS_TIME_FIRST)
+            return p + ts_clock_put_time(p, t);
+        day->start = ts_clock_floor(t, day_ns);
+        ts_clock_put_time(text, day->start);
+        day->len = (size_t)((char *)memchr(text, 'T', sizeof text) - text) + 1;
+        memcpy(day->text, text, day->len);
+    }
+    int64_t rest = t - day->start, sec = rest / TS_SEC, ns = rest % TS_SEC;
+    memcpy(p, day->text, day->len);
+    p = put_two(p + day->len, sec / 3600);
+    *p++ = ':';
+    p = put_two(p, sec / 60 % 60);
+    *p++ = ':';
+    p = put_two(p, sec % 60);
+    if (ns) {
+        *p++ = '.';
+        for (int64_t unit = 100000000; ns; unit /= 10) {
+            *p++ = (char)('0' + ns / unit);
+            ns %= unit;
+        }
+    }
+    *p++ = 'Z';
+    return p;
+}
+
+/* The value of a row, which is no text and not null. */
+static char *put_number(char *p, const struct ts_flux_column *col, size_t row, struct day *day)
+{
+    switch (col->type) {
+    case TS_FLUX_BOOL: memcpy(p, col->b[row] ? "true" : "false", 5); return p + (col->b[row] ? 4 : 5);
+    case TS_FLUX_INT: return p + ts_num_put_int(p, col->i[row]);
+    case TS_FLUX_UINT: return p + ts_num_put_uint(p, col->u[row]);
+    case TS_FLUX_FLOAT: return p + ts_num_put_double(p, col->f[row]);
+    default: return put_time(p, col->i[row], day);
+    }
+}
+
+/* Whether ts_num_put_double writes the number without an exponent. */
+static bool is_short(double v)
+{
+    return v == 0 || v != v || (fabs(v) >= 1e-4 && fabs(v) < 1e20);
+}
+
+static void put_row(struct ts_buf *to, const struct ts_flux_chunk *chk, size_t row, char d,
+                    struct ts_str head, const struct ts_buf *fixed, const size_t *ends, struct day *day)
+{
+    char *p = ts_buf_reserve(to, head.len + fixed->len + (chk->ncols + 1) * CELL_MAX);
+    if (!p)
+        return;
+    memcpy(p, head.p, head.len);
+    p += head.len;
+    for (uint32_t i = 0; i < chk->ncols; i++) {
+        const struct ts_flux_column *col = chk->cols[i].col;
+        size_t from = i ? ends[i - 1] : 0;
+        if (col->konst) { /* with its delimiter; nothing when it is not shown */
+            memcpy(p, fixed->p + from, ends[i] - from);
+            p += ends[i] - from;
+            continue;
+        }
+        *p++ = d;
+        if (ts_flux_column_null(col, row))
+            continue;
+        if (col->type != TS_FLUX_STRING && (col->type != TS_FLUX_FLOAT || is_short(col->f[row]))) {
+            p = put_number(p, col, row, day);
+            continue;
+        }
+        to->len = (size_t)(p - to->p);
+        put_value(to, d, ts_flux_column_get(col, row));
+        p = ts_buf_reserve(to, fixed->len + (chk->ncols + 1) * CELL_MAX);
+        if (!p)
+            return;
+    }
+    memcpy(p, "\r\n", 2);
+    to->len = (size_t)(p + 2 - to->p);
+}
+
+static void put_rows(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk, struct ts_buf *to)
+{
+    char d = delimiter_of(csv->dialect);
+    struct ts_buf head = TS_BUF_INIT,
+                  fixed = TS_BUF_INIT; /* what all rows begin with; constant columns, and where each ends */
+    size_t *ends = ts_alloc(TS_MAX(chk->ncols, 1u) * sizeof *ends);
+    struct day day = {0};
+    ts_buf_putc(&head, d);
+    if (!csv->dialect.annotate_default)
+        put_text(&head, d, csv->results[csv->at]->name);
+    ts_buf_putc(&head, d);
+    ts_buf_put_int(&head, csv->table);
+    ts_buf_reserve(&fixed, 1);
+    for (uint32_t i = 0; ends && i < chk->ncols; i++) {
+        if (chk->cols[i].col->konst && shown(chk, i)) {
+            ts_buf_putc(&fixed, d);
+            put_value(&fixed, d, ts_flux_column_get(chk->cols[i].col, 0));
+        }
+        ends[i] = fixed.len;
+    }
+    bool ok = ends && !head.failed && !fixed.failed;
+    for (size_t row = 0; ok && row < chk->n; row++)
+        put_row(to, chk, row, d, ts_buf_str(&head), &fixed, ends, &day);
+    to->failed = to->failed || !ok;
+    ts_buf_fini(&head);
+    ts_buf_fini(&fixed);
+    ts_free(ends);
+}
+
+static void put_chunk(struct ts_flux_csv *csv, struct ts_flux_chunk *chk, struct ts_buf *to)
+{
+    struct ts_flux_chunk *was = csv->before;
+    bool more = was && ts_flux_key_eq(was->key, chk->key);
+    if (was && !more)
+        csv->table++;
+    bool schema = !was || !same_schema(was, chk);
+    if (schema || (!more && (csv->before_empty || chk->n == 0))) {
+        if (was)
+            ts_buf_puts(to, "\r\n");
+        put_schema(csv, chk, to);
+    }
+    put_rows(csv, chk, to);
+    csv->before_empty = chk->n == 0;
+    csv->any = true;
+    ts_flux_chunk_unref(&csv->before);
+    csv->before = ts_flux_chunk_ref(chk);
+}
+
+/* The next chunk of the result; one without rows only when its table has no others. */
+static int pull(struct ts_flux_csv *csv, struct ts_flux_chunk **out)
+{
+    int rc = 0;
+    *out = csv->ahead;
+    csv->ahead = NULL;
+    if (csv->has_ahead)
+        csv->has_ahead = false;
+    else
+        rc = ts_flux_next(csv->cur, out);
+    while (rc == 0 && *out && (*out)->n == 0) {
+        rc = ts_flux_next(csv->cur, &csv->ahead);
+        csv->has_ahead = rc == 0;
+        bool same = csv->ahead && ts_flux_key_eq(csv->ahead->key, (*out)->key);
+        bool told = csv->before && ts_flux_key_eq(csv->before->key, (*out)->key);
+        if (rc == 0 && !same && !told)
+            return 0;
+        ts_flux_chunk_unref(out);
+        *out = csv->ahead;
+        csv->ahead = NULL;
+        csv->has_ahead = false;
+    }
+    if (rc)
+        ts_flux_chunk_unref(out);
+    return rc;
+}
+
+int ts_flux_csv_new(struct ts_flux_run *run, struct ts_flux_dialect dialect, struct ts_flux_csv **out)
+{
+    size_t n = 0;
+    for (const struct ts_flux_yield *y = run->yields; y; y = y->next)
+        n++;
+    *out = NULL;
+    struct ts_flux_csv *csv = ts_alloc(sizeof *csv);
+    if (!csv)
+        return ts_flux_fail_nomem(run);
+    *csv = (struct ts_flux_csv){.run = run, .dialect = dialect};
+    csv->results = ts_alloc(TS_MAX(n, (size_t)1) * sizeof(void *));
+    if (!csv->results) {
+        ts_flux_csv_free(&csv);
+        return ts_flux_fail_nomem(run);
+    }
+    for (const struct ts_flux_yield *y = run->yields; y; y = y->next)
+        csv->results[csv->nresults++] = y;
+    *out = csv;
+    return 0;
+}
+
+void ts_flux_csv_free(struct ts_flux_csv **csvp)
+{
+    struct ts_flux_csv *csv = *csvp;
+    if (!csv)
+        return;
+    ts_flux_close(&csv->cur);
+    ts_flux_chunk_unref(&csv->ahead);
+    ts_flux_chunk_unref(&csv->before);
+    TS_FREE(csv->results);
+    TS_FREE(*csvp);
+}
+
+static void end_result(struct ts_flux_csv *csv, struct ts_buf *to)
+{
+    ts_flux_close(&csv->cur);
+    ts_flux_chunk_unref(&csv->before);
+    ts_buf_puts(to, "\r\n");
+    csv->before_empty = false;
+    csv->table = 0;
+    csv->at++;
+}
+
+int ts_flux_csv_read(struct ts_flux_csv *csv, struct ts_buf *to, bool *more)
+{
+    *more = csv->at < csv->nresults;
+    if (!*more)
+        return 0;
+    struct ts_flux_chunk *chk;
+    int rc = csv->cur ? 0 : ts_flux_open(csv->run, csv->results[csv->at]->stream, &csv->cur);
+    if (rc == 0)
+        rc = pull(csv, &chk);
+    if (rc)
+        return rc;
+    if (chk && chk->ncols)
+        put_chunk(csv, chk, to);
+    else if (!chk)
+        end_result(csv, to);
+    ts_flux_chunk_unref(&chk);
+    *more = csv->at < csv->nresults;
+    return ts_buf_failed(to) ? ts_flux_fail_nomem(csv->run) : 0;
+}
+
+void ts_flux_csv_put_error(struct ts_flux_csv *csv, struct ts_flux_dialect dialect, struct ts_str message,
+                           struct ts_buf *to)
+{
+    char d = delimiter_of(dialect);
+    if (csv && csv->any)
+        ts_buf_puts(to, "\r\n");
+    if (dialect.annotate_type)
+        ts_buf_printf(to, "#datatype%cstring%cstring\r\n", d, d);
+    if (dialect.annotate_group)
+        ts_buf_printf(to, "#group%ctrue%ctrue\r\n", d, d);
+    if (dialect.annotate_default)
+        ts_buf_printf(to, "#default%c%c\r\n", d, d);
+    ts_buf_printf(to, "%cerror%creference\r\n%c", d, d, d);
+    put_text(to, d, message);
+    ts_buf_printf(to, "%c\r\n", d);
+}

@@ -1,0 +1,51 @@
+import "array"
+
+t = array.from(rows: [
+ {_time: 2020-01-01T00:00:00Z, _measurement: "m", host: "b", _field: "x", _value: 4.0},
+ {_time: 2020-01-01T00:00:10Z, _measurement: "m", host: "a", _field: "x", _value: 1.0},
+ {_time: 2020-01-01T00:00:20Z, _measurement: "m", host: "b", _field: "y", _value: 2.0},
+ {_time: 2020-01-01T00:00:30Z, _measurement: "m", host: "a", _field: "y", _value: 5.0},
+ {_time: 2020-01-01T00:01:40Z, _measurement: "m", host: "b", _field: "x", _value: 7.5},
+ {_time: 2020-01-01T00:02:50Z, _measurement: "m", host: "a", _field: "x", _value: 9.0}])
+g = t |> group(columns: ["_measurement", "host", "_field"])
+r = g |> range(start: 2020-01-01T00:00:00Z, stop: 2020-01-01T00:04:00Z)
+
+r |> group(columns: ["host"]) |> limit(n: 1, offset: 10) |> yield(name: "q01")
+r |> filter(fn: (r) => r._value > 100.0) |> yield(name: "q02")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> yield(name: "q03")
+r |> filter(fn: (r) => r._value > 100.0, onEmpty: "keep") |> count() |> yield(name: "q04")
+r |> group(columns: ["host"]) |> tail(n: 1, offset: 10) |> yield(name: "q05")
+r |> limit(n: 0) |> yield(name: "q06")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> limit(n: 1) |> yield(name: "q07")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> first() |> yield(name: "q08")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> map(fn: (r) => ({r with x: 1})) |> yield(name: "q09")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> sort() |> yield(name: "q10")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> group(columns: ["host"]) |> yield(name: "q11")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> difference() |> yield(name: "q12")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> sum() |> yield(name: "q13")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> distinct(column: "_value") |> yield(name: "q14")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> quantile(q: 0.5) |> yield(name: "q15")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> drop(columns: ["host"]) |> yield(name: "q16")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> cumulativeSum() |> yield(name: "q17")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> derivative() |> yield(name: "q18")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> elapsed() |> yield(name: "q19")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> keys() |> yield(name: "q20")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> unique(column: "host") |> yield(name: "q21")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> window(every: 1m) |> yield(name: "q22")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> aggregateWindow(every: 2m, fn: mean) |> yield(name: "q23")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> aggregateWindow(every: 2m, fn: last) |> yield(name: "q24")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> reduce(fn: (r, accumulator) => ({n: accumulator.n + 1}), identity: {n: 0}) |> yield(name: "q25")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value") |> yield(name: "q26")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> tail(n: 1) |> yield(name: "q27")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> histogram(bins: [1.0, 10.0]) |> yield(name: "q28")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> max() |> yield(name: "q29")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> stddev() |> yield(name: "q30")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> fill(value: 0.0) |> yield(name: "q31")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> stateCount(fn: (r) => true) |> yield(name: "q32")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> timeShift(duration: 1h) |> yield(name: "q33")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> spread() |> yield(name: "q34")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> integral() |> yield(name: "q35")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> columns() |> yield(name: "q36")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> keyValues(keyColumns: ["host"]) |> yield(name: "q37")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> median(method: "exact_mean") |> yield(name: "q38")
+r |> filter(fn: (r) => r._value > 4.0, onEmpty: "keep") |> increase() |> yield(name: "q39")
