@@ -129,11 +129,15 @@ static bool rate_limit(struct ts_pipe *pipe, unsigned stage, struct item *item)
     struct bucket *bucket = &pipe->memories[stage].buckets[step->state];
     double most = conf->burst ? conf->burst : conf->rate;
     int64_t now_ns = pipe_now(pipe);
-    if (bucket->at_ns == TS_TIME_NONE)
+    if (pipe->conf.replay && (item->raw.flags & TS_RAW_TIME))
+        now_ns = TS_MIN(now_ns, TS_MAX(item->raw.time_ns, TS_TIME_FIRST));
+    if (bucket->at_ns == TS_TIME_NONE) {
         bucket->tokens = most;
-    else if (now_ns > bucket->at_ns)
-        bucket->tokens = TS_MIN(most, bucket->tokens + ((double)now_ns - (double)bucket->at_ns) / 1e9 * conf->rate);
-    bucket->at_ns = now_ns;
+        bucket->at_ns = now_ns;
+    } else if (now_ns > bucket->at_ns) {
+        bucket->tokens = TS_MIN(most, bucket->tokens + (double)(now_ns - bucket->at_ns) / 1e9 * conf->rate);
+        bucket->at_ns = now_ns;
+    }
     if (bucket->tokens < 1) {
         drop(pipe, stage, item, TS_C_DROPPED_STAGE_RATE_LIMIT);
         return false;
@@ -184,7 +188,7 @@ static void flatmap(struct ts_pipe *pipe, unsigned stage, struct item *items, un
             continue;
         }
         ts_count(pipe->conf.cnt, TS_C_SAMPLES_CREATED, step->nto - 1);
-        for (unsigned j = 1; j < step->nto; j++) {
+        for (unsigned j = 0; j + 1 < step->nto; j++) {
             if (copy_to(&out[nout], item, step->to[j])) {
                 nout++;
             } else {
@@ -194,7 +198,7 @@ static void flatmap(struct ts_pipe *pipe, unsigned stage, struct item *items, un
             nout = put_out(pipe, stage, out, nout);
         }
         out[nout] = *item;
-        out[nout++].node = step->to[0];
+        out[nout++].node = step->to[step->nto - 1];
         nout = put_out(pipe, stage, out, nout);
     }
     if (nout) {

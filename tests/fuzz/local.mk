@@ -4,6 +4,7 @@
 fuzz_targets = \
 	tests/fuzz/fuzz_annotated_csv \
 	tests/fuzz/fuzz_conf \
+	tests/fuzz/fuzz_expr \
 	tests/fuzz/fuzz_line_influx \
 	tests/fuzz/fuzz_line_statsd \
 	tests/fuzz/fuzz_rollup \
@@ -13,6 +14,8 @@ tests_fuzz_fuzz_annotated_csv_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_annotated_csv_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_conf_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_conf_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_expr_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_expr_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_line_influx_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_line_influx_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_line_statsd_LDADD = $(fuzz_ldadd)
