@@ -1,6 +1,7 @@
 /*
- * Changes of series, from the configuration's texts and onto a view. Thread: main while they are read, any while they are
- * applied: edits are not changed then. They run once for a series, so texts are read again each time.
+ * Changes of series, from the configuration's texts and onto a view. Thread: main while they are read, any
+ * while they are applied: edits are not changed then. They run once for a series, so texts are read again
+ * each time.
  */
 #include "config.h"
 #include "core/edit.h"
@@ -69,11 +70,12 @@ static struct ts_str value_of(struct ts_str ref, const struct ts_series_view *vi
 
 static bool is_reference(struct ts_str ref)
 {
-    return ts_str_eq(ref, TS_STR("name")) || ts_str_eq(ref, TS_STR("field")) || ts_str_eq(ref, TS_STR("kind")) ||
-           (begins_with(ref, TS_STR("tags.")) && ref.len > 5);
+    return ts_str_eq(ref, TS_STR("name")) || ts_str_eq(ref, TS_STR("field")) ||
+           ts_str_eq(ref, TS_STR("kind")) || (begins_with(ref, TS_STR("tags.")) && ref.len > 5);
 }
 
-int ts_edit_fill(struct ts_str text, const struct ts_series_view *view, struct ts_buf *out, struct ts_err *err)
+int ts_edit_fill(struct ts_str text, const struct ts_series_view *view, struct ts_buf *out,
+                 struct ts_err *err)
 {
     for (size_t i = 0; i < text.len; i++) {
         if (text.p[i] != '{') {
@@ -88,7 +90,9 @@ int ts_edit_fill(struct ts_str text, const struct ts_series_view *view, struct t
         const char *from = text.p + i + 1, *end = memchr(from, '}', text.len - i - 1);
         struct ts_str ref = {from, end ? (size_t)(end - from) : 0};
         if (!end || !is_reference(ref))
-            return ts_fail(err, TS_EPARSE, "\"{\" without {name}, {field}, {kind} or {tags.KEY}; write {{ for the character itself");
+            return ts_fail(
+                err, TS_EPARSE,
+                "\"{\" without {name}, {field}, {kind} or {tags.KEY}; write {{ for the character itself");
         ts_buf_put_str(out, value_of(ref, view));
         i += ref.len + 1;
     }
@@ -179,7 +183,8 @@ int ts_edits_read_drop(struct ts_edits *edits, struct ts_str text, struct ts_err
 {
     if (text.len == 0)
         return ts_fail(err, TS_EPARSE, "no key; give a tag's key, or a glob such as tmp_*");
-    append(edits, (struct ts_edit){.what = TS_EDIT_DROP, .target = TS_EDIT_TAG, .pattern = ts_pattern_glob(text)});
+    append(edits,
+           (struct ts_edit){.what = TS_EDIT_DROP, .target = TS_EDIT_TAG, .pattern = ts_pattern_glob(text)});
     return 0;
 }
 

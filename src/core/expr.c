@@ -1,6 +1,7 @@
 /*
- * Binds a program to a series: runs it with what is known of the series and leaves the steps that need a sample. Texts are known
- * of a series, so only numbers are left. And runs what is left. Thread: any; an expression is never changed once it is read.
+ * Binds a program to a series: runs it with what is known of the series and leaves the steps that need a
+ * sample. Texts are known of a series, so only numbers are left. And runs what is left. Thread: any; an
+ * expression is never changed once it is read.
  */
 #include "config.h"
 #include "core/expr_priv.h"
@@ -123,7 +124,8 @@ static int bind_one(struct binder *bd, const struct ts_expr_op *op)
 /* false and x, true or x: known although x is not. */
 static bool decides(enum ts_expr_code code, const struct place *place)
 {
-    return place->known && ((code == TS_X_AND && place->number == 0) || (code == TS_X_OR && place->number != 0));
+    return place->known &&
+           ((code == TS_X_AND && place->number == 0) || (code == TS_X_OR && place->number != 0));
 }
 
 static void bind_two(struct binder *bd, const struct ts_expr_op *op)

@@ -1,8 +1,9 @@
 #ifndef TS_CORE_EXPR_H
 #define TS_CORE_EXPR_H
 /*
- * Expressions over a sample: `name ~ "api.*" and tags.env == "prod" and value > 0.5`. What they say of name, field, tags and kind is
- * worked out once for a series (ts_expr_bind); what is left is a calculation with numbers, for each sample.
+ * Expressions over a sample: `name ~ "api.*" and tags.env == "prod" and value > 0.5`. What they say of name,
+ * field, tags and kind is worked out once for a series (ts_expr_bind); what is left is a calculation with
+ * numbers, for each sample.
  *
  *   or      = and { "or" and }
  *   and     = not { "and" not }
@@ -25,8 +26,10 @@ enum ts_expr_type { TS_EXPR_NUMBER, TS_EXPR_TRUTH, TS_EXPR_TEXT };
 
 struct ts_expr;
 
-/** Reads and checks an expression of this type. @return 0, -TS_EPARSE: err says what is wrong, at which character, and what would be right. */
-int ts_expr_read(struct ts_str text, enum ts_expr_type want, struct ts_expr **out, struct ts_err *err) TS_MUST_CHECK;
+/** Reads and checks an expression of this type. @return 0, -TS_EPARSE: err says what is wrong, at which
+ * character, and what would be right. */
+int ts_expr_read(struct ts_str text, enum ts_expr_type want, struct ts_expr **out,
+                 struct ts_err *err) TS_MUST_CHECK;
 void ts_expr_free(struct ts_expr **expr);
 
 /** What a sample brings to a calculation. Sets and strings have no number: their value is NaN. */
@@ -39,7 +42,8 @@ struct ts_expr_sample {
 struct ts_calc;
 
 /** @return 0; -TS_ELIMIT a regular expression took too long; -TS_ENOMEM. */
-int ts_expr_bind(const struct ts_expr *expr, const struct ts_series_view *view, struct ts_calc **out) TS_MUST_CHECK;
+int ts_expr_bind(const struct ts_expr *expr, const struct ts_series_view *view,
+                 struct ts_calc **out) TS_MUST_CHECK;
 void ts_calc_free(struct ts_calc **calc);
 
 /** Whether it is the same for every sample of the series; then *v is it. */

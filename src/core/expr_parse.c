@@ -1,6 +1,7 @@
 /*
- * The text of an expression to a program in postfix order, with types checked: each function stands for the rule above it (the
- * grammar is in expr.h). Thread: main, at start. The first error ends it; depth and length are limited.
+ * The text of an expression to a program in postfix order, with types checked: each function stands for the
+ * rule above it (the grammar is in expr.h). Thread: main, at start. The first error ends it; depth and length
+ * are limited.
  */
 #include "config.h"
 #include "core/expr_priv.h"
@@ -20,7 +21,8 @@ struct parser {
     bool failed;
 };
 
-static const char *const type_names[] = {[TS_EXPR_NUMBER] = "a number", [TS_EXPR_TRUTH] = "a condition", [TS_EXPR_TEXT] = "a text"};
+static const char *const type_names[] = {
+    [TS_EXPR_NUMBER] = "a number", [TS_EXPR_TRUTH] = "a condition", [TS_EXPR_TEXT] = "a text"};
 
 TS_PRINTF(3, 4) static void fail(struct parser *ps, const char *at, const char *fmt, ...)
 {
@@ -125,7 +127,8 @@ static struct ts_str read_quoted(struct parser *ps, char quote, bool keep_backsl
     return s;
 }
 
-static void want(struct parser *ps, const char *at, enum ts_expr_type got, enum ts_expr_type wanted, const char *what)
+static void want(struct parser *ps, const char *at, enum ts_expr_type got, enum ts_expr_type wanted,
+                 const char *what)
 {
     if (got != wanted)
         fail(ps, at, "%s needs %s, and this is %s", what, type_names[wanted], type_names[got]);
@@ -137,15 +140,19 @@ static const struct name {
     const char *name;
     enum ts_expr_code code;
     enum ts_expr_type type;
-} names[] = {{"value", TS_X_VALUE, TS_EXPR_NUMBER}, {"time", TS_X_TIME, TS_EXPR_NUMBER}, {"weight", TS_X_WEIGHT, TS_EXPR_NUMBER},
-             {"name", TS_X_NAME, TS_EXPR_TEXT},     {"field", TS_X_FIELD, TS_EXPR_TEXT}, {"kind", TS_X_KIND, TS_EXPR_TEXT}};
+} names[] = {{"value", TS_X_VALUE, TS_EXPR_NUMBER},   {"time", TS_X_TIME, TS_EXPR_NUMBER},
+             {"weight", TS_X_WEIGHT, TS_EXPR_NUMBER}, {"name", TS_X_NAME, TS_EXPR_TEXT},
+             {"field", TS_X_FIELD, TS_EXPR_TEXT},     {"kind", TS_X_KIND, TS_EXPR_TEXT}};
 
 static const struct function {
     const char *name;
     enum ts_expr_code code;
     bool many;
-} functions[] = {{"abs", TS_X_ABS, false}, {"log", TS_X_LOG, false}, {"round", TS_X_ROUND, false},
-                 {"min", TS_X_MIN, true},  {"max", TS_X_MAX, true}};
+} functions[] = {{"abs", TS_X_ABS, false},
+                 {"log", TS_X_LOG, false},
+                 {"round", TS_X_ROUND, false},
+                 {"min", TS_X_MIN, true},
+                 {"max", TS_X_MAX, true}};
 
 static void fail_unknown(struct parser *ps, struct ts_str word)
 {
@@ -164,7 +171,8 @@ static enum ts_expr_type parse_call(struct parser *ps, const struct function *fn
 {
     unsigned n = 0;
     if (!take(ps, "("))
-        fail(ps, ps->p, "%s is a function; write %s(%s)", fn->name, fn->name, fn->many ? "value, 1" : "value");
+        fail(ps, ps->p, "%s is a function; write %s(%s)", fn->name, fn->name,
+             fn->many ? "value, 1" : "value");
     do {
         skip_blanks(ps);
         const char *at = ps->p;
@@ -228,7 +236,8 @@ static enum ts_expr_type parse_number(struct parser *ps)
                                ((*ps->p == '-' || *ps->p == '+') && (ps->p[-1] == 'e' || ps->p[-1] == 'E'))))
         ps->p++;
     if (ts_num_read((struct ts_str){from, (size_t)(ps->p - from)}, &v))
-        fail(ps, from, "\"%.*s\" is no number; write it as in 0.5 or 1e6", (int)TS_MIN(ps->p - from, 40), from);
+        fail(ps, from, "\"%.*s\" is no number; write it as in 0.5 or 1e6", (int)TS_MIN(ps->p - from, 40),
+             from);
     emit(ps, (struct ts_expr_op){.code = TS_X_NUMBER, .number = v});
     return TS_EXPR_NUMBER;
 }
@@ -257,7 +266,8 @@ static enum ts_expr_type parse_factor(struct parser *ps)
         ps->p++;
         enum ts_expr_type type = parse_or(ps);
         if (!ps->failed && !take(ps, ")"))
-            fail(ps, ps->p, "missing \")\"; the bracket was opened at character %u", (unsigned)(at - ps->begin) + 1);
+            fail(ps, ps->p, "missing \")\"; the bracket was opened at character %u",
+                 (unsigned)(at - ps->begin) + 1);
         return type;
     }
     if (c == '"' || c == '\'') {
@@ -273,7 +283,8 @@ static enum ts_expr_type parse_factor(struct parser *ps)
     if (c)
         fail(ps, at, "unexpected character; a number, a \"text\", value, name or tags.KEY can stand here");
     else
-        fail(ps, at, "the expression ends too early; a number, a \"text\", value, name or tags.KEY can stand here");
+        fail(ps, at,
+             "the expression ends too early; a number, a \"text\", value, name or tags.KEY can stand here");
     return TS_EXPR_NUMBER;
 }
 
@@ -285,7 +296,8 @@ struct sign {
 typedef enum ts_expr_type rule_fn(struct parser *ps);
 
 /* operand { sign operand }, of numbers */
-static enum ts_expr_type parse_chain(struct parser *ps, const struct sign *signs, unsigned n, rule_fn *operand)
+static enum ts_expr_type parse_chain(struct parser *ps, const struct sign *signs, unsigned n,
+                                     rule_fn *operand)
 {
     skip_blanks(ps);
     const char *at = ps->p;
@@ -341,8 +353,9 @@ static void parse_pattern(struct parser *ps)
 
 static enum ts_expr_type parse_compare(struct parser *ps)
 {
-    static const struct sign signs[] = {{"==", TS_X_EQUAL},      {"!=", TS_X_NOT_EQUAL}, {"<=", TS_X_LESS_EQUAL},
-                                        {"<", TS_X_LESS},        {">=", TS_X_GREATER_EQUAL}, {">", TS_X_GREATER}};
+    static const struct sign signs[] = {{"==", TS_X_EQUAL},         {"!=", TS_X_NOT_EQUAL},
+                                        {"<=", TS_X_LESS_EQUAL},    {"<", TS_X_LESS},
+                                        {">=", TS_X_GREATER_EQUAL}, {">", TS_X_GREATER}};
     skip_blanks(ps);
     const char *at = ps->p;
     enum ts_expr_type type = parse_sum(ps);
@@ -362,7 +375,7 @@ static enum ts_expr_type parse_compare(struct parser *ps)
         bool text = type == TS_EXPR_TEXT && (signs[i].code == TS_X_EQUAL || signs[i].code == TS_X_NOT_EQUAL);
         want(ps, at, type, text ? TS_EXPR_TEXT : TS_EXPR_NUMBER, signs[i].sign);
         want(ps, of, parse_sum(ps), type, signs[i].sign);
-        emit_code(ps, !text                            ? signs[i].code
+        emit_code(ps, !text                         ? signs[i].code
                       : signs[i].code == TS_X_EQUAL ? TS_X_TEXT_EQUAL
                                                     : TS_X_TEXT_NOT_EQUAL);
         return TS_EXPR_TRUTH;
@@ -391,7 +404,8 @@ static enum ts_expr_type parse_not(struct parser *ps)
 }
 
 /* operand { word operand }, of conditions */
-static enum ts_expr_type parse_words(struct parser *ps, const char *word, enum ts_expr_code code, rule_fn *operand)
+static enum ts_expr_type parse_words(struct parser *ps, const char *word, enum ts_expr_code code,
+                                     rule_fn *operand)
 {
     skip_blanks(ps);
     const char *at = ps->p;

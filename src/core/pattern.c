@@ -1,6 +1,7 @@
 /*
- * Globs by hand, regular expressions by PCRE2 (8 bit, no UTF: names may hold any byte), compiled to machine code where PCRE2
- * can. Thread: any; a match uses memory of its own. A search that goes beyond the limits fails.
+ * Globs by hand, regular expressions by PCRE2 (8 bit, no UTF: names may hold any byte), compiled to machine
+ * code where PCRE2 can. Thread: any; a match uses memory of its own. A search that goes beyond the limits
+ * fails.
  */
 #include "config.h"
 #include "core/pattern.h"
@@ -33,12 +34,13 @@ int ts_pattern_regex(struct ts_str regex, struct ts_pattern **out, struct ts_err
     int code;
     size_t at;
     *out = NULL;
-    pcre2_code *compiled =
-        pcre2_compile((PCRE2_SPTR)regex.p, regex.len, PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF, &code, &at, NULL);
+    pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)regex.p, regex.len,
+                                         PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF, &code, &at, NULL);
     if (!compiled) {
         unsigned char why[128];
         pcre2_get_error_message(code, why, sizeof why);
-        return ts_fail(err, TS_EPARSE, "no regular expression: %s, at byte %zu of it", (const char *)why, at + 1);
+        return ts_fail(err, TS_EPARSE, "no regular expression: %s, at byte %zu of it", (const char *)why,
+                       at + 1);
     }
     (void)pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE); /* without it, it is interpreted */
     struct ts_pattern *pat = ts_xalloc(sizeof *pat);
@@ -107,14 +109,17 @@ int ts_pattern_check_replacement(const struct ts_pattern *pat, struct ts_str by,
         if (c == '$')
             continue;
         if (c < '0' || c > '9')
-            return ts_fail(err, TS_EPARSE, "a $ without a digit; write $1 for a group, $$ for the character itself");
+            return ts_fail(err, TS_EPARSE,
+                           "a $ without a digit; write $1 for a group, $$ for the character itself");
         if ((uint32_t)(c - '0') > pat->ngroups)
-            return ts_fail(err, TS_EPARSE, "$%c, but the expression has %u groups; give a lower number", c, pat->ngroups);
+            return ts_fail(err, TS_EPARSE, "$%c, but the expression has %u groups; give a lower number", c,
+                           pat->ngroups);
     }
     return 0;
 }
 
-static void put_replacement(struct ts_buf *out, struct ts_str text, struct ts_str by, const size_t *group, int ngroups)
+static void put_replacement(struct ts_buf *out, struct ts_str text, struct ts_str by, const size_t *group,
+                            int ngroups)
 {
     for (size_t i = 0; i < by.len; i++) {
         if (by.p[i] != '$' || i + 1 == by.len) {
@@ -137,7 +142,8 @@ int ts_pattern_replace(const struct ts_pattern *pat, struct ts_str text, struct 
     size_t done = 0, from = 0;
     int rc = 0;
     while (from <= text.len) {
-        int n = pcre2_match(pat->code, (PCRE2_SPTR)(text.len ? text.p : ""), text.len, from, 0, data, pat->limits);
+        int n = pcre2_match(pat->code, (PCRE2_SPTR)(text.len ? text.p : ""), text.len, from, 0, data,
+                            pat->limits);
         if (n == PCRE2_ERROR_NOMATCH)
             break;
         const size_t *group = pcre2_get_ovector_pointer(data);

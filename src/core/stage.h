@@ -10,7 +10,14 @@
 #define TS_STAGE_COPIES   64 /* most samples that a flatmap makes of one */
 #define TS_STAGE_NAME_MAX 63
 
-enum ts_stage_type { TS_STAGE_FILTER, TS_STAGE_MAP, TS_STAGE_FLATMAP, TS_STAGE_SAMPLE, TS_STAGE_RATE_LIMIT, TS_STAGE_DEDUP };
+enum ts_stage_type {
+    TS_STAGE_FILTER,
+    TS_STAGE_MAP,
+    TS_STAGE_FLATMAP,
+    TS_STAGE_SAMPLE,
+    TS_STAGE_RATE_LIMIT,
+    TS_STAGE_DEDUP
+};
 
 struct ts_stage {
     enum ts_stage_type type;
@@ -27,11 +34,12 @@ struct ts_stage {
 };
 
 /**
- * Reads stage `place` (from 0). @return 0; -TS_EPARSE: err says what is wrong and what would be right, *option names the option
- * it is about and *item the entry of its list. Without memory the process ends. @thread main
+ * Reads stage `place` (from 0). @return 0; -TS_EPARSE: err says what is wrong and what would be right,
+ * *option names the option it is about and *item the entry of its list. Without memory the process ends.
+ * @thread main
  */
-int ts_stage_read(const struct ts_conf_stage *conf, unsigned place, struct ts_stage *out, const char **option, unsigned *item,
-                  struct ts_err *err) TS_MUST_CHECK;
+int ts_stage_read(const struct ts_conf_stage *conf, unsigned place, struct ts_stage *out, const char **option,
+                  unsigned *item, struct ts_err *err) TS_MUST_CHECK;
 /** Its name: its own, or type and place. */
 void ts_stage_name(const struct ts_conf_stage *conf, unsigned place, char name[TS_STAGE_NAME_MAX + 1]);
 

@@ -1,7 +1,8 @@
 /*
- * Tiles through the stages. Thread: ingest. The stages run over a tile one after the other; one tile in 64 is timed. Samples leave under their
- * key when no stage changed their series, else under the encoded series. Owns nodes (pipe_node.c), what stages remember
- * (pipe_stage.c) and what dedup holds (pipe_hold.c); all of it is bounded, and forgotten as a whole when a bound is reached.
+ * Tiles through the stages. Thread: ingest. The stages run over a tile one after the other; one tile in 64 is
+ * timed. Samples leave under their key when no stage changed their series, else under the encoded series.
+ * Owns nodes (pipe_node.c), what stages remember (pipe_stage.c) and what dedup holds (pipe_hold.c); all of it
+ * is bounded, and forgotten as a whole when a bound is reached.
  */
 #include "config.h"
 #include "pipe/pipe_priv.h"

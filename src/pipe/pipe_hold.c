@@ -1,7 +1,7 @@
 /*
- * dedup: samples with a time are held back for a while, in the order they came; one with the same series and time takes the place
- * of the one that is held. Thread: ingest. They all go on in the order of their places, so what follows sees no
- * more disorder than before. A full ring lets the oldest go early, counted.
+ * dedup: samples with a time are held back for a while, in the order they came; one with the same series and
+ * time takes the place of the one that is held. Thread: ingest. They all go on in the order of their places,
+ * so what follows sees no more disorder than before. A full ring lets the oldest go early, counted.
  */
 #include "config.h"
 #include "pipe/pipe_priv.h"
@@ -103,8 +103,8 @@ void pipe_release(struct ts_pipe *pipe, bool all)
         out.n = 0;
         if (pipe->stages[stage].type != TS_STAGE_DEDUP)
             continue;
-        while (mem->head < mem->tail &&
-               (all || now_ns - pipe->stages[stage].conf->within_ns >= place(pipe, stage, mem->head)->since_ns))
+        while (mem->head < mem->tail && (all || now_ns - pipe->stages[stage].conf->within_ns >=
+                                                    place(pipe, stage, mem->head)->since_ns))
             let_go(pipe, stage, &out);
         put_out(pipe, stage, &out, NULL);
     }

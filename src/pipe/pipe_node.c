@@ -1,14 +1,16 @@
 /*
- * Keys to nodes: what each stage does with the samples of a key, worked out at its first sight. Thread: ingest. A stage whose condition
- * is known for the series is settled here; one that changes the series does it here. Where that depends on the sample,
- * and for flatmap, the node leads to further ones. Without memory the sample is dropped, and the next one tries again.
+ * Keys to nodes: what each stage does with the samples of a key, worked out at its first sight. Thread:
+ * ingest. A stage whose condition is known for the series is settled here; one that changes the series does
+ * it here. Where that depends on the sample, and for flatmap, the node leads to further ones. Without memory
+ * the sample is dropped, and the next one tries again.
  */
 #include "config.h"
 #include "pipe/pipe_priv.h"
 
 #include "core/mem.h"
 
-#define NODES_MORE 1024 /* beside two for each series that the limits allow: a series may be written in many ways */
+#define NODES_MORE                                                                                           \
+    1024 /* beside two for each series that the limits allow: a series may be written in many ways */
 
 /* Series that one key leads to, and how deep: stages that each double them would otherwise have no end. */
 #define FAMILY_MAX 512
@@ -31,8 +33,9 @@ struct node *pipe_find(struct ts_pipe *pipe, const struct ts_raw *raw)
         if (!at)
             return NULL;
         struct node *node = pipe->nodes[*at];
-        if (TS_LIKELY(node->shape == ts_key_shape(raw) && memcmp(node->key, raw->head, raw->head_len) == 0 &&
-                      (raw->tail_len == 0 || memcmp(node->key + raw->head_len, raw->tail, raw->tail_len) == 0)))
+        if (TS_LIKELY(
+                node->shape == ts_key_shape(raw) && memcmp(node->key, raw->head, raw->head_len) == 0 &&
+                (raw->tail_len == 0 || memcmp(node->key + raw->head_len, raw->tail, raw->tail_len) == 0)))
             return node;
     }
 }
@@ -113,11 +116,11 @@ static void decode(const struct node *node, struct ts_series_view *view)
 }
 
 /*
- * A node of the series in the view after these edits (NULL: none), for what comes behind the stage. @return NULL: it has none,
- * and *fail says so when it is not for want of memory.
+ * A node of the series in the view after these edits (NULL: none), for what comes behind the stage. @return
+ * NULL: it has none, and *fail says so when it is not for want of memory.
  */
-static struct node *branch(struct ts_pipe *pipe, unsigned stage, const struct ts_edits *edits, struct ts_series_view *view,
-                           struct growth *grow, bool *fail)
+static struct node *branch(struct ts_pipe *pipe, unsigned stage, const struct ts_edits *edits,
+                           struct ts_series_view *view, struct growth *grow, bool *fail)
 {
     int rc = edits ? ts_edits_apply(edits, view, &pipe->scratch) : 0;
     struct node *node = rc || grow->made >= FAMILY_MAX ? NULL : make_node(pipe, stage + 1, grow);
@@ -161,7 +164,8 @@ static void settle_flatmap(struct ts_pipe *pipe, unsigned i, struct node *node, 
     struct ts_str by = conf->split_tag ? ts_str_of(conf->split_by) : TS_STR("");
     bool fail = false;
     decode(node, view);
-    unsigned n = conf->split_tag ? split(ts_expr_tag(view, ts_str_of(conf->split_tag)), by, parts, &fail) : stage->ncopies;
+    unsigned n = conf->split_tag ? split(ts_expr_tag(view, ts_str_of(conf->split_tag)), by, parts, &fail)
+                                 : stage->ncopies;
     if (n == 0) { /* no such tag */
         step->act = ACT_PASS;
         return;
@@ -174,7 +178,8 @@ static void settle_flatmap(struct ts_pipe *pipe, unsigned i, struct node *node, 
             int rc = ts_edit_put_tag(view, ts_str_of(conf->split_tag), parts[j]);
             TS_ASSERT(rc == 0); /* it is there already */
         }
-        step->to[j] = branch(pipe, i, j < n && !conf->split_tag ? &stage->copies[j] : NULL, view, grow, &fail);
+        step->to[j] =
+            branch(pipe, i, j < n && !conf->split_tag ? &stage->copies[j] : NULL, view, grow, &fail);
         step->nto += step->to[j] != NULL;
     }
     if (fail)
@@ -307,7 +312,8 @@ struct node *pipe_introduce(struct ts_pipe *pipe, const struct ts_raw *raw, enum
     if (grow.no_memory || !keep_key(pipe, node, raw))
         goto fail;
     /* What is in a node beside its series: steps, calculations; and what the allocator adds. */
-    pipe->bytes += raw->head_len + (size_t)grow.made * (sizeof *node + pipe->nstages * sizeof *node->steps + node->len + 128);
+    pipe->bytes += raw->head_len +
+                   (size_t)grow.made * (sizeof *node + pipe->nstages * sizeof *node->steps + node->len + 128);
     return node;
 fail:
     free_node(pipe, node);

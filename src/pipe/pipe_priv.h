@@ -25,17 +25,17 @@ struct step {
     struct ts_calc *when;  /* asked for each sample; NULL: always */
     struct ts_calc *value; /* NULL: stays */
     unsigned nto;
-    struct node **to;      /* map: the changed series, when `when` is asked; flatmap: those made of it */
+    struct node **to; /* map: the changed series, when `when` is asked; flatmap: those made of it */
 };
 
 /* A series on its way through the stages, or a key and the series that it stands for. */
 struct node {
-    uint64_t hash;   /* of the series that comes out of the latest stage that changes it */
-    char *series;    /* the same, encoded, as it leaves the pipe */
+    uint64_t hash; /* of the series that comes out of the latest stage that changes it */
+    char *series;  /* the same, encoded, as it leaves the pipe */
     uint32_t len;
-    unsigned first;  /* stage that it comes to first */
-    bool renamed;    /* leaves under this series rather than under its key */
-    uint64_t shape;  /* of the key, for those that stand for one */
+    unsigned first; /* stage that it comes to first */
+    bool renamed;   /* leaves under this series rather than under its key */
+    uint64_t shape; /* of the key, for those that stand for one */
     char *key;
     struct step *steps; /* [nstages] */
 };
@@ -74,7 +74,7 @@ struct ts_pipe {
     struct ts_counters **cnt; /* of the stages */
     bool holds;               /* there is a dedup: keys must outlive their data */
     int64_t arrival_ns;
-    int64_t latest_ns;        /* with --input: highest time that came, none of the future */
+    int64_t latest_ns; /* with --input: highest time that came, none of the future */
     struct ts_map64 keys;
     struct node **nodes;
     uint32_t nnodes, nodes_cap;
@@ -106,7 +106,8 @@ bool pipe_is_full(const struct ts_pipe *pipe);
 
 /* ---- pipe_stage.c ---- */
 
-/* Runs one stage over the samples. @return how many are left at the front of items; 0 when they have been delivered. */
+/* Runs one stage over the samples. @return how many are left at the front of items; 0 when they have been
+ * delivered. */
 unsigned pipe_run(struct ts_pipe *pipe, unsigned stage, struct item *items, unsigned n);
 /* Where the stage remembers this key; UINT32_MAX without memory. */
 uint32_t pipe_place(struct ts_pipe *pipe, unsigned stage, uint64_t key);

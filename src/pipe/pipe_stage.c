@@ -59,7 +59,8 @@ uint32_t pipe_place(struct ts_pipe *pipe, unsigned stage, uint64_t key)
 
 static void drop(struct ts_pipe *pipe, unsigned stage, struct item *item, enum ts_counter reason)
 {
-    ts_count(pipe->cnt[stage], reason == TS_C_DROPPED_STAGE_ERROR ? TS_C_STAGE_ERRORS : TS_C_STAGE_DROPPED, 1);
+    ts_count(pipe->cnt[stage], reason == TS_C_DROPPED_STAGE_ERROR ? TS_C_STAGE_ERRORS : TS_C_STAGE_DROPPED,
+             1);
     pipe_lose(pipe, item, reason);
 }
 
@@ -209,8 +210,11 @@ static void flatmap(struct ts_pipe *pipe, unsigned stage, struct item *items, un
 
 unsigned pipe_run(struct ts_pipe *pipe, unsigned stage, struct item *items, unsigned n)
 {
-    static bool (*const runs[])(struct ts_pipe *, unsigned, struct item *) = {
-        [TS_STAGE_FILTER] = filter, [TS_STAGE_MAP] = map, [TS_STAGE_SAMPLE] = sample, [TS_STAGE_RATE_LIMIT] = rate_limit};
+    static bool (*const runs[])(struct ts_pipe *, unsigned,
+                                struct item *) = {[TS_STAGE_FILTER] = filter,
+                                                  [TS_STAGE_MAP] = map,
+                                                  [TS_STAGE_SAMPLE] = sample,
+                                                  [TS_STAGE_RATE_LIMIT] = rate_limit};
     enum ts_stage_type type = pipe->stages[stage].type;
     if (type == TS_STAGE_FLATMAP) {
         flatmap(pipe, stage, items, n);

@@ -1,4 +1,5 @@
-/* The pipeline's stages in the status, in their order. Thread: server. A stage has a set of counters for each ingest thread. */
+/* The pipeline's stages in the status, in their order. Thread: server. A stage has a set of counters for each
+ * ingest thread. */
 #include "config.h"
 #include "server/server_priv.h"
 
@@ -44,7 +45,8 @@ void ts_server_stages_status(const struct ts_server_info *info, struct ts_buf *b
         for (size_t i = 0; i < TS_ARRAY_SIZE(values); i++)
             ts_buf_printf(body, ", \"%s\": %" PRIu64, values[i].key, sum.v[values[i].counter]);
         uint64_t timed = sum.v[TS_C_STAGE_TIMED];
-        ts_buf_printf(body, ", \"ns_per_sample\": %.1f}", timed ? (double)sum.v[TS_C_STAGE_TIMED_NS] / (double)timed : 0.0);
+        ts_buf_printf(body, ", \"ns_per_sample\": %.1f}",
+                      timed ? (double)sum.v[TS_C_STAGE_TIMED_NS] / (double)timed : 0.0);
     }
     ts_buf_putc(body, ']');
 }

@@ -1,4 +1,5 @@
-/* Any bytes as an expression, and as a change of a series: what reads also runs, and a condition gives 0 or 1. */
+/* Any bytes as an expression, and as a change of a series: what reads also runs, and a condition gives 0
+ * or 1. */
 #include "config.h"
 #include "core/edit.h"
 #include "core/expr.h"
@@ -9,7 +10,8 @@ static struct ts_series_view view;
 
 static void make_view(void)
 {
-    view = (struct ts_series_view){.kind = TS_KIND_FIELD, .name = TS_STR("api.req"), .field = TS_STR("v"), .ntags = 2};
+    view = (struct ts_series_view){
+        .kind = TS_KIND_FIELD, .name = TS_STR("api.req"), .field = TS_STR("v"), .ntags = 2};
     view.tags[0] = (struct ts_tag){TS_STR("a"), TS_STR("x")};
     view.tags[1] = (struct ts_tag){TS_STR("b"), TS_STR("yy")};
 }

@@ -6,7 +6,8 @@
 
 typedef int read_fn(struct ts_edits *edits, struct ts_str text, struct ts_err *err);
 
-static read_fn *const reads[] = {['s'] = ts_edits_read_set, ['r'] = ts_edits_read_replace, ['d'] = ts_edits_read_drop};
+static read_fn *const reads[] = {
+    ['s'] = ts_edits_read_set, ['r'] = ts_edits_read_replace, ['d'] = ts_edits_read_drop};
 
 static void changes(void **unused)
 {
@@ -39,7 +40,8 @@ static void changes(void **unused)
         struct ts_edits edits = {0};
         struct ts_err err = {{0}};
         struct ts_buf bytes = TS_BUF_INIT, shown = TS_BUF_INIT;
-        view = (struct ts_series_view){.kind = TS_KIND_FIELD, .name = TS_STR("cpu.load"), .field = TS_STR("usage"), .ntags = 2};
+        view = (struct ts_series_view){
+            .kind = TS_KIND_FIELD, .name = TS_STR("cpu.load"), .field = TS_STR("usage"), .ntags = 2};
         view.tags[0] = (struct ts_tag){TS_STR("a"), TS_STR("1")};
         view.tags[1] = (struct ts_tag){TS_STR("b"), TS_STR("two")};
         if (reads[(unsigned char)cases[i].how](&edits, ts_str_of(cases[i].text), &err) != 0)
@@ -62,14 +64,31 @@ static void what_is_wrong(void **unused)
     static const struct {
         char how;
         const char *text;
-    } cases[] = {{'s', "name"},         {'s', "name="},          {'s', "nme=x"},        {'s', "tags.=x"},       {'s', "name={x}"},
-                 {'s', "name={name"},   {'s', "name={tags.}"},   {'s', ""},             {'d', ""},              {'r', "name"},
-                 {'r', "name /a/"},     {'r', "name /a/b"},      {'r', "name /a/b/c"},  {'r', "name /a/$1/"},   {'r', "name /a/$x/"},
-                 {'r', "name /(/x/"},   {'r', "x /a/b/"},        {'r', " /a/b/"},       {'r', "name /a/$/"},    {'r', "name /a\\/b/"}};
+    } cases[] = {{'s', "name"},
+                 {'s', "name="},
+                 {'s', "nme=x"},
+                 {'s', "tags.=x"},
+                 {'s', "name={x}"},
+                 {'s', "name={name"},
+                 {'s', "name={tags.}"},
+                 {'s', ""},
+                 {'d', ""},
+                 {'r', "name"},
+                 {'r', "name /a/"},
+                 {'r', "name /a/b"},
+                 {'r', "name /a/b/c"},
+                 {'r', "name /a/$1/"},
+                 {'r', "name /a/$x/"},
+                 {'r', "name /(/x/"},
+                 {'r', "x /a/b/"},
+                 {'r', " /a/b/"},
+                 {'r', "name /a/$/"},
+                 {'r', "name /a\\/b/"}};
     for (size_t i = 0; i < TS_ARRAY_SIZE(cases); i++) {
         struct ts_edits edits = {0};
         struct ts_err err = {{0}};
-        if (reads[(unsigned char)cases[i].how](&edits, ts_str_of(cases[i].text), &err) != -TS_EPARSE || !err.msg[0])
+        if (reads[(unsigned char)cases[i].how](&edits, ts_str_of(cases[i].text), &err) != -TS_EPARSE ||
+            !err.msg[0])
             fail_msg("%s", cases[i].text);
         assert_int_equal(edits.n, 0);
         ts_edits_fini(&edits);
@@ -84,7 +103,8 @@ static void limits(void **unused)
     struct ts_err err;
     struct ts_buf scratch;
     ts_edit_scratch_init(&scratch);
-    view = (struct ts_series_view){.kind = TS_KIND_FIELD, .name = TS_STR("m"), .field = TS_STR("v"), .ntags = TS_TAGS_MAX};
+    view = (struct ts_series_view){
+        .kind = TS_KIND_FIELD, .name = TS_STR("m"), .field = TS_STR("v"), .ntags = TS_TAGS_MAX};
     for (unsigned i = 0; i < TS_TAGS_MAX; i++)
         view.tags[i] = (struct ts_tag){TS_STR("k"), TS_STR("v")};
     view.tags[0].key = TS_STR("first");
@@ -142,7 +162,7 @@ static void globs(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(changes), cmocka_unit_test(what_is_wrong), cmocka_unit_test(limits),
-                                       cmocka_unit_test(globs)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(changes), cmocka_unit_test(what_is_wrong),
+                                       cmocka_unit_test(limits), cmocka_unit_test(globs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Expressions: what they compute, also when a part of it is known of the series alone; what is wrong with others, and where. */
+/* Expressions: what they compute, also when a part of it is known of the series alone; what is wrong with
+ * others, and where. */
 #include "config.h"
 #include "unit.h"
 
@@ -10,7 +11,8 @@ static struct ts_series_view view;
 
 static void set_up(void)
 {
-    view = (struct ts_series_view){.kind = TS_KIND_FIELD, .name = TS_STR("api.req"), .field = TS_STR("usage"), .ntags = 2};
+    view = (struct ts_series_view){
+        .kind = TS_KIND_FIELD, .name = TS_STR("api.req"), .field = TS_STR("usage"), .ntags = 2};
     view.tags[0] = (struct ts_tag){TS_STR("env"), TS_STR("prod")};
     view.tags[1] = (struct ts_tag){TS_STR("my-key"), TS_STR("a/b")};
 }
@@ -177,7 +179,8 @@ static void a_search_that_takes_too_long(void **unused)
     memset(name, 'a', sizeof name);
     set_up();
     view.name = (struct ts_str){name, sizeof name};
-    assert_int_equal(ts_expr_read(TS_STR("name ~ /^(a+)+(a+)+(a+)+$(*FAIL)|(a+)+b/"), TS_EXPR_TRUTH, &expr, &err), 0);
+    assert_int_equal(
+        ts_expr_read(TS_STR("name ~ /^(a+)+(a+)+(a+)+$(*FAIL)|(a+)+b/"), TS_EXPR_TRUTH, &expr, &err), 0);
     assert_int_equal(ts_expr_bind(expr, &view, &calc), -TS_ELIMIT);
     assert_null(calc);
     ts_expr_free(&expr);
@@ -185,7 +188,8 @@ static void a_search_that_takes_too_long(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(numbers), cmocka_unit_test(conditions), cmocka_unit_test(errors),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(numbers), cmocka_unit_test(conditions),
+                                       cmocka_unit_test(errors),
                                        cmocka_unit_test(a_search_that_takes_too_long)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

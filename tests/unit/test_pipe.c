@@ -62,9 +62,11 @@ static void see(struct ts_tile *tile, void *arg)
 
 static void set_up(struct way *way, struct ts_conf_stage *stages, unsigned n)
 {
-    *way = (struct way){.conf = {.npipeline = n, .pipeline = stages, .limits = {.series = 1000}, .future_ns = 600 * TS_SEC}};
+    *way = (struct way){
+        .conf = {.npipeline = n, .pipeline = stages, .limits = {.series = 1000}, .future_ns = 600 * TS_SEC}};
     way->cnt = ts_counters_new(NULL, NULL);
-    way->pipe = ts_pipe_new(&(struct ts_pipe_conf){.conf = &way->conf, .cnt = way->cnt, .next = see, .arg = way});
+    way->pipe =
+        ts_pipe_new(&(struct ts_pipe_conf){.conf = &way->conf, .cnt = way->cnt, .next = see, .arg = way});
     way->tile.resolve = resolve;
     way->tile.owner = way;
     ts_pipe_begin(way->pipe, T0_NS);
@@ -98,8 +100,10 @@ static void run(struct way *way)
 
 static uint64_t dropped(const struct way *way)
 {
-    return ts_counter_of(way->cnt, TS_C_DROPPED_FILTERED) + ts_counter_of(way->cnt, TS_C_DROPPED_SAMPLED_OUT) +
-           ts_counter_of(way->cnt, TS_C_DROPPED_STAGE_RATE_LIMIT) + ts_counter_of(way->cnt, TS_C_DROPPED_DUPLICATE) +
+    return ts_counter_of(way->cnt, TS_C_DROPPED_FILTERED) +
+           ts_counter_of(way->cnt, TS_C_DROPPED_SAMPLED_OUT) +
+           ts_counter_of(way->cnt, TS_C_DROPPED_STAGE_RATE_LIMIT) +
+           ts_counter_of(way->cnt, TS_C_DROPPED_DUPLICATE) +
            ts_counter_of(way->cnt, TS_C_DROPPED_STAGE_ERROR);
 }
 
@@ -112,7 +116,8 @@ static void expect(struct way *way, const char *seen)
 static void tear_down(struct way *way)
 {
     ts_pipe_end(way->pipe);
-    assert_int_equal(way->received + ts_counter_of(way->cnt, TS_C_SAMPLES_CREATED), way->nseen + dropped(way));
+    assert_int_equal(way->received + ts_counter_of(way->cnt, TS_C_SAMPLES_CREATED),
+                     way->nseen + dropped(way));
     ts_pipe_free(&way->pipe);
     ts_buf_fini(&way->seen);
     ts_counters_free_all();
@@ -123,8 +128,9 @@ static struct way way;
 static void filter_by_key_and_value(void **unused)
 {
     (void)unused;
-    struct ts_conf_stage stages[] = {{.type = (char *)"filter", .keep = (char *)"name ~ \"a*\""},
-                                     {.type = (char *)"filter", .drop = (char *)"value > 5 and tags.k == \"v\""}};
+    struct ts_conf_stage stages[] = {
+        {.type = (char *)"filter", .keep = (char *)"name ~ \"a*\""},
+        {.type = (char *)"filter", .drop = (char *)"value > 5 and tags.k == \"v\""}};
     set_up(&way, stages, 2);
     for (unsigned round = 0; round < 2; round++) {
         put(&way, "a", "", 6);
@@ -147,9 +153,17 @@ static void map_changes_value_and_series(void **unused)
 {
     (void)unused;
     struct ts_conf_stage stages[] = {
-        {.type = (char *)"map", .value = (char *)"value + 1", .from = (char *)"s", .to = (char *)"ms", .set = (char *)"name={name}.x\ntags.copy={tags.k}"},
-        {.type = (char *)"map", .when = (char *)"value > 5000", .set = (char *)"name=slow", .drop_tags = (char *)"k"},
-        {.type = (char *)"filter", .keep = (char *)"name == \"slow\" or tags.k == \"v\" or tags.copy == \"\""}};
+        {.type = (char *)"map",
+         .value = (char *)"value + 1",
+         .from = (char *)"s",
+         .to = (char *)"ms",
+         .set = (char *)"name={name}.x\ntags.copy={tags.k}"},
+        {.type = (char *)"map",
+         .when = (char *)"value > 5000",
+         .set = (char *)"name=slow",
+         .drop_tags = (char *)"k"},
+        {.type = (char *)"filter",
+         .keep = (char *)"name == \"slow\" or tags.k == \"v\" or tags.copy == \"\""}};
     set_up(&way, stages, 3);
     for (unsigned round = 0; round < 2; round++) {
         put(&way, "a", "k=v", 1)->flags = TS_RAW_WEIGHT;
@@ -200,7 +214,9 @@ static void flatmap_makes_more_than_a_tile(void **unused)
 {
     (void)unused;
     struct ts_conf_stage stages[] = {
-        {.type = (char *)"flatmap", .copies = (char *)"tags.c=1\ntags.c=2 name=b\ntags.c=3", .keep_original = true},
+        {.type = (char *)"flatmap",
+         .copies = (char *)"tags.c=1\ntags.c=2 name=b\ntags.c=3",
+         .keep_original = true},
         {.type = (char *)"flatmap", .split_tag = (char *)"k", .split_by = (char *)"::"},
         {.type = (char *)"filter", .drop = (char *)"name == \"b\" and value < 10"}};
     set_up(&way, stages, 3);
@@ -254,7 +270,8 @@ static void sampling(void **unused)
 static void rate_limits_by_the_clock(void **unused)
 {
     (void)unused;
-    struct ts_conf_stage stages[] = {{.type = (char *)"rate_limit", .rate = 10, .burst = 3, .per = TS_PER_SERIES}};
+    struct ts_conf_stage stages[] = {
+        {.type = (char *)"rate_limit", .rate = 10, .burst = 3, .per = TS_PER_SERIES}};
     set_up(&way, stages, 1);
     static const struct {
         int64_t ms;
@@ -320,7 +337,8 @@ static void keys_are_forgotten(void **unused)
     }
     run(&way);
     ts_pipe_end(way.pipe);
-    assert_int_equal(way.nseen, TS_ARRAY_SIZE(names)); /* what was held went on before its key was forgotten */
+    assert_int_equal(way.nseen,
+                     TS_ARRAY_SIZE(names)); /* what was held went on before its key was forgotten */
     ts_buf_clear(&way.seen);
     put_at(&way, "n7", 1, 5);
     run(&way);
