@@ -12,6 +12,7 @@
 
 struct step {
     enum ts_expr_code code;
+    bool with; /* of two operands: the right one is `number`, rather than on the stack */
     double number;
 };
 
@@ -96,7 +97,7 @@ static struct ts_str text_of(const struct binder *bd, const struct ts_expr_op *o
 static void leave(struct binder *bd, unsigned at, enum ts_expr_code code, double number)
 {
     memmove(&bd->steps[at + 1], &bd->steps[at], (bd->n - at) * sizeof *bd->steps);
-    bd->steps[at] = (struct step){code, number};
+    bd->steps[at] = (struct step){.code = code, .number = number};
     bd->n++;
 }
 
@@ -144,10 +145,10 @@ static void bind_two(struct binder *bd, const struct ts_expr_op *op)
     } else {
         if (a->known)
             leave(bd, a->begin, TS_X_NUMBER, a->number);
-        if (b->known)
-            leave(bd, bd->n, TS_X_NUMBER, b->number);
+        bool with = b->known;
         a->known = false;
-        leave(bd, bd->n, op->code, 0);
+        leave(bd, bd->n, op->code, b->number);
+        bd->steps[bd->n - 1].with = with;
     }
 }
 
@@ -230,8 +231,12 @@ double ts_calc_run(const struct ts_calc *calc, const struct ts_expr_sample *smp)
         case TS_X_LOG:
         case TS_X_ROUND: *top = run_one(st->code, *top); break;
         default:
-            top--;
-            *top = run_two(st->code, *top, top[1]);
+            if (st->with) {
+                *top = run_two(st->code, *top, st->number);
+            } else {
+                top--;
+                *top = run_two(st->code, *top, top[1]);
+            }
             break;
         }
     }

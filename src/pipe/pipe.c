@@ -143,6 +143,7 @@ void ts_pipe_tile(struct ts_tile *tile, void *arg)
 {
     struct ts_pipe *pipe = arg;
     struct item items[TS_TILE_MAX];
+    uint32_t at[TS_TILE_MAX];
     unsigned n = 0;
     if (TS_UNLIKELY(pipe_is_full(pipe))) {
         pipe_release(pipe, true);
@@ -154,10 +155,25 @@ void ts_pipe_tile(struct ts_tile *tile, void *arg)
         __builtin_prefetch(&pipe->keys.keys[(uint32_t)tile->raw[i].hash & pipe->keys.mask]);
     }
     for (unsigned i = 0; i < tile->n; i++) {
+        at[i] = pipe_guess(pipe, tile->raw[i].hash);
+        if (at[i] != UINT32_MAX)
+            __builtin_prefetch(&pipe->nodes[at[i]]);
+    }
+    for (unsigned i = 0; i < tile->n; i++) {
+        const struct node *node = at[i] != UINT32_MAX ? pipe->nodes[at[i]] : NULL;
+        if (node) {
+            __builtin_prefetch(node);
+            __builtin_prefetch((const char *)node + TS_CACHELINE);
+            __builtin_prefetch((const char *)(node->steps + pipe->nstages)); /* the key */
+        }
+    }
+    for (unsigned i = 0; i < tile->n; i++) {
         struct item *item = &items[n];
         enum ts_counter reason;
         item->raw = tile->raw[i];
-        item->node = pipe_find(pipe, &item->raw);
+        item->node = at[i] != UINT32_MAX ? pipe->nodes[at[i]] : NULL;
+        if (TS_UNLIKELY(!item->node || !pipe_is_of(item->node, &item->raw)))
+            item->node = pipe_find(pipe, &item->raw);
         if (TS_UNLIKELY(!item->node)) {
             if (tile->resolve(tile, i, &pipe->view) != 0) { /* counted */
                 if (item->raw.flags & TS_RAW_TEXT)

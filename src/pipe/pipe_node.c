@@ -26,17 +26,20 @@ bool pipe_is_full(const struct ts_pipe *pipe)
            pipe->bytes > NODES_BYTES_MAX;
 }
 
+bool pipe_is_of(const struct node *node, const struct ts_raw *raw)
+{
+    return node->shape == ts_key_shape(raw) && memcmp(node->key, raw->head, raw->head_len) == 0 &&
+           (raw->tail_len == 0 || memcmp(node->key + raw->head_len, raw->tail, raw->tail_len) == 0);
+}
+
 struct node *pipe_find(struct ts_pipe *pipe, const struct ts_raw *raw)
 {
     for (uint64_t key = raw->hash;; key++) { /* keys with equal hashes follow each other */
         const uint32_t *at = ts_map64_find(&pipe->keys, key);
         if (!at)
             return NULL;
-        struct node *node = pipe->nodes[*at];
-        if (TS_LIKELY(
-                node->shape == ts_key_shape(raw) && memcmp(node->key, raw->head, raw->head_len) == 0 &&
-                (raw->tail_len == 0 || memcmp(node->key + raw->head_len, raw->tail, raw->tail_len) == 0)))
-            return node;
+        if (pipe_is_of(pipe->nodes[*at], raw))
+            return pipe->nodes[*at];
     }
 }
 
@@ -52,8 +55,6 @@ static void free_node(struct ts_pipe *pipe, struct node *node)
         ts_free(step->to);
     }
     ts_free(node->series);
-    ts_free(node->key);
-    ts_free(node->steps);
     ts_free(node);
 }
 
@@ -92,18 +93,26 @@ static int set_series(struct node *node, struct ts_series_view *view)
     return 0;
 }
 
-static struct node *make_node(struct ts_pipe *pipe, unsigned first, struct growth *grow)
+/* raw: the key that it stands for, or NULL. */
+static struct node *make_node(struct ts_pipe *pipe, unsigned first, const struct ts_raw *raw,
+                              struct growth *grow)
 {
-    struct node *node = ts_alloc(sizeof *node);
-    if (node)
-        node->steps = ts_alloc(pipe->nstages * sizeof *node->steps);
-    if (!node || !node->steps) {
-        ts_free(node);
+    size_t bytes = sizeof(struct node) + pipe->nstages * sizeof(struct step);
+    struct node *node = ts_alloc(bytes + (raw ? (size_t)raw->head_len + raw->tail_len : 0));
+    if (!node) {
         grow->no_memory = true;
         return NULL;
     }
-    node->first = first;
+    node->first = (uint16_t)first;
     grow->made++;
+    if (raw) {
+        char *key = (char *)node + bytes;
+        memcpy(key, raw->head, raw->head_len);
+        if (raw->tail_len)
+            memcpy(key + raw->head_len, raw->tail, raw->tail_len);
+        node->key = key;
+        node->shape = ts_key_shape(raw);
+    }
     return node;
 }
 
@@ -123,7 +132,7 @@ static struct node *branch(struct ts_pipe *pipe, unsigned stage, const struct ts
                            struct ts_series_view *view, struct growth *grow, bool *fail)
 {
     int rc = edits ? ts_edits_apply(edits, view, &pipe->scratch) : 0;
-    struct node *node = rc || grow->made >= FAMILY_MAX ? NULL : make_node(pipe, stage + 1, grow);
+    struct node *node = rc || grow->made >= FAMILY_MAX ? NULL : make_node(pipe, stage + 1, NULL, grow);
     if (node && (rc = set_series(node, view))) {
         free_node(pipe, node);
         node = NULL;
@@ -269,13 +278,6 @@ static void settle(struct ts_pipe *pipe, struct node *node, struct growth *grow)
 
 static bool keep_key(struct ts_pipe *pipe, struct node *node, const struct ts_raw *raw)
 {
-    node->shape = ts_key_shape(raw);
-    node->key = ts_alloc((size_t)raw->head_len + raw->tail_len + 1);
-    if (!node->key)
-        return false;
-    memcpy(node->key, raw->head, raw->head_len);
-    if (raw->tail_len)
-        memcpy(node->key + raw->head_len, raw->tail, raw->tail_len);
     if (pipe->nnodes == pipe->nodes_cap) {
         uint32_t cap = TS_MAX(pipe->nodes_cap * 2, 1024u);
         void *p = ts_resize(pipe->nodes, cap * sizeof(struct node *));
@@ -298,7 +300,7 @@ static bool keep_key(struct ts_pipe *pipe, struct node *node, const struct ts_ra
 struct node *pipe_introduce(struct ts_pipe *pipe, const struct ts_raw *raw, enum ts_counter *reason)
 {
     struct growth grow = {0};
-    struct node *node = make_node(pipe, 0, &grow);
+    struct node *node = make_node(pipe, 0, raw, &grow);
     *reason = TS_C_DROPPED_NO_MEMORY;
     if (!node)
         return NULL;

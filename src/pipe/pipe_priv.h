@@ -30,14 +30,14 @@ struct step {
 
 /* A series on its way through the stages, or a key and the series that it stands for. */
 struct node {
-    uint64_t hash; /* of the series that comes out of the latest stage that changes it */
-    char *series;  /* the same, encoded, as it leaves the pipe */
+    uint64_t shape;  /* of the key, for those that stand for one */
+    const char *key; /* behind the steps */
+    uint64_t hash;   /* of the series that comes out of the latest stage that changes it */
+    char *series;    /* the same, encoded, as it leaves the pipe */
     uint32_t len;
-    unsigned first; /* stage that it comes to first */
-    bool renamed;   /* leaves under this series rather than under its key */
-    uint64_t shape; /* of the key, for those that stand for one */
-    char *key;
-    struct step *steps; /* [nstages] */
+    uint16_t first;      /* stage that it comes to first */
+    bool renamed;        /* leaves under this series rather than under its key */
+    struct step steps[]; /* [nstages] */
 };
 
 struct item {
@@ -97,11 +97,20 @@ void pipe_lose(struct ts_pipe *pipe, struct item *item, enum ts_counter reason);
 
 /* ---- pipe_node.c ---- */
 
+/* The same steps apart, so that a caller can run each over a tile: the place of the node that is most likely
+ * the key's. */
+TS_INLINE uint32_t pipe_guess(const struct ts_pipe *pipe, uint64_t hash)
+{
+    const uint32_t *at = ts_map64_find(&pipe->keys, hash);
+    return at ? *at : UINT32_MAX;
+}
+
 /* The node of a key, or NULL. raw->hash is set. */
 struct node *pipe_find(struct ts_pipe *pipe, const struct ts_raw *raw);
 /* Makes the node of a key, whose series is in pipe->view. @return NULL: *reason says why. */
 struct node *pipe_introduce(struct ts_pipe *pipe, const struct ts_raw *raw, enum ts_counter *reason);
 void pipe_forget_all(struct ts_pipe *pipe);
+bool pipe_is_of(const struct node *node, const struct ts_raw *raw);
 bool pipe_is_full(const struct ts_pipe *pipe);
 
 /* ---- pipe_stage.c ---- */
