@@ -17,7 +17,7 @@ struct step {
 };
 
 struct ts_calc {
-    unsigned n;
+    unsigned n, uses;
     struct step steps[];
 };
 
@@ -195,6 +195,7 @@ int ts_expr_bind(const struct ts_expr *expr, const struct ts_series_view *view, 
     if (!calc)
         return -TS_ENOMEM;
     calc->n = bd.n;
+    calc->uses = 1;
     memcpy(calc->steps, bd.steps, bd.n * sizeof *calc->steps);
     *out = calc;
     return 0;
@@ -202,18 +203,34 @@ int ts_expr_bind(const struct ts_expr *expr, const struct ts_series_view *view, 
 
 void ts_calc_free(struct ts_calc **calc)
 {
-    TS_FREE(*calc);
+    if (*calc && --(*calc)->uses == 0)
+        ts_free(*calc);
+    *calc = NULL;
+}
+
+static bool same(const struct ts_calc *a, const struct ts_calc *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (unsigned i = 0; i < a->n; i++)
+        if (a->steps[i].code != b->steps[i].code || a->steps[i].with != b->steps[i].with ||
+            memcmp(&a->steps[i].number, &b->steps[i].number, sizeof a->steps[i].number) != 0)
+            return false;
+    return true;
+}
+
+void ts_calc_share(struct ts_calc **calc, struct ts_calc **latest)
+{
+    struct ts_calc *shared = *latest && same(*calc, *latest) ? *latest : *calc;
+    shared->uses++;
+    ts_calc_free(shared == *calc ? latest : calc);
+    *calc = *latest = shared;
 }
 
 bool ts_calc_is_constant(const struct ts_calc *calc, double *v)
 {
     *v = calc->steps[0].number;
     return calc->n == 1 && calc->steps[0].code == TS_X_NUMBER;
-}
-
-size_t ts_calc_bytes(const struct ts_calc *calc)
-{
-    return sizeof *calc + calc->n * sizeof *calc->steps;
 }
 
 double ts_calc_run(const struct ts_calc *calc, const struct ts_expr_sample *smp)

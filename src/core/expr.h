@@ -46,13 +46,14 @@ int ts_expr_bind(const struct ts_expr *expr, const struct ts_series_view *view,
                  struct ts_calc **out) TS_MUST_CHECK;
 void ts_calc_free(struct ts_calc **calc);
 
+/** When *calc says the same as *latest, it becomes another use of that, to be freed as well; else *latest
+ * becomes one of *calc. Both belong to one thread. */
+void ts_calc_share(struct ts_calc **calc, struct ts_calc **latest);
+
 /** Whether it is the same for every sample of the series; then *v is it. */
 bool ts_calc_is_constant(const struct ts_calc *calc, double *v);
 
 double ts_calc_run(const struct ts_calc *calc, const struct ts_expr_sample *smp);
-
-/** Bytes of memory that it takes. */
-size_t ts_calc_bytes(const struct ts_calc *calc);
 
 /** "counter", "gauge", "timing", "set", "field", "string". */
 const char *ts_expr_kind_name(enum ts_kind kind);

@@ -71,6 +71,8 @@ void pipe_forget_all(struct ts_pipe *pipe)
         struct memory *mem = &pipe->memories[i];
         ts_map64_fini(&mem->places);
         ts_map64_init(&mem->places);
+        ts_calc_free(&mem->when);
+        ts_calc_free(&mem->value);
         TS_FREE(mem->counts);
         TS_FREE(mem->buckets);
         mem->n = mem->cap = 0;
@@ -206,6 +208,8 @@ static void settle_map(struct ts_pipe *pipe, unsigned i, struct node *node, stru
         int rc = ts_expr_bind(stage->value, view, &step->value);
         grow->no_memory |= rc == -TS_ENOMEM;
         fail |= rc != 0;
+        if (step->value)
+            ts_calc_share(&step->value, &pipe->memories[i].value);
     }
     step->scales = number && stage->scale != 1;
     if (stage->edits.n && step->when) {
@@ -259,6 +263,8 @@ static void settle(struct ts_pipe *pipe, struct node *node, struct growth *grow)
             ts_calc_free(&step->when);
         else
             truth = 1;
+        if (step->when)
+            ts_calc_share(&step->when, &pipe->memories[i].when);
         step->act = ACT_RUN;
         if (stage->type == TS_STAGE_FILTER)
             step->act = step->when ? ACT_RUN : (truth != 0) != stage->drops ? ACT_PASS : ACT_DROP;

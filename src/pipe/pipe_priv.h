@@ -60,6 +60,7 @@ struct held {
 struct memory {
     struct ts_map64 places; /* series or groups: where they are */
     uint32_t n, cap;
+    struct ts_calc *when, *value; /* the latest: most series have the same, which then stays in the cache */
     uint64_t *counts;
     struct bucket *buckets;
     struct held *held; /* dedup: a ring of conf->hold, the oldest at `head` */

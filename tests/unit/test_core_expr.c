@@ -186,10 +186,37 @@ static void a_search_that_takes_too_long(void **unused)
     ts_expr_free(&expr);
 }
 
+static void alike_ones_are_shared(void **unused)
+{
+    (void)unused;
+    struct ts_expr *expr;
+    struct ts_calc *calc[3], *latest = NULL, *first;
+    struct ts_err err;
+    const struct ts_expr_sample smp = {.value = 5};
+    set_up();
+    assert_int_equal(
+        ts_expr_read(TS_STR("name == \"api.req\" and value > 1 or value > 9"), TS_EXPR_TRUTH, &expr, &err),
+        0);
+    for (unsigned i = 0; i < 3; i++) {
+        view.name = i == 2 ? TS_STR("other") : TS_STR("api.req");
+        assert_int_equal(ts_expr_bind(expr, &view, &calc[i]), 0);
+        ts_calc_share(&calc[i], &latest);
+        first = calc[0];
+        assert_true((calc[i] == first) == (i < 2));
+    }
+    assert_true(ts_calc_run(calc[0], &smp) == 1 && ts_calc_run(calc[2], &smp) == 0);
+    ts_calc_free(&latest);
+    ts_calc_free(&calc[0]);
+    assert_true(ts_calc_run(calc[1], &smp) == 1);
+    ts_calc_free(&calc[1]);
+    ts_calc_free(&calc[2]);
+    ts_expr_free(&expr);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(numbers), cmocka_unit_test(conditions),
-                                       cmocka_unit_test(errors),
-                                       cmocka_unit_test(a_search_that_takes_too_long)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers), cmocka_unit_test(conditions), cmocka_unit_test(errors),
+        cmocka_unit_test(a_search_that_takes_too_long), cmocka_unit_test(alike_ones_are_shared)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
