@@ -1,5 +1,5 @@
 /*
- * One ingest thread: bytes come in by a listener, by requests or from a file, and go through parse to route. Made and ended on
+ * One ingest thread: bytes come in by a listener, by requests or from a file, and go through parse and the pipeline to route. Made and ended on
  * the main thread; what runs between is the callbacks below, on the source's own thread. Owns its lanes.
  */
 #include "config.h"
@@ -14,6 +14,8 @@ static void source_begin(void *arg, int64_t arrival_ns)
 {
     struct source *src = arg;
     ts_router_begin(src->router, arrival_ns);
+    if (src->pipe)
+        ts_pipe_begin(src->pipe, arrival_ns);
     ts_passer_begin(src->passer, arrival_ns);
 }
 
@@ -34,12 +36,16 @@ static void source_end(void *arg)
 static void source_tick(void *arg, int64_t now_ns)
 {
     struct source *src = arg;
+    if (src->pipe)
+        ts_pipe_tick(src->pipe, now_ns);
     ts_router_tick(src->router, now_ns);
 }
 
 static void source_last(void *arg)
 {
     struct source *src = arg;
+    if (src->pipe)
+        ts_pipe_end(src->pipe);
     ts_router_end(src->router);
 }
 
@@ -87,7 +93,13 @@ static struct ts_ingest_consumer wire(struct source *src, const struct source_wi
                                   .newline_ends = stream,
                                   .origin_tags = listen->origin_tags,
                                   .templates = src->templates};
-    src->tiler = ts_tiler_new(&parse, cnt, ts_router_tile, src->router);
+    struct ts_pipe_conf pipe = {
+        .conf = to->conf, .cnt = cnt, .replay = src->file != NULL, .next = ts_router_tile, .arg = src->router};
+    src->pipe = to->conf->npipeline ? ts_pipe_new(&pipe) : NULL;
+    if (src->pipe)
+        src->tiler = ts_tiler_new(&parse, cnt, ts_pipe_tile, src->pipe);
+    else
+        src->tiler = ts_tiler_new(&parse, cnt, ts_router_tile, src->router);
     return (struct ts_ingest_consumer){source_begin, source_data, source_end, source_tick, source_last, src};
 }
 
@@ -159,6 +171,7 @@ void source_stop(struct source *src)
 void source_close(struct source *src)
 {
     ts_tiler_free(&src->tiler);
+    ts_pipe_free(&src->pipe);
     ts_router_free(&src->router);
     ts_passer_free(&src->passer);
     ts_templates_free(&src->templates);

@@ -7,6 +7,7 @@
 #include "ingest/ingest_body.h"
 #include "parse/parse_template.h"
 #include "parse/parse_tile.h"
+#include "pipe/pipe.h"
 #include "route/route.h"
 #include "route/route_pass.h"
 
@@ -17,6 +18,7 @@ struct source {
     struct ts_file *file;
     const struct ts_conf_listen *listen; /* of a listener */
     struct ts_tiler *tiler;
+    struct ts_pipe *pipe; /* between tiler and router; NULL without stages */
     struct ts_router *router;
     struct ts_passer_conf pass; /* as far as opening knows it */
     struct ts_passer *passer;

@@ -132,6 +132,28 @@ static void print_listeners(const json_t *listeners)
     puts("");
 }
 
+static void print_stages(const json_t *stages)
+{
+    static const char *const columns[] = {"in", "out", "dropped", "errors", "ns_per_sample"};
+    const json_t *stage;
+    size_t i;
+    int wide = 5;
+    json_array_foreach(stages, i, stage)
+        wide = TS_MAX(wide, (int)json_string_length(json_object_get(stage, "name")));
+    if (json_array_size(stages) == 0)
+        return;
+    printf("\n%-*s", wide, "stage");
+    for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
+        printf("  %13s", columns[c]);
+    json_array_foreach(stages, i, stage) {
+        printf("\n%-*s", wide, text(stage, "name"));
+        for (size_t c = 0; c + 1 < TS_ARRAY_SIZE(columns); c++)
+            printf("  %13" PRId64, number(stage, columns[c]));
+        printf("  %13.1f", json_number_value(json_object_get(stage, "ns_per_sample")));
+    }
+    puts("");
+}
+
 static void print_what_is_off(const json_t *root)
 {
     const json_t *lines = json_object_get(root, "lines"), *sink;
@@ -165,6 +187,7 @@ static int print_status(const json_t *root)
     for (size_t i = 0; i < TS_ARRAY_SIZE(groups); i++)
         print_group(root, groups[i]);
     print_listeners(json_object_get(root, "listeners"));
+    print_stages(json_object_get(root, "pipeline"));
     print_sinks(json_object_get(root, "sinks"));
     print_journal(json_object_get(root, "journal"));
     printf("\n%s%s%s\n", color ? (balanced ? "\033[32m" : "\033[31m") : "",
@@ -176,8 +199,11 @@ static int print_status(const json_t *root)
 /* Whether everything that is printed without a further look is there. */
 static bool is_status(const json_t *root)
 {
-    const json_t *sink, *lis;
+    const json_t *sink, *lis, *stage;
     size_t i;
+    json_array_foreach(json_object_get(root, "pipeline"), i, stage)
+        if (!json_is_string(json_object_get(stage, "name")))
+            return false;
     json_array_foreach(json_object_get(root, "listeners"), i, lis)
         if (!json_is_string(json_object_get(lis, "url")))
             return false;

@@ -84,7 +84,10 @@ static void tell_unknown_key(struct ts_conf_load *ld, enum ts_conf_section secti
     ts_conf_near_print(&near, "known here:", &remedy);
     if (of_other_kind)
         ts_conf_error(ld, key, "%s does not belong to a %s %s; %s", key->text,
-                      section == TS_SECTION_listen ? "listener of" : "sink of type", kind, remedy.msg);
+                      section == TS_SECTION_listen ? "listener of"
+                      : section == TS_SECTION_sinks  ? "sink of type"
+                                                      : "stage of type",
+                      kind, remedy.msg);
     else
         ts_conf_error(ld, key, "unknown key %s; %s", ts_log_quote_z(key->text), remedy.msg);
 }
@@ -147,6 +150,10 @@ static bool check_item(struct ts_conf_load *ld, const struct ts_conf_option *opt
             ts_conf_error(ld, item, "%s: %s twice; keep one of them", opt->key, ts_log_quote_z(item->text));
             return false;
         }
+    }
+    if (opt->type == TS_CONF_LINES && strchr(item->text, '\n')) {
+        ts_conf_error(ld, item, "%s: an entry of several lines; give each an entry of its own", opt->key);
+        return false;
     }
     struct ts_cidr range;
     if (opt->type == TS_CONF_CIDRS && ts_cidr_read(ts_str_of(item->text), &range)) {
@@ -217,7 +224,9 @@ static void read_map(struct ts_conf_load *ld, enum ts_conf_section section, cons
                       kind_name(map));
         return;
     }
-    const char *decider = section == TS_SECTION_sinks ? "type" : section == TS_SECTION_listen ? "url" : NULL;
+    const char *decider = section == TS_SECTION_sinks || section == TS_SECTION_pipeline ? "type"
+                          : section == TS_SECTION_listen                                ? "url"
+                                                                                        : NULL;
     const struct ts_conf_entry *first = decider ? ts_conf_node_find(map, ts_str_of(decider)) : NULL;
     if (first) {
         read_option(ld, find_option(section, decider, NULL), first->value, base);
@@ -249,12 +258,16 @@ static void *read_many(struct ts_conf_load *ld, enum ts_conf_section section, si
     bool named = info->shape == TS_SHAPE_MAP;
     const struct ts_conf_entry *entry = ts_conf_node_find(ld->root, ts_str_of(info->key));
     const struct ts_conf_node *node = entry->value;
-    if (node->kind != (named ? TS_NODE_MAP : TS_NODE_LIST) || node->n == 0) {
+    bool may_be_empty = info->def && strcmp(info->def, "[]") == 0;
+    if (node->kind != (named ? TS_NODE_MAP : TS_NODE_LIST) || (node->n == 0 && !may_be_empty)) {
         ts_conf_error(ld, node, "%s is %s; give %s, such as %s", info->key,
                       node->kind != TS_NODE_SCALAR && node->n == 0 ? "empty" : kind_name(node),
-                      named ? "a mapping of names" : "a list", info->def);
+                      named ? "a mapping of names" : "a list",
+                      may_be_empty ? "[{type: filter, keep: value > 0}]" : info->def);
         return NULL;
     }
+    if (node->n == 0)
+        return NULL;
     char *array = ts_xalloc(node->n * size);
     for (unsigned i = 0; i < node->n; i++) {
         const struct ts_conf_node *value = node->entries[i].value;
@@ -282,6 +295,7 @@ static void read_sections(struct ts_conf_load *ld)
     read_map(ld, TS_SECTION_top, &top, &top, conf);
     ts_free(top.entries);
     conf->listen = read_many(ld, TS_SECTION_listen, sizeof *conf->listen, &conf->nlisten);
+    conf->pipeline = read_many(ld, TS_SECTION_pipeline, sizeof *conf->pipeline, &conf->npipeline);
     conf->rollups = read_many(ld, TS_SECTION_rollups, sizeof *conf->rollups, &conf->nrollups);
     conf->sinks = read_many(ld, TS_SECTION_sinks, sizeof *conf->sinks, &conf->nsinks);
 }
@@ -357,6 +371,8 @@ void ts_conf_free(struct ts_conf **conf)
         ts_free((*conf)->listen[i].host);
         ts_free((*conf)->listen[i].path);
     }
+    for (unsigned i = 0; i < (*conf)->npipeline; i++)
+        free_texts(TS_SECTION_pipeline, &(*conf)->pipeline[i]);
     for (unsigned i = 0; i < (*conf)->nrollups; i++)
         free_texts(TS_SECTION_rollups, &(*conf)->rollups[i]);
     for (unsigned i = 0; i < (*conf)->nsinks; i++) {
@@ -367,6 +383,7 @@ void ts_conf_free(struct ts_conf **conf)
         if (ts_conf_sections[s].shape == TS_SHAPE_ONE)
             free_texts((enum ts_conf_section)s, *conf);
     ts_free((*conf)->listen);
+    ts_free((*conf)->pipeline);
     ts_free((*conf)->rollups);
     ts_free((*conf)->sinks);
     TS_FREE(*conf);

@@ -61,6 +61,24 @@ struct ts_conf_listen {
     bool origin_tags;           /* |c: |e: |card: become tags */
 };
 
+enum ts_per { TS_PER_STAGE, TS_PER_SERIES, TS_PER_GROUP };
+
+/* Options of every type of stage side by side; what they mean says core/stage.h. Lists have an entry a line. */
+struct ts_conf_stage {
+    char *type, *name;
+    char *when, *keep, *drop; /* expressions; NULL: none, as below */
+    char *value, *from, *to;
+    char *replace, *set, *drop_tags;
+    char *copies, *split_tag, *split_by;
+    bool keep_original;
+    char *probability;
+    unsigned rate, burst; /* samples a second; at once, 0: as many as in a second */
+    enum ts_per per;
+    char *group;
+    int64_t within_ns;
+    unsigned hold; /* samples */
+};
+
 struct ts_conf_rollup {
     char *name;
     int64_t every_ns;
@@ -119,8 +137,9 @@ struct ts_conf {
         int64_t max_age_ns;  /* 0: no limit */
         int64_t sync_interval_ns;
     } journal;
-    unsigned nlisten, nrollups, nsinks;
+    unsigned nlisten, npipeline, nrollups, nsinks;
     struct ts_conf_listen *listen;
+    struct ts_conf_stage *pipeline;
     struct ts_conf_rollup *rollups;
     struct ts_conf_sink *sinks;
 };

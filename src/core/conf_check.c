@@ -277,6 +277,7 @@ void ts_conf_check(struct ts_conf_load *ld)
     check_sinks(ld);
     for (unsigned i = 0; i < ld->conf->nrollups; i++)
         check_to(ld, at(ld, TS_SECTION_rollups, i, "to"), &ld->conf->rollups[i].to);
+    ts_conf_check_pipeline(ld);
     check_to(ld, at(ld, TS_SECTION_events, 0, "to"), &ld->conf->events.to);
     for (unsigned i = 0; i < ld->conf->nrollups; i++)
         check_histogram(ld, i);

@@ -18,6 +18,7 @@
 #define TS_OF_events  struct ts_conf
 #define TS_OF_journal struct ts_conf
 #define TS_OF_listen  struct ts_conf_listen
+#define TS_OF_pipeline struct ts_conf_stage
 #define TS_OF_rollups struct ts_conf_rollup
 #define TS_OF_sinks   struct ts_conf_sink
 
@@ -70,6 +71,8 @@ const char *ts_conf_kind_of(enum ts_conf_section section, const void *base)
     struct ts_listen_url url;
     if (section == TS_SECTION_sinks)
         return ((const struct ts_conf_sink *)base)->type;
+    if (section == TS_SECTION_pipeline)
+        return ((const struct ts_conf_stage *)base)->type;
     if (section != TS_SECTION_listen || !lis->url || ts_conf_read_listen_url(ts_str_of(lis->url), &url))
         return NULL;
     return ts_transport_info(url.transport)->scheme;
@@ -173,6 +176,15 @@ static bool is_clean_text(struct ts_str s)
     return true;
 }
 
+static bool are_clean_lines(struct ts_str s)
+{
+    struct ts_str line;
+    while (ts_conf_next(&s, '\n', &line))
+        if (!is_clean_text(line))
+            return false;
+    return true;
+}
+
 static bool is_name(struct ts_str s)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -206,7 +218,7 @@ static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *ba
     struct ts_buckets buckets;
     uint64_t choice;
     struct ts_log_quoted shown = ts_log_quote(ts_conf_option_is_secret(opt) ? TS_STR(TS_CONF_HIDDEN) : s);
-    if (opt->type != TS_CONF_TEMPLATES && !is_clean_text(s)) /* templates: one by one, in ts_template_read */
+    if (opt->type == TS_CONF_LINES ? !are_clean_lines(s) : opt->type != TS_CONF_TEMPLATES && !is_clean_text(s)) /* templates: one by one, in ts_template_read */
         return ts_fail(err, TS_ECONF, "%s: %s has control characters or is not UTF-8", opt->key, shown.z);
     bool ok = true;
     switch (opt->type) {
@@ -450,6 +462,7 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
     case TS_CONF_TEMPLATES:
         ts_buf_puts(buf, "a list, such as [\"servers.* .host.measurement.field*\"]");
         break;
+    case TS_CONF_LINES: ts_buf_puts(buf, "a list of texts in one line each"); break;
     case TS_CONF_NAMES: ts_buf_puts(buf, "a list, such as [a, b]"); break;
     case TS_CONF_BUCKETS:
         ts_buf_printf(buf,

@@ -35,6 +35,7 @@ enum ts_conf_type {
     TS_CONF_CIDRS,
     TS_CONF_SECRETS,
     TS_CONF_TEMPLATES,
+    TS_CONF_LINES,
     TS_CONF_BUCKETS,
     TS_CONF_NAMES,
     TS_CONF_CHOICE,
@@ -65,7 +66,7 @@ extern const unsigned ts_conf_noptions;
 
 enum ts_conf_need { TS_NEED_NOT_HERE, TS_NEED_OPTIONAL, TS_NEED_REQUIRED };
 
-/** What decides which options an entry of a section may have: a sink's type, a listener's scheme; NULL
+/** What decides which options an entry of a section may have: a sink's or stage's type, a listener's scheme; NULL
  * elsewhere, or when unknown. */
 const char *ts_conf_kind_of(enum ts_conf_section section, const void *base);
 
@@ -96,7 +97,7 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
 
 static inline bool ts_conf_option_is_list(const struct ts_conf_option *opt)
 {
-    return opt->type == TS_CONF_CIDRS || opt->type == TS_CONF_SECRETS || opt->type == TS_CONF_TEMPLATES ||
+    return opt->type == TS_CONF_CIDRS || opt->type == TS_CONF_SECRETS || opt->type == TS_CONF_TEMPLATES || opt->type == TS_CONF_LINES ||
            opt->type == TS_CONF_BUCKETS || opt->type == TS_CONF_NAMES || opt->type == TS_CONF_AGGREGATES;
 }
 
@@ -108,7 +109,7 @@ static inline bool ts_conf_option_is_secret(const struct ts_conf_option *opt)
 /** What stands between the items of a list in its field. */
 static inline char ts_conf_option_between(const struct ts_conf_option *opt)
 {
-    return opt->type == TS_CONF_TEMPLATES ? '\n' : ',';
+    return opt->type == TS_CONF_TEMPLATES || opt->type == TS_CONF_LINES ? '\n' : ',';
 }
 
 static inline bool ts_conf_option_is_text(const struct ts_conf_option *opt)
@@ -189,5 +190,8 @@ void ts_conf_set(struct ts_conf_load *ld, const char *setting);
 /** What no single value can say: addresses, names that must exist, rules that contradict each other. Errors
  * are told. */
 void ts_conf_check(struct ts_conf_load *ld);
+
+/** The same of the pipeline's stages. */
+void ts_conf_check_pipeline(struct ts_conf_load *ld);
 
 #endif

@@ -15,7 +15,8 @@ static uint64_t sum_of_name(const struct ts_ledger *led, enum ts_counter id)
 
 static bool is_producer(enum ts_counter id)
 {
-    return id == TS_C_LINES_RECEIVED || id == TS_C_SAMPLES_RECEIVED || id == TS_C_DATAGRAMS_RECEIVED;
+    return id == TS_C_LINES_RECEIVED || id == TS_C_SAMPLES_RECEIVED || id == TS_C_SAMPLES_CREATED ||
+           id == TS_C_DATAGRAMS_RECEIVED;
 }
 
 void ts_ledger_read(struct ts_ledger *led)
@@ -30,7 +31,7 @@ void ts_ledger_read(struct ts_ledger *led)
             led->v[i] = ts_counter_sum((enum ts_counter)i);
     led->lines_rejected = sum_of_name(led, TS_C_REJECTED_SYNTAX);
     led->samples_dropped = sum_of_name(led, TS_C_DROPPED_RING_FULL);
-    led->in_flight = (int64_t)(led->v[TS_C_SAMPLES_RECEIVED] - led->v[TS_C_SAMPLES_AGGREGATED] -
+    led->in_flight = (int64_t)(led->v[TS_C_SAMPLES_RECEIVED] + led->v[TS_C_SAMPLES_CREATED] - led->v[TS_C_SAMPLES_AGGREGATED] -
                                led->v[TS_C_SAMPLES_PASSED] - led->samples_dropped - led->lines_rejected);
     led->balanced = led->v[TS_C_LINES_RECEIVED] == led->v[TS_C_LINES_ACCEPTED] + led->lines_rejected &&
                     led->in_flight >= 0;

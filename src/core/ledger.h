@@ -3,9 +3,9 @@
 /*
  * The equations that the counters must obey, in one place:
  *   lines received   = accepted + rejected by reason
- *   samples received = aggregated + passed + rejected by reason + dropped by reason + in flight,
- *   where passed are events and service checks, and a rejected line counts as one sample: how many it meant
- *   to bring cannot be known
+ *   samples received + created = aggregated + passed + rejected by reason + dropped by reason + in flight,
+ *   where created are those that flatmap stages made beyond what came, passed are events and service checks,
+ *   and a rejected line counts as one sample: how many it meant to bring cannot be known
  *   of each sink: rolled up = delivered + pending + dropped + coarsened (merged into others)
  */
 #include "core/base.h"

@@ -9,9 +9,11 @@ libtsagg_a_SOURCES += \
 	src/core/census.c src/core/census.h \
 	src/core/clock.c src/core/clock.h \
 	src/core/counters.c src/core/counters.h \
-	src/core/dead_letter.c src/core/dead_letter.h \
-	src/core/err.c src/core/err.h \
 	src/core/csv.c src/core/csv.h \
+	src/core/dead_letter.c src/core/dead_letter.h \
+	src/core/edit.c src/core/edit.h \
+	src/core/err.c src/core/err.h \
+	src/core/expr.c src/core/expr.h src/core/expr_parse.c src/core/expr_priv.h \
 	src/core/feed.h src/core/journal_status.h src/core/sink_status.h \
 	src/core/file.c src/core/file.h \
 	src/core/hash.h \
@@ -23,6 +25,7 @@ libtsagg_a_SOURCES += \
 	src/core/num.c src/core/num.h \
 	src/core/num_shortest.c src/core/num_shortest.h \
 	src/core/passed.c src/core/passed.h \
+	src/core/pattern.c src/core/pattern.h \
 	src/core/points.h \
 	src/core/pool.c src/core/pool.h \
 	src/core/progress.c src/core/progress.h \
@@ -34,6 +37,7 @@ libtsagg_a_SOURCES += \
 	src/core/scan.h \
 	src/core/series.c src/core/series.h \
 	src/core/sketch.c src/core/sketch_codec.c src/core/sketch.h \
+	src/core/stage.c src/core/stage.h \
 	src/core/stats.c src/core/stats.h \
 	src/core/template.c src/core/template.h \
 	src/core/thread.c src/core/thread.h \

@@ -5,6 +5,7 @@
  * a tile in passes (hash all, fetch all, compare all) lets the memory latencies of 64 look-ups overlap.
  */
 #include "core/base.h"
+#include "core/hash.h"
 #include "core/series.h"
 
 #define TS_TILE_MAX 64
@@ -47,6 +48,22 @@ struct ts_raw {
     uint32_t line_len;
     uint32_t index;  /* which sample of its line */
 };
+
+/** Lengths, kind, and of the flags TS_RAW_CANONICAL. */
+TS_INLINE uint64_t ts_key_shape(const struct ts_raw *raw)
+{
+    const struct ts_raw all = {.head_len = UINT32_MAX, .tail_len = UINT16_MAX, .kind = UINT8_MAX, .flags = TS_RAW_CANONICAL};
+    return raw->shape & all.shape;
+}
+
+/** The key's hash. */
+TS_INLINE uint64_t ts_key_hash(const struct ts_raw *raw)
+{
+    uint64_t seed = ts_key_shape(raw);
+    if (raw->tail_len)
+        seed ^= ts_hash(raw->tail, raw->tail_len);
+    return ts_hash_seeded(raw->head, raw->head_len, seed);
+}
 
 struct ts_tile {
     unsigned n;

@@ -245,7 +245,7 @@ static struct ts_entry *admit(struct ts_router *rt, const struct ts_raw *raw, en
                              .head_len = (uint32_t)rt->series.len,
                              .kind = (uint8_t)rt->view.kind,
                              .flags = TS_RAW_CANONICAL};
-        key.hash = ts_intern_hash(&key);
+        key.hash = ts_key_hash(&key);
         if (verdict != TS_CENSUS_OWN)
             entry = ts_intern_find(rt->in, &key);
         if (!entry) {
@@ -349,7 +349,7 @@ void ts_router_tile(struct ts_tile *tile, void *router)
     const struct ts_entry *guess[TS_TILE_MAX];
     unsigned n = tile->n;
     for (unsigned i = 0; i < n; i++) {
-        tile->raw[i].hash = ts_intern_hash(&tile->raw[i]);
+        tile->raw[i].hash = ts_key_hash(&tile->raw[i]);
         ts_intern_prefetch(rt->in, tile->raw[i].hash);
     }
     for (unsigned i = 0; i < n; i++) {

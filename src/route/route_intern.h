@@ -6,7 +6,6 @@
  * a whole tile and let the memory latencies overlap.
  */
 #include "core/base.h"
-#include "core/hash.h"
 #include "core/tile.h"
 
 #if defined(__SSE2__)
@@ -69,28 +68,14 @@ void ts_intern_remove(struct ts_intern *in, uint32_t id);
 
 /* For these two files only: room for an entry with `bytes` of key; *ref names it. */
 struct ts_entry *ts_intern_take(struct ts_intern *in, size_t bytes, uint32_t *ref);
-/* Lengths, kind, and of the flags TS_RAW_CANONICAL. */
-TS_INLINE uint64_t ts_key_shape(const struct ts_raw *raw)
-{
-    const struct ts_raw all = {.head_len = UINT32_MAX, .tail_len = UINT16_MAX, .kind = UINT8_MAX, .flags = TS_RAW_CANONICAL};
-    return raw->shape & all.shape;
-}
 
-/** The key's hash; low half chooses the bucket, high half is the tag. */
-TS_INLINE uint64_t ts_intern_hash(const struct ts_raw *raw)
-{
-    uint64_t seed = ts_key_shape(raw);
-    if (raw->tail_len)
-        seed ^= ts_hash(raw->tail, raw->tail_len);
-    return ts_hash_seeded(raw->head, raw->head_len, seed);
-}
-
+/* Of a key's hash (ts_key_hash) the low half chooses the bucket, the high half is the tag. */
 /** The hash of the entry's key. */
 TS_INLINE uint64_t ts_entry_hash(const struct ts_entry *entry)
 {
     struct ts_raw raw = {.head = entry->key, .shape = entry->shape};
     raw.tail = entry->key + raw.head_len;
-    return ts_intern_hash(&raw);
+    return ts_key_hash(&raw);
 }
 
 TS_INLINE void ts_intern_prefetch(const struct ts_intern *in, uint64_t hash)

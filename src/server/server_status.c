@@ -46,6 +46,7 @@ static void put_ledger(struct ts_buf *body, const struct ts_ledger *led)
     put_member(body, ", ", "ignored", v[TS_C_LINES_EMPTY]);
     put_reasons(body, "rejected_by_reason", led, TS_C_REJECTED_SYNTAX);
     put_member(body, "},\n \"samples\": {", "received", v[TS_C_SAMPLES_RECEIVED]);
+    put_member(body, ", ", "created", v[TS_C_SAMPLES_CREATED]);
     put_member(body, ", ", "aggregated", v[TS_C_SAMPLES_AGGREGATED]);
     put_member(body, ", ", "passed", v[TS_C_SAMPLES_PASSED]);
     put_member(body, ", ", "rejected", led->lines_rejected);
@@ -166,6 +167,7 @@ void ts_server_status(const struct ts_server_info *info, struct ts_buf *body)
     put_ledger(body, &look.ledger);
     put_journal(body, info);
     ts_server_listeners_status(body);
+    ts_server_stages_status(info, body);
     put_sinks(body, look.sinks, look.nsinks);
     ts_buf_puts(body, "}\n");
 }

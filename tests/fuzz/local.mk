@@ -4,6 +4,7 @@
 fuzz_targets = \
 	tests/fuzz/fuzz_annotated_csv \
 	tests/fuzz/fuzz_conf \
+	tests/fuzz/fuzz_expr \
 	tests/fuzz/fuzz_flux_format \
 	tests/fuzz/fuzz_flux_script \
 	tests/fuzz/fuzz_line_influx \
@@ -16,6 +17,8 @@ tests_fuzz_fuzz_annotated_csv_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_annotated_csv_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_conf_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_conf_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_expr_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_expr_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_flux_format_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_flux_format_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_flux_script_LDADD = $(fuzz_ldadd)

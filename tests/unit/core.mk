@@ -6,6 +6,8 @@ unit_tests += \
 	tests/unit/test_core_cidr \
 	tests/unit/test_core_clock \
 	tests/unit/test_core_counters \
+	tests/unit/test_core_edit \
+	tests/unit/test_core_expr \
 	tests/unit/test_core_hll \
 	tests/unit/test_core_log \
 	tests/unit/test_core_num \
@@ -26,6 +28,10 @@ tests_unit_test_core_census_LDADD = $(unit_ldadd)
 
 tests_unit_test_core_cidr_SOURCES = tests/unit/test_core_cidr.c tests/unit/unit.h
 tests_unit_test_core_cidr_LDADD = $(unit_ldadd)
+tests_unit_test_core_edit_SOURCES = tests/unit/test_core_edit.c tests/unit/unit.h
+tests_unit_test_core_edit_LDADD = $(unit_ldadd)
+tests_unit_test_core_expr_SOURCES = tests/unit/test_core_expr.c tests/unit/unit.h
+tests_unit_test_core_expr_LDADD = $(unit_ldadd)
 tests_unit_test_core_clock_SOURCES = tests/unit/test_core_clock.c
 tests_unit_test_core_clock_LDADD = $(unit_ldadd)
 tests_unit_test_core_counters_SOURCES = tests/unit/test_core_counters.c

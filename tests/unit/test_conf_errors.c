@@ -27,7 +27,7 @@ static const struct example examples[] = {
     {"unknown key at the top", "state_dir: /x\nsinsk: {}\n",
      "2:1: unknown key \"sinsk\"; did you mean \"sinks\"? known here: state_dir, workers, idle_after, "
      "correct_for, future, "
-     "keep_gauges, log_level, listen, http, limits, events, journal, rollups, sinks\n"},
+     "keep_gauges, log_level, listen, http, limits, events, journal, pipeline, rollups, sinks\n"},
     {"unknown key like none", "limits:\n  memory: 2GiB\n",
      "2:3: unknown key \"memory\"; known here: series, tag_values, expire\n"},
     {"unknown key in a flow mapping", "rollups: [{name: a, evry: 10s, every: 10s}]\n",

@@ -1,10 +1,12 @@
 # The way of a sample: bodies, tiles, interning, lanes, windows.
-unit_tests += tests/unit/test_parse_body tests/unit/test_parse_tile tests/unit/test_route tests/unit/test_route_pass tests/unit/test_server_gzip tests/unit/test_window
+unit_tests += tests/unit/test_parse_body tests/unit/test_parse_tile tests/unit/test_pipe tests/unit/test_route tests/unit/test_route_pass tests/unit/test_server_gzip tests/unit/test_window
 
 tests_unit_test_parse_body_SOURCES = tests/unit/test_parse_body.c tests/unit/unit.h
 tests_unit_test_parse_body_LDADD = $(unit_ldadd)
 tests_unit_test_parse_tile_SOURCES = tests/unit/test_parse_tile.c tests/unit/unit.h
 tests_unit_test_parse_tile_LDADD = $(unit_ldadd)
+tests_unit_test_pipe_SOURCES = tests/unit/test_pipe.c tests/unit/unit.h
+tests_unit_test_pipe_LDADD = $(unit_ldadd)
 tests_unit_test_route_SOURCES = tests/unit/test_route.c tests/unit/unit.h
 tests_unit_test_route_LDADD = $(unit_ldadd)
 tests_unit_test_route_pass_SOURCES = tests/unit/test_route_pass.c tests/unit/unit.h

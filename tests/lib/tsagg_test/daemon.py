@@ -126,7 +126,7 @@ def imbalance(status):
         ("status says so", status["balanced"], True),
         ("lines received", lines["received"], lines["accepted"] + lines["rejected"]),
         ("samples in flight", samples["in_flight"], 0),
-        ("samples received", samples["received"],
+        ("samples received and created", samples["received"] + samples["created"],
          samples["aggregated"] + samples["passed"] + samples["rejected"] + samples["dropped"] + samples["in_flight"]),
         ("samples dropped by reason", samples["dropped"], sum(samples["dropped_by_reason"].values())),
         ("samples rejected by reason", samples["rejected"], sum(lines["rejected_by_reason"].values())),
