@@ -17,7 +17,9 @@ enum ts_format { TS_FORMAT_AUTO, TS_FORMAT_STATSD, TS_FORMAT_INFLUX };
 enum ts_signed_gauges { TS_GAUGES_RELATIVE, TS_GAUGES_ABSOLUTE };
 enum ts_when_full { TS_FULL_BLOCK, TS_FULL_DROP_NEW, TS_FULL_DROP_OLD };
 enum ts_framing { TS_FRAMING_LINES, TS_FRAMING_DOGSTATSD };
-enum ts_late { TS_LATE_CORRECT, TS_LATE_DROP };
+enum ts_late { TS_LATE_CORRECT, TS_LATE_DROP, TS_LATE_SIDE };
+
+#define TS_ROLLUPS_MAX 64
 
 enum ts_transport {
 #define TS_TRANSPORT(id, scheme, address, socket, reader) TS_TRANSPORT_##id,
@@ -62,7 +64,10 @@ struct ts_conf_listen {
 
 struct ts_conf_rollup {
     char *name;
+    char *match;       /* glob of measurements; NULL: every one */
+    char *match_tags;  /* KEY=GLOB, a line each; NULL: no condition */
     int64_t every_ns;
+    int64_t period_ns; /* at least every_ns */
     int64_t lateness_ns;
     enum ts_late late;
     uint32_t aggregates; /* bits of enum ts_aggregate */
@@ -71,6 +76,8 @@ struct ts_conf_rollup {
     char *buckets;                 /* of histograms, as written, with commas; NULL: none */
     struct ts_buckets histogram;   /* the same, read */
     bool stddev_sample;
+    char *measurement; /* what points are called; "{name}" in it is the series' measurement; NULL: as it is */
+    char *tags;        /* KEY=VALUE of extra tags, a line each; NULL: none */
     char *to; /* sink names, comma-separated, without blanks; every one exists */
 };
 
@@ -161,6 +168,9 @@ int ts_conf_read_listen_url(struct ts_str url, struct ts_listen_url *out) TS_MUS
 
 /** Reads ID:SECRET, a number of 32 bits and TS_HMAC_SECRET_MIN characters or more. @return 0, -TS_EPARSE. */
 int ts_conf_read_hmac_key(struct ts_str s, uint32_t *id, struct ts_str *secret) TS_MUST_CHECK;
+
+/** Takes the next KEY=REST off the lines of match_tags or tags. @return false at the end. */
+bool ts_conf_next_pair(struct ts_str *lines, struct ts_str *key, struct ts_str *rest);
 
 /** Whether a host as ts_conf_read_address gives it is reached from this machine only. */
 bool ts_conf_is_loopback(const char *host);

@@ -159,7 +159,7 @@ static struct ts_str nth_choice(const char *choices, uint64_t n)
 
 /* UTF-8 without control characters and without what YAML does not take as it is: anything printed can be read
  * back. */
-static bool is_clean_text(struct ts_str s)
+bool ts_conf_is_clean(struct ts_str s)
 {
     for (size_t i = 0; i < s.len;) {
         const unsigned char *p = (const unsigned char *)s.p + i;
@@ -205,7 +205,8 @@ static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *ba
     struct ts_buckets buckets;
     uint64_t choice;
     struct ts_log_quoted shown = ts_log_quote(ts_conf_option_is_secret(opt) ? TS_STR(TS_CONF_HIDDEN) : s);
-    if (opt->type != TS_CONF_TEMPLATES && !is_clean_text(s)) /* templates: one by one, in ts_template_read */
+    bool lines = ts_conf_option_is_list(opt) && ts_conf_option_between(opt) == '\n'; /* looked at one by one */
+    if (!lines && !ts_conf_is_clean(s))
         return ts_fail(err, TS_ECONF, "%s: %s has control characters or is not UTF-8", opt->key, shown.z);
     bool ok = true;
     switch (opt->type) {
@@ -449,6 +450,7 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
     case TS_CONF_TEMPLATES:
         ts_buf_puts(buf, "a list, such as [\"servers.* .host.measurement.field*\"]");
         break;
+    case TS_CONF_PAIRS: ts_buf_puts(buf, "a list of KEY=VALUE, such as [region=eu]"); break;
     case TS_CONF_NAMES: ts_buf_puts(buf, "a list, such as [a, b]"); break;
     case TS_CONF_BUCKETS:
         ts_buf_printf(buf,

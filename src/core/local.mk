@@ -12,6 +12,7 @@ libtsagg_a_SOURCES += \
 	src/core/err.c src/core/err.h \
 	src/core/feed.h src/core/sink_status.h \
 	src/core/file.c src/core/file.h \
+	src/core/glob.c src/core/glob.h \
 	src/core/hash.h \
 	src/core/hll.c src/core/hll.h \
 	src/core/lane.c src/core/lane.h \

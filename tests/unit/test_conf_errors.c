@@ -134,8 +134,24 @@ static const struct example examples[] = {
      "3:3: duplicate key \"a\", first in line 2; keep one of them\n"},
     {"two rules to one sink", "rollups:\n  - {name: x, every: 1s}\n  - {name: y, every: 1s, to: [file]}\n",
      "3:30: to: rollups x and y both write to sink file, where their points would replace each other; give "
-     "each a sink of its "
-     "own\n"},
+     "one a measurement, tags or a sink of its own, or each a match that excludes the other\n"},
+    {"rules that may match the same series",
+     "rollups:\n  - {name: x, every: 1s, match: \"a*\"}\n  - {name: y, every: 1s, match: \"*b\", to: [file]}\n",
+     "3:44: to: rollups x and y both write to sink file, where their points would replace each other; give "
+     "one a measurement, tags or a sink of its own, or each a match that excludes the other\n"},
+    {"a period shorter than every", "rollups: [{name: a, every: 10s, period: 5s}]\n",
+     "1:41: period is shorter than every (10s): samples between two windows would be in none; give 10s or more\n"},
+    {"windows that do not divide", "rollups: [{name: a, every: 10s, period: 25s}]\n",
+     "1:41: period is no multiple of every (10s); give one\n"},
+    {"too many windows at once", "rollups: [{name: a, every: 1s, period: 1001s}]\n",
+     "1:40: period is more than 1000 times every (1s); give a shorter one, or a longer every\n"},
+    {"a brace in a measurement", "rollups: [{name: a, every: 1s, measurement: \"x{tag}\"}]\n",
+     "1:45: measurement: \"x{tag}\" has a brace that does not begin {name}; write it as in \"{name}_1m\"\n"},
+    {"a tag without a value", "rollups: [{name: a, every: 1s, tags: [\"b=\", c]}]\n",
+     "1:39: tags: \"b=\" is not KEY=VALUE; give a tag and its value, such as region=eu\n"
+     "1:45: tags: \"c\" is not KEY=VALUE; give a tag and its value, such as region=eu\n"},
+    {"a condition twice", "rollups: [{name: a, every: 1s, match_tags: [b=1, b=2]}]\n",
+     "1:50: match_tags: tag b twice; keep one of them\n"},
     {"two sinks to one place", "sinks:\n  a: {type: file, path: p}\n  b: {path: p, type: file}\n",
      "3:22: sinks a and b write to the same place; remove one, or give it another target\n"},
     {"missing in a list", "rollups:\n  - every: 10s\n",
