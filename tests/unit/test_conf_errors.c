@@ -137,7 +137,7 @@ static const struct example examples[] = {
      "one a measurement, tags or a sink of its own, or each a match that excludes the other\n"},
     {"rules that may match the same series",
      "rollups:\n  - {name: x, every: 1s, match: \"a*\"}\n  - {name: y, every: 1s, match: \"*b\", to: [file]}\n",
-     "3:44: to: rollups x and y both write to sink file, where their points would replace each other; give "
+     "3:43: to: rollups x and y both write to sink file, where their points would replace each other; give "
      "one a measurement, tags or a sink of its own, or each a match that excludes the other\n"},
     {"a period shorter than every", "rollups: [{name: a, every: 10s, period: 5s}]\n",
      "1:41: period is shorter than every (10s): samples between two windows would be in none; give 10s or more\n"},

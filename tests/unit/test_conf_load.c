@@ -373,7 +373,7 @@ static void documentation_has_every_option(void **state)
     }
     assert_non_null(strstr(ts_buf_cstr(&counters),
                            ".B tsagg_late_total\nSamples that came after their window was sealed.\n"
-                           "By result: corrected, dropped.\n"));
+                           "By result: corrected, side, dropped.\n"));
     ts_buf_fini(&man);
     ts_buf_fini(&help);
     ts_buf_fini(&counters);
