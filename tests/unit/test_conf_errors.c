@@ -31,8 +31,8 @@ static const struct example examples[] = {
     {"unknown key like none", "limits:\n  memory: 2GiB\n",
      "2:3: unknown key \"memory\"; known here: series, tag_values, expire\n"},
     {"unknown key in a flow mapping", "rollups: [{name: a, evry: 10s, every: 10s}]\n",
-     "1:21: unknown key \"evry\"; did you mean \"every\"? known here: name, every, lateness, late, "
-     "aggregates, sketch_buckets, buckets, stddev, to\n"},
+     "1:21: unknown key \"evry\"; did you mean \"every\"? known here: name, match, match_tags, every, "
+     "period, lateness, late, aggregates, sketch_buckets, buckets, stddev, measurement, tags, to\n"},
     {"option of another sink type", "sinks:\n  a:\n    type: file\n    url: http://h\n",
      "4:5: url does not belong to a sink of type file; known here: type, path, batch, flush_interval, "
      "retry_min, retry_max\n"},
