@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/quantile.h"
 #include "core/sample.h"
+#include "core/zone.h"
 
 enum ts_format { TS_FORMAT_AUTO, TS_FORMAT_STATSD, TS_FORMAT_INFLUX };
 enum ts_signed_gauges { TS_GAUGES_RELATIVE, TS_GAUGES_ABSOLUTE };
@@ -66,8 +67,9 @@ struct ts_conf_rollup {
     char *name;
     char *match;       /* glob of measurements; NULL: every one */
     char *match_tags;  /* KEY=GLOB, a line each; NULL: no condition */
-    int64_t every_ns;
-    int64_t period_ns; /* at least every_ns */
+    int64_t every_ns;          /* of a calendar: about so long */
+    enum ts_calendar calendar; /* what windows are, unless NONE */
+    int64_t period_ns;         /* longer than every_ns, or 0: the same */
     int64_t lateness_ns;
     enum ts_late late;
     uint32_t aggregates; /* bits of enum ts_aggregate */
@@ -101,6 +103,7 @@ struct ts_conf {
     char *state_dir;
     unsigned workers; /* 0: auto */
     int64_t idle_after_ns, correct_for_ns, future_ns;
+    char *timezone;
     enum ts_log_level log_level;
     struct {
         char *address; /* "127.0.0.1:8186"; "" is off */

@@ -128,6 +128,8 @@ static const char *fetch_text(const struct ts_conf_option *opt, const void *base
 
 bool ts_conf_option_is_set(const struct ts_conf_option *opt, const void *base)
 {
+    if (opt->type == TS_CONF_DURATION && !opt->def)
+        return fetch(opt, base) != 0;
     return !ts_conf_option_is_text(opt) || fetch_text(opt, base);
 }
 
@@ -251,6 +253,7 @@ static int read_amount(const struct ts_conf_option *opt, struct ts_str s, uint64
     int rc;
     switch (opt->type) {
     case TS_CONF_BYTES: return ts_num_read_bytes(s, v);
+    case TS_CONF_EVERY:
     case TS_CONF_DURATION:
         rc = ts_clock_read_duration(s, &ns);
         *v = (uint64_t)ns;
@@ -265,6 +268,7 @@ static int read_number(const struct ts_conf_option *opt, struct ts_str s, void *
     static const char *const what[] = {[TS_CONF_UINT] = "a whole number",
                                        [TS_CONF_BYTES] = "a size",
                                        [TS_CONF_DURATION] = "a duration",
+                                       [TS_CONF_EVERY] = "a duration",
                                        [TS_CONF_MODE] = "an octal number"};
     uint64_t v;
     if (opt->choices && find_choice(opt->choices, s, &v)) {
@@ -273,7 +277,7 @@ static int read_number(const struct ts_conf_option *opt, struct ts_str s, void *
     }
     struct ts_log_quoted shown = ts_log_quote(s);
     int rc = read_amount(opt, s, &v);
-    if (rc == -TS_EPARSE && opt->type == TS_CONF_DURATION && ts_num_read_uint(s, &v) == 0)
+    if (rc == -TS_EPARSE && (opt->type == TS_CONF_DURATION || opt->type == TS_CONF_EVERY) && ts_num_read_uint(s, &v) == 0)
         return ts_fail(err, TS_ECONF, "%s: %s has no unit", opt->key, shown.z);
     if (rc == -TS_EPARSE)
         return ts_fail(err, TS_ECONF, "%s: %s is not %s", opt->key, shown.z, what[opt->type]);
@@ -305,6 +309,7 @@ int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, vo
     case TS_CONF_BYTES:
     case TS_CONF_DURATION:
     case TS_CONF_MODE: return read_number(opt, text, base, err);
+    case TS_CONF_EVERY: return ts_conf_calendar_read(text, base) ? 0 : read_number(opt, text, base, err); /* of rollups only */
     case TS_CONF_AGGREGATES: return ts_conf_aggregates_read(text, base, err); /* of rollups only */
     default: return read_text(opt, text, base, err);
     }
@@ -327,7 +332,7 @@ static void print_number(const struct ts_conf_option *opt, uint64_t v, struct ts
     char duration[TS_NUM_MAX];
     if (opt->type == TS_CONF_BYTES)
         print_bytes(buf, v);
-    else if (opt->type == TS_CONF_DURATION)
+    else if (opt->type == TS_CONF_DURATION || opt->type == TS_CONF_EVERY)
         ts_buf_put(buf, duration, ts_clock_put_duration(duration, (int64_t)v));
     else if (opt->type == TS_CONF_MODE)
         ts_buf_printf(buf, "%04o", (unsigned)v);
@@ -388,7 +393,7 @@ void ts_conf_option_print(const struct ts_conf_option *opt, const void *base, st
         struct ts_str word = nth_choice(choices_of(opt), v);
         if (word.len)
             ts_buf_put_str(buf, word);
-        else
+        else if (opt->type != TS_CONF_EVERY || !ts_conf_calendar_print(base, buf))
             print_number(opt, v, buf);
     }
 }
@@ -464,6 +469,7 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
     case TS_CONF_UINT: expect_range(opt, "a whole number", "", buf); break;
     case TS_CONF_BYTES: expect_range(opt, "a size", ", such as 4MiB", buf); break;
     case TS_CONF_DURATION: expect_range(opt, "a duration", ", such as 10s", buf); break;
+    case TS_CONF_EVERY: expect_range(opt, "a duration", ", such as 10s, or 1d, 1w, 1mo or 1y of the calendar", buf); break;
     case TS_CONF_MODE: expect_range(opt, "an octal number", ", such as 0660", buf); break;
     case TS_CONF_AGGREGATES: ts_buf_puts(buf, "a list, such as [count, mean, p99.9]"); break;
     }

@@ -43,6 +43,7 @@ enum ts_conf_type {
     TS_CONF_UINT,
     TS_CONF_BYTES,
     TS_CONF_DURATION,
+    TS_CONF_EVERY,
     TS_CONF_MODE,
     TS_CONF_AGGREGATES,
 };
@@ -85,6 +86,11 @@ bool ts_conf_aggregate_check(struct ts_conf_load *ld, const struct ts_conf_optio
 int ts_conf_aggregates_read(struct ts_str list, struct ts_conf_rollup *rule,
                             struct ts_err *err) TS_MUST_CHECK;
 void ts_conf_aggregates_print(const struct ts_conf_rollup *rule, struct ts_buf *buf);
+
+/** The same with an option of type EVERY. @return false: it is no calendar's. */
+bool ts_conf_calendar_read(struct ts_str text, struct ts_conf_rollup *rule);
+/** @return false: it is a duration. */
+bool ts_conf_calendar_print(const struct ts_conf_rollup *rule, struct ts_buf *buf);
 
 /** Whether the field has a value: a text option without a default may have none. */
 bool ts_conf_option_is_set(const struct ts_conf_option *opt, const void *base);

@@ -80,18 +80,51 @@ static void check_histogram(struct ts_conf_load *ld, unsigned i)
         TS_ASSERT(ts_buckets_read(ts_str_of(rule->buckets), &rule->histogram) == 0); /* it has been checked */
 }
 
+static const struct {
+    const char *text;
+    enum ts_calendar unit;
+    int64_t ns;
+} calendars[] = {
+    {"1d", TS_CALENDAR_DAY, 86400 * TS_SEC},
+    {"1w", TS_CALENDAR_WEEK, 7 * 86400 * TS_SEC},
+    {"1mo", TS_CALENDAR_MONTH, 30 * 86400 * TS_SEC},
+    {"1y", TS_CALENDAR_YEAR, 365 * 86400 * TS_SEC},
+};
+
+bool ts_conf_calendar_read(struct ts_str text, struct ts_conf_rollup *rule)
+{
+    for (unsigned i = 0; i < TS_ARRAY_SIZE(calendars); i++) {
+        if (ts_str_eq(text, ts_str_of(calendars[i].text))) {
+            rule->calendar = calendars[i].unit;
+            rule->every_ns = calendars[i].ns;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool ts_conf_calendar_print(const struct ts_conf_rollup *rule, struct ts_buf *buf)
+{
+    for (unsigned i = 0; i < TS_ARRAY_SIZE(calendars); i++)
+        if (calendars[i].unit == rule->calendar)
+            ts_buf_puts(buf, calendars[i].text);
+    if (rule->calendar == TS_CALENDAR_NONE && rule->every_ns == 86400 * TS_SEC)
+        ts_buf_puts(buf, "24h"); /* 1d is the calendar's */
+    return rule->calendar != TS_CALENDAR_NONE || rule->every_ns == 86400 * TS_SEC;
+}
+
 /* Sliding windows stand on panes that divide both, and a sample is in a bounded number of them. */
 static void check_period(struct ts_conf_load *ld, unsigned i)
 {
     struct ts_conf_rollup *rule = &ld->conf->rollups[i];
     char every[TS_NUM_MAX + 1] = "";
-    if (rule->period_ns == 0)
-        rule->period_ns = rule->every_ns;
-    if (rule->every_ns == 0 || rule->period_ns == rule->every_ns)
+    if (rule->every_ns == 0 || rule->period_ns == 0)
         return;
     every[ts_clock_put_duration(every, rule->every_ns)] = 0;
     const struct ts_conf_node *node = ts_conf_at(ld, TS_SECTION_rollups, i, "period");
-    if (rule->period_ns < rule->every_ns)
+    if (rule->calendar)
+        ts_conf_error(ld, node, "period beside every: 1d, 1w, 1mo or 1y: windows of the calendar do not overlap; remove it, or give every: 24h");
+    else if (rule->period_ns < rule->every_ns)
         ts_conf_error(ld, node, "period is shorter than every (%s): samples between two windows would be in none; give %s or more",
                       every, every);
     else if (rule->period_ns % rule->every_ns)
@@ -153,6 +186,10 @@ static void check_pair(struct ts_conf_load *ld, unsigned i, unsigned j)
 
 void ts_conf_check_rollups(struct ts_conf_load *ld)
 {
+    if (ld->conf->timezone && !ts_zone_exists(ld->conf->timezone))
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_top, 0, "timezone"),
+                      "timezone: there is no %s among the system's time zones; give one such as Europe/Vienna, or UTC",
+                      ts_log_quote_z(ld->conf->timezone));
     if (ld->conf->nrollups > TS_ROLLUPS_MAX)
         ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, TS_ROLLUPS_MAX, "name"), "more than %d rollups; leave some out",
                       TS_ROLLUPS_MAX);

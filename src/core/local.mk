@@ -34,6 +34,7 @@ libtsagg_a_SOURCES += \
 	src/core/thread.c src/core/thread.h \
 	src/core/tile.h \
 	src/core/utf8.c src/core/utf8.h \
-	src/core/varint.h
+	src/core/varint.h \
+	src/core/zone.c src/core/zone.h
 
 include src/core/conf.mk

@@ -95,14 +95,19 @@ static unsigned choose(const struct ts_worker *wk, const struct ts_pane_chunk *c
 /* Of the derived rule's windows that the base's lies in, the one that starts last. */
 static int64_t last_start(const struct ts_rule *to, const struct ts_window *win)
 {
-    return ts_clock_floor(win->start_ns, to->every_ns);
+    return ts_rule_floor(to, win->start_ns);
+}
+
+static bool is_within(const struct ts_rule *to, const struct ts_window *win, int64_t start_ns)
+{
+    return to->conf->calendar ? start_ns == last_start(to, win) : start_ns + to->period_ns >= win->end_ns;
 }
 
 static bool make_targets(const struct ts_rule *rule, const struct ts_window *win, uint32_t index)
 {
     for (unsigned d = 0; d < rule->nderived; d++) {
         struct ts_rule *to = rule->derived[d];
-        for (int64_t start_ns = last_start(to, win); start_ns + to->period_ns >= win->end_ns; start_ns -= to->every_ns) {
+        for (int64_t start_ns = last_start(to, win); is_within(to, win, start_ns); start_ns -= to->every_ns) {
             struct ts_window *target = ts_rule_window_at(to, start_ns);
             if (!target || !ts_window_chunk(target, index * TS_CHUNK_PANES))
                 return false;
@@ -140,7 +145,7 @@ bool ts_window_merge_chunk(struct ts_worker *wk, const struct ts_rule *rule, con
         return false;
     for (unsigned d = 0; d < rule->nderived; d++) {
         struct ts_rule *to = rule->derived[d];
-        for (int64_t start_ns = last_start(to, win); start_ns + to->period_ns >= win->end_ns; start_ns -= to->every_ns)
+        for (int64_t start_ns = last_start(to, win); is_within(to, win, start_ns); start_ns -= to->every_ns)
             merge_into(wk, to, ts_rule_window_at(to, start_ns), ch, index, domain, bits);
     }
     for (uint32_t w = 0; w < TS_CHUNK_PANES / 64; w++)

@@ -101,7 +101,7 @@ static enum ts_verdict add_to_window(struct ts_worker *wk, struct ts_rule *rule,
     *merged = true;
     if (event) {
         int64_t wm = ts_worker_watermark(wk, rule);
-        int64_t end_ns = start_ns + rule->period_ns;
+        int64_t end_ns = ts_rule_end(rule, start_ns);
         int64_t keep_ns = rule->conf->late == TS_LATE_CORRECT ? wk->conf.conf->correct_for_ns : 0;
         late = wm != TS_TIME_NONE && end_ns <= wm;
         if (end_ns <= sl->closed_ns || (late && end_ns <= wm - keep_ns))
@@ -145,8 +145,9 @@ static enum ts_verdict add_or_put_aside(struct ts_worker *wk, struct ts_rule *ru
 static enum ts_verdict add_past_base(struct ts_worker *wk, struct ts_rule *rule, const struct ts_placed *smp, int64_t now_ns)
 {
     enum ts_verdict best = TS_NO_MEMORY;
-    int64_t start_ns = ts_clock_floor(smp->time_ns, rule->every_ns);
-    for (; start_ns > smp->time_ns - rule->period_ns; start_ns -= rule->every_ns) {
+    int64_t start_ns = ts_rule_floor(rule, smp->time_ns);
+    int64_t from_ns = rule->conf->calendar ? start_ns - 1 : smp->time_ns - rule->period_ns;
+    for (; start_ns > from_ns; start_ns -= rule->every_ns) {
         bool ignored;
         enum ts_verdict verdict = add_or_put_aside(wk, rule, start_ns, smp, now_ns, &ignored);
         best = TS_MIN(best, verdict);
@@ -158,7 +159,7 @@ enum ts_verdict ts_rule_add(struct ts_worker *wk, struct ts_rule *rule, const st
 {
     bool merged;
     enum ts_verdict best =
-        add_or_put_aside(wk, rule, ts_clock_floor(smp->time_ns, rule->every_ns), smp, now_ns, &merged);
+        add_or_put_aside(wk, rule, ts_rule_floor(rule, smp->time_ns), smp, now_ns, &merged);
     for (unsigned d = 0; merged && d < rule->nderived; d++) {
         enum ts_verdict verdict = add_past_base(wk, rule->derived[d], smp, now_ns);
         best = TS_MIN(best, verdict);

@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/hll.h"
 #include "core/sketch.h"
+#include "core/zone.h"
 #include "window/window.h"
 
 /* ---- series of this worker: window_series.c ---- */
@@ -152,6 +153,24 @@ struct ts_rule {
     unsigned wants; /* bits of enum ts_wants: what its aggregates need beside panes, and those of rules derived from it */
     unsigned sends; /* what its own need */
 };
+
+/** Where the window starts that t_ns falls into, of overlapping ones the last. */
+TS_INLINE int64_t ts_rule_floor(const struct ts_rule *rule, int64_t t_ns)
+{
+    const struct ts_window *win = rule->recent;
+    if (TS_LIKELY(!rule->conf->calendar))
+        return ts_clock_floor(t_ns, rule->every_ns);
+    return win && t_ns >= win->start_ns && t_ns < win->end_ns ? win->start_ns : ts_zone_floor(t_ns, rule->conf->calendar);
+}
+
+/** Where the window ends that starts at start_ns. */
+TS_INLINE int64_t ts_rule_end(const struct ts_rule *rule, int64_t start_ns)
+{
+    const struct ts_window *win = rule->recent;
+    if (TS_LIKELY(!rule->conf->calendar))
+        return start_ns + rule->period_ns;
+    return win && win->start_ns == start_ns ? win->end_ns : ts_zone_next(start_ns, rule->conf->calendar);
+}
 
 /** The window that t_ns falls into, of overlapping ones the last; made when it is not there. @return NULL without memory. */
 struct ts_window *ts_rule_window(struct ts_rule *rule, int64_t t_ns);

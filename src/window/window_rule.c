@@ -8,6 +8,8 @@
 #include "core/glob.h"
 #include "core/mem.h"
 
+#define OFFSET_STEP_NS (900 * TS_SEC) /* days begin at multiples of it everywhere since 1972 */
+
 static bool same(const char *a, const char *b)
 {
     return !a || !b ? a == b : strcmp(a, b) == 0;
@@ -27,10 +29,12 @@ static int64_t period_of(const struct ts_conf_rollup *conf)
 static bool divides(const struct ts_rule *base, const struct ts_conf_rollup *conf)
 {
     const struct ts_conf_rollup *a = base->conf;
+    if (a->calendar)
+        return false;
     return same(a->match, conf->match) && same(a->match_tags, conf->match_tags) && a->late == conf->late &&
            a->lateness_ns == conf->lateness_ns && a->sketch_buckets == conf->sketch_buckets &&
-           same_buckets(&a->histogram, &conf->histogram) && conf->every_ns % base->every_ns == 0 &&
-           period_of(conf) % base->every_ns == 0;
+           same_buckets(&a->histogram, &conf->histogram) &&
+           (conf->calendar ? OFFSET_STEP_NS : conf->every_ns) % base->every_ns == 0;
 }
 
 static void init_rule(struct ts_rule *rule, const struct ts_conf_rollup *conf, uint64_t bit)

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """Several rollups at once, windows that overlap, what rollups match, and late samples, against the oracle."""
+import collections
+import datetime
 import fnmatch
 import json
 import pathlib
@@ -7,6 +9,7 @@ import random
 import re
 import subprocess
 import sys
+import zoneinfo
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from tsagg_test import lineproto, load, oracle, runner, udp, wait
@@ -46,13 +49,13 @@ def rule_config(name, every, period, match, host):
 class Replay(Process):
     """tsaggd --input with these rules into a file."""
 
-    def __init__(self, lines, rules, workers):
+    def __init__(self, lines, rules, workers, **config):
         super().__init__("rules")
         self.out = self.dir / "out.lp"
         (self.dir / "input").write_text("\n".join(lines))
         (self.dir / "tsagg.yaml").write_text(json.dumps({
             "state_dir": str(self.dir / "state"), "workers": workers, "http": {"address": ""}, "rollups": rules,
-            "sinks": {"out": {"type": "file", "path": str(self.out), "flush_interval": "50ms"}}}))
+            "sinks": {"out": {"type": "file", "path": str(self.out), "flush_interval": "50ms"}}, **config}))
 
     def run(self):
         subprocess.run([BUILD / "tsaggd", "-c", self.dir / "tsagg.yaml", "--input", self.dir / "input"],
@@ -100,7 +103,7 @@ def assert_as_expected(lines, samples, rules):
 
 def without_stddev(lines):
     """It is a difference of sums that depend on the window's first value, and so on the order in its last digits."""
-    return [re.sub(r",f_stddev=[^ ,]+", "", line) for line in lines]
+    return sorted(re.sub(r",f_stddev=[^ ,]+", "", line) for line in lines)
 
 
 def test_random_streams_in_any_order_and_with_any_number_of_workers():
@@ -114,6 +117,28 @@ def test_random_streams_in_any_order_and_with_any_number_of_workers():
         mixed = [lineproto.write(smp) for smp in oracle.shuffled(seed, samples, LATENESS_NS)]
         other = Replay(mixed, rules, rnd.choice((1, 2, 8))).run()
         assert without_stddev(one) == without_stddev(other), seed
+
+
+def test_days_and_months_of_a_time_zone():
+    """Against Python's own time zones, over the days on which clocks change: 23 and 25 hours, merged and added one by one."""
+    zone = zoneinfo.ZoneInfo("America/New_York")
+    start, hour = int(datetime.datetime(2025, 2, 27, tzinfo=zone).timestamp()), 3600
+    times = [start + i * hour // 2 for i in range(2 * 24 * 260)]
+    units = {"1d": lambda day: day, "1w": lambda day: day - datetime.timedelta(days=day.weekday()),
+             "1mo": lambda day: day.replace(day=1), "1y": lambda day: day.replace(day=1, month=1)}
+    for fine in ([], [{"name": "fine", "every": "15m", "aggregates": ["count"], "to": ["out"]}]):
+        rules = fine + [{"name": every, "every": every, "aggregates": ["count"], "to": ["out"], "measurement": every}
+                        for every in units]
+        lines = Replay([f"m f=1 {t * NS}" for t in times], rules, 2, timezone="America/New_York").run()
+        points = lineproto.read_points("\n".join(lines) + "\n")
+        got = {(key[0], key[2]): fields["f_count"] for key, fields in points.items() if key[0] != "m"}
+        want = collections.Counter()
+        for t in times:
+            day = datetime.datetime.fromtimestamp(t, zone).replace(hour=0, minute=0, fold=0)
+            for every, first in units.items():
+                want[every, int(first(day).timestamp()) * NS] += 1
+        assert got == want, set(got.items()) ^ set(want.items())
+        assert {46, 48, 50} == {n for (every, _), n in got.items() if every == "1d"}
 
 
 def say(daemon, *lines):

@@ -180,7 +180,8 @@ static void values_arrive(void **state)
     assert_int_equal(conf->rollups[0].late, TS_LATE_DROP);
     assert_string_equal(conf->rollups[0].to, "two,one");
     assert_int_equal(conf->rollups[1].every_ns, 86400 * TS_SEC);
-    assert_int_equal(conf->rollups[1].period_ns, 86400 * TS_SEC);
+    assert_int_equal(conf->rollups[1].calendar, TS_CALENDAR_DAY);
+    assert_int_equal(conf->rollups[1].period_ns, 0);
     assert_null(conf->rollups[1].match);
     assert_int_equal(conf->rollups[2].period_ns, 60 * TS_SEC);
     assert_int_equal(conf->rollups[2].late, TS_LATE_SIDE);
@@ -280,7 +281,7 @@ static void wrong_settings_are_told(void **state)
     assert_setting_fails(
         "wrkers=1",
         "--set wrkers=1: unknown key \"wrkers\"; did you mean \"workers\"? known here: state_dir, workers, "
-        "idle_after, correct_for, future, keep_gauges, log_level, listen, http, limits, events, rollups, sinks\n");
+        "idle_after, correct_for, future, keep_gauges, log_level, timezone, listen, http, limits, events, rollups, sinks\n");
     assert_setting_fails("workers=x", "--set workers=x: workers: \"x\" is not a whole number; give a whole "
                                       "number from 1 to 64, or auto\n");
     assert_setting_fails(
