@@ -112,8 +112,8 @@ static void check_listeners(struct ts_conf_load *ld)
                           "certificate and key");
         for (unsigned j = 0; j < i; j++)
             if (same_address(&ld->conf->listen[j], lis))
-                ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_listen, i, "url"), "url: %s is listened on already; %s",
-                              lis->url,
+                ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_listen, i, "url"),
+                              "url: %s is listened on already; %s", lis->url,
                               lis->path[0] ? "use another path"
                                            : "use another port, or with udp sockets: 2 for more threads");
     }

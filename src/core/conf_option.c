@@ -207,7 +207,8 @@ static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *ba
     struct ts_buckets buckets;
     uint64_t choice;
     struct ts_log_quoted shown = ts_log_quote(ts_conf_option_is_secret(opt) ? TS_STR(TS_CONF_HIDDEN) : s);
-    bool lines = ts_conf_option_is_list(opt) && ts_conf_option_between(opt) == '\n'; /* looked at one by one */
+    bool lines =
+        ts_conf_option_is_list(opt) && ts_conf_option_between(opt) == '\n'; /* looked at one by one */
     if (!lines && !ts_conf_is_clean(s))
         return ts_fail(err, TS_ECONF, "%s: %s has control characters or is not UTF-8", opt->key, shown.z);
     bool ok = true;
@@ -277,7 +278,8 @@ static int read_number(const struct ts_conf_option *opt, struct ts_str s, void *
     }
     struct ts_log_quoted shown = ts_log_quote(s);
     int rc = read_amount(opt, s, &v);
-    if (rc == -TS_EPARSE && (opt->type == TS_CONF_DURATION || opt->type == TS_CONF_EVERY) && ts_num_read_uint(s, &v) == 0)
+    if (rc == -TS_EPARSE && (opt->type == TS_CONF_DURATION || opt->type == TS_CONF_EVERY) &&
+        ts_num_read_uint(s, &v) == 0)
         return ts_fail(err, TS_ECONF, "%s: %s has no unit", opt->key, shown.z);
     if (rc == -TS_EPARSE)
         return ts_fail(err, TS_ECONF, "%s: %s is not %s", opt->key, shown.z, what[opt->type]);
@@ -309,8 +311,10 @@ int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, vo
     case TS_CONF_BYTES:
     case TS_CONF_DURATION:
     case TS_CONF_MODE: return read_number(opt, text, base, err);
-    case TS_CONF_EVERY: return ts_conf_calendar_read(text, base) ? 0 : read_number(opt, text, base, err); /* of rollups only */
-    case TS_CONF_AGGREGATES: return ts_conf_aggregates_read(text, base, err); /* of rollups only */
+    case TS_CONF_EVERY:
+        return ts_conf_calendar_read(text, base) ? 0
+                                                 : read_number(opt, text, base, err); /* of rollups only */
+    case TS_CONF_AGGREGATES: return ts_conf_aggregates_read(text, base, err);         /* of rollups only */
     default: return read_text(opt, text, base, err);
     }
 }
@@ -469,7 +473,9 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
     case TS_CONF_UINT: expect_range(opt, "a whole number", "", buf); break;
     case TS_CONF_BYTES: expect_range(opt, "a size", ", such as 4MiB", buf); break;
     case TS_CONF_DURATION: expect_range(opt, "a duration", ", such as 10s", buf); break;
-    case TS_CONF_EVERY: expect_range(opt, "a duration", ", such as 10s, or 1d, 1w, 1mo or 1y of the calendar", buf); break;
+    case TS_CONF_EVERY:
+        expect_range(opt, "a duration", ", such as 10s, or 1d, 1w, 1mo or 1y of the calendar", buf);
+        break;
     case TS_CONF_MODE: expect_range(opt, "an octal number", ", such as 0660", buf); break;
     case TS_CONF_AGGREGATES: ts_buf_puts(buf, "a list, such as [count, mean, p99.9]"); break;
     }

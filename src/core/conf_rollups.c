@@ -1,6 +1,6 @@
 /*
- * What rollups can only say together: windows that go up, and rules whose points would replace each other. Thread: main.
- * Options that did not read well are missing here and passed over: they have been told.
+ * What rollups can only say together: windows that go up, and rules whose points would replace each other.
+ * Thread: main. Options that did not read well are missing here and passed over: they have been told.
  */
 #include "config.h"
 #include "core/conf_priv.h"
@@ -13,7 +13,7 @@
 #define OVERLAP_MAX 1000 /* windows of a rule that a sample is in */
 
 const struct ts_conf_node *ts_conf_at(const struct ts_conf_load *ld, enum ts_conf_section section, unsigned i,
-                                     const char *key)
+                                      const char *key)
 {
     const struct ts_conf_entry *entry = ts_conf_node_find(ld->root, ts_str_of(ts_conf_sections[section].key));
     const struct ts_conf_node *node = entry ? entry->value : ld->root;
@@ -45,14 +45,15 @@ bool ts_conf_next_pair(struct ts_str *lines, struct ts_str *key, struct ts_str *
     return true;
 }
 
-bool ts_conf_pair_check(struct ts_conf_load *ld, const struct ts_conf_option *opt, const struct ts_conf_node *list, unsigned i)
+bool ts_conf_pair_check(struct ts_conf_load *ld, const struct ts_conf_option *opt,
+                        const struct ts_conf_node *list, unsigned i)
 {
     const struct ts_conf_node *item = list->entries[i].value;
     const char *equals = strchr(item->text, '=');
     size_t n = equals ? (size_t)(equals - item->text) : 0;
     if (n == 0 || !equals[1] || !ts_conf_is_clean(ts_str_of(item->text))) {
-        ts_conf_error(ld, item, "%s: %s is not KEY=VALUE; give a tag and its value, such as region=eu", opt->key,
-                      ts_log_quote_z(item->text));
+        ts_conf_error(ld, item, "%s: %s is not KEY=VALUE; give a tag and its value, such as region=eu",
+                      opt->key, ts_log_quote_z(item->text));
         return false;
     }
     for (unsigned j = 0; j < i; j++) {
@@ -123,15 +124,20 @@ static void check_period(struct ts_conf_load *ld, unsigned i)
     every[ts_clock_put_duration(every, rule->every_ns)] = 0;
     const struct ts_conf_node *node = ts_conf_at(ld, TS_SECTION_rollups, i, "period");
     if (rule->calendar)
-        ts_conf_error(ld, node, "period beside every: 1d, 1w, 1mo or 1y: windows of the calendar do not overlap; remove it, or give every: 24h");
+        ts_conf_error(ld, node,
+                      "period beside every: 1d, 1w, 1mo or 1y: windows of the calendar do not overlap; "
+                      "remove it, or give every: 24h");
     else if (rule->period_ns < rule->every_ns)
-        ts_conf_error(ld, node, "period is shorter than every (%s): samples between two windows would be in none; give %s or more",
+        ts_conf_error(ld, node,
+                      "period is shorter than every (%s): samples between two windows would be in none; give "
+                      "%s or more",
                       every, every);
     else if (rule->period_ns % rule->every_ns)
         ts_conf_error(ld, node, "period is no multiple of every (%s); give one", every);
     else if (rule->period_ns / rule->every_ns > OVERLAP_MAX)
-        ts_conf_error(ld, node, "period is more than %d times every (%s); give a shorter one, or a longer every", OVERLAP_MAX,
-                      every);
+        ts_conf_error(ld, node,
+                      "period is more than %d times every (%s); give a shorter one, or a longer every",
+                      OVERLAP_MAX, every);
 }
 
 static void check_measurement(struct ts_conf_load *ld, unsigned i)
@@ -139,9 +145,10 @@ static void check_measurement(struct ts_conf_load *ld, unsigned i)
     const char *text = ld->conf->rollups[i].measurement, *brace = text ? strchr(text, '{') : NULL;
     for (; brace; brace = strchr(brace + 1, '{'))
         if (strncmp(brace, "{name}", 6) != 0)
-            ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "measurement"),
-                          "measurement: %s has a brace that does not begin {name}; write it as in \"{name}_1m\"",
-                          ts_log_quote_z(text));
+            ts_conf_error(
+                ld, ts_conf_at(ld, TS_SECTION_rollups, i, "measurement"),
+                "measurement: %s has a brace that does not begin {name}; write it as in \"{name}_1m\"",
+                ts_log_quote_z(text));
 }
 
 static bool same(const char *a, const char *b)
@@ -180,19 +187,21 @@ static void check_pair(struct ts_conf_load *ld, unsigned i, unsigned j)
         if (ts_conf_has_word(a->to, word))
             ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "to"),
                           "to: rollups %s and %s both write to sink %.*s, where their points would replace "
-                          "each other; give one a measurement, tags or a sink of its own, or each a match that excludes the other",
+                          "each other; give one a measurement, tags or a sink of its own, or each a match "
+                          "that excludes the other",
                           a->name, b->name, (int)word.len, word.p);
 }
 
 void ts_conf_check_rollups(struct ts_conf_load *ld)
 {
     if (ld->conf->timezone && !ts_zone_exists(ld->conf->timezone))
-        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_top, 0, "timezone"),
-                      "timezone: there is no %s among the system's time zones; give one such as Europe/Vienna, or UTC",
-                      ts_log_quote_z(ld->conf->timezone));
+        ts_conf_error(
+            ld, ts_conf_at(ld, TS_SECTION_top, 0, "timezone"),
+            "timezone: there is no %s among the system's time zones; give one such as Europe/Vienna, or UTC",
+            ts_log_quote_z(ld->conf->timezone));
     if (ld->conf->nrollups > TS_ROLLUPS_MAX)
-        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, TS_ROLLUPS_MAX, "name"), "more than %d rollups; leave some out",
-                      TS_ROLLUPS_MAX);
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, TS_ROLLUPS_MAX, "name"),
+                      "more than %d rollups; leave some out", TS_ROLLUPS_MAX);
     for (unsigned i = 0; i < ld->conf->nrollups; i++) {
         check_histogram(ld, i);
         check_period(ld, i);

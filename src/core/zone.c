@@ -1,6 +1,6 @@
 /*
- * Calendar windows. The C library reads tzdata; only what local time an instant has is asked of it, since the way back is ambiguous.
- * Thread: any, after ts_zone_set.
+ * Calendar windows. The C library reads tzdata; only what local time an instant has is asked of it, since the
+ * way back is ambiguous. Thread: any, after ts_zone_set.
  */
 #include "config.h"
 #include "core/zone.h"
@@ -38,7 +38,8 @@ void ts_zone_set(const char *name)
     tzset();
 }
 
-/* Days from 1970-01-01 in the Gregorian calendar; years begin in March, so that the leap day is their last. */
+/* Days from 1970-01-01 in the Gregorian calendar; years begin in March, so that the leap day is their last.
+ */
 static int64_t days_of(int64_t year, int month, int day)
 {
     year -= month <= 2;
@@ -64,12 +65,14 @@ static int64_t first_day(const struct tm *tm, enum ts_calendar unit, int step)
     case TS_CALENDAR_MONTH:
         year += month < 0 ? -1 : month / 12;
         return days_of(year, (month + 12) % 12 + 1, 1);
-    case TS_CALENDAR_WEEK: return days_of(year, tm->tm_mon + 1, tm->tm_mday) - (tm->tm_wday + 6) % 7 + 7 * step;
+    case TS_CALENDAR_WEEK:
+        return days_of(year, tm->tm_mon + 1, tm->tm_mday) - (tm->tm_wday + 6) % 7 + 7 * step;
     default: return days_of(year, tm->tm_mon + 1, tm->tm_mday) + step;
     }
 }
 
-/* The first second whose local date is that day or a later one. Clocks that go back over midnight do so once: one of the two it is. */
+/* The first second whose local date is that day or a later one. Clocks that go back over midnight do so once:
+ * one of the two it is. */
 static int64_t begin_of(int64_t day)
 {
     int64_t before = day * DAY_S - OFFSET_MAX, at = day * DAY_S + OFFSET_MAX;

@@ -1,8 +1,8 @@
 #ifndef TS_CORE_ZONE_H
 #define TS_CORE_ZONE_H
 /*
- * Days, weeks, months and years of a time zone of the system's tzdata: where clocks are put forward a day has 23 hours. The zone is
- * the process's.
+ * Days, weeks, months and years of a time zone of the system's tzdata: where clocks are put forward a day has
+ * 23 hours. The zone is the process's.
  */
 #include "core/base.h"
 

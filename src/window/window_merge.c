@@ -1,6 +1,7 @@
 /*
- * Panes of a sealed window into the windows of the rules derived from it, chunk by chunk. Thread: worker. Without memory for
- * windows and their panes nothing is merged, and sealing pauses; what is kept beside panes then misses in them, counted.
+ * Panes of a sealed window into the windows of the rules derived from it, chunk by chunk. Thread: worker.
+ * Without memory for windows and their panes nothing is merged, and sealing pauses; what is kept beside panes
+ * then misses in them, counted.
  */
 #include "config.h"
 #include "window/window_priv.h"
@@ -77,8 +78,8 @@ static void merge_pane(struct ts_worker *wk, const struct ts_rule *rule, struct 
 }
 
 /* Of the chunk's panes those that are to be merged, as bits. @return how many. */
-static unsigned choose(const struct ts_worker *wk, const struct ts_pane_chunk *ch, uint32_t index, enum ts_domain domain,
-                       uint64_t bits[TS_CHUNK_PANES / 64])
+static unsigned choose(const struct ts_worker *wk, const struct ts_pane_chunk *ch, uint32_t index,
+                       enum ts_domain domain, uint64_t bits[TS_CHUNK_PANES / 64])
 {
     unsigned n = 0;
     uint32_t first = index * TS_CHUNK_PANES;
@@ -92,22 +93,24 @@ static unsigned choose(const struct ts_worker *wk, const struct ts_pane_chunk *c
     return n;
 }
 
-/* Of the derived rule's windows that the base's lies in, the one that starts last. */
-static int64_t last_start(const struct ts_rule *to, const struct ts_window *win)
-{
-    return ts_rule_floor(to, win->start_ns);
-}
+/* Of the derived rule's windows that the base's lies in, the ones that start first and last. */
+struct targets {
+    int64_t first_ns, last_ns;
+};
 
-static bool is_within(const struct ts_rule *to, const struct ts_window *win, int64_t start_ns)
+static struct targets targets_of(const struct ts_rule *to, const struct ts_window *win)
 {
-    return to->conf->calendar ? start_ns == last_start(to, win) : start_ns + to->period_ns >= win->end_ns;
+    int64_t last_ns = ts_rule_floor(to, win->start_ns);
+    int64_t more = to->conf->calendar ? 0 : (last_ns + to->period_ns - win->end_ns) / to->every_ns;
+    return (struct targets){last_ns - more * to->every_ns, last_ns};
 }
 
 static bool make_targets(const struct ts_rule *rule, const struct ts_window *win, uint32_t index)
 {
     for (unsigned d = 0; d < rule->nderived; d++) {
         struct ts_rule *to = rule->derived[d];
-        for (int64_t start_ns = last_start(to, win); is_within(to, win, start_ns); start_ns -= to->every_ns) {
+        struct targets range = targets_of(to, win);
+        for (int64_t start_ns = range.first_ns; start_ns <= range.last_ns; start_ns += to->every_ns) {
             struct ts_window *target = ts_rule_window_at(to, start_ns);
             if (!target || !ts_window_chunk(target, index * TS_CHUNK_PANES))
                 return false;
@@ -117,7 +120,8 @@ static bool make_targets(const struct ts_rule *rule, const struct ts_window *win
 }
 
 static void merge_into(struct ts_worker *wk, const struct ts_rule *rule, struct ts_window *target,
-                       const struct ts_pane_chunk *from, uint32_t index, enum ts_domain domain, const uint64_t *bits)
+                       const struct ts_pane_chunk *from, uint32_t index, enum ts_domain domain,
+                       const uint64_t *bits)
 {
     struct ts_pane_chunk *to = target->chunks[index];
     if (to == TS_CHUNK_GONE)
@@ -134,8 +138,8 @@ static void merge_into(struct ts_worker *wk, const struct ts_rule *rule, struct 
     }
 }
 
-bool ts_window_merge_chunk(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t index,
-                           enum ts_domain domain)
+bool ts_window_merge_chunk(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win,
+                           uint32_t index, enum ts_domain domain)
 {
     struct ts_pane_chunk *ch = win->chunks[index];
     uint64_t bits[TS_CHUNK_PANES / 64];
@@ -145,7 +149,8 @@ bool ts_window_merge_chunk(struct ts_worker *wk, const struct ts_rule *rule, con
         return false;
     for (unsigned d = 0; d < rule->nderived; d++) {
         struct ts_rule *to = rule->derived[d];
-        for (int64_t start_ns = last_start(to, win); is_within(to, win, start_ns); start_ns -= to->every_ns)
+        struct targets range = targets_of(to, win);
+        for (int64_t start_ns = range.first_ns; start_ns <= range.last_ns; start_ns += to->every_ns)
             merge_into(wk, to, ts_rule_window_at(to, start_ns), ch, index, domain, bits);
     }
     for (uint32_t w = 0; w < TS_CHUNK_PANES / 64; w++)

@@ -135,7 +135,8 @@ void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct
         ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
 }
 
-/* Readings that are a number already were all before those that are kept: what a has is before them, or is lost. */
+/* Readings that are a number already were all before those that are kept: what a has is before them, or is
+ * lost. */
 static bool merge_compacted(struct ts_rises *a, const struct ts_more *b)
 {
     const struct reading *last = a->n ? &a->kept[a->n - 1] : NULL;

@@ -1,6 +1,7 @@
 /*
- * A sample that needs more than the plain way into the windows of a rule: kinds that own memory, `last` by time, what is late, and
- * rules that share panes. Thread: worker. What no window takes is the caller's to count.
+ * A sample that needs more than the plain way into the windows of a rule: kinds that own memory, `last` by
+ * time, what is late, and rules that share panes. Thread: worker. What no window takes is the caller's to
+ * count.
  */
 #include "config.h"
 #include "window/window_priv.h"
@@ -93,8 +94,8 @@ static void mark_merged(struct ts_pane_chunk *ch, uint32_t slot)
 }
 
 /* *merged says whether the sample is to be added to derived rules, too. */
-static enum ts_verdict add_to_window(struct ts_worker *wk, struct ts_rule *rule, int64_t start_ns, const struct ts_placed *smp,
-                                  int64_t now_ns, bool *merged)
+static enum ts_verdict add_to_window(struct ts_worker *wk, struct ts_rule *rule, int64_t start_ns,
+                                     const struct ts_placed *smp, int64_t now_ns, bool *merged)
 {
     const struct ts_slot *sl = &wk->series.slots[smp->slot];
     bool event = sl->flags & TS_SLOT_EVENT, late = false;
@@ -131,23 +132,26 @@ static enum ts_verdict add_to_window(struct ts_worker *wk, struct ts_rule *rule,
 }
 
 /* What is too late for the window goes to that of the side rule. */
-static enum ts_verdict add_or_put_aside(struct ts_worker *wk, struct ts_rule *rule, int64_t start_ns, const struct ts_placed *smp,
-                                     int64_t now_ns, bool *merged)
+static enum ts_verdict add_or_put_aside(struct ts_worker *wk, struct ts_rule *rule, int64_t start_ns,
+                                        const struct ts_placed *smp, int64_t now_ns, bool *merged)
 {
     enum ts_verdict verdict = add_to_window(wk, rule, start_ns, smp, now_ns, merged);
     bool ignored;
-    if (verdict == TS_TOO_LATE && rule->side && add_to_window(wk, rule->side, start_ns, smp, now_ns, &ignored) <= TS_TAKEN_LATE)
+    if (verdict == TS_TOO_LATE && rule->side &&
+        add_to_window(wk, rule->side, start_ns, smp, now_ns, &ignored) <= TS_TAKEN_LATE)
         return TS_TAKEN_ASIDE;
     return verdict;
 }
 
 /* Adds the sample to a derived rule: to every window that it is in. */
-static enum ts_verdict add_past_base(struct ts_worker *wk, struct ts_rule *rule, const struct ts_placed *smp, int64_t now_ns)
+static enum ts_verdict add_past_base(struct ts_worker *wk, struct ts_rule *rule, const struct ts_placed *smp,
+                                     int64_t now_ns)
 {
     enum ts_verdict best = TS_NO_MEMORY;
-    int64_t start_ns = ts_rule_floor(rule, smp->time_ns);
-    int64_t from_ns = rule->conf->calendar ? start_ns - 1 : smp->time_ns - rule->period_ns;
-    for (; start_ns > from_ns; start_ns -= rule->every_ns) {
+    int64_t last_ns = ts_rule_floor(rule, smp->time_ns);
+    int64_t more = rule->conf->calendar ? 0 : (last_ns + rule->period_ns - 1 - smp->time_ns) / rule->every_ns;
+    for (int64_t start_ns = last_ns - more * rule->every_ns; start_ns <= last_ns;
+         start_ns += rule->every_ns) {
         bool ignored;
         enum ts_verdict verdict = add_or_put_aside(wk, rule, start_ns, smp, now_ns, &ignored);
         best = TS_MIN(best, verdict);
@@ -155,7 +159,8 @@ static enum ts_verdict add_past_base(struct ts_worker *wk, struct ts_rule *rule,
     return best;
 }
 
-enum ts_verdict ts_rule_add(struct ts_worker *wk, struct ts_rule *rule, const struct ts_placed *smp, int64_t now_ns)
+enum ts_verdict ts_rule_add(struct ts_worker *wk, struct ts_rule *rule, const struct ts_placed *smp,
+                            int64_t now_ns)
 {
     bool merged;
     enum ts_verdict best =

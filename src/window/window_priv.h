@@ -140,6 +140,7 @@ struct ts_rule {
     struct ts_rule *base;        /* NULL: samples are added to it */
     struct ts_rule **derived;
     unsigned nderived;
+    uint32_t nmerges; /* windows that a pane is merged into */
     struct ts_rule *side; /* of what is too late here; NULL: dropped */
     bool is_side;
     bool hidden;          /* panes only: nothing is sent */

@@ -1,6 +1,6 @@
 /*
- * The worker's rules from the configuration's: which of them share panes, which need panes of their own, what they match and what
- * their points are called. Thread: worker; made on main, before it runs.
+ * The worker's rules from the configuration's: which of them share panes, which need panes of their own, what
+ * they match and what their points are called. Thread: worker; made on main, before it runs.
  */
 #include "config.h"
 #include "window/window_priv.h"
@@ -82,6 +82,7 @@ static void derive(struct ts_rule *base, struct ts_rule *rule)
     rule->base = base;
     base->derived = ts_xresize(base->derived, (base->nderived + 1) * sizeof(struct ts_rule *));
     base->derived[base->nderived++] = rule;
+    base->nmerges += (uint32_t)(rule->period_ns / rule->every_ns);
     base->wants |= rule->wants;
     base->tracks_last |= rule->tracks_last;
 }
@@ -109,7 +110,8 @@ void ts_worker_make_rules(struct ts_worker *wk)
     unsigned order[TS_ROLLUPS_MAX], base_of[TS_ROLLUPS_MAX];
     bool matching = false;
     TS_ASSERT(conf->nrollups <= TS_ROLLUPS_MAX);
-    wk->rules = ts_xalloc((size_t)3 * conf->nrollups * sizeof *wk->rules); /* each with hidden panes and a side */
+    wk->rules =
+        ts_xalloc((size_t)3 * conf->nrollups * sizeof *wk->rules); /* each with hidden panes and a side */
     sort_rules(conf, order);
     for (unsigned i = 0; i < conf->nrollups; i++) {
         const struct ts_conf_rollup *rollup = &conf->rollups[order[i]];

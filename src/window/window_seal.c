@@ -219,7 +219,7 @@ static bool send_window(struct ts_worker *wk, const struct ts_rule *rule, struct
                     return false;
                 win->cursor[domain] = slot + 1;
             }
-            *budget -= TS_CHUNK_PANES;
+            *budget -= TS_MIN(*budget, TS_CHUNK_PANES * (1 + (ch ? rule->nmerges : 0)));
             if (ch && domain == TS_DOMAIN_ARRIVAL && !ch->event)
                 ts_window_free_chunk(win, index, &wk->series);
         }

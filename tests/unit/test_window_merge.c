@@ -1,6 +1,6 @@
 /*
- * Rules that share panes: what a derived window says must be what one window of all samples would say. Expected values were worked
- * out by hand.
+ * Rules that share panes: what a derived window says must be what one window of all samples would say.
+ * Expected values were worked out by hand.
  */
 #include "config.h"
 #include "unit.h"
@@ -128,15 +128,17 @@ static struct ts_text *text(const char *s)
     return txt;
 }
 
-/* Runs the worker to its end. The points of the rule's window at 0 are given to look, the last one of a series last. */
-static unsigned run(struct fixture *fx, const char *rule, int64_t start_ns, void (*look)(const struct ts_rollup *, void *),
-                    void *arg)
+/* Runs the worker to its end. The points of the rule's window at 0 are given to look, the last one of a
+ * series last. */
+static unsigned run(struct fixture *fx, const char *rule, int64_t start_ns,
+                    void (*look)(const struct ts_rollup *, void *), void *arg)
 {
     struct ts_rollup_batch *batch;
     unsigned n = 0;
     ts_worker_run(fx->worker);
     while ((batch = ts_ring_pop(&fx->out))) {
-        for (unsigned i = 0; strcmp(batch->rule, rule) == 0 && batch->start_ns == start_ns && i < batch->n; i++, n++)
+        for (unsigned i = 0; strcmp(batch->rule, rule) == 0 && batch->start_ns == start_ns && i < batch->n;
+             i++, n++)
             look(&batch->points[i], arg);
         ts_rollup_batch_free(&batch);
     }
@@ -181,7 +183,10 @@ static void sets_and_strings(void **state)
 
     set_up(&fx, TS_AGG_BIT(last), 60 * S);
     announce(&fx, 0, TS_KIND_STRING, "version");
-    const struct { const char *text; int64_t at; } values[] = {{"new", 31}, {"old", 2}, {"newest", 55}, {"middle", 12}};
+    const struct {
+        const char *text;
+        int64_t at;
+    } values[] = {{"new", 31}, {"old", 2}, {"newest", 55}, {"middle", 12}};
     for (unsigned i = 0; i < 4; i++)
         timed(&fx, 0, (uint64_t)(uintptr_t)text(values[i].text), TS_POINT_TEXT, values[i].at * S);
     push(&fx, 55 * S, true, true);
