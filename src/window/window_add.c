@@ -16,17 +16,17 @@ static bool know_chunk(struct ts_worker *wk, uint32_t slot)
     if (index < wk->nevent_chunks)
         return true;
     uint32_t n = TS_MAX(index + 1, wk->nevent_chunks * 2);
-    uint8_t *more = ts_resize(wk->event_chunks, n);
-    if (!more)
-        return false;
-    memset(more + wk->nevent_chunks, 0, n - wk->nevent_chunks);
-    wk->event_chunks = more;
     if (wk->masks) {
         uint64_t *masks = ts_resize(wk->masks, (size_t)n * TS_CHUNK_PANES * sizeof *masks);
         if (!masks)
             return false;
         wk->masks = masks;
     }
+    uint8_t *more = ts_resize(wk->event_chunks, n);
+    if (!more)
+        return false;
+    memset(more + wk->nevent_chunks, 0, n - wk->nevent_chunks);
+    wk->event_chunks = more;
     wk->nevent_chunks = n;
     return true;
 }
