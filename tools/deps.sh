@@ -5,7 +5,7 @@ set -euo pipefail
 
 packages=(build-essential autoconf automake libtool pkg-config libck-dev libcurl4-openssl-dev
 	libmicrohttpd-dev libgnutls28-dev libyaml-dev libjansson-dev libxxhash-dev libdeflate-dev libcmocka-dev
-	libsystemd-dev python3)
+	libsystemd-dev python3 tzdata)
 test_packages=(clang libclang-rt-14-dev influxdb iproute2 netcat-openbsd openssl python3-venv)
 
 case ${1-} in
