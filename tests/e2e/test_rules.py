@@ -172,6 +172,22 @@ def test_unmatched_samples_are_counted():
         daemon.assert_balanced()
 
 
+def test_gauges_are_kept_under_the_rules_that_match_them():
+    rules = [{"name": "a", "every": "200ms", "match": "a*"},
+             {"name": "b", "every": "200ms", "period": "400ms", "match": "b*", "measurement": "{name}_b"},
+             {"name": "c", "every": "400ms", "match": "a*", "measurement": "{name}_c"}]
+    with daemon_with([{**rule, "aggregates": ["count"], "to": ["out"]} for rule in rules], keep_gauges=True) as daemon:
+        say(daemon, "a:5|g", "b:7|g", "c:1|g")
+        daemon.wait_sealed(20)
+        daemon.assert_balanced()
+        daemon.stop()
+        points = lineproto.read_points((daemon.dir / "out.lp").read_text())
+    assert {(key[0], fields["last"]) for key, fields in points.items()} == {("a", 5), ("a_c", 5), ("b_b", 7)}, points
+    for name, every_ns in (("a", NS // 5), ("b_b", NS // 5), ("a_c", 2 * NS // 5)):
+        starts = sorted(key[2] for key in points if key[0] == name)
+        assert len(starts) >= 3 and all((b - a) % every_ns == 0 for a, b in zip(starts, starts[1:])), (name, starts)
+
+
 def test_late_samples_go_aside():
     """10 s windows, lateness 2 s, correct_for 60 s: what comes for a sealed window is in a point of its own."""
     t = oracle.EPOCH_NS // NS
