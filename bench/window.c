@@ -94,7 +94,7 @@ struct bench {
     struct ts_bell bells[3];
     struct ts_lane lane, *lanes[1];
     struct ts_ring out;
-    _Atomic uint64_t series;
+    struct ts_census *census;
     struct ts_worker *worker;
 };
 
@@ -134,13 +134,14 @@ static void begin(struct bench *be, uint32_t aggregates, bool sketch)
     ts_ring_init(&be->out, 64);
     ts_lane_init(&be->lane, &be->bells[0], &be->bells[1]);
     be->lanes[0] = &be->lane;
+    be->census = ts_census_new(UINT32_MAX, 10000);
     be->worker = ts_worker_new(&(struct ts_worker_conf){.conf = &be->conf,
                                                         .nsources = 1,
                                                         .lanes = be->lanes,
                                                         .bell = &be->bells[0],
                                                         .rollups = &be->out,
                                                         .rollups_bell = &be->bells[2],
-                                                        .series = &be->series});
+                                                        .census = be->census});
     for (uint32_t id = 0; id < nseries; id++)
         announce(be, id);
 }
@@ -150,6 +151,7 @@ static void end(struct bench *be)
     ts_worker_free(&be->worker);
     ts_lane_fini(&be->lane);
     ts_ring_fini(&be->out);
+    ts_census_free(&be->census);
     ts_counters_free_all();
 }
 

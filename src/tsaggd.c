@@ -471,6 +471,7 @@ static int load_and_go(const struct options *opt)
         ts_conf_free(&conf);
         return EXIT_OK;
     }
+    ts_zone_set(conf->timezone);
     return run(conf, opt->input);
 }
 

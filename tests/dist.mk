@@ -32,6 +32,7 @@ EXTRA_DIST += \
 	tests/e2e/test_overload.py \
 	tests/e2e/test_pipeline.py \
 	tests/e2e/test_quantiles.py \
+	tests/e2e/test_rules.py \
 	tests/e2e/test_quickstart.py \
 	tests/e2e/test_statsd.py \
 	tests/e2e/test_store.py \

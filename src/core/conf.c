@@ -168,6 +168,8 @@ static bool check_item(struct ts_conf_load *ld, const struct ts_conf_option *opt
         ts_conf_error(ld, item, "%s: %s: %s", opt->key, ts_log_quote_z(item->text), err.msg);
         return false;
     }
+    if (opt->type == TS_CONF_PAIRS)
+        return ts_conf_pair_check(ld, opt, list, i);
     return opt->type != TS_CONF_AGGREGATES || ts_conf_aggregate_check(ld, opt, item);
 }
 

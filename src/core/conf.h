@@ -12,13 +12,16 @@
 #include "core/log.h"
 #include "core/quantile.h"
 #include "core/sample.h"
+#include "core/zone.h"
 
 enum ts_format { TS_FORMAT_AUTO, TS_FORMAT_STATSD, TS_FORMAT_INFLUX };
 enum ts_signed_gauges { TS_GAUGES_RELATIVE, TS_GAUGES_ABSOLUTE };
 enum ts_when_full { TS_FULL_BLOCK, TS_FULL_DROP_NEW, TS_FULL_DROP_OLD };
 enum ts_framing { TS_FRAMING_LINES, TS_FRAMING_DOGSTATSD };
 enum ts_http_write { TS_WRITE_AGGREGATE, TS_WRITE_STORE, TS_WRITE_BOTH };
-enum ts_late { TS_LATE_CORRECT, TS_LATE_DROP };
+enum ts_late { TS_LATE_CORRECT, TS_LATE_DROP, TS_LATE_SIDE };
+
+#define TS_ROLLUPS_MAX 64
 
 enum ts_transport {
 #define TS_TRANSPORT(id, scheme, address, socket, reader) TS_TRANSPORT_##id,
@@ -81,7 +84,11 @@ struct ts_conf_stage {
 
 struct ts_conf_rollup {
     char *name;
-    int64_t every_ns;
+    char *match;       /* glob of measurements; NULL: every one */
+    char *match_tags;  /* KEY=GLOB, a line each; NULL: no condition */
+    int64_t every_ns;          /* of a calendar: about so long */
+    enum ts_calendar calendar; /* what windows are, unless NONE */
+    int64_t period_ns;         /* longer than every_ns, or 0: the same */
     int64_t lateness_ns;
     enum ts_late late;
     uint32_t aggregates; /* bits of enum ts_aggregate */
@@ -90,6 +97,8 @@ struct ts_conf_rollup {
     char *buckets;                 /* of histograms, as written, with commas; NULL: none */
     struct ts_buckets histogram;   /* the same, read */
     bool stddev_sample;
+    char *measurement; /* what points are called; "{name}" in it is the series' measurement; NULL: as it is */
+    char *tags;        /* KEY=VALUE of extra tags, a line each; NULL: none */
     char *to; /* sink names, comma-separated, without blanks; every one exists */
 };
 
@@ -115,6 +124,7 @@ struct ts_conf {
     char *state_dir;
     unsigned workers; /* 0: auto */
     int64_t idle_after_ns, correct_for_ns, future_ns;
+    char *timezone;
     enum ts_log_level log_level;
     struct {
         char *address; /* "127.0.0.1:8186"; "" is off */
@@ -189,6 +199,9 @@ int ts_conf_read_listen_url(struct ts_str url, struct ts_listen_url *out) TS_MUS
 
 /** Reads ID:SECRET, a number of 32 bits and TS_HMAC_SECRET_MIN characters or more. @return 0, -TS_EPARSE. */
 int ts_conf_read_hmac_key(struct ts_str s, uint32_t *id, struct ts_str *secret) TS_MUST_CHECK;
+
+/** Takes the next KEY=REST off the lines of match_tags or tags. @return false at the end. */
+bool ts_conf_next_pair(struct ts_str *lines, struct ts_str *key, struct ts_str *rest);
 
 /** Whether a host as ts_conf_read_address gives it is reached from this machine only. */
 bool ts_conf_is_loopback(const char *host);

@@ -14,18 +14,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Where to point at for section[i].key: the value, else the entry, else the section, else the whole. */
-static const struct ts_conf_node *at(const struct ts_conf_load *ld, enum ts_conf_section section, unsigned i,
-                                     const char *key)
-{
-    const struct ts_conf_entry *entry = ts_conf_node_find(ld->root, ts_str_of(ts_conf_sections[section].key));
-    const struct ts_conf_node *node = entry ? entry->value : ld->root;
-    if (entry && ts_conf_sections[section].shape != TS_SHAPE_ONE)
-        node = node->entries[i].value;
-    const struct ts_conf_entry *option = ts_conf_node_find(node, ts_str_of(key));
-    return option ? option->value : node;
-}
-
 static char *print_path(const char *dir, const char *below)
 {
     struct ts_buf buf = TS_BUF_INIT;
@@ -66,7 +54,7 @@ static void check_pair_of_files(struct ts_conf_load *ld, enum ts_conf_section se
                                 const char *certificate, const char *key)
 {
     if (certificate && key && !certificate[0] != !key[0])
-        ts_conf_error(ld, at(ld, section, i, certificate[0] ? "certificate" : "key"),
+        ts_conf_error(ld, ts_conf_at(ld, section, i, certificate[0] ? "certificate" : "key"),
                       "%s without %s; give both or none", certificate[0] ? "certificate" : "key",
                       certificate[0] ? "key" : "certificate");
 }
@@ -74,7 +62,7 @@ static void check_pair_of_files(struct ts_conf_load *ld, enum ts_conf_section se
 /* Two templates for the same names: the second would never be used. */
 static void check_templates(struct ts_conf_load *ld, unsigned i)
 {
-    const struct ts_conf_node *list = at(ld, TS_SECTION_listen, i, "templates");
+    const struct ts_conf_node *list = ts_conf_at(ld, TS_SECTION_listen, i, "templates");
     for (unsigned j = 1; ld->conf->listen[i].templates && j < list->n; j++) {
         struct ts_template a, b;
         struct ts_err err;
@@ -95,11 +83,11 @@ static void check_statsd_only(struct ts_conf_load *ld, unsigned i)
     const struct ts_conf_listen *lis = &ld->conf->listen[i];
     const char *idle = lis->templates ? "templates" : lis->origin_tags ? "origin_tags" : NULL;
     if (lis->format == TS_FORMAT_INFLUX && idle)
-        ts_conf_error(ld, at(ld, TS_SECTION_listen, i, idle),
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_listen, i, idle),
                       "%s: only statsd lines have use for it; remove it, or give format: auto", idle);
-    bool given = at(ld, TS_SECTION_listen, i, "templates")->kind == TS_NODE_LIST; /* good or not */
+    bool given = ts_conf_at(ld, TS_SECTION_listen, i, "templates")->kind == TS_NODE_LIST; /* good or not */
     if (!given && lis->template_joiner && strcmp(lis->template_joiner, ".") != 0)
-        ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "template_joiner"),
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_listen, i, "template_joiner"),
                       "template_joiner without templates; give both or none");
 }
 
@@ -117,17 +105,17 @@ static void check_listeners(struct ts_conf_load *ld)
         check_templates(ld, i);
         check_statsd_only(ld, i);
         if (lis->burst && !lis->rate_limit)
-            ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "burst"),
+            ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_listen, i, "burst"),
                           "burst without rate_limit; give both or none");
         check_pair_of_files(ld, TS_SECTION_listen, i, lis->certificate, lis->key);
         if (lis->client_ca && lis->client_ca[0] && lis->certificate && !lis->certificate[0])
-            ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "client_ca"),
+            ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_listen, i, "client_ca"),
                           "client_ca without certificate: clients have certificates in TLS alone; give "
                           "certificate and key");
         for (unsigned j = 0; j < i; j++)
             if (same_address(&ld->conf->listen[j], lis))
-                ts_conf_error(ld, at(ld, TS_SECTION_listen, i, "url"), "url: %s is listened on already; %s",
-                              lis->url,
+                ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_listen, i, "url"),
+                              "url: %s is listened on already; %s", lis->url,
                               lis->path[0] ? "use another path"
                                            : "use another port, or with udp sockets: 2 for more threads");
     }
@@ -141,7 +129,7 @@ static void check_http(struct ts_conf_load *ld)
     check_pair_of_files(ld, TS_SECTION_http, 0, ld->conf->http.certificate, ld->conf->http.key);
     if (address && address[0] && ts_conf_read_address(ts_str_of(address), host, &port) == 0 &&
         !ts_conf_is_loopback(host) && !ld->conf->http.token[0])
-        ts_conf_error(ld, at(ld, TS_SECTION_http, 0, "address"),
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_http, 0, "address"),
                       "address: %s can be reached from outside and there is no token; give http.token, or "
                       "listen on 127.0.0.1",
                       address);
@@ -173,16 +161,16 @@ static void check_sink(struct ts_conf_load *ld, unsigned i)
     if (same(sink->type, "file") && !sink->path && ld->conf->state_dir)
         sink->path = print_path(ld->conf->state_dir, "rollups.lp");
     if (sink->retry_min_ns > sink->retry_max_ns)
-        ts_conf_error(ld, at(ld, TS_SECTION_sinks, i, "retry_min"),
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_sinks, i, "retry_min"),
                       "retry_min is longer than retry_max; give a shorter one");
     if (same(sink->type, "store") && sink->retention_ns > 0 && sink->retention_ns < 3600 * TS_SEC)
-        ts_conf_error(ld, at(ld, TS_SECTION_sinks, i, "retention"), "retention is shorter than 1h; give at least 1h, or 0s for ever");
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_sinks, i, "retention"), "retention is shorter than 1h; give at least 1h, or 0s for ever");
     if (same(sink->type, "influxdb1") && sink->password && sink->password[0] && !sink->username[0])
-        ts_conf_error(ld, at(ld, TS_SECTION_sinks, i, "password"),
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_sinks, i, "password"),
                       "password without username; give both or none");
     for (unsigned j = 0; j < i; j++)
         if (same_target(sink, &ld->conf->sinks[j]))
-            ts_conf_error(ld, at(ld, TS_SECTION_sinks, i, "type"),
+            ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_sinks, i, "type"),
                           "sinks %s and %s write to the same place; remove one, or give it another target",
                           ld->conf->sinks[j].name, sink->name);
 }
@@ -202,15 +190,6 @@ static void check_sinks(struct ts_conf_load *ld)
     }
 }
 
-static bool has_word(const char *list, struct ts_str asked)
-{
-    struct ts_str rest = ts_str_of(list), word;
-    while (ts_conf_next(&rest, ',', &word))
-        if (ts_str_eq(word, asked))
-            return true;
-    return false;
-}
-
 /* `to`: every name exists; without any, all sinks. list: where the names stand. */
 static void check_to(struct ts_conf_load *ld, const struct ts_conf_node *list, char **to)
 {
@@ -223,7 +202,7 @@ static void check_to(struct ts_conf_load *ld, const struct ts_conf_node *list, c
         struct ts_conf_near near = {.asked = ts_str_of(item->text)};
         struct ts_str rest = ts_str_of(names), word;
         struct ts_err remedy;
-        if (has_word(names, near.asked))
+        if (ts_conf_has_word(names, near.asked))
             continue;
         while (ts_conf_next(&rest, ',', &word))
             ts_conf_near_offer(&near, word);
@@ -235,40 +214,6 @@ static void check_to(struct ts_conf_load *ld, const struct ts_conf_node *list, c
     ts_buf_fini(&all);
 }
 
-/* histogram and buckets: both or none. */
-static void check_histogram(struct ts_conf_load *ld, unsigned i)
-{
-    struct ts_conf_rollup *rule = &ld->conf->rollups[i];
-    bool asked = rule->aggregates & TS_AGG_BIT(histogram), given = rule->buckets;
-    if (given && !asked)
-        ts_conf_error(ld, at(ld, TS_SECTION_rollups, i, "buckets"),
-                      "buckets without histogram among the aggregates; give both or none");
-    if (asked && !given && !ts_conf_node_find(at(ld, TS_SECTION_rollups, i, ""), TS_STR("buckets")))
-        ts_conf_error(ld, at(ld, TS_SECTION_rollups, i, "aggregates"),
-                      "aggregates: histogram without buckets; give buckets, such as [exponential, 1, 2, 10]");
-    if (given)
-        TS_ASSERT(ts_buckets_read(ts_str_of(rule->buckets), &rule->histogram) == 0); /* it has been checked */
-}
-
-/* Two rules may not meet in a sink: points of one series that share a time would replace each other. */
-static void check_pair(struct ts_conf_load *ld, unsigned i, unsigned j)
-{
-    const struct ts_conf_rollup *a = &ld->conf->rollups[j], *b = &ld->conf->rollups[i];
-    struct ts_str rest = ts_str_of(b->to), word;
-    if (!a->name || !b->name)
-        return;
-    if (strcmp(a->name, b->name) == 0)
-        ts_conf_error(ld, at(ld, TS_SECTION_rollups, i, "name"),
-                      "name: a second rollup \"%s\"; give it another name", b->name);
-    while (ts_conf_next(&rest, ',', &word))
-        if (has_word(a->to, word))
-            ts_conf_error(ld, at(ld, TS_SECTION_rollups, i, "to"),
-                          "to: rollups %s and %s both write to sink %.*s, where their points would replace "
-                          "each other; give each a sink "
-                          "of its own",
-                          a->name, b->name, (int)word.len, word.p);
-}
-
 void ts_conf_check(struct ts_conf_load *ld)
 {
     default_state_dir(ld);
@@ -276,12 +221,8 @@ void ts_conf_check(struct ts_conf_load *ld)
     check_http(ld);
     check_sinks(ld);
     for (unsigned i = 0; i < ld->conf->nrollups; i++)
-        check_to(ld, at(ld, TS_SECTION_rollups, i, "to"), &ld->conf->rollups[i].to);
+        check_to(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "to"), &ld->conf->rollups[i].to);
+    check_to(ld, ts_conf_at(ld, TS_SECTION_events, 0, "to"), &ld->conf->events.to);
     ts_conf_check_pipeline(ld);
-    check_to(ld, at(ld, TS_SECTION_events, 0, "to"), &ld->conf->events.to);
-    for (unsigned i = 0; i < ld->conf->nrollups; i++)
-        check_histogram(ld, i);
-    for (unsigned i = 0; i < ld->conf->nrollups; i++)
-        for (unsigned j = 0; j < i; j++)
-            check_pair(ld, i, j);
+    ts_conf_check_rollups(ld);
 }

@@ -132,6 +132,8 @@ static const char *fetch_text(const struct ts_conf_option *opt, const void *base
 
 bool ts_conf_option_is_set(const struct ts_conf_option *opt, const void *base)
 {
+    if (opt->type == TS_CONF_DURATION && !opt->def)
+        return fetch(opt, base) != 0;
     return !ts_conf_option_is_text(opt) || fetch_text(opt, base);
 }
 
@@ -163,7 +165,7 @@ static struct ts_str nth_choice(const char *choices, uint64_t n)
 
 /* UTF-8 without control characters and without what YAML does not take as it is: anything printed can be read
  * back. */
-static bool is_clean_text(struct ts_str s)
+bool ts_conf_is_clean(struct ts_str s)
 {
     for (size_t i = 0; i < s.len;) {
         const unsigned char *p = (const unsigned char *)s.p + i;
@@ -180,7 +182,7 @@ static bool are_clean_lines(struct ts_str s)
 {
     struct ts_str line;
     while (ts_conf_next(&s, '\n', &line))
-        if (!is_clean_text(line))
+        if (!ts_conf_is_clean(line))
             return false;
     return true;
 }
@@ -218,7 +220,9 @@ static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *ba
     struct ts_buckets buckets;
     uint64_t choice;
     struct ts_log_quoted shown = ts_log_quote(ts_conf_option_is_secret(opt) ? TS_STR(TS_CONF_HIDDEN) : s);
-    if (opt->type == TS_CONF_LINES ? !are_clean_lines(s) : opt->type != TS_CONF_TEMPLATES && !is_clean_text(s)) /* templates: one by one, in ts_template_read */
+    bool lines =
+        ts_conf_option_is_list(opt) && ts_conf_option_between(opt) == '\n'; /* looked at one by one */
+    if (opt->type == TS_CONF_LINES ? !are_clean_lines(s) : !lines && !ts_conf_is_clean(s))
         return ts_fail(err, TS_ECONF, "%s: %s has control characters or is not UTF-8", opt->key, shown.z);
     bool ok = true;
     switch (opt->type) {
@@ -263,6 +267,7 @@ static int read_amount(const struct ts_conf_option *opt, struct ts_str s, uint64
     int rc;
     switch (opt->type) {
     case TS_CONF_BYTES: return ts_num_read_bytes(s, v);
+    case TS_CONF_EVERY:
     case TS_CONF_DURATION:
         rc = ts_clock_read_duration(s, &ns);
         *v = (uint64_t)ns;
@@ -277,6 +282,7 @@ static int read_number(const struct ts_conf_option *opt, struct ts_str s, void *
     static const char *const what[] = {[TS_CONF_UINT] = "a whole number",
                                        [TS_CONF_BYTES] = "a size",
                                        [TS_CONF_DURATION] = "a duration",
+                                       [TS_CONF_EVERY] = "a duration",
                                        [TS_CONF_MODE] = "an octal number"};
     uint64_t v;
     if (opt->choices && find_choice(opt->choices, s, &v)) {
@@ -285,7 +291,8 @@ static int read_number(const struct ts_conf_option *opt, struct ts_str s, void *
     }
     struct ts_log_quoted shown = ts_log_quote(s);
     int rc = read_amount(opt, s, &v);
-    if (rc == -TS_EPARSE && opt->type == TS_CONF_DURATION && ts_num_read_uint(s, &v) == 0)
+    if (rc == -TS_EPARSE && (opt->type == TS_CONF_DURATION || opt->type == TS_CONF_EVERY) &&
+        ts_num_read_uint(s, &v) == 0)
         return ts_fail(err, TS_ECONF, "%s: %s has no unit", opt->key, shown.z);
     if (rc == -TS_EPARSE)
         return ts_fail(err, TS_ECONF, "%s: %s is not %s", opt->key, shown.z, what[opt->type]);
@@ -317,7 +324,10 @@ int ts_conf_option_read(const struct ts_conf_option *opt, struct ts_str text, vo
     case TS_CONF_BYTES:
     case TS_CONF_DURATION:
     case TS_CONF_MODE: return read_number(opt, text, base, err);
-    case TS_CONF_AGGREGATES: return ts_conf_aggregates_read(text, base, err); /* of rollups only */
+    case TS_CONF_EVERY:
+        return ts_conf_calendar_read(text, base) ? 0
+                                                 : read_number(opt, text, base, err); /* of rollups only */
+    case TS_CONF_AGGREGATES: return ts_conf_aggregates_read(text, base, err);         /* of rollups only */
     default: return read_text(opt, text, base, err);
     }
 }
@@ -339,7 +349,7 @@ static void print_number(const struct ts_conf_option *opt, uint64_t v, struct ts
     char duration[TS_NUM_MAX];
     if (opt->type == TS_CONF_BYTES)
         print_bytes(buf, v);
-    else if (opt->type == TS_CONF_DURATION)
+    else if (opt->type == TS_CONF_DURATION || opt->type == TS_CONF_EVERY)
         ts_buf_put(buf, duration, ts_clock_put_duration(duration, (int64_t)v));
     else if (opt->type == TS_CONF_MODE)
         ts_buf_printf(buf, "%04o", (unsigned)v);
@@ -400,7 +410,7 @@ void ts_conf_option_print(const struct ts_conf_option *opt, const void *base, st
         struct ts_str word = nth_choice(choices_of(opt), v);
         if (word.len)
             ts_buf_put_str(buf, word);
-        else
+        else if (opt->type != TS_CONF_EVERY || !ts_conf_calendar_print(base, buf))
             print_number(opt, v, buf);
     }
 }
@@ -463,6 +473,7 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
         ts_buf_puts(buf, "a list, such as [\"servers.* .host.measurement.field*\"]");
         break;
     case TS_CONF_LINES: ts_buf_puts(buf, "a list of texts in one line each"); break;
+    case TS_CONF_PAIRS: ts_buf_puts(buf, "a list of KEY=VALUE, such as [region=eu]"); break;
     case TS_CONF_NAMES: ts_buf_puts(buf, "a list, such as [a, b]"); break;
     case TS_CONF_BUCKETS:
         ts_buf_printf(buf,
@@ -476,6 +487,9 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
     case TS_CONF_UINT: expect_range(opt, "a whole number", "", buf); break;
     case TS_CONF_BYTES: expect_range(opt, "a size", ", such as 4MiB", buf); break;
     case TS_CONF_DURATION: expect_range(opt, "a duration", ", such as 10s", buf); break;
+    case TS_CONF_EVERY:
+        expect_range(opt, "a duration", ", such as 10s, or 1d, 1w, 1mo or 1y of the calendar", buf);
+        break;
     case TS_CONF_MODE: expect_range(opt, "an octal number", ", such as 0660", buf); break;
     case TS_CONF_AGGREGATES: ts_buf_puts(buf, "a list, such as [count, mean, p99.9]"); break;
     }

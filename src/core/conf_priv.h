@@ -36,6 +36,7 @@ enum ts_conf_type {
     TS_CONF_SECRETS,
     TS_CONF_TEMPLATES,
     TS_CONF_LINES,
+    TS_CONF_PAIRS,
     TS_CONF_BUCKETS,
     TS_CONF_NAMES,
     TS_CONF_CHOICE,
@@ -43,6 +44,7 @@ enum ts_conf_type {
     TS_CONF_UINT,
     TS_CONF_BYTES,
     TS_CONF_DURATION,
+    TS_CONF_EVERY,
     TS_CONF_MODE,
     TS_CONF_AGGREGATES,
 };
@@ -86,6 +88,11 @@ int ts_conf_aggregates_read(struct ts_str list, struct ts_conf_rollup *rule,
                             struct ts_err *err) TS_MUST_CHECK;
 void ts_conf_aggregates_print(const struct ts_conf_rollup *rule, struct ts_buf *buf);
 
+/** The same with an option of type EVERY. @return false: it is no calendar's. */
+bool ts_conf_calendar_read(struct ts_str text, struct ts_conf_rollup *rule);
+/** @return false: it is a duration. */
+bool ts_conf_calendar_print(const struct ts_conf_rollup *rule, struct ts_buf *buf);
+
 /** Whether the field has a value: a text option without a default may have none. */
 bool ts_conf_option_is_set(const struct ts_conf_option *opt, const void *base);
 
@@ -98,6 +105,7 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
 static inline bool ts_conf_option_is_list(const struct ts_conf_option *opt)
 {
     return opt->type == TS_CONF_CIDRS || opt->type == TS_CONF_SECRETS || opt->type == TS_CONF_TEMPLATES || opt->type == TS_CONF_LINES ||
+           opt->type == TS_CONF_PAIRS ||
            opt->type == TS_CONF_BUCKETS || opt->type == TS_CONF_NAMES || opt->type == TS_CONF_AGGREGATES;
 }
 
@@ -109,7 +117,7 @@ static inline bool ts_conf_option_is_secret(const struct ts_conf_option *opt)
 /** What stands between the items of a list in its field. */
 static inline char ts_conf_option_between(const struct ts_conf_option *opt)
 {
-    return opt->type == TS_CONF_TEMPLATES || opt->type == TS_CONF_LINES ? '\n' : ',';
+    return opt->type == TS_CONF_TEMPLATES || opt->type == TS_CONF_LINES || opt->type == TS_CONF_PAIRS ? '\n' : ',';
 }
 
 static inline bool ts_conf_option_is_text(const struct ts_conf_option *opt)
@@ -133,6 +141,21 @@ struct ts_conf_near {
 void ts_conf_near_offer(struct ts_conf_near *near, struct ts_str name);
 /** The remedy: did you mean "every"? <intro> a, b, c. Frees near->all. */
 void ts_conf_near_print(struct ts_conf_near *near, const char *intro, struct ts_err *out);
+
+/** UTF-8 without control characters and without what YAML does not take as it is. */
+bool ts_conf_is_clean(struct ts_str s);
+
+/** Whether an entry of the list is KEY=TEXT, and its key the first of its name; told when not. */
+bool ts_conf_pair_check(struct ts_conf_load *ld, const struct ts_conf_option *opt, const struct ts_conf_node *list, unsigned i);
+
+/** Where to point at for section[i].key: the value, else the entry, else the section, else the whole. */
+const struct ts_conf_node *ts_conf_at(const struct ts_conf_load *ld, enum ts_conf_section section, unsigned i, const char *key);
+
+/** Whether a list with commas has the word. */
+bool ts_conf_has_word(const char *list, struct ts_str asked);
+
+/** What rollups can only say together; defaults that depend on others. Errors are told. */
+void ts_conf_check_rollups(struct ts_conf_load *ld);
 
 enum ts_node_kind { TS_NODE_SCALAR, TS_NODE_LIST, TS_NODE_MAP };
 

@@ -16,6 +16,7 @@ libtsagg_a_SOURCES += \
 	src/core/expr.c src/core/expr.h src/core/expr_parse.c src/core/expr_priv.h \
 	src/core/feed.h src/core/journal_status.h src/core/sink_status.h \
 	src/core/file.c src/core/file.h \
+	src/core/glob.c src/core/glob.h \
 	src/core/hash.h \
 	src/core/hll.c src/core/hll.h \
 	src/core/lane.c src/core/lane.h \
@@ -43,6 +44,7 @@ libtsagg_a_SOURCES += \
 	src/core/thread.c src/core/thread.h \
 	src/core/tile.h \
 	src/core/utf8.c src/core/utf8.h \
-	src/core/varint.h
+	src/core/varint.h \
+	src/core/zone.c src/core/zone.h
 
 include src/core/conf.mk

@@ -20,6 +20,12 @@ void ts_map64_fini(struct ts_map64 *map);
 /** @return the number, valid until something is added or removed, or NULL. */
 uint32_t *ts_map64_find(const struct ts_map64 *map, uint64_t key);
 
+/** Fetches the place where a key is looked for first. */
+static inline void ts_map64_prefetch(const struct ts_map64 *map, uint64_t key)
+{
+    __builtin_prefetch(&map->keys[(key & UINT32_MAX) * map->places >> 32]);
+}
+
 /** Adds a key that is not there, with the number 0. @return NULL without memory. */
 uint32_t *ts_map64_add(struct ts_map64 *map, uint64_t key) TS_MUST_CHECK;
 

@@ -152,7 +152,7 @@ void ts_pipe_tile(struct ts_tile *tile, void *arg)
     pipe->timed = pipe->ntiles++ % TIMED_EVERY == 0;
     for (unsigned i = 0; i < tile->n; i++) {
         tile->raw[i].hash = ts_key_hash(&tile->raw[i]);
-        __builtin_prefetch(&pipe->keys.keys[(uint32_t)tile->raw[i].hash & pipe->keys.mask]);
+        ts_map64_prefetch(&pipe->keys, tile->raw[i].hash);
     }
     for (unsigned i = 0; i < tile->n; i++) {
         at[i] = pipe_guess(pipe, tile->raw[i].hash);

@@ -3,8 +3,11 @@ libtsagg_a_SOURCES += \
 	src/window/window.h src/window/window_priv.h \
 	src/window/window_add.c \
 	src/window/window_expire.c \
+	src/window/window_merge.c \
 	src/window/window_more.c \
 	src/window/window_pane.c \
+	src/window/window_place.c \
+	src/window/window_rule.c \
 	src/window/window_seal.c \
 	src/window/window_series.c \
 	src/window/window_sketch.c \

@@ -10,27 +10,18 @@
 
 #define GROUP TS_WINDOW_GROUP
 
-enum verdict { TAKEN, TAKEN_LATE, TOO_LATE, NO_MEMORY };
-
-/* One sample that needs more than the plain way. */
-struct sample {
-    uint32_t slot;
-    bool timed; /* has a time of its own */
-    int64_t time_ns;
-    double weight;
-    union {
-        double value;
-        uint64_t bits;
-        struct ts_text *text;
-    };
-};
-
 static bool know_chunk(struct ts_worker *wk, uint32_t slot)
 {
     uint32_t index = slot / TS_CHUNK_PANES;
     if (index < wk->nevent_chunks)
         return true;
     uint32_t n = TS_MAX(index + 1, wk->nevent_chunks * 2);
+    if (wk->masks) {
+        uint64_t *masks = ts_resize(wk->masks, (size_t)n * TS_CHUNK_PANES * sizeof *masks);
+        if (!masks)
+            return false;
+        wk->masks = masks;
+    }
     uint8_t *more = ts_resize(wk->event_chunks, n);
     if (!more)
         return false;
@@ -52,6 +43,8 @@ static uint32_t find_slot(struct ts_worker *wk, const struct ts_announce *announ
         ts_worker_leave(wk, slot);
         return kind == TS_KIND_STRING ? TS_SLOT_REFUSED_TEXT : TS_SLOT_REFUSED;
     }
+    if (added && wk->masks)
+        wk->masks[slot] = ts_worker_match(wk, (struct ts_str){sl->series, sl->len});
     if (sl->ids == 0)
         ts_slot_saw(sl, TS_MAX(wk->clock_ns, arrival_ns));
     sl->ids++;
@@ -100,117 +93,17 @@ static void move_to_event_time(struct ts_worker *wk, uint32_t slot)
     }
 }
 
-static void mark_dirty(struct ts_window *win, struct ts_pane_chunk *ch, uint32_t slot, int64_t now_ns)
-{
-    uint32_t i = slot % TS_CHUNK_PANES;
-    uint64_t bit = UINT64_C(1) << (i % 64);
-    if (ch->dirty[i / 64] & bit)
-        return;
-    ch->dirty[i / 64] |= bit;
-    if (win->dirty++ == 0)
-        win->dirty_since_ns = now_ns;
-}
-
-/* `last` is the value with the latest time, whatever the order of arrival. */
-static bool is_latest(struct ts_pane_chunk *ch, uint32_t slot, bool first, int64_t time_ns)
-{
-    if (!ch->last_ns) {
-        ch->last_ns = ts_alloc(TS_CHUNK_PANES * sizeof *ch->last_ns);
-        if (!ch->last_ns)
-            return true;
-        for (uint32_t i = 0; i < TS_CHUNK_PANES; i++)
-            ch->last_ns[i] = TS_TIME_NONE;
-    }
-    int64_t *last_ns = &ch->last_ns[slot % TS_CHUNK_PANES];
-    if (!first && time_ns < *last_ns)
-        return false;
-    *last_ns = time_ns;
-    return true;
-}
-
-static bool put_string(union ts_pane *pane, const struct sample *smp)
-{
-    if (pane->string.count == 0 || smp->time_ns >= pane->string.time_ns) {
-        struct ts_text *copy = ts_alloc(sizeof *copy + smp->text->len);
-        if (!copy)
-            return false;
-        copy->len = smp->text->len;
-        memcpy(copy->p, smp->text->p, smp->text->len);
-        ts_free(pane->string.text);
-        pane->string.text = copy;
-        pane->string.time_ns = smp->time_ns;
-    }
-    pane->string.count++;
-    return true;
-}
-
-static bool put_set(union ts_pane *pane, const struct sample *smp)
-{
-    if (!pane->set.hll)
-        pane->set.hll = ts_hll_new();
-    if (!pane->set.hll || !ts_hll_add(pane->set.hll, smp->bits))
-        return false;
-    pane->set.count++;
-    return true;
-}
-
-static bool put(struct ts_worker *wk, const struct ts_rule *rule, union ts_pane *pane,
-                struct ts_pane_chunk *ch, const struct sample *smp)
-{
-    switch (wk->series.slots[smp->slot].kind) {
-    case TS_KIND_SET: ch->owns = true; return put_set(pane, smp);
-    case TS_KIND_STRING: ch->owns = true; return put_string(pane, smp);
-    default: break;
-    }
-    double last = pane->stats.last;
-    bool first = pane->stats.count == 0;
-    ts_stats_add(&pane->stats, smp->value, smp->weight);
-    if (smp->timed && !is_latest(ch, smp->slot, first, smp->time_ns))
-        pane->stats.last = last;
-    if (rule->wants)
-        ts_window_add_wanted(wk, rule, ch, smp->slot, smp->value, smp->weight, smp->time_ns);
-    return true;
-}
-
-static enum verdict add_to_rule(struct ts_worker *wk, struct ts_rule *rule, const struct sample *smp, int64_t now_ns)
-{
-    const struct ts_slot *sl = &wk->series.slots[smp->slot];
-    bool event = sl->flags & TS_SLOT_EVENT, late = false;
-    if (event) {
-        int64_t wm = ts_worker_watermark(wk, rule);
-        int64_t end_ns = ts_clock_floor(smp->time_ns, rule->conf->every_ns) + rule->conf->every_ns;
-        int64_t keep_ns = rule->conf->late == TS_LATE_CORRECT ? wk->conf.conf->correct_for_ns : 0;
-        late = wm != TS_TIME_NONE && end_ns <= wm;
-        if (end_ns <= sl->closed_ns || (late && end_ns <= wm - keep_ns))
-            return TOO_LATE;
-    }
-    struct ts_window *win = ts_rule_window(rule, smp->time_ns);
-    if (!win)
-        return NO_MEMORY;
-    struct ts_pane_chunk *ch = ts_window_chunk(win, smp->slot);
-    if (!ch || ch == TS_CHUNK_GONE)
-        return ch ? TOO_LATE : NO_MEMORY;
-    if (!put(wk, rule, &ch->panes[smp->slot % TS_CHUNK_PANES], ch, smp))
-        return NO_MEMORY;
-    win->used[event ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL] = true;
-    if (event) {
-        ch->event = true;
-        if (win->state[TS_DOMAIN_EVENT] != TS_WINDOW_OPEN)
-            mark_dirty(win, ch, smp->slot, now_ns);
-    }
-    return late ? TAKEN_LATE : TAKEN;
-}
-
-static TS_COLD void count_verdict(struct ts_worker *wk, enum verdict verdict)
+static TS_COLD void count_verdict(struct ts_worker *wk, enum ts_verdict verdict)
 {
     switch (verdict) {
-    case TAKEN: break;
-    case TAKEN_LATE: ts_count(wk->cnt, TS_C_LATE_CORRECTED, 1); break;
-    case TOO_LATE:
+    case TS_TAKEN: break;
+    case TS_TAKEN_LATE: ts_count(wk->cnt, TS_C_LATE_CORRECTED, 1); break;
+    case TS_TAKEN_ASIDE: ts_count(wk->cnt, TS_C_LATE_SIDE, 1); break;
+    case TS_TOO_LATE:
         ts_count(wk->cnt, TS_C_LATE_DROPPED, 1);
         ts_count(wk->cnt, TS_C_DROPPED_LATE, 1);
         break;
-    case NO_MEMORY: ts_count(wk->cnt, TS_C_DROPPED_NO_MEMORY, 1); break;
+    case TS_NO_MEMORY: ts_count(wk->cnt, TS_C_DROPPED_NO_MEMORY, 1); break;
     }
 }
 
@@ -221,7 +114,7 @@ static bool is_plain_kind(uint8_t kind)
 
 /* Settles where the series lives: sets flags, and smp->timed and time_ns for a sample placed by arrival. */
 static void place(struct ts_worker *wk, struct ts_source *src, const struct ts_slab *slab, uint32_t id,
-                  struct sample *smp)
+                  struct ts_placed *smp)
 {
     struct ts_slot *sl = &wk->series.slots[smp->slot];
     if (smp->timed) {
@@ -244,12 +137,22 @@ static void place(struct ts_worker *wk, struct ts_source *src, const struct ts_s
         src->slots[id] = smp->slot; /* the plain way from now on */
 }
 
+static bool refuse_unmatched(struct ts_worker *wk, const struct ts_point *pt, uint32_t slot)
+{
+    if (wk->series.slots[slot].kind == TS_KIND_STRING)
+        ts_free(pt->text);
+    ts_count(wk->cnt, TS_C_DROPPED_NO_ROLLUP, 1);
+    return false;
+}
+
 /* @return whether a rule took it. The best verdict of all rules is the sample's. */
 static bool add_special(struct ts_worker *wk, struct ts_source *src, const struct ts_slab *slab,
                         const struct ts_point *pt, struct ts_point_ext ext, uint32_t slot)
 {
     struct ts_slot *sl = &wk->series.slots[slot];
-    struct sample smp = {.slot = slot,
+    if (wk->masks && !wk->masks[slot])
+        return refuse_unmatched(wk, pt, slot);
+    struct ts_placed smp = {.slot = slot,
                          .timed = ext.time_ns != TS_TIME_NONE,
                          .time_ns = ext.time_ns,
                          .weight = ext.weight,
@@ -259,24 +162,28 @@ static bool add_special(struct ts_worker *wk, struct ts_source *src, const struc
         sl->gauge = pt->flags & TS_POINT_RELATIVE ? sl->gauge + pt->value : pt->value;
         smp.value = sl->gauge;
     }
-    enum verdict best = NO_MEMORY;
-    for (unsigned r = 0; r < wk->nrules; r++) {
-        enum verdict verdict = add_to_rule(wk, &wk->rules[r], &smp, slab->arrival_ns);
+    enum ts_verdict best = TS_NO_MEMORY;
+    for (unsigned r = 0; r < wk->nadding; r++) {
+        if (!ts_rule_matches(wk, &wk->rules[r], slot))
+            continue;
+        enum ts_verdict verdict = ts_rule_add(wk, &wk->rules[r], &smp, slab->arrival_ns);
         best = TS_MIN(best, verdict);
     }
     if (sl->kind == TS_KIND_STRING)
         ts_free(pt->text);
-    if (TS_UNLIKELY(best != TAKEN))
+    if (TS_UNLIKELY(best != TS_TAKEN))
         count_verdict(wk, best);
-    return best <= TAKEN_LATE;
+    return best <= TS_TAKEN_ASIDE;
 }
 
 /* The plain way. @return false without memory. */
 TS_INLINE bool add_plain(struct ts_worker *wk, const struct ts_slab *slab, uint32_t slot, double value, double weight)
 {
     bool taken = false;
-    for (unsigned r = 0; r < wk->nrules; r++) {
+    for (unsigned r = 0; r < wk->nadding; r++) {
         struct ts_rule *rule = &wk->rules[r];
+        if (!ts_rule_matches(wk, rule, slot))
+            continue;
         struct ts_window *win = rule->arrival;
         if (TS_UNLIKELY(!win)) {
             win = rule->arrival = ts_rule_window(rule, slab->arrival_ns);
@@ -289,6 +196,7 @@ TS_INLINE bool add_plain(struct ts_worker *wk, const struct ts_slab *slab, uint3
             if (rule->wants)
                 ts_window_add_wanted(wk, rule, ch, slot, value, weight, slab->arrival_ns);
             win->used[TS_DOMAIN_ARRIVAL] = true;
+            wk->adds++;
             taken = true;
         }
     }
@@ -345,7 +253,7 @@ static struct ts_window *timed_window(const struct ts_worker *wk)
     struct ts_window *win = rule->recent;
     int64_t wm = ts_worker_watermark(wk, rule);
     bool open = win && win->state[TS_DOMAIN_EVENT] == TS_WINDOW_OPEN && (wm == TS_TIME_NONE || win->end_ns > wm);
-    return open && !(rule->conf->aggregates & TS_AGG_BIT(last)) ? win : NULL;
+    return open && !rule->tracks_last ? win : NULL;
 }
 
 /* The same for points with a time (or a weight) and an extension each, all of which fall into one open window. */
@@ -414,7 +322,7 @@ static uint32_t add_point(struct ts_worker *wk, struct ts_source *src, const str
         if (TS_LIKELY(add_plain(wk, slab, slot, pt->value, ext.weight)))
             ++*aggregated;
         else
-            count_verdict(wk, NO_MEMORY);
+            count_verdict(wk, TS_NO_MEMORY);
     } else {
         *aggregated += add_special(wk, src, slab, pt, ext, slot & ~TS_SLOT_MARKS);
     }
@@ -424,15 +332,17 @@ static uint32_t add_point(struct ts_worker *wk, struct ts_source *src, const str
 void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struct ts_slab *slab)
 {
     uint64_t aggregated = 0;
-    for (unsigned r = 0; r < wk->nrules; r++) {
+    wk->adds = 0;
+    for (unsigned r = 0; r < wk->nadding; r++) {
         struct ts_window *win = wk->rules[r].arrival;
         if (win && (slab->arrival_ns < win->start_ns || slab->arrival_ns >= win->end_ns))
             wk->rules[r].arrival = NULL;
     }
     for (uint32_t i = 0; i < slab->n;) {
-        unsigned added = wk->nrules == 1 && i + GROUP <= slab->n ? add_group(wk, src, &slab->points[i]) : 0;
+        unsigned added = wk->nadding == 1 && i + GROUP <= slab->n ? add_group(wk, src, &slab->points[i]) : 0;
         if (TS_LIKELY(added)) {
             aggregated += added;
+            wk->adds += added;
             i += GROUP;
             continue;
         }
@@ -440,4 +350,5 @@ void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struc
             i += add_point(wk, src, slab, &slab->points[i], &aggregated);
     }
     ts_count(wk->cnt, TS_C_SAMPLES_AGGREGATED, aggregated);
+    ts_count(wk->cnt, TS_C_PANE_ADDS, wk->adds);
 }

@@ -135,6 +135,72 @@ void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct
         ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
 }
 
+/* Readings that are a number already were all before those that are kept: what a has is before them, or is
+ * lost. */
+static bool merge_compacted(struct ts_rises *a, const struct ts_more *b)
+{
+    const struct reading *last = a->n ? &a->kept[a->n - 1] : NULL;
+    if (last && last->time_ns > b->first_ns)
+        return false;
+    struct reading *kept = ts_alloc(b->rises.room * sizeof *kept);
+    if (!kept)
+        return false;
+    memcpy(kept, b->rises.kept, b->rises.n * sizeof *kept);
+    double before = a->before + rises(a->kept, a->n) + (last ? rise(last->value, b->first) : 0);
+    ts_free(a->kept);
+    *a = (struct ts_rises){before + b->rises.before, b->rises.from_ns, b->rises.n, b->rises.room, kept};
+    return true;
+}
+
+static bool merge_rises(struct ts_rises *a, const struct ts_more *b)
+{
+    bool good = true;
+    if (b->rises.from_ns != TS_TIME_NONE)
+        return merge_compacted(a, b);
+    for (unsigned i = 0; i < b->rises.n; i++)
+        good &= add_reading(a, b->rises.kept[i].value, b->rises.kept[i].time_ns);
+    return good;
+}
+
+static bool merge_distinct(struct ts_more *a, const struct ts_hll *b)
+{
+    if (!a->hll)
+        a->hll = ts_hll_new();
+    return a->hll && ts_hll_merge(a->hll, b) == 0;
+}
+
+static bool merge_histogram(struct ts_more *a, const double *b, unsigned n)
+{
+    if (!a->histogram)
+        a->histogram = ts_alloc((n + (size_t)1) * sizeof *a->histogram);
+    for (unsigned i = 0; a->histogram && i <= n; i++)
+        a->histogram[i] += b[i];
+    return a->histogram;
+}
+
+void ts_window_merge_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *to,
+                          const struct ts_pane_chunk *from, uint32_t slot)
+{
+    const struct ts_more *b = from->more ? &from->more[slot % TS_CHUNK_PANES] : NULL;
+    if (!b || !b->has_first)
+        return;
+    bool good = to->more || make_more(to);
+    struct ts_more *a = good ? &to->more[slot % TS_CHUNK_PANES] : NULL;
+    if (a && rule->wants & TS_WANTS_INCREASE && b->rises.n)
+        good &= merge_rises(&a->rises, b);
+    if (a && rule->wants & TS_WANTS_DISTINCT && b->hll)
+        good &= merge_distinct(a, b->hll);
+    if (a && rule->wants & TS_WANTS_HISTOGRAM && b->histogram)
+        good &= merge_histogram(a, b->histogram, rule->conf->histogram.n);
+    if (a && (!a->has_first || b->first_ns < a->first_ns)) {
+        a->first = b->first;
+        a->first_ns = b->first_ns;
+        a->has_first = true;
+    }
+    if (!good)
+        ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
+}
+
 void ts_window_tell_more(const struct ts_pane_chunk *ch, uint32_t slot, struct ts_rollup *point)
 {
     const struct ts_more *more = ch->more ? &ch->more[slot % TS_CHUNK_PANES] : NULL;

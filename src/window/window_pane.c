@@ -14,7 +14,7 @@ static struct ts_window *make_window(struct ts_rule *rule, int64_t start_ns)
         return NULL;
     win->pool = rule->chunks;
     win->start_ns = start_ns;
-    win->end_ns = start_ns + rule->conf->every_ns;
+    win->end_ns = ts_rule_end(rule, start_ns);
     struct ts_window **at = &rule->windows;
     while (*at && (*at)->start_ns < start_ns)
         at = &(*at)->next;
@@ -27,10 +27,18 @@ static struct ts_window *make_window(struct ts_rule *rule, int64_t start_ns)
 struct ts_window *ts_rule_window(struct ts_rule *rule, int64_t t_ns)
 {
     struct ts_window *win = rule->recent;
-    if (TS_LIKELY(win && t_ns >= win->start_ns && t_ns < win->end_ns))
+    int64_t end_ns = win ? (rule->conf->calendar ? win->end_ns : win->start_ns + rule->every_ns) : 0;
+    if (TS_LIKELY(win && t_ns >= win->start_ns && t_ns < end_ns))
         return win;
-    int64_t start_ns = ts_clock_floor(t_ns, rule->conf->every_ns);
-    for (win = rule->windows; win && win->start_ns < start_ns; win = win->next)
+    return ts_rule_window_at(rule, ts_rule_floor(rule, t_ns));
+}
+
+struct ts_window *ts_rule_window_at(struct ts_rule *rule, int64_t start_ns)
+{
+    struct ts_window *win = rule->recent;
+    if (!win || win->start_ns > start_ns)
+        win = rule->windows;
+    for (; win && win->start_ns < start_ns; win = win->next)
         ;
     if (!win || win->start_ns != start_ns)
         win = make_window(rule, start_ns);

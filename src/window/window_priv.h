@@ -6,6 +6,7 @@
 #include "core/pool.h"
 #include "core/runs.h"
 #include "core/sketch.h"
+#include "core/zone.h"
 #include "window/window.h"
 
 /* ---- series of this worker: window_series.c ---- */
@@ -106,6 +107,7 @@ struct ts_pane_chunk {
     bool event;       /* holds a pane of a series in event time */
     bool owns;        /* holds panes of sets or strings, which own memory */
     uint64_t dirty[TS_CHUNK_PANES / 64]; /* sealed panes that late samples have changed */
+    uint64_t merged[TS_CHUNK_PANES / 64]; /* panes that rules derived from this one have */
 };
 
 enum ts_window_state {
@@ -132,18 +134,55 @@ struct ts_window {
 
 #define TS_CHUNK_GONE ((struct ts_pane_chunk *)(uintptr_t)1)
 
+/*
+ * Rules that share panes: samples are added to the finest rule alone (the base), and when its windows are sealed, their panes are
+ * merged into the windows of the others (derived). A sample that comes when its pane has been merged is added to these, too.
+ */
 struct ts_rule {
     const struct ts_conf_rollup *conf;
     struct ts_pool *chunks; /* the worker's */
+    int64_t every_ns, period_ns; /* period_ns is longer: windows overlap, and the rule is derived, or a side */
+    struct ts_rule *base;        /* NULL: samples are added to it */
+    struct ts_rule **derived;
+    unsigned nderived;
+    uint32_t nmerges; /* windows that a pane is merged into */
+    struct ts_rule *side; /* of what is too late here; NULL: dropped */
+    bool is_side;
+    bool hidden;          /* panes only: nothing is sent */
+    bool tracks_last;     /* it, or one derived, asks for `last` */
+    uint64_t bit;         /* in ts_worker.masks */
+    struct ts_conf_rollup own; /* what conf points to when the rule is not as configured */
     struct ts_window *windows;
     struct ts_window *recent;  /* the last one found: nearly always the next one too */
     struct ts_window *arrival; /* that of the slab being added, or NULL */
     uint64_t nwindows;
-    unsigned wants; /* bits of enum ts_wants: what its aggregates need beside panes */
+    unsigned wants; /* bits of enum ts_wants: what its aggregates need beside panes, and those of rules derived from it */
+    unsigned sends; /* what its own need */
 };
 
-/** The window that t_ns falls into, made when it is not there. @return NULL without memory. */
+/** Where the window starts that t_ns falls into, of overlapping ones the last. */
+TS_INLINE int64_t ts_rule_floor(const struct ts_rule *rule, int64_t t_ns)
+{
+    const struct ts_window *win = rule->recent;
+    if (TS_LIKELY(!rule->conf->calendar))
+        return ts_clock_floor(t_ns, rule->every_ns);
+    return win && t_ns >= win->start_ns && t_ns < win->end_ns ? win->start_ns : ts_zone_floor(t_ns, rule->conf->calendar);
+}
+
+/** Where the window ends that starts at start_ns. */
+TS_INLINE int64_t ts_rule_end(const struct ts_rule *rule, int64_t start_ns)
+{
+    const struct ts_window *win = rule->recent;
+    if (TS_LIKELY(!rule->conf->calendar))
+        return start_ns + rule->period_ns;
+    return win && win->start_ns == start_ns ? win->end_ns : ts_zone_next(start_ns, rule->conf->calendar);
+}
+
+/** The window that t_ns falls into, of overlapping ones the last; made when it is not there. @return NULL without memory. */
 struct ts_window *ts_rule_window(struct ts_rule *rule, int64_t t_ns);
+
+/** The window that starts at start_ns, a multiple of every. */
+struct ts_window *ts_rule_window_at(struct ts_rule *rule, int64_t start_ns);
 
 /** The chunk of a slot, made when it is not there. @return NULL without memory; TS_CHUNK_GONE. */
 struct ts_pane_chunk *ts_window_make_chunk(struct ts_window *win, uint32_t index);
@@ -203,6 +242,12 @@ void ts_window_tell_more(const struct ts_pane_chunk *ch, uint32_t slot, struct t
 size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot,
                                struct ts_buf *texts);
 
+/** Adds what one chunk keeps beside a pane to what the other does; what there is no memory for is counted. */
+void ts_window_merge_sketch(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *to,
+                            const struct ts_pane_chunk *from, uint32_t slot);
+void ts_window_merge_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *to,
+                          const struct ts_pane_chunk *from, uint32_t slot);
+
 /** After every chunk has gone. */
 
 /** Frees both with what they own. */
@@ -228,8 +273,10 @@ struct ts_worker {
     struct ts_counters *cnt;
     struct ts_series_table series;
     struct ts_source *sources;
-    struct ts_rule *rules;
-    unsigned nrules;
+    struct ts_rule *rules; /* first those that samples are added to, then derived ones, then sides */
+    unsigned nrules, nadding;
+    uint64_t *masks;       /* by slot: the rules that match; NULL: all of them match everything */
+    uint64_t adds;         /* to panes, of the slab being added */
     uint8_t *event_chunks; /* by slot / TS_CHUNK_PANES: whether a series in event time is among them */
     uint32_t nevent_chunks;
     int64_t clock_ns;     /* lowest arrival of the sources: nothing from before it can come any more */
@@ -269,6 +316,60 @@ void ts_worker_leave(struct ts_worker *wk, uint32_t slot);
 
 /** Forgets, in bounded steps, series that no id and no window stands for. */
 void ts_worker_forget(struct ts_worker *wk);
+
+/* ---- rules: window_rule.c ---- */
+
+/** Makes the rules of the configuration. Ends the process without memory. */
+void ts_worker_make_rules(struct ts_worker *wk);
+void ts_worker_free_rules(struct ts_worker *wk);
+
+/** The rules that match a series, bits of ts_rule.bit. */
+uint64_t ts_worker_match(const struct ts_worker *wk, struct ts_str series);
+
+TS_INLINE bool ts_rule_matches(const struct ts_worker *wk, const struct ts_rule *rule, uint32_t slot)
+{
+    return !wk->masks || wk->masks[slot] & rule->bit;
+}
+
+/** Appends the series as the rule's points have it. @return 0; -TS_ELIMIT too long; -TS_ENOMEM. */
+int ts_rule_rename(const struct ts_rule *rule, struct ts_str series, struct ts_buf *out) TS_MUST_CHECK;
+
+/**
+ * Merges a chunk's panes of the domain into the windows of derived rules: window_merge.c.
+ * @return false: no memory now, and nothing has been merged.
+ */
+bool ts_window_merge_chunk(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t index,
+                           enum ts_domain domain);
+
+TS_INLINE bool ts_slot_is_of(const struct ts_worker *wk, uint32_t slot, enum ts_domain domain)
+{
+    return !(wk->series.slots[slot].flags & TS_SLOT_EVENT) == (domain == TS_DOMAIN_ARRIVAL);
+}
+
+/* ---- samples that need more than the plain way: window_place.c ---- */
+
+enum ts_verdict { TS_TAKEN, TS_TAKEN_LATE, TS_TAKEN_ASIDE, TS_TOO_LATE, TS_NO_MEMORY };
+
+struct ts_placed {
+    uint32_t slot;
+    bool timed; /* has a time of its own */
+    int64_t time_ns;
+    double weight;
+    union {
+        double value;
+        uint64_t bits;
+        struct ts_text *text;
+    };
+};
+
+/** Adds the sample to a rule that samples are added to, and to those derived from it that its pane has gone to by now. */
+enum ts_verdict ts_rule_add(struct ts_worker *wk, struct ts_rule *rule, const struct ts_placed *smp, int64_t now_ns);
+
+/** A pane that has been sent is to be sent again. */
+void ts_window_mark_dirty(struct ts_window *win, struct ts_pane_chunk *ch, uint32_t slot, int64_t now_ns);
+
+/** Notes the time of the slot's `last`; first: it has none yet. @return whether it is the latest. */
+bool ts_window_is_latest(struct ts_pane_chunk *ch, uint32_t slot, bool first, int64_t time_ns);
 
 /** Adds a slab's points to the windows: window_add.c. */
 void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struct ts_slab *slab);

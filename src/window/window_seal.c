@@ -20,6 +20,10 @@ static bool push_batch(struct ts_worker *wk)
         return true;
     size_t at = 0;
     for (unsigned i = 0; i < batch->n; i++) { /* only now do the texts lie where they stay */
+        if (!batch->points[i].series.p) {
+            batch->points[i].series.p = batch->texts.p + at;
+            at += batch->points[i].series.len;
+        }
         batch->points[i].last_text.p = batch->texts.p + at;
         at += batch->points[i].last_text.len;
         batch->points[i].histogram.p = batch->texts.p + at;
@@ -82,8 +86,9 @@ static bool put_more(struct ts_rollup_batch *batch, struct ts_rollup *point, con
     struct ts_buf *texts = &batch->texts;
     size_t from = texts->len;
     ts_window_tell_more(ch, slot, point);
-    point->histogram.len = ts_window_put_histogram(rule, ch, slot, texts);
-    if (sk && sk->state >= TS_SKETCH_LIST)
+    if (rule->sends & TS_WANTS_HISTOGRAM)
+        point->histogram.len = ts_window_put_histogram(rule, ch, slot, texts);
+    if (rule->sends & TS_WANTS_SKETCH && sk && sk->state >= TS_SKETCH_LIST)
         (void)!ts_sketch_encode(sk, texts);
     if (ts_buf_failed(texts)) {
         texts->len = from;
@@ -106,40 +111,61 @@ static bool put_set(struct ts_rollup_batch *batch, struct ts_rollup *point, cons
     return true;
 }
 
+/* What is said of the pane. @return false: not now. */
+static bool put_pane(struct ts_rollup_batch *batch, struct ts_rollup *point, const struct ts_rule *rule, enum ts_kind kind,
+                     uint32_t slot, const union ts_pane *pane, const struct ts_pane_chunk *ch)
+{
+    switch (kind) {
+    case TS_KIND_SET: point->stats.count = pane->set.count; return put_set(batch, point, pane->set.hll);
+    case TS_KIND_STRING:
+        point->stats.count = pane->string.count;
+        ts_buf_put(&batch->texts, pane->string.text->p, pane->string.text->len);
+        point->last_text.len = pane->string.text->len;
+        return !ts_buf_failed(&batch->texts);
+    default:
+        point->stats = pane->stats;
+        if (ch)
+            return put_more(batch, point, rule, ch, slot);
+        point->first = pane->stats.last;
+        return true;
+    }
+}
+
+/* The series under the rule's names; its bytes lie in the texts then, see push_batch. */
+static int put_series(struct ts_rollup_batch *batch, struct ts_rollup *point, const struct ts_rule *rule, struct ts_str series)
+{
+    point->series = series;
+    if (!rule->conf->measurement && !rule->conf->tags)
+        return 0;
+    size_t from = batch->texts.len;
+    int rc = ts_rule_rename(rule, series, &batch->texts);
+    point->series = (struct ts_str){NULL, batch->texts.len - from};
+    return rc;
+}
+
 /* The chunk is the pane's, or NULL for a gauge that is sent again. @return false: not now. */
 static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t slot,
                       const union ts_pane *pane, const struct ts_pane_chunk *ch, bool correction)
 {
     const struct ts_slot *sl = &wk->series.slots[slot];
+    if (rule->hidden)
+        return true;
     struct ts_rollup_batch *batch = open_batch(wk, rule, win, correction);
     if (!batch)
         return false;
     struct ts_rollup *point = &batch->points[batch->n];
-    *point = (struct ts_rollup){.series = {sl->series, sl->len}};
-    switch (sl->kind) {
-    case TS_KIND_SET:
-        point->stats.count = pane->set.count;
-        if (!put_set(batch, point, pane->set.hll))
-            return false;
-        break;
-    case TS_KIND_STRING:
-        point->stats.count = pane->string.count;
-        ts_buf_put(&batch->texts, pane->string.text->p, pane->string.text->len);
-        if (ts_buf_failed(&batch->texts)) {
-            batch->texts.failed = false;
-            return false;
-        }
-        point->last_text.len = pane->string.text->len;
-        break;
-    default:
-        point->stats = pane->stats;
-        if (!ch)
-            point->first = pane->stats.last;
-        else if (!put_more(batch, point, rule, ch, slot))
-            return false;
-        break;
+    *point = (struct ts_rollup){0};
+    size_t from = batch->texts.len;
+    int rc = put_series(batch, point, rule, (struct ts_str){sl->series, sl->len});
+    if (rc == 0 && put_pane(batch, point, rule, (enum ts_kind)sl->kind, slot, pane, ch)) {
+        batch->n++;
+        return true;
     }
-    batch->n++;
+    batch->texts.len = from;
+    batch->texts.failed = false;
+    if (rc != -TS_ELIMIT)
+        return false;
+    ts_count(wk->cnt, TS_C_ROLLUPS_LOST, 1); /* too long with the rule's tags */
     return true;
 }
 
@@ -151,21 +177,18 @@ static bool send_kept(struct ts_worker *wk, const struct ts_rule *rule, const st
     return send_pane(wk, rule, win, slot, &pane, NULL, false);
 }
 
-static bool slot_is_of(const struct ts_worker *wk, uint32_t slot, enum ts_domain domain)
-{
-    return !(wk->series.slots[slot].flags & TS_SLOT_EVENT) == (domain == TS_DOMAIN_ARRIVAL);
-}
-
 /* The slot's part of a window; the chunk may be NULL. @return false: not now. */
 static bool send_slot(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win,
                       enum ts_domain domain, uint32_t slot, const struct ts_pane_chunk *ch)
 {
     struct ts_slot *sl = &wk->series.slots[slot];
     const union ts_pane *pane = ch ? &ch->panes[slot % TS_CHUNK_PANES] : NULL;
-    if (!slot_is_of(wk, slot, domain))
+    if (!ts_slot_is_of(wk, slot, domain))
         return true;
-    if (!pane || pane->stats.count == 0)
-        return !(sl->flags & TS_SLOT_KEPT) || send_kept(wk, rule, win, slot);
+    if (!pane || pane->stats.count == 0) {
+        bool again = sl->flags & TS_SLOT_KEPT && !rule->is_side && ts_rule_matches(wk, rule, slot);
+        return !again || send_kept(wk, rule, win, slot);
+    }
     if (!send_pane(wk, rule, win, slot, pane, ch, false))
         return false;
     ts_slot_saw(sl, wk->clock_ns);
@@ -189,12 +212,14 @@ static bool send_window(struct ts_worker *wk, const struct ts_rule *rule, struct
         if ((ch || keeps) && ch != TS_CHUNK_GONE) {
             if (*budget < TS_CHUNK_PANES)
                 return false;
+            if (ch && rule->nderived && !ts_window_merge_chunk(wk, rule, win, index, domain))
+                return false;
             for (uint32_t slot = win->cursor[domain]; slot < chunk_end; slot++) {
                 if (!send_slot(wk, rule, win, domain, slot, ch))
                     return false;
                 win->cursor[domain] = slot + 1;
             }
-            *budget -= TS_CHUNK_PANES;
+            *budget -= TS_MIN(*budget, TS_CHUNK_PANES * (1 + (ch ? rule->nmerges : 0)));
             if (ch && domain == TS_DOMAIN_ARRIVAL && !ch->event)
                 ts_window_free_chunk(win, index, &wk->series);
         }
@@ -285,6 +310,8 @@ static void make_windows(struct ts_worker *wk)
     if (!wk->conf.conf->keep_gauges || !wk->series.live || wk->clock_ns == TS_TIME_NONE || wk->draining)
         return;
     for (unsigned r = 0; r < wk->nrules; r++) {
+        if (wk->rules[r].hidden || wk->rules[r].is_side)
+            continue;
         struct ts_window *win = ts_rule_window(&wk->rules[r], wk->clock_ns);
         if (win)
             win->used[TS_DOMAIN_ARRIVAL] = true;

@@ -121,3 +121,16 @@ void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, stru
     if (begin(wk, rule, sk, slot) && !ts_sketch_add(sk, value, weight))
         ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
 }
+
+void ts_window_merge_sketch(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *to,
+                            const struct ts_pane_chunk *from, uint32_t slot)
+{
+    const struct ts_sketch *sk = from->sketches ? &from->sketches[slot % TS_CHUNK_PANES] : NULL;
+    if (!sk || sk->state < TS_SKETCH_LIST)
+        return;
+    bool good = to->sketches || (to->sketches = ts_pool_take(&wk->sketches));
+    if (good && begin(wk, rule, &to->sketches[slot % TS_CHUNK_PANES], slot))
+        good = ts_sketch_merge(&to->sketches[slot % TS_CHUNK_PANES], sk) == 0;
+    if (!good)
+        ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
+}

@@ -27,14 +27,9 @@ struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf)
                                             .arrival_ns = TS_TIME_NONE,
                                             .max_event_ns = TS_TIME_NONE,
                                             .event_seen_ns = TS_TIME_NONE};
-    wk->nrules = conf->conf->nrollups;
-    wk->rules = ts_xalloc(wk->nrules * sizeof *wk->rules);
     ts_pool_init(&wk->chunks, sizeof(struct ts_pane_chunk));
     ts_pool_init(&wk->sketches, TS_CHUNK_PANES * sizeof(struct ts_sketch));
-    for (unsigned r = 0; r < wk->nrules; r++)
-        wk->rules[r] = (struct ts_rule){.conf = &conf->conf->rollups[r],
-                                        .chunks = &wk->chunks,
-                                        .wants = ts_rule_wants(&conf->conf->rollups[r])};
+    ts_worker_make_rules(wk);
     wk->clock_ns = wk->watermark_ns = TS_TIME_NONE;
     wk->draining = conf->nsources == 0;
     atomic_store_explicit(&wk->gauges.watermark_ns, TS_TIME_NONE, memory_order_relaxed);
@@ -55,8 +50,9 @@ void ts_worker_free(struct ts_worker **worker)
         ts_free(wk->sources[i].slots);
     ts_rollup_batch_free(&wk->batch);
     ts_free(wk->sources);
-    ts_free(wk->rules);
+    ts_worker_free_rules(wk);
     ts_free(wk->event_chunks);
+    ts_free(wk->masks);
     ts_series_table_fini(&wk->series);
     TS_FREE(*worker);
 }

@@ -29,6 +29,11 @@ def test_window_edges():
     assert {key[3]: agg["sum"] for key, agg in got.items()} == {0: 1, 10 * S: 5, -10 * S: 4}, got
 
 
+def test_overlapping_windows():
+    got = oracle.rollups([field(1, 0), field(2, 10 * S)], 20 * S, 10 * S)
+    assert {key[3]: agg["sum"] for key, agg in got.items()} == {-10 * S: 1, 0: 3, 10 * S: 2}, got
+
+
 def test_stddev_of_large_values():
     samples = [field(1e9 + v, 0) for v in (4, 7, 13)]
     agg = oracle.aggregates(samples, 10 * S)

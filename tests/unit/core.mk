@@ -8,7 +8,9 @@ unit_tests += \
 	tests/unit/test_core_counters \
 	tests/unit/test_core_edit \
 	tests/unit/test_core_expr \
+	tests/unit/test_core_glob \
 	tests/unit/test_core_hll \
+	tests/unit/test_core_zone \
 	tests/unit/test_core_log \
 	tests/unit/test_core_num \
 	tests/unit/test_core_pool \
@@ -56,3 +58,7 @@ tests_unit_test_core_sketch_SOURCES = tests/unit/test_core_sketch.c tests/unit/u
 tests_unit_test_core_sketch_LDADD = $(unit_ldadd)
 tests_unit_test_core_stats_SOURCES = tests/unit/test_core_stats.c
 tests_unit_test_core_stats_LDADD = $(unit_ldadd)
+tests_unit_test_core_glob_SOURCES = tests/unit/test_core_glob.c tests/unit/unit.h
+tests_unit_test_core_glob_LDADD = $(unit_ldadd)
+tests_unit_test_core_zone_SOURCES = tests/unit/test_core_zone.c tests/unit/unit.h
+tests_unit_test_core_zone_LDADD = $(unit_ldadd)

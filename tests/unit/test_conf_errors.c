@@ -27,12 +27,12 @@ static const struct example examples[] = {
     {"unknown key at the top", "state_dir: /x\nsinsk: {}\n",
      "2:1: unknown key \"sinsk\"; did you mean \"sinks\"? known here: state_dir, workers, idle_after, "
      "correct_for, future, "
-     "keep_gauges, log_level, listen, http, limits, events, journal, pipeline, rollups, sinks\n"},
+     "keep_gauges, log_level, timezone, listen, http, limits, events, journal, pipeline, rollups, sinks\n"},
     {"unknown key like none", "limits:\n  memory: 2GiB\n",
      "2:3: unknown key \"memory\"; known here: series, tag_values, expire\n"},
     {"unknown key in a flow mapping", "rollups: [{name: a, evry: 10s, every: 10s}]\n",
-     "1:21: unknown key \"evry\"; did you mean \"every\"? known here: name, every, lateness, late, "
-     "aggregates, sketch_buckets, buckets, stddev, to\n"},
+     "1:21: unknown key \"evry\"; did you mean \"every\"? known here: name, match, match_tags, every, "
+     "period, lateness, late, aggregates, sketch_buckets, buckets, stddev, measurement, tags, to\n"},
     {"option of another sink type", "sinks:\n  a:\n    type: file\n    url: http://h\n",
      "4:5: url does not belong to a sink of type file; known here: type, path, batch, flush_interval, "
      "retry_min, retry_max\n"},
@@ -67,9 +67,9 @@ static const struct example examples[] = {
     {"bad unit", "idle_after: 10x\n",
      "1:13: idle_after: \"10x\" is not a duration; " DURATION("100ms", "1h") "\n"},
     {"window of no length", "rollups: [{name: a, every: 0s}]\n",
-     "1:28: every: \"0s\" is too small; " DURATION("100ms", "1d") "\n"},
+     "1:28: every: \"0s\" is too small; " DURATION("100ms", "1d") ", or 1d, 1w, 1mo or 1y of the calendar\n"},
     {"window below a nanosecond", "rollups: [{name: a, every: 0.4ns}]\n",
-     "1:28: every: \"0.4ns\" is too small; " DURATION("100ms", "1d") "\n"},
+     "1:28: every: \"0.4ns\" is too small; " DURATION("100ms", "1d") ", or 1d, 1w, 1mo or 1y of the calendar\n"},
     {"lateness too long", "rollups: [{name: a, every: 1s, lateness: 2h}]\n",
      "1:42: lateness: \"2h\" is too large; " DURATION("0s", "1h") "\n"},
     {"bad size", "listen: [{url: \"udp://:1\", rcvbuf: 4Mib}]\n",
@@ -120,6 +120,10 @@ static const struct example examples[] = {
      "1:60: buckets without histogram among the aggregates; give both or none\n"},
     {"histogram without buckets", "rollups: [{name: a, every: 1s, aggregates: [histogram]}]\n",
      "1:44: aggregates: histogram without buckets; give buckets, such as [exponential, 1, 2, 10]\n"},
+    {"unknown time zone", "timezone: Europe/Wien\n",
+     "1:11: timezone: there is no \"Europe/Wien\" among the system's time zones; give one such as Europe/Vienna, or UTC\n"},
+    {"months that overlap", "rollups: [{name: a, every: 1mo, period: 1h}]\n",
+     "1:41: period beside every: 1d, 1w, 1mo or 1y: windows of the calendar do not overlap; remove it, or give every: 24h\n"},
     {"an aggregate twice", "rollups: [{name: a, every: 1s, aggregates: [sum, sum]}]\n",
      "1:50: aggregates: \"sum\" twice; keep one of them\n"},
     {"unknown sink",
@@ -134,8 +138,24 @@ static const struct example examples[] = {
      "3:3: duplicate key \"a\", first in line 2; keep one of them\n"},
     {"two rules to one sink", "rollups:\n  - {name: x, every: 1s}\n  - {name: y, every: 1s, to: [file]}\n",
      "3:30: to: rollups x and y both write to sink file, where their points would replace each other; give "
-     "each a sink of its "
-     "own\n"},
+     "one a measurement, tags or a sink of its own, or each a match that excludes the other\n"},
+    {"rules that may match the same series",
+     "rollups:\n  - {name: x, every: 1s, match: \"a*\"}\n  - {name: y, every: 1s, match: \"*b\", to: [file]}\n",
+     "3:43: to: rollups x and y both write to sink file, where their points would replace each other; give "
+     "one a measurement, tags or a sink of its own, or each a match that excludes the other\n"},
+    {"a period shorter than every", "rollups: [{name: a, every: 10s, period: 5s}]\n",
+     "1:41: period is shorter than every (10s): samples between two windows would be in none; give 10s or more\n"},
+    {"windows that do not divide", "rollups: [{name: a, every: 10s, period: 25s}]\n",
+     "1:41: period is no multiple of every (10s); give one\n"},
+    {"too many windows at once", "rollups: [{name: a, every: 1s, period: 1001s}]\n",
+     "1:40: period is more than 1000 times every (1s); give a shorter one, or a longer every\n"},
+    {"a brace in a measurement", "rollups: [{name: a, every: 1s, measurement: \"x{tag}\"}]\n",
+     "1:45: measurement: \"x{tag}\" has a brace that does not begin {name}; write it as in \"{name}_1m\"\n"},
+    {"a tag without a value", "rollups: [{name: a, every: 1s, tags: [\"b=\", c]}]\n",
+     "1:39: tags: \"b=\" is not KEY=VALUE; give a tag and its value, such as region=eu\n"
+     "1:45: tags: \"c\" is not KEY=VALUE; give a tag and its value, such as region=eu\n"},
+    {"a condition twice", "rollups: [{name: a, every: 1s, match_tags: [b=1, b=2]}]\n",
+     "1:50: match_tags: tag b twice; keep one of them\n"},
     {"two sinks to one place", "sinks:\n  a: {type: file, path: p}\n  b: {path: p, type: file}\n",
      "3:22: sinks a and b write to the same place; remove one, or give it another target\n"},
     {"missing in a list", "rollups:\n  - every: 10s\n",

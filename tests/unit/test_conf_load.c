@@ -124,6 +124,8 @@ static const char everything[] =
     "histogram], buckets: [linear, 1, 2, 3], sketch_buckets: 64, stddev: sample, "
     "to: [two, one]}\n"
     "  - {name: b, every: 1d, to: [f]}\n"
+    "  - {name: c, every: 10s, period: 1m, late: side, match: \"a*\", match_tags: [\"x=1, ?\", y==z], "
+    "measurement: \"{name}_1m\", tags: [\"k=v \\\"w\", l=\u00fc], to: [f]}\n"
     "sinks:\n"
     "  one: {type: influxdb, url: \"https://h:1/p\", org: \"o \\\"\\\\ \\u00fc\", bucket: \"$${b}\", ca: /c, "
     "verify: no, gzip: off,\n"
@@ -178,6 +180,15 @@ static void values_arrive(void **state)
     assert_int_equal(conf->rollups[0].late, TS_LATE_DROP);
     assert_string_equal(conf->rollups[0].to, "two,one");
     assert_int_equal(conf->rollups[1].every_ns, 86400 * TS_SEC);
+    assert_int_equal(conf->rollups[1].calendar, TS_CALENDAR_DAY);
+    assert_int_equal(conf->rollups[1].period_ns, 0);
+    assert_null(conf->rollups[1].match);
+    assert_int_equal(conf->rollups[2].period_ns, 60 * TS_SEC);
+    assert_int_equal(conf->rollups[2].late, TS_LATE_SIDE);
+    assert_string_equal(conf->rollups[2].match, "a*");
+    assert_string_equal(conf->rollups[2].match_tags, "x=1, ?\ny==z");
+    assert_string_equal(conf->rollups[2].measurement, "{name}_1m");
+    assert_string_equal(conf->rollups[2].tags, "k=v \"w\nl=\xC3\xBC");
     assert_string_equal(conf->sinks[0].org, "o \"\\ \xC3\xBC");
     assert_string_equal(conf->sinks[0].bucket, "${b}");
     assert_false(conf->sinks[0].verify);
@@ -270,7 +281,7 @@ static void wrong_settings_are_told(void **state)
     assert_setting_fails(
         "wrkers=1",
         "--set wrkers=1: unknown key \"wrkers\"; did you mean \"workers\"? known here: state_dir, workers, "
-        "idle_after, correct_for, future, keep_gauges, log_level, listen, http, limits, events, journal, pipeline, rollups, sinks\n");
+        "idle_after, correct_for, future, keep_gauges, log_level, timezone, listen, http, limits, events, journal, pipeline, rollups, sinks\n");
     assert_setting_fails("workers=x", "--set workers=x: workers: \"x\" is not a whole number; give a whole "
                                       "number from 1 to 64, or auto\n");
     assert_setting_fails(
@@ -396,7 +407,7 @@ static void documentation_has_every_option(void **state)
     }
     assert_non_null(strstr(ts_buf_cstr(&counters),
                            ".B tsagg_late_total\nSamples that came after their window was sealed.\n"
-                           "By result: corrected, dropped.\n"));
+                           "By result: corrected, side, dropped.\n"));
     ts_buf_fini(&man);
     ts_buf_fini(&help);
     ts_buf_fini(&counters);

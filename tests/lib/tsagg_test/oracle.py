@@ -23,13 +23,21 @@ class Sample(typing.NamedTuple):
     time_ns: int
 
 
-def rollups(samples, window_ns):
-    """{(measurement, tags, field, window start): aggregates} of any iterable of samples."""
-    windows = collections.defaultdict(list)
+def rollups(samples, window_ns, every_ns=None):
+    """{(measurement, tags, field, window start): aggregates} of any iterable of samples; a window begins every every_ns."""
+    return {key: aggregates(members, window_ns) for key, members in windows(samples, window_ns, every_ns).items()}
+
+
+def windows(samples, window_ns, every_ns=None):
+    """{(measurement, tags, field, window start): samples}."""
+    every_ns = every_ns or window_ns
+    found = collections.defaultdict(list)
     for sample in samples:
-        start_ns = sample.time_ns // window_ns * window_ns
-        windows[sample.measurement, sample.tags, sample.field, start_ns].append(sample)
-    return {key: aggregates(members, window_ns) for key, members in windows.items()}
+        start_ns = sample.time_ns // every_ns * every_ns
+        while start_ns + window_ns > sample.time_ns:
+            found[sample.measurement, sample.tags, sample.field, start_ns].append(sample)
+            start_ns -= every_ns
+    return found
 
 
 def aggregates(samples, window_ns):
