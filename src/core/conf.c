@@ -146,7 +146,8 @@ static bool check_item(struct ts_conf_load *ld, const struct ts_conf_option *opt
 {
     const struct ts_conf_node *item = list->entries[i].value;
     if (item->kind != TS_NODE_SCALAR || item->null) {
-        ts_conf_error(ld, item, "%s: an entry is %s; give a name", opt->key, kind_name(item));
+        ts_conf_error(ld, item, "%s: an entry is %s; give a %s", opt->key, kind_name(item),
+                      opt->type == TS_CONF_NAMES ? "name" : "single value");
         return false;
     }
     if (opt->type == TS_CONF_SECRETS)
