@@ -116,7 +116,16 @@ static bool check_hmac_key(struct ts_conf_load *ld, const struct ts_conf_option 
     const struct ts_conf_node *item = list->entries[i].value;
     struct ts_str secret, other_secret;
     uint32_t id, other;
-    if (ts_conf_read_hmac_key(ts_str_of(item->text), &id, &secret)) {
+    struct ts_str text = ts_str_of(item->text), hidden = TS_STR(":" TS_CONF_HIDDEN);
+    if (text.len > hidden.len &&
+        ts_str_eq((struct ts_str){text.p + text.len - hidden.len, hidden.len}, hidden)) {
+        ts_conf_error(ld, item,
+                      "%s: entry %u has \"%s\", which --print-config writes in a secret's place; give the secret itself, "
+                      "or \"${NAME}\" for an environment variable",
+                      opt->key, i + 1, TS_CONF_HIDDEN);
+        return false;
+    }
+    if (ts_conf_read_hmac_key(text, &id, &secret)) {
         ts_conf_error(
             ld, item,
             "%s: entry %u is no key; give ID:SECRET, a number and at least %d characters without commas, "
@@ -125,8 +134,8 @@ static bool check_hmac_key(struct ts_conf_load *ld, const struct ts_conf_option 
         return false;
     }
     for (unsigned j = 0; j < i; j++) {
-        const char *text = list->entries[j].value->text;
-        if (text && ts_conf_read_hmac_key(ts_str_of(text), &other, &other_secret) == 0 && other == id) {
+        const char *before = list->entries[j].value->text;
+        if (before && ts_conf_read_hmac_key(ts_str_of(before), &other, &other_secret) == 0 && other == id) {
             ts_conf_error(ld, item, "%s: key %u twice; give each a number of its own", opt->key, id);
             return false;
         }
@@ -140,7 +149,8 @@ static bool check_item(struct ts_conf_load *ld, const struct ts_conf_option *opt
 {
     const struct ts_conf_node *item = list->entries[i].value;
     if (item->kind != TS_NODE_SCALAR || item->null) {
-        ts_conf_error(ld, item, "%s: an entry is %s; give a name", opt->key, kind_name(item));
+        ts_conf_error(ld, item, "%s: an entry is %s; give a %s", opt->key, kind_name(item),
+                      opt->type == TS_CONF_NAMES ? "name" : "single value");
         return false;
     }
     if (opt->type == TS_CONF_SECRETS)

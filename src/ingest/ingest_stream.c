@@ -19,11 +19,13 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define BATCH        32
-#define ACCEPTS      64 /* in one round */
+#define ACCEPTS      64  /* in one round */
+#define RESERVED     128 /* descriptors that connections leave: 64 of them to requests */
 #define REGION_BYTES (TS_FRAME_MAX + TS_INGEST_PADDING)
 
 _Static_assert(TS_FRAME_MAX == TS_INGEST_BYTES, "what a region holds is one piece of data");
@@ -153,22 +155,48 @@ refuse:
     close(fd);
 }
 
+/*
+ * Whether another connection may be had. Some descriptors are left to the journal, the sinks and requests, or
+ * clients that do nothing but connect would stop these. The lowest free one tells how many are taken.
+ */
+static bool descriptor_left(const struct stream *st)
+{
+    struct rlimit limit;
+    int lowest = fcntl(st->lis.fd, F_DUPFD_CLOEXEC, 0);
+    if (lowest < 0)
+        return false;
+    close(lowest);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return true;
+    rlim_t quarter = limit.rlim_cur / 4;
+    return (rlim_t)lowest < limit.rlim_cur - (quarter < RESERVED ? quarter : RESERVED);
+}
+
+static void accept_failed(struct stream *st, int error)
+{
+    ts_log(TS_LOG_WARN, "accept_failed", "url=%s error=%s%s", st->lis.conf->url,
+           ts_log_quote_z(strerror(error)),
+           error == EMFILE ? " remedy=\"raise the limit of open files (LimitNOFILE, ulimit -n)\"" : "");
+    accept_again(st, false); /* until a connection ends, or the next tick */
+}
+
 static void accept_some(struct stream *st)
 {
     for (unsigned i = 0; i < ACCEPTS; i++) {
         struct sockaddr_storage peer;
         socklen_t len = sizeof peer;
+        if (!descriptor_left(st)) {
+            accept_failed(st, EMFILE);
+            return;
+        }
         int fd = accept4(st->lis.fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             add_conn(st, fd, &peer);
             continue;
         }
         /* A connection that ended while it waited is no trouble of ours. */
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            ts_log(TS_LOG_WARN, "accept_failed", "url=%s error=%s", st->lis.conf->url,
-                   ts_log_quote_z(strerror(errno)));
-            accept_again(st, false); /* until a connection ends, or the next tick */
-        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            accept_failed(st, errno);
         return;
     }
 }

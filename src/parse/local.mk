@@ -3,6 +3,7 @@ libtsagg_a_SOURCES += \
 	src/parse/parse.h src/parse/parse_priv.h \
 	src/parse/parse_body.c \
 	src/parse/parse_dogstatsd.c \
+	src/parse/parse_find.h \
 	src/parse/parse_influx.c \
 	src/parse/parse_line.c \
 	src/parse/parse_number.h \

@@ -387,7 +387,8 @@ TS_INLINE unsigned fast_fields(struct ts_tile *tile, const char *line, size_t le
 /* measurement{,tag=value} ' ' key=number{,key=number} [' ' time], no quotes, no backslash before the first blank. */
 static bool fast_influx(struct ts_tiler *tl, const char *line, size_t len)
 {
-    const char *end = line + len, *blank = TS_FIND(line, end, " "), *rest;
+    const char *end = line + len, *blank = TS_FIND(line, end, " ");
+    const char *rest = end; /* gcc with -fsanitize=thread does not see that it is set */
     if (TS_UNLIKELY(blank == end || blank == line || blank[-1] == '\\' || end[-1] == '\r' ||
                     (unsigned char)*line <= '#')) /* a comment, perhaps behind blanks */
         return false;

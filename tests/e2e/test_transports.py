@@ -130,6 +130,9 @@ def test_connections_wait_for_descriptors():
             for _ in range(connections):
                 stack.enter_context(tsaggd.connect()).sendall(b"a:1|c\n")
             until(lambda: "event=accept_failed" in tsaggd.log(), 30, "out of descriptors")
+            # They leave some to the journal, the sinks and requests.
+            assert tsaggd.status()["journal"]["state"] == "ok"
+            assert len(os.listdir(f"/proc/{tsaggd.popen.pid}/fd")) <= limit * 3 // 4 + 2
         tsaggd.wait_read(connections + 1)
         assert tsaggd.written() == {"a": connections + 1}
 

@@ -207,6 +207,11 @@ static const struct example examples[] = {
      "\"1:${TSAGG_KEY}\"\n"
      "1:61: hmac_keys: entry 2 is no key; give ID:SECRET, a number and at least 16 characters without commas, such as "
      "\"1:${TSAGG_KEY}\"\n"},
+    {"a key that is a list", "listen: [{url: \"udp://:1\", hmac_keys: [[\"1:sixteen letters!\"]]}]\n",
+     "1:40: hmac_keys: an entry is a list; give a single value\n"},
+    {"a printed key", "listen: [{url: \"udp://:1\", hmac_keys: [\"1:<hidden>\"]}]\n",
+     "1:40: hmac_keys: entry 1 has \"<hidden>\", which --print-config writes in a secret's place; give the secret itself, "
+     "or \"${NAME}\" for an environment variable\n"},
     {"a key twice", "listen: [{url: \"udp://:1\", hmac_keys: [\"1:sixteen letters!\", \"01:sixteen letters.\"]}]\n",
      "1:62: hmac_keys: key 1 twice; give each a number of its own\n"},
     {"a key that is no list", "listen: [{url: \"udp://:1\", hmac_keys: \"1:sixteen letters!\"}]\n",
