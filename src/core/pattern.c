@@ -6,6 +6,7 @@
 #include "config.h"
 #include "core/pattern.h"
 
+#include "core/glob.h"
 #include "core/mem.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -65,33 +66,10 @@ void ts_pattern_free(struct ts_pattern **pat)
     TS_FREE(*pat);
 }
 
-/* Goes back to the latest * only: where that fails, an earlier one could not have helped. */
-static bool glob_fits(struct ts_str glob, struct ts_str text)
-{
-    size_t g = 0, t = 0, star = SIZE_MAX, star_t = 0;
-    while (t < text.len) {
-        if (g < glob.len && glob.p[g] == '*') {
-            star = g++;
-            star_t = t;
-        } else if (g < glob.len && (glob.p[g] == '?' || glob.p[g] == text.p[t])) {
-            g++;
-            t++;
-        } else if (star != SIZE_MAX) {
-            g = star + 1;
-            t = ++star_t;
-        } else {
-            return false;
-        }
-    }
-    while (g < glob.len && glob.p[g] == '*')
-        g++;
-    return g == glob.len;
-}
-
 int ts_pattern_match(const struct ts_pattern *pat, struct ts_str text)
 {
     if (pat->glob.p)
-        return glob_fits(pat->glob, text);
+        return ts_glob_match(pat->glob, text);
     pcre2_match_data *data = pcre2_match_data_create(1, NULL);
     if (!data)
         return -TS_ELIMIT;
