@@ -245,7 +245,7 @@ static struct ts_entry *admit(struct ts_router *rt, const struct ts_raw *raw, en
                              .head_len = (uint32_t)rt->series.len,
                              .kind = (uint8_t)rt->view.kind,
                              .flags = TS_RAW_CANONICAL};
-        key.hash = ts_key_hash(&key);
+        key.hash = ts_intern_hash(&key);
         if (verdict != TS_CENSUS_OWN)
             entry = ts_intern_find(rt->in, &key);
         if (!entry) {

@@ -32,6 +32,11 @@ void ts_intern_free(struct ts_intern **in)
     }
 }
 
+uint64_t ts_intern_hash(const struct ts_raw *raw)
+{
+    return ts_key_hash(raw);
+}
+
 struct ts_entry *ts_intern_find(struct ts_intern *in, const struct ts_raw *raw)
 {
     uint32_t tag = ts_intern_tag(raw->hash);

@@ -71,11 +71,14 @@ struct ts_entry *ts_intern_take(struct ts_intern *in, size_t bytes, uint32_t *re
 
 /* Of a key's hash (ts_key_hash) the low half chooses the bucket, the high half is the tag. */
 /** The hash of the entry's key. */
-TS_INLINE uint64_t ts_entry_hash(const struct ts_entry *entry)
+/** Of a key: ts_key_hash, called rather than compiled in, so that it is compiled into the hot path alone. */
+uint64_t ts_intern_hash(const struct ts_raw *raw);
+
+static inline uint64_t ts_entry_hash(const struct ts_entry *entry)
 {
     struct ts_raw raw = {.head = entry->key, .shape = entry->shape};
     raw.tail = entry->key + raw.head_len;
-    return ts_key_hash(&raw);
+    return ts_intern_hash(&raw);
 }
 
 TS_INLINE void ts_intern_prefetch(const struct ts_intern *in, uint64_t hash)
