@@ -143,7 +143,8 @@ class Slow(Streams):
         super().__init__(scheme, **options)
         for i in range(40):
             self.config["sinks"][f"more{i}"] = {"type": "file", "path": str(self.dir / f"more{i}.lp")}
-            self.config["rollups"].append({"name": f"more{i}", "every": "1h", "to": [f"more{i}"]})
+            # Each has a lateness of its own: they cannot lend each other their panes.
+            self.config["rollups"].append({"name": f"more{i}", "every": "1h", "lateness": f"{i + 3}s", "to": [f"more{i}"]})
 
 
 def test_drop_old_keeps_the_newest():
