@@ -71,7 +71,7 @@ static const struct ts_conf_option *find_option(enum ts_conf_section section, co
 static void tell_unknown_key(struct ts_conf_load *ld, enum ts_conf_section section,
                              const struct ts_conf_node *key, const char *kind)
 {
-    struct ts_conf_near near = {.asked = ts_str_of(key->text)};
+    struct ts_conf_near near = {.nearest.asked = ts_str_of(key->text)};
     struct ts_err remedy;
     bool of_other_kind = find_option(section, key->text, NULL) != NULL;
     for (unsigned i = 0; i < ts_conf_noptions; i++) {

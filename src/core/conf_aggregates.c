@@ -29,7 +29,7 @@ bool ts_conf_aggregate_check(struct ts_conf_load *ld, const struct ts_conf_optio
                       opt->key, ts_log_quote(name).z);
         return false;
     }
-    struct ts_conf_near near = {.asked = name};
+    struct ts_conf_near near = {.nearest.asked = name};
     struct ts_err remedy;
     for (unsigned i = 0; i < TS_AGG_COUNT; i++)
         ts_conf_near_offer(&near, ts_str_of(ts_aggregate_name((enum ts_aggregate)i)));

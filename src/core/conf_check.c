@@ -199,10 +199,10 @@ static void check_to(struct ts_conf_load *ld, const struct ts_conf_node *list, c
     const char *names = ts_buf_cstr(&all);
     for (unsigned j = 0; *to && j < list->n; j++) {
         const struct ts_conf_node *item = list->entries[j].value;
-        struct ts_conf_near near = {.asked = ts_str_of(item->text)};
+        struct ts_conf_near near = {.nearest.asked = ts_str_of(item->text)};
         struct ts_str rest = ts_str_of(names), word;
         struct ts_err remedy;
-        if (ts_conf_has_word(names, near.asked))
+        if (ts_conf_has_word(names, near.nearest.asked))
             continue;
         while (ts_conf_next(&rest, ',', &word))
             ts_conf_near_offer(&near, word);

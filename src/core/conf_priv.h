@@ -6,6 +6,7 @@
  * start-up code.
  */
 #include "core/conf.h"
+#include "core/near.h"
 
 #define TS_CONF_HIDDEN "<hidden>" /* what stands in for a secret in print */
 
@@ -134,8 +135,7 @@ bool ts_conf_next(struct ts_str *list, char by, struct ts_str *word);
 /** Finds the name most like what was asked for: init with asked, offer all, then best is it; best.p is NULL
  * without one. */
 struct ts_conf_near {
-    struct ts_str asked, best;
-    unsigned distance;
+    struct ts_near nearest; /* asked is set */
     struct ts_buf all; /* "a, b, c", to be freed */
 };
 void ts_conf_near_offer(struct ts_conf_near *near, struct ts_str name);

@@ -156,7 +156,7 @@ static const struct function {
 
 static void fail_unknown(struct parser *ps, struct ts_str word)
 {
-    struct ts_conf_near near = {.asked = word};
+    struct ts_conf_near near = {.nearest.asked = word};
     struct ts_err remedy;
     for (size_t i = 0; i < TS_ARRAY_SIZE(names); i++)
         ts_conf_near_offer(&near, ts_str_of(names[i].name));

@@ -23,6 +23,7 @@ libtsagg_a_SOURCES += \
 	src/core/log.c src/core/log.h \
 	src/core/map64.c src/core/map64.h \
 	src/core/mem.c src/core/mem.h \
+	src/core/near.c src/core/near.h \
 	src/core/num.c src/core/num.h \
 	src/core/num_shortest.c src/core/num_shortest.h \
 	src/core/passed.c src/core/passed.h \

@@ -166,13 +166,14 @@ def test_examples_of_the_man_page():
     for roff, plain in ((r"\-", "-"), (r"\(aq", "'"), (r"\e", "\\")):
         page = page.replace(roff, plain)
     examples = re.findall(r"^\.EX\n\$ (.*?)^\.EE\n", page, re.M | re.S)
-    assert len(examples) == 4
+    assert len(examples) == 6
     for example in examples:
         lines = example.splitlines(keepends=True)
-        last = max((i for i, line in enumerate(lines) if line.startswith("    ")), default=0)
-        command, want = "".join(lines[:last + 1]), "".join(lines[last + 1:])
-        ran = subprocess.run(["sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, env=env)
-        assert ran.stdout.decode() == want, (command, ran.stdout.decode(), ran.stderr)
+        n = next(i for i in range(1, len(lines) + 1) if i == len(lines) or not lines[i].startswith("    "))
+        command, want = "".join(lines[:n]), "".join(lines[n:])
+        ran = subprocess.run(["sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             env=env)
+        assert ran.stdout.decode() == want, (command, ran.stdout.decode())
 
 
 @runner.needs(Influx2)

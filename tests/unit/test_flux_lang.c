@@ -227,11 +227,11 @@ static void test_format(void **state)
 
 static void test_near(void **state)
 {
-    struct ts_flux_near near = {.asked = TS_STR("fliter")};
+    struct ts_near near = {.asked = TS_STR("fliter")};
     (void)state;
-    ts_flux_near_offer(&near, TS_STR("limit"));
-    ts_flux_near_offer(&near, TS_STR("filter"));
-    ts_flux_near_offer(&near, TS_STR("fill"));
+    ts_near_offer(&near, TS_STR("limit"));
+    ts_near_offer(&near, TS_STR("filter"));
+    ts_near_offer(&near, TS_STR("fill"));
     assert_true(ts_str_eq(near.best, TS_STR("filter")));
 }
 

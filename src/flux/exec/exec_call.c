@@ -23,9 +23,9 @@ static const char *name_of(const struct ts_flux_func *func)
 static int unknown_parameter(struct ts_flux_run *run, const struct ts_flux_func *func,
                              const struct ts_flux_name *name)
 {
-    struct ts_flux_near near = {.asked = ts_flux_name_str(name)};
+    struct ts_near near = {.asked = ts_flux_name_str(name)};
     for (unsigned i = 0; i < func->sig->n; i++)
-        ts_flux_near_offer(&near, ts_flux_name_str(func->sig->params[i].name));
+        ts_near_offer(&near, ts_flux_name_str(func->sig->params[i].name));
     if (near.best.p)
         return ts_flux_fail(run, "%s has no parameter %s; did you mean %s?", name_of(func), name->z,
                             near.best.p);

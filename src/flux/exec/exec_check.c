@@ -47,7 +47,7 @@ static int imports(struct ts_flux_checker *ck, const struct ts_flux_node *list)
     for (const struct ts_flux_node *imp = list; imp; imp = imp->next) {
         struct ts_flux_package *pkg;
         struct ts_flux_pos pos = ts_flux_check_pos(ck, imp);
-        struct ts_flux_near near;
+        struct ts_near near;
         if (!ts_flux_package_known(imp->text, &near))
             return near.best.p
                        ? ts_flux_fail_at(ck->run, pos, "unknown package \"%.*s\"; did you mean \"%.*s\"?",

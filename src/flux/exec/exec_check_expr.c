@@ -35,25 +35,25 @@ static int expect(struct ts_flux_checker *ck, const struct ts_flux_node *node, c
     return mismatch(ck, node, what, wanted, known.types);
 }
 
-static void offer_scope(struct ts_flux_near *near, const struct ts_flux_scope *scope)
+static void offer_scope(struct ts_near *near, const struct ts_flux_scope *scope)
 {
     for (uint32_t i = 0; scope && i < scope->n; i++)
         if (scope->b[i].name->z[0] != '_')
-            ts_flux_near_offer(near, ts_flux_name_str(scope->b[i].name));
+            ts_near_offer(near, ts_flux_name_str(scope->b[i].name));
 }
 
 static int ident(struct ts_flux_checker *ck, const struct ts_flux_node *node, const struct ts_flux_name *name,
                  struct ts_flux_known *out)
 {
     const struct ts_flux_scope *universe = ck->run->interp->universe;
-    struct ts_flux_near near = {.asked = ts_flux_name_str(name)};
+    struct ts_near near = {.asked = ts_flux_name_str(name)};
     for (const struct ts_flux_known_scope *s = ck->scope; s; s = s->up)
         for (const struct ts_flux_known_name *n = s->names; n; n = n->next) {
             if (n->name == name) {
                 *out = n->known;
                 return 0;
             }
-            ts_flux_near_offer(&near, ts_flux_name_str(n->name));
+            ts_near_offer(&near, ts_flux_name_str(n->name));
         }
     const struct ts_flux_binding *b = ts_flux_scope_own(universe, name);
     if (b) {
@@ -73,14 +73,14 @@ static int of_package(struct ts_flux_checker *ck, const struct ts_flux_node *nod
 {
     const struct ts_flux_package *pkg = ts_flux_package_of(ck->run, members);
     const struct ts_flux_value *v = ts_flux_record_get(members, node->name);
-    struct ts_flux_near near = {.asked = ts_flux_name_str(node->name)};
+    struct ts_near near = {.asked = ts_flux_name_str(node->name)};
     if (v) {
         *out = ts_flux_known_of_value(ck->run, *v);
         return 0;
     }
     for (uint32_t i = 0; i < members->shape->n; i++)
         if (members->shape->names[i]->z[0] != '_')
-            ts_flux_near_offer(&near, ts_flux_name_str(members->shape->names[i]));
+            ts_near_offer(&near, ts_flux_name_str(members->shape->names[i]));
     struct ts_flux_pos pos = {ck->src, node->end - TS_MIN(node->name->len, node->end), node->end};
     if (near.best.p)
         return ts_flux_fail_at(ck->run, pos, "package %s has no member %s; did you mean %.*s?", pkg->name->z,
@@ -291,10 +291,10 @@ static int argument(struct ts_flux_checker *ck, const struct ts_flux_node *arg,
 static int no_parameter(struct ts_flux_checker *ck, const struct ts_flux_node *arg,
                         const struct ts_flux_known *func)
 {
-    struct ts_flux_near near = {.asked = ts_flux_name_str(arg->name)};
+    struct ts_near near = {.asked = ts_flux_name_str(arg->name)};
     const char *name = func->name ? func->name->z : "the function";
     for (unsigned i = 0; i < func->sig->n; i++)
-        ts_flux_near_offer(&near, ts_flux_name_str(func->sig->params[i].name));
+        ts_near_offer(&near, ts_flux_name_str(func->sig->params[i].name));
     if (near.best.p)
         return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, arg),
                                "%s has no parameter %s; did you mean %.*s?", name, arg->name->z,

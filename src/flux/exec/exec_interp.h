@@ -137,7 +137,7 @@ static inline struct ts_flux_pos ts_flux_frame_pos(const struct ts_flux_frame *f
 int ts_flux_package_load(struct ts_flux_run *run, struct ts_str path,
                          struct ts_flux_package **out) TS_MUST_CHECK;
 /** Whether there is a package of that path, and the nearest one to it. */
-bool ts_flux_package_known(struct ts_str path, struct ts_flux_near *near);
+bool ts_flux_package_known(struct ts_str path, struct ts_near *near);
 /** The package whose value rec is; NULL: a record as any other. */
 const struct ts_flux_package *ts_flux_package_of(const struct ts_flux_run *run,
                                                  const struct ts_flux_record *rec);

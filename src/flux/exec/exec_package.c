@@ -25,16 +25,16 @@ static const struct ts_flux_prelude *prelude_of(struct ts_str path)
     return NULL;
 }
 
-bool ts_flux_package_known(struct ts_str path, struct ts_flux_near *near)
+bool ts_flux_package_known(struct ts_str path, struct ts_near *near)
 {
     bool known = prelude_of(path) != NULL;
-    *near = (struct ts_flux_near){.asked = path};
+    *near = (struct ts_near){.asked = path};
     for (size_t i = 0; i < TS_ARRAY_SIZE(tables); i++) {
         known |= ts_str_eq(path, ts_str_of(tables[i].path));
-        ts_flux_near_offer(near, ts_str_of(tables[i].path));
+        ts_near_offer(near, ts_str_of(tables[i].path));
     }
     for (const struct ts_flux_prelude *p = ts_flux_preludes; p->path; p++)
-        ts_flux_near_offer(near, ts_str_of(p->path));
+        ts_near_offer(near, ts_str_of(p->path));
     return known;
 }
 
@@ -116,7 +116,7 @@ static int load(struct ts_flux_run *run, struct ts_flux_package *pkg)
 
 int ts_flux_package_load(struct ts_flux_run *run, struct ts_str path, struct ts_flux_package **out)
 {
-    struct ts_flux_near near;
+    struct ts_near near;
     for (*out = run->interp->packages; *out; *out = (*out)->next)
         if (ts_str_eq((*out)->path, path))
             return (*out)->value.type

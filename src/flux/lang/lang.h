@@ -5,6 +5,7 @@
  * well-formed text. Nothing here runs anything. Thread: any, one at a time for each object.
  */
 #include "core/buf.h"
+#include "core/near.h"
 #include "flux/lang/lang_ast.h"
 
 #define TS_FLUX_NESTING    80          /* of expressions and blocks */
@@ -52,12 +53,5 @@ int ts_flux_read_duration(struct ts_str s, int64_t *months, int64_t *ns) TS_MUST
 /** Reads a time literal: a date, or RFC 3339 with an offset. @return 0; -TS_EPARSE; -TS_ELIMIT beyond int64
  * ns. */
 int ts_flux_read_time(struct ts_str s, int64_t *ns) TS_MUST_CHECK;
-
-/** "Did you mean": offers candidates; the nearest one is in best when it is near enough. */
-struct ts_flux_near {
-    struct ts_str asked, best;
-    unsigned distance;
-};
-void ts_flux_near_offer(struct ts_flux_near *near, struct ts_str candidate);
 
 #endif

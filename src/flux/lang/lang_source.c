@@ -4,7 +4,6 @@
 #include "core/utf8.h"
 #include "flux/lang/lang.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -139,41 +138,6 @@ void ts_flux_error_print(const struct ts_flux_error *error, struct ts_buf *to)
     ts_buf_printf(to, "@%u:%u-%u:%u: %s", from.line, from.column, till.line, till.column, error->msg);
     unsigned width = till.line == from.line && till.column > from.column ? till.column - from.column : 1;
     put_line(to, from, width);
-}
-
-#define NEAR_LONGEST 40
-
-/* Levenshtein's distance, row by row, letters of either case alike (Wagner and Fischer, 1974). */
-static unsigned distance(struct ts_str a, struct ts_str b)
-{
-    unsigned row[NEAR_LONGEST + 1];
-    if (a.len > NEAR_LONGEST || b.len > NEAR_LONGEST)
-        return NEAR_LONGEST;
-    for (unsigned j = 0; j <= b.len; j++)
-        row[j] = j;
-    for (unsigned i = 1; i <= a.len; i++) {
-        unsigned diagonal = row[0];
-        row[0] = i;
-        for (unsigned j = 1; j <= b.len; j++) {
-            bool same = tolower((unsigned char)a.p[i - 1]) == tolower((unsigned char)b.p[j - 1]);
-            unsigned best = TS_MIN(diagonal + !same, TS_MIN(row[j], row[j - 1]) + 1);
-            diagonal = row[j];
-            row[j] = best;
-        }
-    }
-    return row[b.len];
-}
-
-void ts_flux_near_offer(struct ts_flux_near *near, struct ts_str candidate)
-{
-    unsigned limit = near->asked.len <= 3   ? 1
-                     : near->asked.len <= 8 ? 2
-                                            : 3,
-             d = distance(near->asked, candidate);
-    if (d <= limit && (!near->best.p || d < near->distance)) {
-        near->best = candidate;
-        near->distance = d;
-    }
 }
 
 const char *ts_flux_op_text(enum ts_flux_op op)

@@ -18,43 +18,16 @@ struct equi_args {
     const char *names[2]; /* of as's parameters */
 };
 
-struct side {
-    struct ts_flux_chunk **v; /* whole tables, sorted by `on` */
-    size_t n, cap;
-};
-
 struct equi {
-    struct side side[2];
+    struct ts_flux_chunks side[2]; /* whole tables, sorted by `on` */
     bool filled;
 };
 
 static void equi_close(struct ts_flux_cursor *cur)
 {
     struct equi *st = cur->st;
-    for (int s = 0; s < 2; s++) {
-        for (size_t i = 0; i < st->side[s].n; i++)
-            ts_flux_chunk_unref(&st->side[s].v[i]);
-        ts_flux_mem_free(&cur->run->mem, st->side[s].v, st->side[s].cap * sizeof(void *));
-    }
-}
-
-static int push(struct ts_flux_run *run, struct side *side, struct ts_flux_chunk *chk)
-{
-    if (side->n == side->cap) {
-        size_t cap = TS_MAX(side->cap * 2, (size_t)16);
-        struct ts_flux_chunk **v = ts_flux_mem_alloc(&run->mem, cap * sizeof *v);
-        if (!v) {
-            ts_flux_chunk_unref(&chk);
-            return ts_flux_fail_nomem(run);
-        }
-        if (side->n)
-            memcpy(v, side->v, side->n * sizeof *v);
-        ts_flux_mem_free(&run->mem, side->v, side->cap * sizeof *v);
-        side->v = v;
-        side->cap = cap;
-    }
-    side->v[side->n++] = chk;
-    return 0;
+    for (int s = 0; s < 2; s++)
+        ts_flux_chunks_fini(cur->run, &st->side[s]);
 }
 
 static int read_side(struct ts_flux_cursor *cur, int s)
@@ -69,7 +42,7 @@ static int read_side(struct ts_flux_cursor *cur, int s)
             if (chk->n && ts_flux_chunk_col(chk, args->on[s].v[i]) < 0)
                 rc = ts_flux_fail(run, "table is missing column '%s'", args->on[s].v[i]->z);
         rc = rc ? rc : ts_flux_sort_chunk(run, chk, &args->on[s], false, &sorted);
-        rc = rc ? rc : push(run, &st->side[s], sorted);
+        rc = rc ? rc : ts_flux_chunks_push(run, &st->side[s], sorted);
         ts_flux_chunk_unref(&chk);
         if (rc)
             break;
@@ -319,7 +292,7 @@ static int join_pair(struct ts_flux_cursor *cur, struct ts_flux_chunk *l, struct
     return rc;
 }
 
-static struct ts_flux_chunk *partner(const struct side *side, const struct ts_flux_key *key)
+static struct ts_flux_chunk *partner(const struct ts_flux_chunks *side, const struct ts_flux_key *key)
 {
     for (size_t i = 0; i < side->n; i++)
         if (ts_flux_key_eq(side->v[i]->key, key))

@@ -12,43 +12,16 @@ struct join_args {
     struct ts_str side[2]; /* the streams' names */
 };
 
-struct side {
-    struct ts_flux_chunk **v; /* tables, sorted by `on` */
-    size_t n, cap;
-};
-
 struct join {
-    struct side side[2];
+    struct ts_flux_chunks side[2]; /* sorted by `on` */
     bool filled;
 };
 
 static void join_close(struct ts_flux_cursor *cur)
 {
     struct join *st = cur->st;
-    for (int s = 0; s < 2; s++) {
-        for (size_t i = 0; i < st->side[s].n; i++)
-            ts_flux_chunk_unref(&st->side[s].v[i]);
-        ts_flux_mem_free(&cur->run->mem, st->side[s].v, st->side[s].cap * sizeof(void *));
-    }
-}
-
-static int side_push(struct ts_flux_run *run, struct side *side, struct ts_flux_chunk *chk)
-{
-    if (side->n == side->cap) {
-        size_t cap = TS_MAX(side->cap * 2, (size_t)16);
-        struct ts_flux_chunk **v = ts_flux_mem_alloc(&run->mem, cap * sizeof *v);
-        if (!v) {
-            ts_flux_chunk_unref(&chk);
-            return ts_flux_fail_nomem(run);
-        }
-        if (side->n)
-            memcpy(v, side->v, side->n * sizeof *v);
-        ts_flux_mem_free(&run->mem, side->v, side->cap * sizeof *v);
-        side->v = v;
-        side->cap = cap;
-    }
-    side->v[side->n++] = chk;
-    return 0;
+    for (int s = 0; s < 2; s++)
+        ts_flux_chunks_fini(cur->run, &st->side[s]);
 }
 
 static int read_side(struct ts_flux_cursor *cur, int s)
@@ -63,7 +36,7 @@ static int read_side(struct ts_flux_cursor *cur, int s)
             all = all && ts_flux_chunk_col(chk, args->on.v[i]) >= 0;
         if (all && chk->n) { /* a table that lacks a column has no partner */
             rc = ts_flux_sort_chunk(cur->run, chk, &args->on, false, &sorted);
-            rc = rc ? rc : side_push(cur->run, &st->side[s], sorted);
+            rc = rc ? rc : ts_flux_chunks_push(cur->run, &st->side[s], sorted);
         }
         ts_flux_chunk_unref(&chk);
         if (rc)

@@ -224,6 +224,16 @@ int ts_flux_next(struct ts_flux_cursor *cur, struct ts_flux_chunk **out) TS_MUST
 int ts_flux_next_table(struct ts_flux_cursor *cur, struct ts_flux_chunk **ahead,
                        struct ts_flux_chunk **out) TS_MUST_CHECK;
 
+/** Whole tables, kept. */
+struct ts_flux_chunks {
+    struct ts_flux_chunk **v;
+    size_t n, cap;
+};
+
+/** Takes the chunk, also when it fails. @return 0, or the run's error. */
+int ts_flux_chunks_push(struct ts_flux_run *run, struct ts_flux_chunks *list, struct ts_flux_chunk *chk) TS_MUST_CHECK;
+void ts_flux_chunks_fini(struct ts_flux_run *run, struct ts_flux_chunks *list);
+
 /** For operators: gives a chunk away (NULL: making it failed, an error). */
 int ts_flux_emit(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk) TS_MUST_CHECK;
 int ts_flux_collect(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk) TS_MUST_CHECK;

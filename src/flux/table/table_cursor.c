@@ -209,3 +209,29 @@ int ts_flux_next_table(struct ts_flux_cursor *cur, struct ts_flux_chunk **ahead,
     ts_flux_schema_fini(&schema);
     return rc;
 }
+
+int ts_flux_chunks_push(struct ts_flux_run *run, struct ts_flux_chunks *list, struct ts_flux_chunk *chk)
+{
+    if (list->n == list->cap) {
+        size_t cap = TS_MAX(list->cap * 2, (size_t)16);
+        struct ts_flux_chunk **v = ts_flux_mem_alloc(&run->mem, cap * sizeof *v);
+        if (!v) {
+            ts_flux_chunk_unref(&chk);
+            return ts_flux_fail_nomem(run);
+        }
+        if (list->n)
+            memcpy(v, list->v, list->n * sizeof *v);
+        ts_flux_mem_free(&run->mem, list->v, list->cap * sizeof *v);
+        list->v = v;
+        list->cap = cap;
+    }
+    list->v[list->n++] = chk;
+    return 0;
+}
+
+void ts_flux_chunks_fini(struct ts_flux_run *run, struct ts_flux_chunks *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        ts_flux_chunk_unref(&list->v[i]);
+    ts_flux_mem_free(&run->mem, list->v, list->cap * sizeof(void *));
+}
