@@ -54,6 +54,12 @@ def as_limited(samples, series_limit, values_limit):
     return out, moved
 
 
+def settled(tsaggd):
+    """The samples of the status, once none is in flight."""
+    until(lambda: tsaggd.status()["samples"]["in_flight"] == 0, 30, "nothing in flight")
+    return tsaggd.status()["samples"]
+
+
 def test_overflow_against_the_oracle():
     samples = load.ordered(lines=20_000, series=600, windows=3).samples
     for series_limit, values_limit, workers in ((10_000, 50, 1), (100, 10_000, 3), (300, 40, 2)):
@@ -79,7 +85,7 @@ def test_invented_measurements():
         udp.send(tsaggd.udp_port, lines, read=tsaggd.lines_read)
         udp.send(tsaggd.udp_port, [b"bad%d u=1 %d" % (i, T) for i in range(50_000)], read=tsaggd.lines_read)
         udp.send(tsaggd.udp_port, lines, read=tsaggd.lines_read)
-        samples = tsaggd.status()["samples"]
+        samples = settled(tsaggd)
         assert samples["overflowed"] == 26 and samples["dropped_by_reason"]["series_limit"] == 50_000 - 26, samples
         assert tsaggd.metrics()["tsagg_series", ()] == 640 + 26
         assert tsaggd.log().count("event=series_limit") <= 10
@@ -92,7 +98,7 @@ def test_idle_series_make_room():
         for generation in range(3):
             lines = [b"m.%d.%d:1|c" % (generation, i) for i in range(100)]
             udp.send(tsaggd.udp_port, lines + [b"kept:1|g"] * (generation == 0), read=tsaggd.lines_read)
-            samples = tsaggd.status()["samples"]
+            samples = settled(tsaggd)
             assert samples["overflowed"] == 1 and samples["dropped"] == 0, samples  # the gauge, when all were there
             until(lambda: tsaggd.metrics()["tsagg_series", ()] == 0, 60, "all series forgotten")
         # They come back as what they were.
