@@ -27,6 +27,7 @@
 #define ACCEPTS      64  /* in one round */
 #define RESERVED     128 /* descriptors that connections leave: 64 of them to requests */
 #define REGION_BYTES (TS_FRAME_MAX + TS_INGEST_PADDING)
+#define GREETING_DRAIN_NS (200 * TS_MS)
 
 _Static_assert(TS_FRAME_MAX == TS_INGEST_BYTES, "what a region holds is one piece of data");
 
@@ -303,6 +304,17 @@ static void close_idle(struct stream *st)
         greeting_failed(st, st->greeting.next, TS_C_CLOSED_TLS_TIMEOUT, "no handshake in time");
 }
 
+/* What the kernel still holds. A handshake that is going on may have lines right behind it, so it gets a moment. */
+static void drain(struct stream *st)
+{
+    int64_t begun_ns = ts_clock_mono_ns(), passed_ns = 0;
+    int n = 1;
+    while (passed_ns < TS_INGEST_DRAIN_NS && (n > 0 || (st->greeting.next != &st->greeting && passed_ns < GREETING_DRAIN_NS))) {
+        n = read_batch(st, n > 0 ? 0 : (int)(GREETING_DRAIN_NS / 10 / TS_MS));
+        passed_ns = ts_clock_mono_ns() - begun_ns;
+    }
+}
+
 static void stream_run(struct ts_listener *lis)
 {
     struct stream *st = (struct stream *)lis;
@@ -313,9 +325,7 @@ static void stream_run(struct ts_listener *lis)
         if (ts_listener_tick(lis))
             accept_again(st, true);
     }
-    int64_t until_ns = ts_clock_mono_ns() + TS_INGEST_DRAIN_NS;
-    while (read_batch(st, 0) > 0 && ts_clock_mono_ns() < until_ns)
-        ;
+    drain(st);
     while (st->nconns)
         close_conn(st, st->ring.next != &st->ring ? st->ring.next : st->greeting.next, TS_C_CLOSED_STOP);
 }
