@@ -10,7 +10,6 @@
 #include "tsaggd_write_line.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 _Static_assert((int)TS_FIELD_FLOAT == (int)TS_SCAN_FLOAT && (int)TS_FIELD_INT == (int)TS_SCAN_INT &&
                    (int)TS_FIELD_UINT == (int)TS_SCAN_UINT && (int)TS_FIELD_BOOL == (int)TS_SCAN_BOOL &&
@@ -36,12 +35,6 @@ void write_target_init(struct write_target *to, const struct ts_conf *conf, stru
     pthread_mutex_init(&to->lock, NULL);
 }
 
-static int compare_tags(const void *pa, const void *pb)
-{
-    const struct ts_tag *a = pa, *b = pb;
-    return ts_str_cmp(a->key, b->key);
-}
-
 static void refuse_point(struct pass *pass)
 {
     if (pass->body->refused++ == 0)
@@ -63,20 +56,9 @@ static void store_point(const struct ts_parsed *parsed, void *arg)
     struct pass *pass = arg;
     struct ts_point_field fields[TS_FIELDS_MAX];
     uint32_t series;
-    unsigned n = parsed->point.nfields;
     if (pass->rc)
         return;
-    for (unsigned i = 0; i < n; i++) {
-        const struct ts_field *from = &parsed->point.fields[i];
-        fields[i] = (struct ts_point_field){.key = from->key, .type = (enum ts_scan_type)from->type};
-        switch (from->type) {
-        case TS_FIELD_BOOL: fields[i].v.u = from->b; break;
-        case TS_FIELD_STRING: fields[i].text = from->s; break;
-        default: fields[i].v.u = from->u; break; /* all of them are 64 bits */
-        }
-    }
-    if (parsed->ntags > 1)
-        qsort(parsed->tags, parsed->ntags, sizeof *parsed->tags, compare_tags);
+    unsigned n = ts_parsed_point(parsed, fields);
     int64_t t = parsed->has_time ? parsed->time_ns : pass->now_ns;
     int rc = ts_points_series(pass->pts, parsed->name, parsed->tags, parsed->ntags, &series, &pass->err);
     pass->series = rc ? UINT32_MAX : series;

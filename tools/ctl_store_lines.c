@@ -177,12 +177,6 @@ static void tell_bad(struct in *in, const char *why)
         fprintf(stderr, "tsagg-ctl store: line %" PRIu64 ": %s\n", in->line, why);
 }
 
-static int compare_tags(const void *pa, const void *pb)
-{
-    const struct ts_tag *a = pa, *b = pb;
-    return ts_str_cmp(a->key, b->key);
-}
-
 static int commit(struct in *in)
 {
     in->rows = 0;
@@ -194,18 +188,7 @@ static void take_point(const struct ts_parsed *parsed, void *arg)
     struct in *in = arg;
     struct ts_point_field fields[TS_FIELDS_MAX];
     uint32_t series;
-    unsigned n = parsed->point.nfields;
-    for (unsigned i = 0; i < n; i++) {
-        const struct ts_field *from = &parsed->point.fields[i];
-        fields[i] = (struct ts_point_field){.key = from->key, .type = (enum ts_scan_type)from->type};
-        switch (from->type) {
-        case TS_FIELD_BOOL: fields[i].v.u = from->b; break;
-        case TS_FIELD_STRING: fields[i].text = from->s; break;
-        default: fields[i].v.u = from->u; break; /* all of them are 64 bits */
-        }
-    }
-    if (parsed->ntags > 1)
-        qsort(parsed->tags, parsed->ntags, sizeof *parsed->tags, compare_tags);
+    unsigned n = ts_parsed_point(parsed, fields);
     int rc = ts_points_series(in->pts, parsed->name, parsed->tags, parsed->ntags, &series, &in->err);
     int64_t t = parsed->has_time ? parsed->time_ns : in->now_ns;
     if (rc == 0 && in->rows >= BATCH_ROWS)

@@ -12,6 +12,7 @@
 #include "core/body.h"
 #include "core/conf.h"
 #include "core/counters.h"
+#include "core/points.h"
 #include "core/passed.h"
 #include "core/series.h"
 
@@ -138,6 +139,12 @@ int ts_parsed_tags(const struct ts_parsed *parsed, struct ts_series_view *out) T
  * @return 0, -TS_ELIMIT too many tags, -TS_ENOMEM.
  */
 int ts_parsed_pass(const struct ts_parsed *parsed, struct ts_series_view *view, struct ts_buf *fields) TS_MUST_CHECK;
+
+/**
+ * A point of line protocol as the store takes it: fills fields, of which there is room for TS_FIELDS_MAX, and brings parsed->tags into
+ * order. Texts are borrowed from parsed. @return the number of fields.
+ */
+unsigned ts_parsed_point(const struct ts_parsed *parsed, struct ts_point_field *fields);
 
 /**
  * Reads every line of a body (text, len, precision_ns and whole are set) and fills in the rest of it. A line of a body is at most

@@ -2,6 +2,8 @@
 #include "config.h"
 #include "parse/parse.h"
 
+#include <stdlib.h>
+
 unsigned ts_parsed_samples(const struct ts_parsed *parsed)
 {
     switch (parsed->what) {
@@ -52,4 +54,26 @@ int ts_parsed_series(const struct ts_parsed *parsed, unsigned i, struct ts_serie
         out->field = field->key;
     }
     return ts_parsed_tags(parsed, out);
+}
+
+static int compare_tags(const void *pa, const void *pb)
+{
+    const struct ts_tag *a = pa, *b = pb;
+    return ts_str_cmp(a->key, b->key);
+}
+
+unsigned ts_parsed_point(const struct ts_parsed *parsed, struct ts_point_field *fields)
+{
+    for (unsigned i = 0; i < parsed->point.nfields; i++) {
+        const struct ts_field *from = &parsed->point.fields[i];
+        fields[i] = (struct ts_point_field){.key = from->key, .type = (enum ts_scan_type)from->type};
+        switch (from->type) {
+        case TS_FIELD_BOOL: fields[i].v.u = from->b; break;
+        case TS_FIELD_STRING: fields[i].text = from->s; break;
+        default: fields[i].v.u = from->u; break; /* all of them are 64 bits */
+        }
+    }
+    if (parsed->ntags > 1)
+        qsort(parsed->tags, parsed->ntags, sizeof *parsed->tags, compare_tags);
+    return parsed->point.nfields;
 }

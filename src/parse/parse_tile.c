@@ -30,7 +30,6 @@ struct ts_tiler {
     ts_passed_fn *pass;    /* of events and service checks, or NULL */
     void *pass_arg;
     struct ts_buf scratch;   /* encoded series of slow lines in this tile; never grows past its first size */
-    struct ts_str slow_line; /* being read */
     struct ts_series_view view;
     struct ts_buf names; /* what templates put together */
     struct ts_buf fields, series; /* of the event being handed on */

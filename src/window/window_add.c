@@ -35,13 +35,12 @@ static uint32_t find_slot(struct ts_worker *wk, const struct ts_announce *announ
 {
     bool added;
     uint32_t slot = ts_series_table_get(&wk->series, announce, &added);
-    enum ts_kind kind = (enum ts_kind)announce->series[0];
     if (slot == TS_SLOT_REFUSED)
-        return kind == TS_KIND_STRING ? TS_SLOT_REFUSED_TEXT : TS_SLOT_REFUSED;
+        return TS_SLOT_REFUSED;
     struct ts_slot *sl = &wk->series.slots[slot];
     if (!know_chunk(wk, slot)) {
         ts_worker_leave(wk, slot);
-        return kind == TS_KIND_STRING ? TS_SLOT_REFUSED_TEXT : TS_SLOT_REFUSED;
+        return TS_SLOT_REFUSED;
     }
     if (added && wk->masks)
         wk->masks[slot] = ts_worker_match(wk, (struct ts_str){sl->series, sl->len});
@@ -70,7 +69,7 @@ static void learn(struct ts_worker *wk, struct ts_source *src, const struct ts_p
     uint32_t slot = pt->id < src->nslots ? find_slot(wk, pt->announce, arrival_ns) : TS_SLOT_REFUSED;
     if (pt->id < src->nslots)
         src->slots[pt->id] = slot;
-    if (slot >= TS_SLOT_REFUSED_TEXT)
+    if (slot == TS_SLOT_REFUSED)
         ts_census_release(wk->conf.census, (struct ts_str){pt->announce->series, pt->announce->len}, pt->announce->hash);
     ts_free(pt->announce);
 }
@@ -203,9 +202,9 @@ TS_INLINE bool add_plain(struct ts_worker *wk, const struct ts_slab *slab, uint3
     return taken;
 }
 
-static TS_COLD void refuse(struct ts_worker *wk, const struct ts_point *pt, uint32_t slot)
+static TS_COLD void refuse(struct ts_worker *wk, const struct ts_point *pt)
 {
-    if (slot == TS_SLOT_REFUSED_TEXT)
+    if (pt->flags & TS_POINT_TEXT)
         ts_free(pt->text);
     ts_count(wk->cnt, TS_C_DROPPED_SERIES_LIMIT, 1);
 }
@@ -315,8 +314,8 @@ static uint32_t add_point(struct ts_worker *wk, struct ts_source *src, const str
         return used;
     }
     uint32_t slot = TS_LIKELY(pt->id < src->nslots) ? src->slots[pt->id] : TS_SLOT_REFUSED;
-    if (TS_UNLIKELY(slot >= TS_SLOT_REFUSED_TEXT)) {
-        refuse(wk, pt, slot);
+    if (TS_UNLIKELY(slot == TS_SLOT_REFUSED)) {
+        refuse(wk, pt);
     } else if (slot < TS_SLOT_TIMED && ext.time_ns == TS_TIME_NONE &&
                !wk->event_chunks[slot / TS_CHUNK_PANES]) {
         if (TS_LIKELY(add_plain(wk, slab, slot, pt->value, ext.weight)))

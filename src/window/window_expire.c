@@ -51,7 +51,7 @@ void ts_worker_list_idle(struct ts_worker *wk, struct ts_source *src, struct ts_
     uint32_t end = TS_MIN(src->nslots, src->idle_cursor + IDS_PER_SLAB);
     for (; src->idle_cursor < end && slab->nidle < TS_SLAB_POINTS; src->idle_cursor++) {
         uint32_t slot = src->slots[src->idle_cursor];
-        if (slot < TS_SLOT_REFUSED_TEXT && is_idle(wk, slot & ~TS_SLOT_MARKS))
+        if (slot != TS_SLOT_REFUSED && is_idle(wk, slot & ~TS_SLOT_MARKS))
             slab->points[slab->nidle++].id = src->idle_cursor;
     }
     if (src->idle_cursor == src->nslots)
@@ -70,7 +70,7 @@ void ts_worker_leave(struct ts_worker *wk, uint32_t slot)
 void ts_worker_retire(struct ts_worker *wk, struct ts_source *src, uint32_t id)
 {
     uint32_t slot = id < src->nslots ? src->slots[id] : TS_SLOT_REFUSED;
-    if (slot >= TS_SLOT_REFUSED_TEXT)
+    if (slot == TS_SLOT_REFUSED)
         return;
     slot &= ~TS_SLOT_MARKS;
     struct ts_slot *sl = &wk->series.slots[slot];

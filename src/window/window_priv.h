@@ -60,7 +60,6 @@ struct ts_series_table {
 /* What a source's id stands for: a slot, or one of these. */
 #define TS_SLOT_SPECIAL      (UINT32_C(1) << 31) /* set beside a slot: gauge, set or string, or nothing placed by arrival yet */
 #define TS_SLOT_REFUSED      UINT32_MAX
-#define TS_SLOT_REFUSED_TEXT (UINT32_MAX - 1) /* refused, and its samples own a text */
 #define TS_SLOT_TIMED        (UINT32_C(1) << 30) /* set beside a slot: a timing, counter or field that has always been in event time */
 #define TS_SLOT_MARKS        (TS_SLOT_SPECIAL | TS_SLOT_TIMED)
 #define TS_SLOTS_MAX         (TS_SLOT_TIMED - 1024)

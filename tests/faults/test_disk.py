@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A disk that is full, read-only, or fails to sync: tsaggd goes on, says so, and delivers all of it afterwards."""
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -123,44 +124,40 @@ def test_read_only():
         sent.assert_rolled_up(lineproto.read_points("\n".join(stub.accepted)))
 
 
-def test_fsync_fails():
+@contextlib.contextmanager
+def failing_fsync(stub):
+    """A daemon whose fsync fails while the file is there."""
     with tempfile.TemporaryDirectory(prefix="tsagg-fsync-") as folder:
         library, flag = pathlib.Path(folder, "failing_fsync.so"), pathlib.Path(folder, "fail")
         subprocess.run(["cc", "-shared", "-fPIC", "-o", library, HERE / "failing_fsync.c", "-ldl"], check=True)
         os.environ["TSAGG_TEST_FAIL"] = str(flag)
         try:
-            with StubInflux() as stub:
-                tsaggd = daemon(stub, pathlib.Path(folder, "state"))
-                tsaggd.preload = str(library)
-                with tsaggd:
-                    fail_and_recover(tsaggd, stub, flag.touch, flag.unlink, "Input/output error")
-                    # What was written before the failed fsync was written again elsewhere, and told once.
-                    assert tsaggd.status()["journal"]["damaged_blocks"] == 0
+            tsaggd = daemon(stub, pathlib.Path(folder, "state"))
+            tsaggd.preload = str(library)
+            yield tsaggd, flag
         finally:
             del os.environ["TSAGG_TEST_FAIL"]
+
+
+def test_fsync_fails():
+    with StubInflux() as stub, failing_fsync(stub) as (tsaggd, flag), tsaggd:
+        fail_and_recover(tsaggd, stub, flag.touch, flag.unlink, "Input/output error")
+        # What was written before the failed fsync was written again elsewhere, and told once.
+        assert tsaggd.status()["journal"]["damaged_blocks"] == 0
 
 
 def test_stop_while_the_disk_fails():
     """What could not be written to the end is counted as lost, and the exit status tells."""
-    with tempfile.TemporaryDirectory(prefix="tsagg-fsync-") as folder:
-        library, flag = pathlib.Path(folder, "failing_fsync.so"), pathlib.Path(folder, "fail")
-        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, HERE / "failing_fsync.c", "-ldl"], check=True)
-        os.environ["TSAGG_TEST_FAIL"] = str(flag)
-        try:
-            with StubInflux() as stub:
-                tsaggd = daemon(stub, pathlib.Path(folder, "state"))
-                tsaggd.preload = str(library)
-                tsaggd.start()
-                flag.touch()
-                sent = load.ordered(lines=2000, series=50, windows=4)
-                sent.send(tsaggd)
-                sent.advance(tsaggd)
-                code = tsaggd.end(15)
-                assert code == 1, code
-                lost = [line for line in tsaggd.log().splitlines() if "event=rollups_lost" in line]
-                assert lost and f"points={len(sent.rollups) + 1} " in lost[-1], lost
-        finally:
-            del os.environ["TSAGG_TEST_FAIL"]
+    with StubInflux() as stub, failing_fsync(stub) as (tsaggd, flag):
+        tsaggd.start()
+        flag.touch()
+        sent = load.ordered(lines=2000, series=50, windows=4)
+        sent.send(tsaggd)
+        sent.advance(tsaggd)
+        code = tsaggd.end(15)
+        assert code == 1, code
+        lost = [line for line in tsaggd.log().splitlines() if "event=rollups_lost" in line]
+        assert lost and f"points={len(sent.rollups) + 1} " in lost[-1], lost
 
 
 if __name__ == "__main__":
