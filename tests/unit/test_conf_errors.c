@@ -31,7 +31,8 @@ static const struct example examples[] = {
     {"unknown key like none", "limits:\n  memory: 2GiB\n",
      "2:3: unknown key \"memory\"; known here: series, tag_values, expire\n"},
     {"unknown key in a flow mapping", "rollups: [{name: a, evry: 10s, every: 10s}]\n",
-     "1:21: unknown key \"evry\"; did you mean \"every\"? known here: name, match, match_tags, every, "
+     "1:21: unknown key \"evry\"; did you mean \"every\"? known here: name, match, match_tags, keep_original, "
+     "group_by, without, every, "
      "period, lateness, late, aggregates, sketch_buckets, buckets, stddev, measurement, tags, to\n"},
     {"option of another sink type", "sinks:\n  a:\n    type: file\n    url: http://h\n",
      "4:5: url does not belong to a sink of type file; known here: type, path, batch, flush_interval, "
@@ -138,6 +139,33 @@ static const struct example examples[] = {
      "3:3: duplicate key \"a\", first in line 2; keep one of them\n"},
     {"two rules to one sink", "rollups:\n  - {name: x, every: 1s}\n  - {name: y, every: 1s, to: [file]}\n",
      "3:30: to: rollups x and y both write to sink file, where their points would replace each other; give "
+     "one a measurement, tags or a sink of its own, or each a match that excludes the other\n"},
+    {"both ways to say a group", "rollups: [{name: a, every: 1s, group_by: [x], without: [y]}]\n",
+     "1:56: without beside group_by: one names the tags that stay, the other those that go; remove one\n"},
+    {"kinds that cannot be added up", "rollups:\n  - {name: a, every: 1s, without: [x, metric_type]}\n",
+     "2:39: without: metric_type tells counters, gauges, timings and sets apart, which cannot be added up; remove it\n"},
+    {"a tag twice", "rollups: [{name: a, every: 1s, group_by: [x, x]}]\n",
+     "1:46: group_by: \"x\" twice; keep one of them\n"},
+    {"no tag left out", "rollups: [{name: a, every: 1s, without: []}]\n",
+     "1:41: without is an empty list; give a list of one or more, such as [a, b]\n"},
+    {"a bad regular expression", "rollups:\n  - name: a\n    every: 1s\n    match: '/^(a/'\n",
+     "4:12: match: \"/^(a/\" is no regular expression: missing closing parenthesis, at byte 4 of it; correct it, or write a "
+     "pattern of * and ? without slashes around it\n"},
+    {"a bad regular expression for a tag", "rollups: [{name: a, every: 1s, match_tags: [h=x, 'k=/[/']}]\n",
+     "1:50: match_tags: \"/[/\" is no regular expression: missing terminating ] for character class, at byte 2 of it; correct it, "
+     "or write a pattern of * and ? without slashes around it\n"},
+    {"a rollup that gets nothing",
+     "rollups:\n  - {name: x, every: 1s, match: a*, keep_original: false}\n  - {name: y, every: 1s, match: a*, measurement: m}\n",
+     "3:33: rollup y gets nothing: x stands before it, matches all that it could and has keep_original: false; put it first, or "
+     "narrow the match of x\n"},
+    {"regular expressions that may match the same",
+     "rollups:\n  - {name: x, every: 1s, match: /^a/}\n  - {name: y, every: 1s, match: b*, to: [file]}\n",
+     "3:41: to: rollups x and y both write to sink file, where their points would replace each other; give "
+     "one a measurement, tags or a sink of its own, or each a match that excludes the other\n"},
+    {"groups of different series that are called the same",
+     "rollups:\n  - {name: x, every: 1s, match: a*, measurement: m, group_by: [k]}\n"
+     "  - {name: y, every: 1s, match: b*, measurement: m, group_by: [k], to: [file]}\n",
+     "3:72: to: rollups x and y both write to sink file, where their points would replace each other; give "
      "one a measurement, tags or a sink of its own, or each a match that excludes the other\n"},
     {"rules that may match the same series",
      "rollups:\n  - {name: x, every: 1s, match: \"a*\"}\n  - {name: y, every: 1s, match: \"*b\", to: [file]}\n",
