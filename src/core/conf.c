@@ -385,8 +385,10 @@ void ts_conf_free(struct ts_conf **conf)
     }
     for (unsigned i = 0; i < (*conf)->npipeline; i++)
         free_texts(TS_SECTION_pipeline, &(*conf)->pipeline[i]);
-    for (unsigned i = 0; i < (*conf)->nrollups; i++)
+    for (unsigned i = 0; i < (*conf)->nrollups; i++) {
         free_texts(TS_SECTION_rollups, &(*conf)->rollups[i]);
+        ts_free((*conf)->rollups[i].into);
+    }
     for (unsigned i = 0; i < (*conf)->nsinks; i++) {
         free_texts(TS_SECTION_sinks, &(*conf)->sinks[i]);
         ts_free((*conf)->sinks[i].name);

@@ -100,10 +100,18 @@ struct ts_conf_rollup {
     char *measurement; /* what points are called; "{name}" in it is the series' measurement; NULL: as it is */
     char *tags;        /* KEY=VALUE of extra tags, a line each; NULL: none */
     char *to; /* sink names, comma-separated, without blanks; every one exists */
+    char *bucket; /* NULL: that of each sink */
+    char *into;   /* with a bucket: the sinks that are meant (conf_bucket.c); see ts_conf_sinks_of */
     char *group_by;     /* tags that series are told apart by, a line each; "": none; NULL: not grouped, or see without */
     char *without;      /* tags that they are not told apart by; NULL: see group_by */
     bool drop_original; /* keep_original: false: what matches goes to no later rollup */
 };
+
+/** The sinks that its points go to, comma-separated. */
+static inline const char *ts_conf_sinks_of(const struct ts_conf_rollup *rule)
+{
+    return rule->into ? rule->into : rule->to;
+}
 
 /** Whether its points are of groups, not of series. */
 static inline bool ts_conf_is_grouped(const struct ts_conf_rollup *rule)
@@ -114,6 +122,7 @@ static inline bool ts_conf_is_grouped(const struct ts_conf_rollup *rule)
 /* Options of every sink type side by side; which apply to which type says tbl/options.def. */
 struct ts_conf_sink {
     char *name;
+    bool derived; /* made for a rollup's bucket: not in the file */
     char *type; /* a name in the sinks table */
     char *url, *org, *bucket, *token;
     char *database, *retention_policy, *username, *password;

@@ -160,6 +160,12 @@ const struct ts_conf_node *ts_conf_at(const struct ts_conf_load *ld, enum ts_con
 /** Whether a list with commas has the word. */
 bool ts_conf_has_word(const char *list, struct ts_str asked);
 
+/** Makes the sinks that rollups with a bucket go to. Errors are told. */
+void ts_conf_check_buckets(struct ts_conf_load *ld);
+
+/** Whether another sink before it writes to the same place; told. */
+void ts_conf_check_target(struct ts_conf_load *ld, unsigned i);
+
 /** What rollups can only say together; defaults that depend on others. Errors are told. */
 void ts_conf_check_rollups(struct ts_conf_load *ld);
 

@@ -168,7 +168,7 @@ static bool same(const char *a, const char *b)
 static void check_pair(struct ts_conf_load *ld, unsigned i, unsigned j)
 {
     const struct ts_conf_rollup *a = &ld->conf->rollups[j], *b = &ld->conf->rollups[i];
-    struct ts_str rest = ts_str_of(b->to), word;
+    struct ts_str rest = ts_str_of(ts_conf_sinks_of(b)), word;
     if (!a->name || !b->name)
         return;
     if (strcmp(a->name, b->name) == 0)
@@ -177,10 +177,10 @@ static void check_pair(struct ts_conf_load *ld, unsigned i, unsigned j)
     if (!same(a->measurement, b->measurement) || !same(a->tags, b->tags) || ts_conf_rollups_are_apart(a, b))
         return;
     while (ts_conf_next(&rest, ',', &word))
-        if (ts_conf_has_word(a->to, word))
+        if (ts_conf_has_word(ts_conf_sinks_of(a), word))
             ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "to"),
                           "to: rollups %s and %s both write to sink %.*s, where their points would replace "
-                          "each other; give one a measurement, tags or a sink of its own, or each a match "
+                          "each other; give one a measurement, tags, a bucket or a sink of its own, or each a match "
                           "that excludes the other",
                           a->name, b->name, (int)word.len, word.p);
 }

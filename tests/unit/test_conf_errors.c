@@ -33,7 +33,7 @@ static const struct example examples[] = {
     {"unknown key in a flow mapping", "rollups: [{name: a, evry: 10s, every: 10s}]\n",
      "1:21: unknown key \"evry\"; did you mean \"every\"? known here: name, match, match_tags, keep_original, "
      "group_by, without, every, "
-     "period, lateness, late, aggregates, sketch_buckets, buckets, stddev, measurement, tags, to\n"},
+     "period, lateness, late, aggregates, sketch_buckets, buckets, stddev, measurement, tags, to, bucket\n"},
     {"option of another sink type", "sinks:\n  a:\n    type: file\n    url: http://h\n",
      "4:5: url does not belong to a sink of type file; known here: type, path, batch, flush_interval, "
      "retry_min, retry_max\n"},
@@ -139,7 +139,17 @@ static const struct example examples[] = {
      "3:3: duplicate key \"a\", first in line 2; keep one of them\n"},
     {"two rules to one sink", "rollups:\n  - {name: x, every: 1s}\n  - {name: y, every: 1s, to: [file]}\n",
      "3:30: to: rollups x and y both write to sink file, where their points would replace each other; give "
-     "one a measurement, tags or a sink of its own, or each a match that excludes the other\n"},
+     "one a measurement, tags, a bucket or a sink of its own, or each a match that excludes the other\n"},
+    {"a bucket where there are none", "rollups: [{name: a, every: 1s, bucket: b}]\n",
+     "1:40: bucket: rollup a goes to no sink of type influxdb or store, and others have no buckets; remove it, or name such a sink in to\n"},
+    {"a bucket that another sink has",
+     "sinks:\n  x: {type: store, bucket: p}\n  y: {type: store, bucket: q}\nrollups: [{name: a, every: 1s, bucket: q, to: [x]}]\n",
+     "3:28: sinks y and x.q write to the same place; let the rollup with this bucket go to this sink\n"},
+    {"two rollups in one bucket",
+     "sinks: {x: {type: store, bucket: p}}\nrollups:\n  - {name: a, every: 1s, bucket: q}\n  - {name: b, every: 2s, bucket: r}\n"
+     "  - {name: c, every: 3s, bucket: q, to: [x]}\n",
+     "5:41: to: rollups a and c both write to sink x.q, where their points would replace each other; give "
+     "one a measurement, tags, a bucket or a sink of its own, or each a match that excludes the other\n"},
     {"both ways to say a group", "rollups: [{name: a, every: 1s, group_by: [x], without: [y]}]\n",
      "1:56: without beside group_by: one names the tags that stay, the other those that go; remove one\n"},
     {"kinds that cannot be added up", "rollups:\n  - {name: a, every: 1s, without: [x, metric_type]}\n",
@@ -161,16 +171,16 @@ static const struct example examples[] = {
     {"regular expressions that may match the same",
      "rollups:\n  - {name: x, every: 1s, match: /^a/}\n  - {name: y, every: 1s, match: b*, to: [file]}\n",
      "3:41: to: rollups x and y both write to sink file, where their points would replace each other; give "
-     "one a measurement, tags or a sink of its own, or each a match that excludes the other\n"},
+     "one a measurement, tags, a bucket or a sink of its own, or each a match that excludes the other\n"},
     {"groups of different series that are called the same",
      "rollups:\n  - {name: x, every: 1s, match: a*, measurement: m, group_by: [k]}\n"
      "  - {name: y, every: 1s, match: b*, measurement: m, group_by: [k], to: [file]}\n",
      "3:72: to: rollups x and y both write to sink file, where their points would replace each other; give "
-     "one a measurement, tags or a sink of its own, or each a match that excludes the other\n"},
+     "one a measurement, tags, a bucket or a sink of its own, or each a match that excludes the other\n"},
     {"rules that may match the same series",
      "rollups:\n  - {name: x, every: 1s, match: \"a*\"}\n  - {name: y, every: 1s, match: \"*b\", to: [file]}\n",
      "3:43: to: rollups x and y both write to sink file, where their points would replace each other; give "
-     "one a measurement, tags or a sink of its own, or each a match that excludes the other\n"},
+     "one a measurement, tags, a bucket or a sink of its own, or each a match that excludes the other\n"},
     {"a period shorter than every", "rollups: [{name: a, every: 10s, period: 5s}]\n",
      "1:41: period is shorter than every (10s): samples between two windows would be in none; give 10s or more\n"},
     {"windows that do not divide", "rollups: [{name: a, every: 10s, period: 25s}]\n",
