@@ -7,11 +7,12 @@ import random
 import re
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from tsagg_test import lineproto, load, oracle, runner, udp, wait
-from tsagg_test.daemon import BUILD, Tsaggd
+from tsagg_test.daemon import BUILD, Tsaggd, tool
 from tsagg_test.oracle import Sample
 from tsagg_test.process import Process
 from tsagg_test.times import NS
@@ -248,6 +249,38 @@ def test_more_groups_than_the_limit_are_counted():
         assert daemon.metrics()["tsagg_rollups_lost_total", ()] == 60, daemon.metrics()
         points = points_of(daemon)
     assert sum(key[2] == START * NS for key in points) == 100, len(points)
+
+
+def parsed(config, *lines):
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        json.dump(config, file)
+        file.flush()
+        done = tool("tsagg-ctl", "parse", "-c", file.name, stdin="\n".join(lines).encode())
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_parse_tells_what_becomes_of_a_line():
+    """The members that were there stay as they were; samples tells the rest, in the last object of a line."""
+    config = {"pipeline": [{"type": "filter", "drop": "name == 'x'"}, {"type": "map", "when": "name ~ 'web*'", "value": "value * 2",
+                                                                     "set": ["tags.unit=s"]}],
+              "rollups": [{"name": "g", "match": "/^web/", "every": "10s", "group_by": ["zone"], "measurement": "{name}_z", "bucket": "c"},
+                          {"name": "own", "match": "y", "every": "10s", "keep_original": False, "measurement": "z"},
+                          {"name": "raw", "every": "10s"}],
+              "sinks": {"st": {"type": "store", "bucket": "b"}}}
+    web, x, y, first, two, text, check = parsed(config, "web:3|ms|@0.5|#zone:q,h:1|T100", "x:1|c", "y:1|c", "a:1|c:-2|g",
+                                                'l,h=a f=1.5,s="t" 77', "_sc|up|0")
+    tags = [["h", "1"], ["unit", "s"], ["zone", "q"]]
+    assert web == {"name": "web", "type": "ms", "values": [3], "sample_rate": 0.5, "tags": ["zone:q", "h:1"], "timestamp": 100, "samples": [
+        {"measurement": "web", "kind": "timing", "tags": tags, "value": 6, "weight": 2, "time": 100 * NS, "rollups": [
+            {"name": "g", "measurement": "web_z", "tags": [["zone", "q"]], "to": ["st.c"]},
+            {"name": "raw", "measurement": "web", "tags": tags, "to": ["st"]}]}]}, web
+    assert x["samples"] == [], x
+    assert [rollup["name"] for rollup in y["samples"][0]["rollups"]] == ["own"], y
+    assert [(sample["kind"], sample["value"], sample.get("relative")) for sample in two["samples"]] == [
+        ("counter", 1, None), ("gauge", -2, True)], two
+    assert [(sample["field"], sample["kind"], sample.get("value"), sample.get("text")) for sample in text["samples"]] == [
+        ("f", "field", 1.5, None), ("s", "string", None, "t")], text
+    assert "samples" not in check and "samples" not in first, (check, first)
 
 
 if __name__ == "__main__":
