@@ -57,7 +57,7 @@ static void learn(struct ts_worker *wk, struct ts_source *src, const struct ts_p
 {
     if (pt->id >= src->nslots) {
         uint32_t n = TS_MAX(pt->id + 1, TS_MAX(src->nslots * 2, 1024));
-        uint32_t *slots = ts_resize(src->slots, n * sizeof *slots);
+        uint32_t *slots = ts_pages_grow(src->slots, src->nslots * sizeof *slots, n * sizeof *slots);
         if (slots) {
             for (uint32_t i = src->nslots; i < n; i++)
                 slots[i] = TS_SLOT_REFUSED;
