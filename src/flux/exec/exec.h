@@ -10,7 +10,7 @@
 
 struct ts_flux_run;
 struct ts_flux_package;
-struct ts_flux_store_ops; /* from() and friends over a store: see flux/flux.h */
+struct ts_scan_source; /* core/scan.h */
 
 struct ts_flux_limits {
     size_t memory_bytes; /* 0: none */
@@ -43,8 +43,7 @@ struct ts_flux_run {
     const volatile int *cancelled;                /* not 0: end soon; NULL: never */
     void *stream_state;                           /* belongs to the operators */
     void (*stream_fini)(struct ts_flux_run *run); /* set by them; called before the arenas go */
-    const struct ts_flux_store_ops *store;        /* NULL: scripts that need no bucket */
-    void *store_arg;
+    struct ts_scan_source *source;                /* of buckets; NULL: there is none */
     struct ts_flux_interp *interp; /* belongs to exec/ */
 };
 
