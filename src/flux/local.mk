@@ -14,6 +14,7 @@ flux_preludes = \
 	$(srcdir)/src/flux/prelude/universe.flux
 flux_tables = \
 	src/flux/table/op_aggregate.c \
+	src/flux/table/op_bucket.c \
 	src/flux/table/op_csv.c \
 	src/flux/table/op_equijoin.c \
 	src/flux/table/op_filter.c \

@@ -63,11 +63,20 @@ static int bucket_name(struct ts_flux_run *run, const struct ts_flux_scan *scan,
     return find.name.p ? 0 : ts_flux_fail(run, "could not find bucket \"%016llx\"", (unsigned long long)scan->id);
 }
 
+int ts_flux_scan_failed(struct ts_flux_run *run, int rc, struct ts_str bucket, const struct ts_err *err)
+{
+    if (!run->source)
+        return ts_flux_fail(run, "there is no store to read buckets from");
+    if (rc == -TS_ENOTFOUND)
+        return ts_flux_fail(run, "could not find bucket \"%.*s\"", (int)bucket.len, bucket.p);
+    return ts_flux_fail(run, "%s", err->msg);
+}
+
 int ts_flux_scan_request(struct ts_flux_run *run, const struct ts_flux_stream *stream, struct ts_scan_request *req)
 {
     const struct ts_flux_scan *scan = stream->args;
     if (!run->source)
-        return ts_flux_fail(run, "there is no store to read buckets from");
+        return ts_flux_scan_failed(run, 0, scan->bucket, NULL);
     if (!stream->span.set)
         return ts_flux_fail(run, "cannot submit unbounded read to \"%.*s\"; try bounding 'from' with a call to 'range'",
                             (int)scan->bucket.len, scan->bucket.p);
@@ -237,9 +246,7 @@ static int from_open(struct ts_flux_cursor *cur)
         if (!st->fixed[i] || !st->measurement || !st->field)
             return ts_flux_fail_nomem(run);
     rc = ts_scan_open(run->source, &req, &st->scan, &err);
-    if (rc == -TS_ENOTFOUND)
-        return ts_flux_fail(run, "could not find bucket \"%.*s\"", (int)req.bucket.len, req.bucket.p);
-    return rc == 0 ? 0 : ts_flux_fail(run, "%s", err.msg);
+    return rc ? ts_flux_scan_failed(run, rc, req.bucket, &err) : 0;
 }
 
 /* A column that cannot be copied becomes nulls, and the query ends with that error at its next step. */

@@ -221,7 +221,7 @@ static int distinct_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 
 static const struct ts_flux_operator distinct_op = {.name = "distinct", .whole = true, .feed = distinct_feed};
 
-/* The rows of the values that occur most often, sorted by value; nothing when each occurs once. */
+/* The rows of the values that occur most often, sorted by value; nothing when all occur equally often. */
 static size_t modes(const struct ts_flux_split *sp, const struct ts_flux_column *col, uint32_t *rows)
 {
     size_t n = 0, best = 0, values = 0;
@@ -237,7 +237,7 @@ static size_t modes(const struct ts_flux_split *sp, const struct ts_flux_column 
         if (count == best)
             rows[n++] = sp->first[g];
     }
-    if (best == 1 && values > 1)
+    if (n == values && values > 1)
         return 0;
     for (size_t i = 1; i < n; i++) /* few as a rule */
         for (size_t k = i; k > 0 && ts_flux_value_cmp(ts_flux_column_get(col, rows[k - 1]),

@@ -31,6 +31,9 @@ int ts_flux_scan_range(struct ts_flux_run *run, const struct ts_flux_stream *str
 int ts_flux_scan_filter(struct ts_flux_run *run, struct ts_flux_stream *stream, struct ts_flux_value fn,
                         struct ts_flux_stream **out, struct ts_flux_scan_cond *cond) TS_MUST_CHECK;
 
+/** An answer of the source as the query's error. @return -TS_EQUERY. */
+int ts_flux_scan_failed(struct ts_flux_run *run, int rc, struct ts_str bucket, const struct ts_err *err);
+
 /** What from() asks of the source; an error without range(), store or bucket. */
 int ts_flux_scan_request(struct ts_flux_run *run, const struct ts_flux_stream *stream,
                          struct ts_scan_request *req) TS_MUST_CHECK;
