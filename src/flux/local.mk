@@ -44,6 +44,7 @@ flux_tables = \
 	src/flux/table/table_csv.c src/flux/table/table_csv.h \
 	src/flux/table/table_cursor.c \
 	src/flux/table/table_digest.c src/flux/table/table_digest.h \
+	src/flux/table/table_fold.c src/flux/table/table_fold.h \
 	src/flux/table/table_group.h \
 	src/flux/table/table_index.c src/flux/table/table_index.h \
 	src/flux/table/table_key.c \
