@@ -19,6 +19,7 @@ EXTRA_DIST += \
 	tests/lib/tsagg_test/times.py \
 	tests/lib/tsagg_test/udp.py \
 	tests/lib/tsagg_test/wait.py \
+	tests/e2e/test_api.py \
 	tests/e2e/test_bad_input.py \
 	tests/e2e/test_config.py \
 	tests/e2e/test_delivery.py \
@@ -41,6 +42,7 @@ EXTRA_DIST += \
 	tests/integration/build-influxd \
 	tests/integration/build-telegraf \
 	tests/integration/influxd/main.go \
+	tests/integration/test_api.py \
 	tests/integration/test_clients.py \
 	tests/integration/test_influx1.py \
 	tests/integration/test_influx2.py \
