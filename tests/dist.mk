@@ -39,11 +39,16 @@ EXTRA_DIST += \
 	tests/e2e/test_store.py \
 	tests/e2e/test_tls.py \
 	tests/e2e/test_transports.py \
+	tests/integration/build-client-go \
 	tests/integration/build-influxd \
 	tests/integration/build-telegraf \
+	tests/integration/client-go/go.mod \
+	tests/integration/client-go/go.sum \
+	tests/integration/client-go/main.go \
 	tests/integration/influxd/main.go \
 	tests/integration/test_api.py \
 	tests/integration/test_clients.py \
+	tests/integration/test_store_clients.py \
 	tests/integration/test_influx1.py \
 	tests/integration/test_influx2.py \
 	tests/integration/test_query.py \
