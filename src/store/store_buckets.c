@@ -95,7 +95,7 @@ static int change_bucket(struct ts_store *store, void *arg, struct ts_err *err)
 /* The shards' files go with the next round of tending: no row names them any more. */
 static int drop_bucket(struct ts_store *store, void *arg, struct ts_err *err)
 {
-    static const enum ts_sql drops[] = {TS_SQL_C_DROP_BUCKET_SERIES, TS_SQL_C_DROP_BUCKET_FIELDS,
+    static const enum ts_sql drops[] = {TS_SQL_C_DROP_BUCKET_TAGS, TS_SQL_C_DROP_BUCKET_SERIES, TS_SQL_C_DROP_BUCKET_FIELDS,
                                         TS_SQL_C_DROP_BUCKET_TOMBS, TS_SQL_C_DROP_BUCKET};
     const int64_t *id = arg;
     struct ts_catalog *cat = &store->cat;
