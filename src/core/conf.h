@@ -137,6 +137,7 @@ struct ts_conf {
     struct {
         uint64_t series;
         uint64_t tag_values;
+        uint64_t memory_bytes; /* 0: no limit */
         int64_t expire_ns; /* 0: never */
     } limits;
     bool keep_gauges;
