@@ -133,7 +133,7 @@ static int64_t make_jobs(struct ts_sink *snk, bool all)
         if (!is_full(snk) && !all && due_ns > ts_clock_mono_ns())
             return due_ns;
         unsigned n = batch_size(snk);
-        struct ts_sink_job *job = ts_sink_job_new(snk, ts_sink_queue_text(queue, 0, n), queue->ends, 0, n);
+        struct ts_sink_job *job = ts_sink_job_new(snk, &queue->text, queue->ends, n);
         if (!job)
             return ts_clock_mono_ns() + AGAIN_NS;
         job->barrier = snk->barrier_at > 0;
