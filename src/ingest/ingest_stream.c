@@ -319,7 +319,7 @@ static void stream_run(struct ts_listener *lis)
 {
     struct stream *st = (struct stream *)lis;
     while (!ts_listener_stopped(lis)) {
-        int n = read_batch(st, (int)(TS_INGEST_TICK_NS / TS_MS));
+        int n = read_batch(st, (int)(ts_clock_to_tick(ts_clock_now_ns()) / TS_MS) + 1);
         if (n < BATCH)
             close_idle(st);
         if (ts_listener_tick(lis))
