@@ -1,10 +1,10 @@
 /*
  * A batch of rollup points to bytes and back, for the journal. Thread: any. Version 2, little-endian:
  *
- *   u8 version = 2 | u8 flags: 1 stddev_sample, 2 correction, 4 coarse, 128 passed | u32 aggregates | i64 start_ns | i64 end_ns
+ *   u8 version = 2 | u8 flags: 1 stddev_sample, 2 correction, 4 coarse, 8 sessions, 128 passed | u32 aggregates | i64 start_ns | i64 end_ns
  *   u8 n, n times u32 quantile in millionths, rising | u8 n, n times f64 bound of a histogram's buckets, rising
  *   u16 n, rule | u16 n, to | u32 number of points | points
- *   point: u16 n, series | by the series' kind:
+ *   point: u16 n, series | in batches of sessions: i64 time_ns, i64 duration_ns | by the series' kind:
  *       SET      f64 count, f64 distinct | with the aggregate sketch: u32 n, HyperLogLog
  *       STRING   u32 n, last_text
  *       PASSED   i64 time_ns, u32 n, fields (core/passed.h); in passed batches, and nothing else in these
@@ -34,8 +34,9 @@
 #define FLAG_SAMPLE       1
 #define FLAG_CORRECTION   2
 #define FLAG_COARSE       4
-#define FLAG_PASSED       128 /* a reader that does not know it refuses the batch */
-#define FLAGS             (FLAG_SAMPLE | FLAG_CORRECTION | FLAG_COARSE | FLAG_PASSED)
+#define FLAG_SESSIONS     8   /* a reader that does not know it refuses the batch */
+#define FLAG_PASSED       128 /* the same */
+#define FLAGS             (FLAG_SAMPLE | FLAG_CORRECTION | FLAG_COARSE | FLAG_SESSIONS | FLAG_PASSED)
 #define HEAD_BYTES        (1 + 1 + 4 + 8 + 8 + 1 + 1 + 2 + 2 + 4)
 #define POINT_BYTES_LEAST (2 + 7 + 4) /* shortest series, empty string */
 
@@ -64,7 +65,7 @@ static const struct {
 static size_t point_bytes(const struct ts_rollup_batch *batch, const struct ts_rollup *pt)
 {
     enum ts_kind kind = kind_of(pt->series);
-    size_t len = 2 + pt->series.len;
+    size_t len = 2 + pt->series.len + (batch->sessions ? 16 : 0);
     if (ts_rollup_has_sketch(kind, batch->aggregates, batch->quantiles.n))
         len += 4 + pt->sketch.len;
     if (ts_rollup_has_histogram(kind, batch->aggregates))
@@ -106,6 +107,8 @@ static char *put_point(char *to, const struct ts_rollup_batch *batch, const stru
 {
     enum ts_kind kind = kind_of(pt->series);
     to = put_text(to, pt->series, 2);
+    if (batch->sessions)
+        to = put_uint(put_uint(to, (uint64_t)pt->time_ns, 8), (uint64_t)pt->duration_ns, 8);
     switch (kind) {
     case TS_KIND_SET:
         to = put_double(to, pt->stats.count);
@@ -141,7 +144,8 @@ int ts_rollup_batch_encode(const struct ts_rollup_batch *batch, struct ts_buf *b
     if (!to)
         return -TS_ENOMEM;
     unsigned flags = (batch->stddev_sample ? FLAG_SAMPLE : 0) | (batch->correction ? FLAG_CORRECTION : 0) |
-                     (batch->coarse ? FLAG_COARSE : 0) | (batch->passed ? FLAG_PASSED : 0);
+                     (batch->coarse ? FLAG_COARSE : 0) | (batch->sessions ? FLAG_SESSIONS : 0) |
+                     (batch->passed ? FLAG_PASSED : 0);
     to = put_uint(to, LAYOUT, 1);
     to = put_uint(to, flags, 1);
     to = put_uint(to, batch->aggregates, 4);
@@ -246,6 +250,7 @@ static int get_head(struct input *in, struct ts_rollup_head *head)
     head->correction = flags & FLAG_CORRECTION;
     head->coarse = flags & FLAG_COARSE;
     head->passed = flags & FLAG_PASSED;
+    head->sessions = flags & FLAG_SESSIONS;
     head->aggregates = (uint32_t)get_uint(in, 4);
     head->start_ns = (int64_t)get_uint(in, 8);
     head->end_ns = (int64_t)get_uint(in, 8);
@@ -290,6 +295,10 @@ static int get_point(struct input *in, const struct ts_rollup_head *head, struct
     struct ts_series_view view;
     if (in->bad || ts_series_decode(pt->series, &view) != 0 || head->passed != (view.kind == TS_KIND_PASSED))
         return -TS_ECORRUPT;
+    if (head->sessions) {
+        pt->time_ns = (int64_t)get_uint(in, 8);
+        pt->duration_ns = (int64_t)get_uint(in, 8);
+    }
     switch (view.kind) {
     case TS_KIND_SET:
         pt->stats.count = get_double(in);
@@ -346,6 +355,7 @@ int ts_rollup_batch_decode(struct ts_str bytes, struct ts_rollup_batch *out)
     out->correction = head.correction;
     out->coarse = head.coarse;
     out->passed = head.passed;
+    out->sessions = head.sessions;
     for (unsigned i = 0; i < head.n; i++) {
         if (get_point(&in, &head, &out->points[i]) != 0)
             return -TS_ECORRUPT;
