@@ -12,6 +12,8 @@
 
 #include "core/mem.h"
 
+#include <stdlib.h>
+
 struct ts_sessions *ts_sessions_new(const struct ts_conf_rollup *conf)
 {
     struct ts_sessions *set = ts_xalloc(sizeof *set);
@@ -61,7 +63,7 @@ static bool make_layer(struct ts_rule *rule, unsigned layer)
         struct ts_window **layers = ts_resize(set->layers, room * sizeof(struct ts_window *));
         if (layers)
             set->layers = layers;
-        uint16_t *order = layers ? ts_resize(set->order, room * sizeof *order) : NULL;
+        struct ts_session_place *order = layers ? ts_resize(set->order, room * sizeof *order) : NULL;
         if (!order)
             return false;
         set->order = order;
@@ -128,7 +130,7 @@ static unsigned find_room(struct ts_worker *wk, struct ts_rule *rule, uint32_t s
     if (layer < TS_LAYERS_MAX)
         return make_layer(rule, layer) ? layer : TS_LAYERS_MAX;
     for (unsigned i = 0, n = ts_session_list(set, slot); i < n; i++) {
-        layer = set->order[i];
+        layer = set->order[i].layer;
         if ((ts_session_at(set, layer, slot)->flags & (TS_SESSION_SENT | TS_SESSION_CHANGED)) == TS_SESSION_SENT) {
             ts_session_clear(wk, rule, layer, slot);
             return set->layers[layer] || make_layer(rule, layer) ? layer : TS_LAYERS_MAX;
@@ -155,19 +157,25 @@ static struct ts_session *begin(struct ts_worker *wk, struct ts_rule *rule, unsi
     return ssn;
 }
 
+static int by_first(const void *a, const void *b)
+{
+    const struct ts_session_place *x = a, *y = b;
+    return (x->first_ns > y->first_ns) - (x->first_ns < y->first_ns);
+}
+
 unsigned ts_session_list(struct ts_sessions *set, uint32_t slot)
 {
     unsigned n = 0;
+    bool sorted = true;
     for (unsigned layer = 0; layer < set->nlayers; layer++) {
         const struct ts_session *ssn = ts_session_at(set, layer, slot);
-        unsigned at = n;
         if (!ssn)
             continue;
-        for (; at && ts_session_at(set, set->order[at - 1], slot)->first_ns > ssn->first_ns; at--)
-            set->order[at] = set->order[at - 1];
-        set->order[at] = (uint16_t)layer;
-        n++;
+        sorted &= n == 0 || set->order[n - 1].first_ns <= ssn->first_ns;
+        set->order[n++] = (struct ts_session_place){ssn->first_ns, layer};
     }
+    if (!sorted)
+        qsort(set->order, n, sizeof *set->order, by_first);
     return n;
 }
 
@@ -202,7 +210,7 @@ static void join(struct ts_worker *wk, struct ts_rule *rule, unsigned to, unsign
     a->flags = TS_SESSION_USED | ((a->flags | b->flags) & TS_SESSION_SENT) | (b->flags & TS_SESSION_CUT);
     if (a->flags & TS_SESSION_SENT) {
         a->flags |= TS_SESSION_CHANGED;
-        a->changed_ns = wk->clock_ns;
+        a->changed_ns = TS_TIME_NONE; /* it does not wait for more */
     }
     if (had_sent)
         set->rows[index]->unsent++;
@@ -214,8 +222,8 @@ static void join(struct ts_worker *wk, struct ts_rule *rule, unsigned to, unsign
 /* Joins the i-th of the list with the next. @return how many there are then. */
 static unsigned join_next(struct ts_worker *wk, struct ts_rule *rule, unsigned i, unsigned n, uint32_t slot)
 {
-    uint16_t *order = rule->sessions->order;
-    join(wk, rule, order[i], order[i + 1], slot);
+    struct ts_session_place *order = rule->sessions->order;
+    join(wk, rule, order[i].layer, order[i + 1].layer, slot);
     memmove(order + i + 1, order + i + 2, (n - i - 2) * sizeof *order);
     return n - 1;
 }
@@ -224,7 +232,7 @@ static unsigned join_parts(struct ts_worker *wk, struct ts_rule *rule, uint32_t 
 {
     struct ts_sessions *set = rule->sessions;
     for (unsigned i = 0; i + 1 < n;) {
-        const struct ts_session *a = ts_session_at(set, set->order[i], slot), *b = ts_session_at(set, set->order[i + 1], slot);
+        const struct ts_session *a = ts_session_at(set, set->order[i].layer, slot), *b = ts_session_at(set, set->order[i + 1].layer, slot);
         if (are_chained(rule, a, b) && same_part(set, a->last_ns, b->first_ns) && fits(rule, a->first_ns, b->last_ns))
             n = join_next(wk, rule, i, n, slot);
         else
@@ -237,9 +245,9 @@ static unsigned join_parts(struct ts_worker *wk, struct ts_rule *rule, uint32_t 
 static int64_t join_rest(struct ts_worker *wk, struct ts_rule *rule, uint32_t slot, unsigned i, unsigned *n, int64_t settled_ns)
 {
     struct ts_sessions *set = rule->sessions;
-    struct ts_session *a = ts_session_at(set, set->order[i], slot);
+    struct ts_session *a = ts_session_at(set, set->order[i].layer, slot);
     while (set->part_ns && i + 1 < *n) {
-        const struct ts_session *b = ts_session_at(set, set->order[i + 1], slot);
+        const struct ts_session *b = ts_session_at(set, set->order[i + 1].layer, slot);
         if (!are_chained(rule, a, b))
             break;
         bool fit = fits(rule, a->first_ns, b->last_ns);
@@ -264,7 +272,7 @@ unsigned ts_session_settle(struct ts_worker *wk, struct ts_rule *rule, uint32_t 
     unsigned n = join_parts(wk, rule, slot, ts_session_list(set, slot));
     for (unsigned i = 0; i < n; i++) {
         int64_t when_ns = join_rest(wk, rule, slot, i, &n, everything ? INT64_MAX : watermark_ns);
-        struct ts_session *ssn = ts_session_at(set, set->order[i], slot);
+        struct ts_session *ssn = ts_session_at(set, set->order[i].layer, slot);
         if (ssn->flags & TS_SESSION_CUT || (when_ns == TS_TIME_NONE && ts_session_end(rule, ssn) <= watermark_ns))
             ssn->flags |= TS_SESSION_CLOSED;
         else if (when_ns != TS_TIME_NONE)

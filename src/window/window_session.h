@@ -6,7 +6,7 @@
  */
 #include "window/window_priv.h"
 
-#define TS_LAYERS_MAX 4096 /* sessions of a series */
+#define TS_LAYERS_MAX 1024 /* sessions of a series */
 
 enum ts_session_flag {
     TS_SESSION_USED = 1,
@@ -19,7 +19,7 @@ enum ts_session_flag {
 struct ts_session {
     int64_t first_ns, last_ns; /* of its samples */
     int64_t time_ns;           /* of its point, once it has been sent */
-    int64_t changed_ns;        /* arrival of the first sample since then */
+    int64_t changed_ns;        /* arrival of the first sample since then, as far as one is to wait for more */
     uint32_t flags;
 };
 
@@ -39,9 +39,14 @@ struct ts_session_row {
     uint16_t newest[TS_CHUNK_PANES]; /* by series: the layer of the session that the last sample went to */
 };
 
+struct ts_session_place {
+    int64_t first_ns;
+    unsigned layer;
+};
+
 struct ts_sessions {
-    struct ts_window **layers; /* NULL: not in use */
-    uint16_t *order;           /* layers of one series' sessions, earliest first */
+    struct ts_window **layers;      /* NULL: not in use */
+    struct ts_session_place *order; /* one series' sessions, earliest first; see ts_session_list */
     unsigned nlayers, room;
     struct ts_session_row **rows;
     uint32_t nrows, next_row; /* to look at */

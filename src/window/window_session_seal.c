@@ -53,7 +53,7 @@ static bool look_at_slot(struct ts_worker *wk, struct ts_rule *rule, struct ts_s
     bool everything = wk->draining || (wk->idle && domain == TS_DOMAIN_EVENT);
     unsigned n = ts_session_settle(wk, rule, slot, now_ns, everything);
     for (unsigned i = 0; i < n; i++) {
-        unsigned layer = set->order[i];
+        unsigned layer = set->order[i].layer;
         const struct ts_session *ssn = ts_session_at(set, layer, slot);
         if (!everything && !(ssn->flags & TS_SESSION_CLOSED))
             continue; /* settling has said when */

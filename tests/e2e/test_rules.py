@@ -153,6 +153,19 @@ def test_random_streams_in_any_order_and_with_any_number_of_workers():
         assert without_stddev(one) == without_stddev(other), seed
 
 
+def test_long_streams_of_sessions():
+    """So long that sessions are sealed while others are still read: what one replay gives, every other does."""
+    samples = list(oracle.stream(5, wait.scaled(10000), 40, 30, 10 * NS))
+    samples = [smp._replace(field="f", value=float(round(smp.value) % 1000)) for smp in samples]
+    sessions = [("x4", 4, None, None), ("x1c", 1, 2, None), ("x3c", 3, 20, None)]
+    rules = [session_config(*rule) for rule in sessions] + [rule_config(*RULES[1])]
+    one = Replay([lineproto.write(smp) for smp in samples], rules, 1).run()
+    assert_as_expected(one, samples, RULES[1:2], sessions)
+    for seed in range(3):
+        mixed = [lineproto.write(smp) for smp in oracle.shuffled(seed, samples, LATENESS_NS)]
+        assert without_stddev(one) == without_stddev(Replay(mixed, rules, (1, 2, 8)[seed]).run()), seed
+
+
 def test_days_and_months_of_a_time_zone():
     """Against Python's own time zones, over the days on which clocks change: 23 and 25 hours, merged and added one by one."""
     zone = zoneinfo.ZoneInfo("America/New_York")
@@ -242,6 +255,25 @@ def test_late_samples_go_aside():
     assert points == {("m", (), t * NS): {"f_count": 2, "f_sum": 3}, ("m_late", (), t * NS): {"f_count": 2, "f_sum": 30},
                       ("m", (), (t + 20) * NS): {"f_count": 1, "f_sum": 0},
                       ("m", (), (t + 70) * NS): {"f_count": 1, "f_sum": 0}}, points
+
+
+def test_a_session_that_was_sent_is_sent_again():
+    """A late sample before its first: the point stays where it is and has all."""
+    t = oracle.EPOCH_NS // NS
+    rule = {"name": "r", "session": "10s", "aggregates": ["count", "sum"], "to": ["out"]}
+    with daemon_with([rule]) as daemon:
+        say(daemon, f"m f=1,g=1 {t * NS}", f"m f=2 {(t + 8) * NS}", f"m f=0 {(t + 30) * NS}", "api:3|c", "api:4|c")
+        daemon.wait_sealed(2)
+        say(daemon, f"m f=4 {(t - 6) * NS}", f"m g=5 {(t + 2) * NS}")
+        wait.until(lambda: daemon.status()["rollups"]["corrected"] == 2, 30, "corrections sent")
+        daemon.assert_balanced()
+        daemon.stop()
+        points = lineproto.read_points((daemon.dir / "out.lp").read_text())
+    [api] = [fields for key, fields in points.items() if key[0] == "api"]
+    assert api["count"] == 2 and api["sum"] == 7 and 0 <= api["duration"] < 10, api
+    assert {key[2:]: fields for key, fields in points.items() if key[0] == "m"} == {
+        (t * NS,): {"f_count": 3, "f_sum": 7, "f_duration": 14, "g_count": 2, "g_sum": 6, "g_duration": 2},
+        ((t + 30) * NS,): {"f_count": 1, "f_sum": 0, "f_duration": 0}}, points
 
 
 def test_a_corrected_sample_is_in_every_window():
