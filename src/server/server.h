@@ -2,8 +2,10 @@
 #define TS_SERVER_SERVER_H
 /*
  * The HTTP server. GET /metrics, /health, /ready, /ping, /api/v1/status show counters and what the functions
- * of struct ts_server_info tell; POST /api/v2/write and /write give a body of line protocol to one of them.
+ * of struct ts_server_info tell; POST /api/v2/write and /write give a body of line protocol to one of them, POST
+ * /api/v2/query gives it a Flux script.
  */
+#include "core/ask.h"
 #include "core/base.h"
 #include "core/body.h"
 #include "core/buf.h"
@@ -30,6 +32,9 @@ struct ts_server_info {
     void *journal;
     ts_body_fn *write; /* the request is answered when it returns; NULL: writes are not accepted */
     void *write_arg;
+    ts_ask_fn *ask; /* who answers queries; NULL: they are not accepted */
+    void *ask_arg;
+    struct ts_queries *queries; /* the server's own */
 };
 
 /**

@@ -13,11 +13,20 @@ static const char *code_of(unsigned status)
     case MHD_HTTP_UNAUTHORIZED: return "unauthorized";
     case MHD_HTTP_NOT_FOUND: return "not found";
     case MHD_HTTP_METHOD_NOT_ALLOWED: return "method not allowed";
+    case MHD_HTTP_REQUEST_TIMEOUT: return "request timeout";
     case MHD_HTTP_CONTENT_TOO_LARGE: return "request too large";
     case MHD_HTTP_UNPROCESSABLE_CONTENT: return "unprocessable entity";
+    case MHD_HTTP_TOO_MANY_REQUESTS: return "too many requests";
     case MHD_HTTP_SERVICE_UNAVAILABLE: return "unavailable";
     default: return "internal error";
     }
+}
+
+/* Clients of InfluxDB ask /ping for these two. */
+enum MHD_Result ts_server_add_version(struct MHD_Response *rsp)
+{
+    enum MHD_Result ok = MHD_add_response_header(rsp, "X-Influxdb-Build", "tsagg");
+    return ok ? MHD_add_response_header(rsp, "X-Influxdb-Version", PACKAGE_VERSION) : ok;
 }
 
 static enum MHD_Result respond(struct MHD_Connection *con, unsigned status, const char *type,
@@ -27,10 +36,7 @@ static enum MHD_Result respond(struct MHD_Connection *con, unsigned status, cons
         MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
     if (!rsp)
         return MHD_NO;
-    /* Clients of InfluxDB ask /ping for these two. */
-    enum MHD_Result ok = MHD_add_response_header(rsp, "X-Influxdb-Build", "tsagg");
-    if (ok)
-        ok = MHD_add_response_header(rsp, "X-Influxdb-Version", PACKAGE_VERSION);
+    enum MHD_Result ok = ts_server_add_version(rsp);
     if (ok && type)
         ok = MHD_add_response_header(rsp, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     if (ok && code)

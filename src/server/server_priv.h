@@ -10,6 +10,25 @@
 
 #define TS_SERVER_TIMEOUT_S 10u /* a connection silent for so long is closed */
 
+struct ts_request;
+
+/** A request with a body, on its connection's thread. */
+struct ts_request_ops {
+    /** Whether it is refused already while the client waits for a word before it sends the body: end is due. */
+    bool (*is_over)(const struct ts_request *req);
+    /** Bytes of the body. @return MHD_NO to close the connection. */
+    enum MHD_Result (*data)(struct ts_request *req, const char *data, size_t len);
+    /** The body is complete: answers. */
+    enum MHD_Result (*end)(struct ts_request *req);
+    /** It has been answered, or its connection is gone. */
+    void (*free)(struct ts_request *req);
+};
+
+/** Embedded at the start of whatever implements it. */
+struct ts_request {
+    const struct ts_request_ops *ops;
+};
+
 struct ts_server {
     struct ts_server_info info;
     struct MHD_Daemon *mhd;
@@ -19,8 +38,10 @@ struct ts_server {
      * the writes says so and then looks at the count. */
     _Atomic unsigned writes; /* requests in progress */
     _Atomic bool writes_ended;
+    _Atomic bool ending;   /* the server stops: queries end */
     pthread_mutex_t lock; /* of cnt */
     struct ts_counters *cnt;
+    struct ts_queries *queries;
 };
 
 /* The pages. Each appends its body; a failed buffer becomes status 500. @thread server */
@@ -42,6 +63,9 @@ void ts_server_ready(const struct ts_server_info *info, struct ts_buf *body);
 /** Sends body (which is copied) with a header of the caller's choice. */
 enum MHD_Result ts_server_respond(struct MHD_Connection *con, unsigned status, const char *type,
                                   struct ts_str body, const char *header, const char *value);
+
+/** The headers that every answer has. */
+enum MHD_Result ts_server_add_version(struct MHD_Response *rsp);
 
 /** InfluxDB 2's form of an error: {"code":…,"message":…}. */
 enum MHD_Result ts_server_error(struct MHD_Connection *con, unsigned status, const char *message,
@@ -67,28 +91,27 @@ void ts_server_tls_options(const struct ts_server *srv, struct MHD_OptionItem op
 
 /* ---- POST /api/v2/write and /write (server_write.c) ---- */
 
-struct ts_write;
-
 /** The headers have come. @return NULL without memory. */
-struct ts_write *ts_write_new(struct ts_server *srv, struct MHD_Connection *con, unsigned version);
-
-/** Whether it is refused already while the client waits for a word before it sends the body: ts_write_end is
- * due. */
-bool ts_write_is_over(const struct ts_write *wr, struct MHD_Connection *con);
-
-/** Bytes of the body. @return MHD_NO to close the connection. */
-enum MHD_Result ts_write_data(struct ts_write *wr, const char *data, size_t len);
-
-/** The body is complete: takes it and answers. */
-enum MHD_Result ts_write_end(struct ts_write *wr, struct MHD_Connection *con);
-
-/** The request has been answered, or its connection is gone. */
-void ts_write_free(struct ts_write **wr);
+struct ts_request *ts_server_write_new(struct ts_server *srv, struct MHD_Connection *con);
+struct ts_request *ts_server_write_v1_new(struct ts_server *srv, struct MHD_Connection *con);
 
 /**
  * Inflates gzip, members one behind the other included, into out, up to out's limit.
  * @return 0; -TS_EPARSE no gzip, or damaged; -TS_ELIMIT; -TS_ENOMEM.
  */
 int ts_server_gunzip(struct ts_str in, struct ts_buf *out) TS_MUST_CHECK;
+
+/* ---- POST /api/v2/query (server_query.c, server_queries.c) ---- */
+
+struct ts_queries;
+struct ts_queries *ts_queries_new(void); /* @return NULL without memory */
+void ts_queries_free(struct ts_queries **qs);
+
+/** The headers have come. @return NULL without memory. */
+struct ts_request *ts_server_query_new(struct ts_server *srv, struct MHD_Connection *con);
+
+/* Parts of the status and of the metrics. */
+void ts_server_queries_status(const struct ts_server_info *info, struct ts_buf *body);
+void ts_server_queries_metrics(const struct ts_server_info *info, struct ts_buf *body);
 
 #endif

@@ -20,7 +20,9 @@
 #define THROWN_MAX ((uint64_t)256 << 20) /* bytes of a refused body */
 
 struct ts_write {
+    struct ts_request req;
     struct ts_server *srv;
+    struct MHD_Connection *con;
     unsigned version; /* of InfluxDB whose clients ask */
     unsigned status;  /* refused with it; 0 goes on */
     const char *message;
@@ -113,36 +115,24 @@ static void read_bucket(struct ts_write *wr, struct MHD_Connection *con)
     ts_buf_printf(&wr->bucket, "%s%s%s", parameter(con, v1 ? "db" : "bucket"), policy[0] ? "/" : "", policy);
 }
 
-struct ts_write *ts_write_new(struct ts_server *srv, struct MHD_Connection *con, unsigned version)
+static void write_free(struct ts_request *req)
 {
-    struct ts_write *wr = ts_alloc(sizeof *wr);
-    if (!wr)
-        return NULL;
-    wr->srv = srv;
-    wr->version = version;
-    wr->begun_ns = ts_clock_mono_ns();
-    wr->given.limit = srv->info.conf->http.max_body_bytes;
-    atomic_fetch_add(&srv->writes, 1);
-    read_headers(wr, con);
-    read_bucket(wr, con);
-    return wr;
+    struct ts_write *wr = (struct ts_write *)req;
+    ts_buf_fini(&wr->given);
+    ts_buf_fini(&wr->bucket);
+    atomic_fetch_sub(&wr->srv->writes, 1);
+    TS_FREE(wr);
 }
 
-void ts_write_free(struct ts_write **wr)
+static bool write_is_over(const struct ts_request *req)
 {
-    ts_buf_fini(&(*wr)->given);
-    ts_buf_fini(&(*wr)->bucket);
-    atomic_fetch_sub(&(*wr)->srv->writes, 1);
-    TS_FREE(*wr);
+    const struct ts_write *wr = (const struct ts_write *)req;
+    return wr->status && strcasecmp(header(wr->con, MHD_HTTP_HEADER_EXPECT), "100-continue") == 0;
 }
 
-bool ts_write_is_over(const struct ts_write *wr, struct MHD_Connection *con)
+static enum MHD_Result write_data(struct ts_request *req, const char *data, size_t len)
 {
-    return wr->status && strcasecmp(header(con, MHD_HTTP_HEADER_EXPECT), "100-continue") == 0;
-}
-
-enum MHD_Result ts_write_data(struct ts_write *wr, const char *data, size_t len)
-{
+    struct ts_write *wr = (struct ts_write *)req;
     if (ts_clock_mono_ns() - wr->begun_ns > REQUEST_NS)
         return MHD_NO;
     if (wr->status) {
@@ -262,8 +252,10 @@ static void take(struct ts_write *wr, struct ts_body *body, struct ts_buf *messa
         refuse_some(wr, body, message);
 }
 
-enum MHD_Result ts_write_end(struct ts_write *wr, struct MHD_Connection *con)
+static enum MHD_Result write_end(struct ts_request *req)
 {
+    struct ts_write *wr = (struct ts_write *)req;
+    struct MHD_Connection *con = wr->con;
     struct ts_buf text = TS_BUF_INIT, message = TS_BUF_INIT;
     struct ts_body body = {
         .received_bytes = wr->given.len, .bucket = ts_buf_str(&wr->bucket), .precision_ns = wr->precision_ns, .whole = wr->version == 2};
@@ -284,4 +276,33 @@ enum MHD_Result ts_write_end(struct ts_write *wr, struct MHD_Connection *con)
     ts_buf_fini(&text);
     ts_buf_fini(&message);
     return rc;
+}
+
+static const struct ts_request_ops ops = {write_is_over, write_data, write_end, write_free};
+
+static struct ts_request *write_new(struct ts_server *srv, struct MHD_Connection *con, unsigned version)
+{
+    struct ts_write *wr = ts_alloc(sizeof *wr);
+    if (!wr)
+        return NULL;
+    wr->req.ops = &ops;
+    wr->srv = srv;
+    wr->con = con;
+    wr->version = version;
+    wr->begun_ns = ts_clock_mono_ns();
+    wr->given.limit = srv->info.conf->http.max_body_bytes;
+    atomic_fetch_add(&srv->writes, 1);
+    read_headers(wr, con);
+    read_bucket(wr, con);
+    return &wr->req;
+}
+
+struct ts_request *ts_server_write_new(struct ts_server *srv, struct MHD_Connection *con)
+{
+    return write_new(srv, con, 2);
+}
+
+struct ts_request *ts_server_write_v1_new(struct ts_server *srv, struct MHD_Connection *con)
+{
+    return write_new(srv, con, 1);
 }
