@@ -2,6 +2,7 @@
 libtsagg_a_SOURCES += \
 	src/store/store.c src/store/store.h src/store/store_priv.h \
 	src/store/store_batch.c src/store/store_batch.h \
+	src/store/store_buckets.c \
 	src/store/store_catalog.c \
 	src/store/store_codec.c src/store/store_codec.h \
 	src/store/store_commit.c \

@@ -35,6 +35,17 @@ static const char schema[] =
     "CREATE INDEX IF NOT EXISTS tomb_bucket ON tomb (bucket);"
     "COMMIT";
 
+/* What came after format 1; a new catalogue is brought to the present format the same way. */
+static const char *const changes[] = {
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE bucket ADD COLUMN description TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE bucket ADD COLUMN updated_ns INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE bucket SET updated_ns = created_ns;"
+    "UPDATE meta SET value = 2 WHERE key = 'format';"
+    "COMMIT",
+};
+_Static_assert(TS_ARRAY_SIZE(changes) == TS_STORE_FORMAT - 1, "a change for each format after the first");
+
 int64_t ts_shard_duration(int64_t retention_ns)
 {
     if (retention_ns > 0 && retention_ns <= 2 * DAY_NS)
@@ -76,8 +87,17 @@ static int get_meta(struct ts_catalog *cat, const char *key, int64_t *out, struc
     return ts_db_number(cat->db, stmt, 0, out, err);
 }
 
-static int load_buckets(struct ts_catalog *cat, struct ts_err *err)
+static void forget_buckets(struct ts_catalog *cat)
 {
+    for (unsigned i = 0; i < cat->nbuckets; i++)
+        ts_free(cat->buckets[i].name);
+    TS_FREE(cat->buckets);
+    cat->nbuckets = 0;
+}
+
+int ts_catalog_load_buckets(struct ts_catalog *cat, struct ts_err *err)
+{
+    forget_buckets(cat);
     sqlite3_stmt *stmt = ts_db_stmt(cat->db, TS_SQL_C_BUCKETS);
     int rc;
     while ((rc = ts_db_step(cat->db, stmt, err)) > 0) {
@@ -202,10 +222,8 @@ static int load_fields(struct ts_catalog *cat, struct ts_err *err)
 
 static void forget(struct ts_catalog *cat)
 {
-    for (unsigned i = 0; i < cat->nbuckets; i++)
-        ts_free(cat->buckets[i].name);
-    TS_FREE(cat->buckets);
-    cat->nbuckets = cat->nshards = 0;
+    forget_buckets(cat);
+    cat->nshards = 0;
     ts_map_fini(&cat->series);
     ts_map_fini(&cat->names);
     ts_map_fini(&cat->fields);
@@ -231,7 +249,7 @@ int ts_catalog_load(struct ts_catalog *cat, struct ts_err *err)
         return rc;
     cat->next_series = (uint32_t)next_series;
     cat->next_shard = TS_MAX(next_shard, 1);
-    rc = load_buckets(cat, err);
+    rc = ts_catalog_load_buckets(cat, err);
     rc = rc ? rc : load_shards(cat, err);
     rc = rc ? rc : load_series(cat, err);
     rc = rc ? rc : load_names(cat, err);
@@ -247,6 +265,10 @@ int ts_catalog_open(const char *dir, struct ts_catalog *cat, struct ts_err *err)
     ts_buf_fini(&path);
     if (rc == 0)
         rc = ts_db_exec(cat->db, schema, err);
+    int64_t format = 0;
+    rc = rc ? rc : get_meta(cat, "format", &format, err);
+    for (; rc == 0 && format > 0 && format < TS_STORE_FORMAT; format++)
+        rc = ts_db_exec(cat->db, changes[format - 1], err);
     return rc ? rc : ts_catalog_load(cat, err);
 }
 

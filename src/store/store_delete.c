@@ -8,7 +8,7 @@
 #include "store/store_key.h"
 
 struct deletion {
-    struct ts_str bucket;
+    int64_t bucket;
     const struct ts_scan_pred *pred;
     int64_t start_ns, stop_ns;
 };
@@ -27,11 +27,11 @@ static int add_tombs(struct ts_store *store, void *arg, struct ts_err *err)
 {
     const struct deletion *del = arg;
     struct ts_catalog *cat = &store->cat;
-    const struct ts_bucket *bck = ts_catalog_bucket(cat, del->bucket);
+    const struct ts_bucket *bck = ts_catalog_bucket_by_id(cat, del->bucket);
     struct ts_buf lo = TS_BUF_INIT, hi = TS_BUF_INIT, scratch = TS_BUF_INIT;
     struct ts_tag tags[TS_TAGS_MAX];
     if (!bck)
-        return ts_fail(err, TS_ENOTFOUND, "bucket \"%.*s\" not found", (int)TS_MIN(del->bucket.len, (size_t)200), del->bucket.p);
+        return ts_fail(err, TS_ENOTFOUND, "bucket not found");
     if (!del->pred)
         return add_tomb(cat, bck->id, del, -1, err);
     sqlite3_stmt *stmt = ts_pred_series(cat->db, bck->id, del->pred, &lo, &hi);
@@ -54,9 +54,10 @@ static int add_tombs(struct ts_store *store, void *arg, struct ts_err *err)
     return rc;
 }
 
-int ts_store_delete(struct ts_store *store, struct ts_str bucket, const struct ts_scan_pred *pred, int64_t start_ns, int64_t stop_ns,
-                    struct ts_err *err)
+int ts_delete_points(struct ts_admin *adm, int64_t bucket, const struct ts_scan_pred *pred, int64_t start_ns, int64_t stop_ns,
+                     struct ts_err *err)
 {
+    struct ts_store *store = ts_store_of_admin(adm);
     struct deletion del = {bucket, pred, start_ns, stop_ns};
     int rc = ts_pred_check(pred, err);
     if (rc)
