@@ -3,7 +3,10 @@
 #include "query_local.h"
 
 #include "core/clock.h"
+#include "core/conf.h"
+#include "core/mem.h"
 #include "flux/flux.h"
+#include "store/store.h"
 
 #include <stdio.h>
 
@@ -35,6 +38,31 @@ static bool is_stopped(void *arg)
     return req->stop && *req->stop;
 }
 
+/* *out stays NULL when there is no store and none was asked for: scripts that need no bucket run all the same. */
+static int open_store(const char *dir, struct ts_scan_source **out, struct ts_buf *error)
+{
+    struct ts_err err;
+    char *state = dir ? ts_xstrdup(dir) : ts_conf_default_state_dir();
+    struct ts_buf below = TS_BUF_INIT;
+    int rc = -TS_ENOTFOUND;
+    *out = NULL;
+    if (state) {
+        ts_buf_printf(&below, "%s/store", state);
+        rc = dir ? ts_store_open_source(dir, out, &err) : rc;
+        if (rc == -TS_ENOTFOUND)
+            rc = ts_store_open_source(ts_buf_cstr(&below), out, &err);
+    }
+    ts_buf_fini(&below);
+    TS_FREE(state);
+    if (rc == -TS_ENOTFOUND && !dir)
+        return 0;
+    if (rc == -TS_ENOTFOUND)
+        ts_buf_printf(error, "--local=%s: there is no store; right would be the directory that tsagg-ctl store knows", dir);
+    else if (rc)
+        ts_buf_printf(error, "%s", err.msg);
+    return rc ? -TS_EQUERY : 0;
+}
+
 int query_local_run(const struct ts_query_request *req, const struct ts_query_http_events *events,
                     struct ts_buf *error)
 {
@@ -51,11 +79,13 @@ int query_local_run(const struct ts_query_request *req, const struct ts_query_ht
         ts_buf_printf(error, "--now %s: not a time that nanoseconds since 1970 can hold", req->now);
         return -TS_EQUERY;
     }
-    struct ts_answer *ans = ts_flux_answer(NULL, &ask);
-    if (!ans)
-        return -TS_ENOMEM;
-    int rc = send_all(ans, events, error);
+    struct ts_scan_source *store;
+    int rc = open_store(req->store, &store, error);
+    struct ts_answer *ans = rc ? NULL : ts_flux_answer(store, &ask);
+    rc = rc || ans ? rc : -TS_ENOMEM;
+    rc = rc ? rc : send_all(ans, events, error);
     ts_answer_free(&ans);
+    ts_store_close_source(&store);
     return req->stop && *req->stop ? 0 : rc;
 }
 

@@ -158,6 +158,9 @@ struct ts_conf {
     struct ts_conf_sink *sinks;
 };
 
+/** Where state_dir is when nobody says; to be freed. NULL: neither root, nor XDG_STATE_HOME, nor HOME. */
+char *ts_conf_default_state_dir(void);
+
 /**
  * Reads a YAML file (NULL: the defaults alone), applies the settings in order, fills in defaults, checks all
  * of it. A setting is KEY=VALUE with a dotted path: "http.address=127.0.0.1:9000", "rollups.0.every=1s".

@@ -18,7 +18,14 @@ static int truncate_time(struct ts_flux_run *run, const struct ts_flux_args *arg
     return rc;
 }
 
+#define FROM "(bucket?: string, bucketID?: string, host?: string, org?: string, orgID?: string, token?: string) => stream"
+
 /* clang-format off */
+const struct ts_flux_builtin ts_flux_std_influxdb_tables[] = {
+    {"from", FROM, ts_flux_op_from},
+    {0},
+};
+
 const struct ts_flux_builtin ts_flux_std_tables[] = {
     {"chandeMomentumOscillator", "(<-tables: stream, n: int, columns?: array) => stream", ts_flux_op_chande},
     {"columns", "(<-tables: stream, column?: string) => stream", ts_flux_op_columns},
@@ -41,6 +48,7 @@ const struct ts_flux_builtin ts_flux_std_tables[] = {
     {"findColumn", "(<-tables: stream, fn: function, column: string) => array", ts_flux_op_find_column},
     {"findRecord", "(<-tables: stream, fn: function, idx: int) => record", ts_flux_op_find_record},
     {"first", "(<-tables: stream, column?: string) => stream", ts_flux_op_first},
+    {"from", FROM, ts_flux_op_from},
     {"getColumn", "(<-table: stream, column: string) => array", ts_flux_op_get_column},
     {"getRecord", "(<-table: stream, idx: int) => record", ts_flux_op_get_record},
     {"group", "(<-tables: stream, mode?: string, columns?: array) => stream", ts_flux_op_group},

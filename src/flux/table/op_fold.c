@@ -11,6 +11,7 @@
 #include "flux/exec/exec_time.h"
 #include "flux/table/table_group.h"
 #include "flux/table/table_index.h"
+#include "flux/table/table_scan.h"
 
 enum kind { COUNT, SUM, MEAN, FIRST, LAST, MIN, MAX, NKINDS };
 
@@ -23,6 +24,7 @@ struct fold_args {
     struct ts_flux_window win;
     enum kind kind;
     bool create_empty, from_start; /* from_start: the window's beginning is its time */
+    bool stored;                   /* columns in the order in which InfluxDB's storage has them */
     const struct ts_flux_name *column, *time, *start, *stop, *time_dst;
     const struct ts_flux_group_args *group; /* of the group() below, which is passed by; NULL: none */
 };
@@ -383,7 +385,7 @@ static int give(struct ts_flux_cursor *cur, struct table *tbl)
     struct ts_flux_maker mk = TS_FLUX_MAKER(run);
     struct ts_flux_value start = ts_flux_time(span->start), stop = ts_flux_time(span->stop);
     /* the columns as InfluxDB has them: of aggregates the time first, then the key, then the value */
-    if (!selects(args->kind))
+    if (!selects(args->kind) && !args->stored)
         ts_flux_maker_add(&mk, args->time_dst, time_column(cur, tbl));
     for (uint32_t i = 0; i < tbl->schema.n; i++) {
         const struct ts_flux_field *fld = &tbl->schema.fields[i];
@@ -393,6 +395,10 @@ static int give(struct ts_flux_cursor *cur, struct table *tbl)
             ts_flux_maker_const(&mk, fld->name, fld->name == args->start ? start : stop);
         else if (v)
             ts_flux_maker_const(&mk, fld->name, *v);
+        else if (args->stored && !selects(args->kind) && fld->name == args->time)
+            ts_flux_maker_add(&mk, args->time_dst, time_column(cur, tbl));
+        else if (args->stored && !selects(args->kind) && fld->name == args->column)
+            ts_flux_maker_add(&mk, args->column, result_column(cur, tbl));
         else if (!bound && selects(args->kind) && fld->type != TS_FLUX_NULL)
             ts_flux_maker_add(&mk, fld->name, selected_column(cur, tbl, fld));
     }
@@ -400,7 +406,7 @@ static int give(struct ts_flux_cursor *cur, struct table *tbl)
     ts_flux_maker_const(&mk, args->stop, stop);
     if (selects(args->kind))
         ts_flux_maker_add(&mk, args->time_dst, time_column(cur, tbl));
-    else
+    else if (!args->stored)
         ts_flux_maker_add(&mk, args->column, result_column(cur, tbl));
     struct ts_flux_key *half = ts_flux_key_with(run, tbl->key, args->start, start);
     struct ts_flux_key *key = half ? ts_flux_key_with(run, half, args->stop, stop) : NULL;
@@ -512,6 +518,7 @@ int ts_flux_op_aggregate_window(struct ts_flux_run *run, const struct ts_flux_ar
         return rc;
     struct ts_flux_stream *from = args->v[0].stream;
     fa.group = ts_flux_group_of(from);
+    fa.stored = ts_flux_scan_stored(from) && !fa.win.clock.zone && !fa.win.clock.offset_ns && strcmp(fa.column->z, "_value") == 0;
     if (fa.group && ts_flux_group_has(fa.group, fa.time_dst))
         return ts_flux_call(run, args->v[10], NULL, 0, out);
     return ts_flux_plan(run, &fold_op, &fa, sizeof fa, fa.group ? from->from[0] : from, out);

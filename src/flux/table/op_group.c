@@ -7,6 +7,7 @@
 #include "flux/table/table_std.h"
 
 #include "flux/table/table_group.h"
+#include "flux/table/table_scan.h"
 
 static uint64_t hash_row(const struct ts_flux_split *sp, size_t row)
 {
@@ -223,6 +224,29 @@ const struct ts_flux_group_args *ts_flux_group_of(const struct ts_flux_stream *s
     return stream->op == &group_op ? stream->args : NULL;
 }
 
+/* Storage groups by tags, within the bounds: they stay in the key. */
+static int stored_cols(struct ts_flux_run *run, struct ts_flux_group_args *ga)
+{
+    static const char *const names[] = {"_start", "_stop", "_time", "_value"};
+    const struct ts_flux_name *nm[TS_ARRAY_SIZE(names)];
+    for (size_t i = 0; i < TS_ARRAY_SIZE(names); i++)
+        if (!(nm[i] = ts_flux_name_of(&run->names, ts_str_of(names[i]))))
+            return ts_flux_fail_nomem(run);
+    if (ts_flux_cols_has(&ga->cols, nm[2]) || ts_flux_cols_has(&ga->cols, nm[3]))
+        return 0;
+    struct ts_flux_cols cols = {.v = ts_flux_new(run, (ga->cols.n + 2) * sizeof *cols.v)};
+    if (!cols.v)
+        return -TS_EQUERY;
+    for (unsigned i = 0; i < ga->cols.n; i++)
+        cols.v[cols.n++] = ga->cols.v[i];
+    for (unsigned i = 0; i < 2; i++)
+        if (!ts_flux_cols_has(&cols, nm[i]))
+            cols.v[cols.n++] = nm[i];
+    ga->cols = cols;
+    ga->stored = true;
+    return 0;
+}
+
 int ts_flux_op_group(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {
     struct ts_flux_group_args ga = {.except = ts_flux_is(args->v[1], "except"),
@@ -230,5 +254,7 @@ int ts_flux_op_group(struct ts_flux_run *run, const struct ts_flux_args *args, s
     if (ts_flux_given(args, 1) && !ga.except && !ga.extend && !ts_flux_is(args->v[1], "by"))
         return ts_flux_fail(run, "invalid group mode: must be \"by\" or \"except\"");
     int rc = ts_flux_arg_cols(run, args->v[2], "", &ga.cols);
+    if (rc == 0 && !ga.except && !ga.extend && ts_flux_scan_stored(args->v[0].stream))
+        rc = stored_cols(run, &ga);
     return rc ? rc : ts_flux_plan(run, &group_op, &ga, sizeof ga, args->v[0].stream, out);
 }

@@ -4,6 +4,7 @@
  * the query's.
  */
 #include "config.h"
+#include "flux/table/table_group.h"
 #include "flux/table/table_std.h"
 
 #include <math.h>
@@ -14,6 +15,7 @@ enum kind { FIRST, LAST, MIN, MAX };
 struct select_args {
     enum kind kind;
     const struct ts_flux_name *column;
+    const struct ts_flux_name *time; /* FIRST and LAST of what storage groups: by time; NULL: by order */
 };
 
 struct selected {
@@ -29,6 +31,23 @@ static bool better(enum kind kind, struct ts_flux_value v, struct ts_flux_value 
     case TS_FLUX_UINT: return kind == MIN ? v.u < than.u : v.u > than.u;
     default: return kind == MIN ? v.i < than.i : v.i > than.i;
     }
+}
+
+/* By time, as InfluxDB's storage has it: of equal times the first row for FIRST, and the last for LAST. */
+static bool best_time(const struct select_args *args, struct selected *st, const struct ts_flux_column *time,
+                      const struct ts_flux_column *col, size_t n)
+{
+    bool found = false, has = st->chk != NULL;
+    for (size_t i = 0; i < n; i++) {
+        int64_t t = time->i[i & time->mask];
+        if (ts_flux_column_null(col, i) || ts_flux_column_null(time, i) ||
+            (has && (args->kind == FIRST ? t >= st->v.i : t < st->v.i)))
+            continue;
+        has = found = true;
+        st->v = ts_flux_time(t);
+        st->row = i;
+    }
+    return found;
 }
 
 /* The row of the chunk that wins; false: none does. */
@@ -94,7 +113,9 @@ static int select_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
             ts_flux_type_text(col->type));
     if (!st->first)
         st->first = ts_flux_chunk_ref(chk);
-    if (best_row(args, st, col, chk->n)) {
+    const struct ts_flux_column *time = args->time ? ts_flux_chunk_column(chk, args->time) : NULL;
+    bool by_time = time && time->type == TS_FLUX_TIME;
+    if (by_time ? best_time(args, st, time, col, chk->n) : best_row(args, st, col, chk->n)) {
         ts_flux_chunk_unref(&st->chk);
         st->chk = ts_flux_chunk_ref(chk);
     }
@@ -118,7 +139,10 @@ static const struct ts_flux_operator select_op = {.name = "select",
     int ts_flux_op_##fn(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out) \
     {                                                                                                        \
         struct select_args sa = {.kind = (k)};                                                               \
+        const struct ts_flux_group_args *group = ts_flux_group_of(args->v[0].stream);                        \
         int rc = ts_flux_arg_name(run, args->v[1], "_value", &sa.column);                                    \
+        if (rc == 0 && (k) <= LAST && group && group->stored && strcmp(sa.column->z, "_value") == 0)         \
+            rc = ts_flux_arg_name(run, (struct ts_flux_value){0}, "_time", &sa.time);                        \
         return rc ? rc : ts_flux_plan(run, &select_op, &sa, sizeof sa, args->v[0].stream, out);              \
     }
 SELECTOR(first, FIRST)

@@ -17,6 +17,7 @@ struct ts_flux_column {
     uint32_t refs;
     uint8_t type; /* BOOL, INT, UINT, FLOAT, STRING, TIME; NULL: constant nulls of a type nobody knows */
     bool konst;
+    bool lent; /* data is somebody else's */
     size_t n, cap, mask;
     uint64_t *nulls; /* a bit for each value; NULL: none is null */
     union {
@@ -60,6 +61,16 @@ int ts_flux_column_reserve(struct ts_flux_column *col, size_t more) TS_MUST_CHEC
 int ts_flux_column_push(struct ts_flux_column *col, struct ts_flux_value v) TS_MUST_CHECK;
 int ts_flux_column_append(struct ts_flux_column *col, const struct ts_flux_column *from, size_t start,
                           size_t n) TS_MUST_CHECK;
+
+/** Lets an empty column show n values that are somebody else's. Before they go or change, ts_flux_column_own. */
+static inline void ts_flux_column_lend(struct ts_flux_column *col, const void *data, size_t n)
+{
+    col->lent = true;
+    col->data = (void *)(uintptr_t)data;
+    col->n = n;
+}
+/** Copies what is lent. @return 0; -TS_ENOMEM: all of the column is null now. */
+int ts_flux_column_own(struct ts_flux_column *col) TS_MUST_CHECK;
 
 /** Marks row i (< n) as null. @return 0, -TS_ENOMEM. */
 int ts_flux_column_set_null(struct ts_flux_column *col, size_t i) TS_MUST_CHECK;

@@ -77,6 +77,7 @@ TS_FLUX_TABLE_OP(gen_tables);
 TS_FLUX_TABLE_OP(join_tables);
 TS_FLUX_TABLE_OP(preview);
 TS_FLUX_TABLE_OP(experimental_join);
+TS_FLUX_TABLE_OP(from);
 #undef TS_FLUX_TABLE_OP
 
 #endif
