@@ -332,7 +332,10 @@ static int start(struct daemon *dmn, struct ts_err *err)
                                   .journal_status = ts_journal_status,
                                   .journal = dmn->journal,
                                   .write = dmn->http ? write_take_body : NULL,
-                                  .write_arg = &dmn->write};
+                                  .write_arg = &dmn->write,
+                                  .ask = store_ask,
+                                  .changed = dmn->store ? store_changed : NULL,
+                                  .ask_arg = dmn->store};
     if (dmn->conf->http.address[0])
         rc = ts_server_start(&info, &dmn->server, err);
     return rc ? rc : start_threads(dmn, err);

@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	tests/lib/tsagg_test/__init__.py \
 	tests/lib/tsagg_test/certs.py \
 	tests/lib/tsagg_test/clients.py \
+	tests/lib/tsagg_test/flux_http.py \
 	tests/lib/tsagg_test/daemon.py \
 	tests/lib/tsagg_test/influx.py \
 	tests/lib/tsagg_test/lineproto.py \
@@ -23,6 +24,7 @@ EXTRA_DIST += \
 	tests/e2e/test_config.py \
 	tests/e2e/test_delivery.py \
 	tests/e2e/test_events.py \
+	tests/e2e/test_flux_http.py \
 	tests/e2e/test_http_write.py \
 	tests/e2e/test_hmac.py \
 	tests/e2e/test_input.py \

@@ -69,6 +69,11 @@ struct ts_answer {
 typedef struct ts_answer *ts_ask_fn(void *arg, const struct ts_ask *ask);
 
 /**
+ * Whether points with start <= time < stop may have changed after *since, which becomes the present: a number that only goes up. @thread any
+ */
+typedef bool ts_ask_changed_fn(void *arg, uint64_t *since, int64_t start_ns, int64_t stop_ns);
+
+/**
  * Appends the next piece of the CSV, some thousand rows at most; *more false: that was the end.
  * @return 0; after anything else only put_error and free: -TS_EQUERY the script is wrong or failed, -TS_ENOTFOUND a bucket is,
  * -TS_ELIMIT it took more than it may, -TS_ETIMEOUT longer than it may, -TS_EIO the store failed.

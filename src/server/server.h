@@ -33,6 +33,7 @@ struct ts_server_info {
     ts_body_fn *write; /* the request is answered when it returns; NULL: writes are not accepted */
     void *write_arg;
     ts_ask_fn *ask; /* who answers queries; NULL: they are not accepted */
+    ts_ask_changed_fn *changed; /* what answers are kept by; NULL: nothing ever changes */
     void *ask_arg;
     struct ts_queries *queries; /* the server's own */
 };

@@ -21,6 +21,8 @@
 struct ts_kept {
     struct ts_kept *newer, *older;
     int64_t until_ns; /* monotonic */
+    struct ts_ask_span span;
+    uint64_t since; /* nothing in the span has changed after this */
     size_t nkey, nanswer;
     char bytes[]; /* key, answer */
 };
@@ -108,15 +110,23 @@ static void drop(struct ts_queries *qs, struct ts_kept *kept)
     ts_free(kept);
 }
 
-/* The one with the key that is not too old; others that are go. */
-static struct ts_kept *find(struct ts_queries *qs, struct ts_str key)
+static bool is_stale(const struct ts_server *srv, struct ts_kept *kept)
 {
+    const struct ts_server_info *info = &srv->info;
+    return info->changed && info->changed(info->ask_arg, &kept->since, kept->span.start_ns, kept->span.stop_ns);
+}
+
+/* The one with the key that is as good as new; what is too old on the way goes. */
+static struct ts_kept *find(struct ts_server *srv, struct ts_str key)
+{
+    struct ts_queries *qs = srv->queries;
     int64_t now_ns = ts_clock_mono_ns();
     for (struct ts_kept *kept = qs->newest, *next; kept; kept = next) {
         next = kept->older;
-        if (kept->until_ns <= now_ns)
+        bool same = ts_str_eq((struct ts_str){kept->bytes, kept->nkey}, key);
+        if (kept->until_ns <= now_ns || (same && is_stale(srv, kept)))
             drop(qs, kept);
-        else if (ts_str_eq((struct ts_str){kept->bytes, kept->nkey}, key))
+        else if (same)
             return kept;
     }
     return NULL;
@@ -126,7 +136,7 @@ bool ts_queries_find(struct ts_server *srv, struct ts_str key, struct ts_buf *to
 {
     struct ts_queries *qs = srv->queries;
     pthread_mutex_lock(&qs->lock);
-    const struct ts_kept *kept = find(qs, key);
+    const struct ts_kept *kept = find(srv, key);
     if (kept)
         ts_buf_put(to, kept->bytes + kept->nkey, kept->nanswer);
     pthread_mutex_unlock(&qs->lock);
@@ -139,20 +149,31 @@ size_t ts_queries_keep_max(const struct ts_server *srv)
     return conf->http.query_cache_ttl_ns ? conf->http.query_cache_bytes / KEPT_PART : 0;
 }
 
-void ts_queries_keep(struct ts_server *srv, struct ts_str key, struct ts_str answer)
+uint64_t ts_queries_present(const struct ts_server *srv)
+{
+    const struct ts_server_info *info = &srv->info;
+    uint64_t now = 0;
+    if (info->changed)
+        (void)info->changed(info->ask_arg, &now, 0, 0);
+    return now;
+}
+
+void ts_queries_keep(struct ts_server *srv, struct ts_str key, struct ts_str answer, uint64_t since, struct ts_ask_span span)
 {
     struct ts_queries *qs = srv->queries;
     const struct ts_conf *conf = srv->info.conf;
     struct ts_kept *kept = ts_alloc(sizeof *kept + key.len + answer.len), *former;
     if (!kept)
         return;
+    kept->span = span;
+    kept->since = since;
     kept->nkey = key.len;
     kept->nanswer = answer.len;
     kept->until_ns = ts_clock_mono_ns() + conf->http.query_cache_ttl_ns;
     memcpy(kept->bytes, key.p, key.len);
     memcpy(kept->bytes + key.len, answer.p, answer.len);
     pthread_mutex_lock(&qs->lock);
-    if ((former = find(qs, key)))
+    if ((former = find(srv, key)))
         drop(qs, former);
     kept->older = qs->newest;
     *(qs->newest ? &qs->newest->newer : &qs->oldest) = kept;

@@ -36,11 +36,12 @@ struct query {
     struct ts_answer *ans; /* NULL: not begun, or over */
     bool running;          /* ts_queries_leave is due */
     bool silent, silent_error; /* Prefer: nobody wants the rows; or not even the status of an error */
-    bool counted, wants_gzip;
+    bool wants_gzip;
     struct ts_deflate *gzip;
     struct ts_buf piece, out; /* CSV; what is to be sent when it is compressed */
     size_t sent;              /* bytes of the present piece, or of out */
     struct ts_buf key, keep;  /* for the cache; keep fails when it is too much */
+    uint64_t present;         /* what was the last change when the query began */
     struct ts_buf text;       /* what message points to */
     enum ts_counter end;
 };
@@ -158,6 +159,7 @@ static void begin(struct query *qry)
         return;
     }
     qry->running = true;
+    qry->present = ts_queries_present(qry->srv);
     qry->ask.memory_bytes = info->conf->limits.query_memory_bytes;
     if (info->conf->limits.query_time_ns)
         qry->ask.deadline_ns = ts_clock_mono_ns() + info->conf->limits.query_time_ns;
@@ -192,7 +194,7 @@ static void keep_answer(struct query *qry)
     struct ts_ask_span span = ts_answer_span(qry->ans);
     bool closed = (!span.clock || qry->body.has_now) && span.stop_ns <= ts_clock_now_ns();
     if (qry->key.len && closed && !ts_buf_failed(&qry->keep) && !ts_buf_failed(&qry->key))
-        ts_queries_keep(qry->srv, ts_buf_str(&qry->key), ts_buf_str(&qry->keep));
+        ts_queries_keep(qry->srv, ts_buf_str(&qry->key), ts_buf_str(&qry->keep), qry->present, span);
     ts_buf_fini(&qry->keep);
 }
 
@@ -314,10 +316,9 @@ static enum MHD_Result send_refusal(struct query *qry)
 /* Reads the beginning, which decides on the status, and on gzip: InfluxDB does not compress what is small. */
 static enum MHD_Result send_answer(struct query *qry, const char *cache)
 {
-    size_t least = qry->wants_gzip ? GZIP_LEAST : 1;
     bool more = true;
     int error = 0;
-    while (more && qry->piece.len < least) {
+    while (more && qry->piece.len < GZIP_LEAST) {
         more = read_on(qry, &error);
         if (qry->silent && !error)
             ts_buf_clear(&qry->piece);

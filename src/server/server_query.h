@@ -18,8 +18,11 @@ void ts_queries_leave(struct ts_server *srv);
 /** Appends the answer that was kept under the key. @return false: there is none. */
 bool ts_queries_find(struct ts_server *srv, struct ts_str key, struct ts_buf *to);
 
-/** Keeps an answer for as long as the configuration says. Both are copied. */
-void ts_queries_keep(struct ts_server *srv, struct ts_str key, struct ts_str answer);
+/** The number of the last change before now: to be asked before the query whose answer is kept. */
+uint64_t ts_queries_present(const struct ts_server *srv);
+
+/** Keeps an answer until the points of its span change after since, and as long as the configuration says. It is copied. */
+void ts_queries_keep(struct ts_server *srv, struct ts_str key, struct ts_str answer, uint64_t since, struct ts_ask_span span);
 
 /** Bytes up to which an answer is kept; 0: none is. */
 size_t ts_queries_keep_max(const struct ts_server *srv);

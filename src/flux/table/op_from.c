@@ -57,10 +57,11 @@ static int bucket_name(struct ts_flux_run *run, const struct ts_flux_scan *scan,
     *out = scan->bucket;
     if (scan->bucket.len)
         return 0;
-    if (ts_scan_schema(run->source, &req, by_id, &find, &err) != 0)
-        return ts_flux_fail(run, "%s", err.msg);
+    int rc = ts_scan_schema(run->source, &req, by_id, &find, &err);
+    if (rc)
+        return ts_flux_fail_as(run, rc, "%s", err.msg);
     *out = find.name;
-    return find.name.p ? 0 : ts_flux_fail(run, "could not find bucket \"%016llx\"", (unsigned long long)scan->id);
+    return find.name.p ? 0 : ts_flux_fail_as(run, -TS_ENOTFOUND, "could not find bucket \"%016llx\"", (unsigned long long)scan->id);
 }
 
 int ts_flux_scan_request(struct ts_flux_run *run, const struct ts_flux_stream *stream, struct ts_scan_request *req)
@@ -199,8 +200,9 @@ static int from_next(struct ts_flux_cursor *cur, struct ts_flux_chunk **out)
     int rc = settle(cur);
     if (rc || !st->scan)
         return rc;
-    if (ts_scan_next(st->scan, &chk, &err) != 0)
-        return ts_flux_fail(run, "%s", err.msg);
+    rc = ts_scan_next(st->scan, &chk, &err);
+    if (rc)
+        return ts_flux_fail_as(run, rc, "%s", err.msg);
     if (!chk) {
         damaged(st);
         ts_scan_close(&st->scan);
@@ -238,8 +240,8 @@ static int from_open(struct ts_flux_cursor *cur)
             return ts_flux_fail_nomem(run);
     rc = ts_scan_open(run->source, &req, &st->scan, &err);
     if (rc == -TS_ENOTFOUND)
-        return ts_flux_fail(run, "could not find bucket \"%.*s\"", (int)req.bucket.len, req.bucket.p);
-    return rc == 0 ? 0 : ts_flux_fail(run, "%s", err.msg);
+        return ts_flux_fail_as(run, rc, "could not find bucket \"%.*s\"", (int)req.bucket.len, req.bucket.p);
+    return rc == 0 ? 0 : ts_flux_fail_as(run, rc, "%s", err.msg);
 }
 
 /* A column that cannot be copied becomes nulls, and the query ends with that error at its next step. */
