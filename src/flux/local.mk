@@ -14,6 +14,7 @@ flux_preludes = \
 	$(srcdir)/src/flux/prelude/universe.flux
 flux_tables = \
 	src/flux/table/op_aggregate.c \
+	src/flux/table/op_bucket.c \
 	src/flux/table/op_csv.c \
 	src/flux/table/op_equijoin.c \
 	src/flux/table/op_filter.c \
@@ -43,6 +44,7 @@ flux_tables = \
 	src/flux/table/table_csv.c src/flux/table/table_csv.h \
 	src/flux/table/table_cursor.c \
 	src/flux/table/table_digest.c src/flux/table/table_digest.h \
+	src/flux/table/table_fold.c src/flux/table/table_fold.h \
 	src/flux/table/table_group.h \
 	src/flux/table/table_index.c src/flux/table/table_index.h \
 	src/flux/table/table_key.c \

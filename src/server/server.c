@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,17 +31,17 @@ static const struct page {
     const char *path, *type;
     bool open;                                                            /* without a token */
     void (*body)(const struct ts_server_info *info, struct ts_buf *body); /* NULL: 204 */
-    struct ts_request *(*post)(struct ts_server *srv, struct MHD_Connection *con); /* takes a POST with a body */
+    enum { NO_POST, LINES_V1, LINES_V2, SCRIPT } post;
 } pages[] = {
-    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", false, ts_server_metrics, NULL},
-    {"/health", "application/json; charset=utf-8", true, ts_server_health, NULL},
-    {"/ready", "application/json; charset=utf-8", false, ts_server_ready, NULL},
-    {"/api/v1/status", "application/json; charset=utf-8", false, ts_server_status, NULL},
-    {"/api/v1/cardinality", "application/json; charset=utf-8", false, ts_server_cardinality, NULL},
-    {"/ping", NULL, true, NULL, NULL},
-    {"/api/v2/query", NULL, true, NULL, ts_server_query_new},
-    {"/api/v2/write", NULL, true, NULL, ts_server_write_new},
-    {"/write", NULL, true, NULL, ts_server_write_v1_new},
+    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", false, ts_server_metrics, NO_POST},
+    {"/health", "application/json; charset=utf-8", true, ts_server_health, NO_POST},
+    {"/ready", "application/json; charset=utf-8", true, ts_server_ready, NO_POST},
+    {"/api/v1/status", "application/json; charset=utf-8", false, ts_server_status, NO_POST},
+    {"/api/v1/cardinality", "application/json; charset=utf-8", false, ts_server_cardinality, NO_POST},
+    {"/ping", NULL, true, NULL, NO_POST},
+    {"/api/v2/query", NULL, true, NULL, SCRIPT},
+    {"/api/v2/write", NULL, true, NULL, LINES_V2},
+    {"/write", NULL, true, NULL, LINES_V1},
 };
 
 static const struct page *find_page(const char *path)
@@ -55,8 +56,10 @@ static enum MHD_Result answer(const struct ts_server *srv, struct MHD_Connection
                               const char *method)
 {
     const struct page *page = find_page(path);
+    if (strcmp(method, MHD_HTTP_METHOD_OPTIONS) == 0)
+        return ts_server_preflight(con);
     if (!page)
-        return ts_server_error(con, MHD_HTTP_NOT_FOUND, "no such path", NULL, NULL);
+        return ts_server_error(con, MHD_HTTP_NOT_FOUND, "path not found", NULL, NULL);
     if (!page->open && !ts_server_is_allowed(srv, con))
         return ts_server_error(con, MHD_HTTP_UNAUTHORIZED, "unauthorized access",
                                MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"tsagg\"");
@@ -77,22 +80,28 @@ static enum MHD_Result answer(const struct ts_server *srv, struct MHD_Connection
     return rc;
 }
 
-static struct ts_request no_body; /* the state of requests without one */
+static char page_asked; /* the state of requests whose body nobody wants */
 
 static enum MHD_Result begin(struct ts_server *srv, struct MHD_Connection *con, const char *path,
                              const char *method, void **state)
 {
     const struct page *page = find_page(path);
-    bool there = page && page->post && (page->post == ts_server_query_new ? srv->info.ask != NULL : srv->info.write != NULL);
-    if (!there || strcmp(method, MHD_HTTP_METHOD_POST) != 0) {
-        *state = &no_body;
+    struct ts_request *req = NULL;
+    bool post = strcmp(method, MHD_HTTP_METHOD_POST) == 0;
+    if (post && page && page->post == SCRIPT && srv->info.ask)
+        req = ts_server_query_new(srv, con);
+    else if (post && page && (page->post == LINES_V1 || page->post == LINES_V2) && srv->info.write)
+        req = ts_write_new(srv, con, page->post == LINES_V1 ? 1 : 2);
+    else if (page || strcmp(method, MHD_HTTP_METHOD_OPTIONS) == 0 ||
+             !ts_api_new(srv, con, method, path, &req)) {
+        *state = &page_asked;
         return MHD_YES;
     }
-    struct ts_request *req = page->post(srv, con);
     if (!req)
         return MHD_NO;
     *state = req;
-    return req->ops->is_over(req) ? req->ops->end(req) : MHD_YES;
+    bool waits = strcasecmp(ts_server_header(con, MHD_HTTP_HEADER_EXPECT), "100-continue") == 0;
+    return req->refused && waits ? req->ops->end(req, con) : MHD_YES;
 }
 
 /* Called once with the headers, then for every piece of a body, then once more at its end. */
@@ -102,25 +111,34 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *con, const c
     (void)version;
     if (!*state)
         return begin(arg, con, path, method, state);
-    struct ts_request *req = *state != &no_body ? *state : NULL;
+    struct ts_request *req = *state != &page_asked ? *state : NULL;
     if (*data_len) {
         size_t len = *data_len;
         *data_len = 0;
         return req ? req->ops->data(req, data, len) : MHD_YES;
     }
-    return req ? req->ops->end(req) : answer(arg, con, path, method);
+    return req ? req->ops->end(req, con) : answer(arg, con, path, method);
 }
 
 static void on_completed(void *arg, struct MHD_Connection *con, void **state,
                          enum MHD_RequestTerminationCode how)
 {
+    struct ts_request *req = *state != &page_asked ? *state : NULL;
     (void)arg;
     (void)con;
     (void)how;
-    struct ts_request *req = *state;
-    if (req && req != &no_body)
+    if (req)
         req->ops->free(req);
     *state = NULL;
+}
+
+/* What is done for every answer finds the server by its connection. */
+static void on_connection(void *arg, struct MHD_Connection *con, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    (void)con;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        *context = arg;
 }
 
 __attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *fmt, va_list ap)
@@ -192,7 +210,8 @@ static struct MHD_Daemon *start_daemon(struct ts_server *srv, int fd)
         0, NULL, NULL, on_request, srv, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
         fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TS_SERVER_TIMEOUT_S,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, srv,
+        MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &former, NULL);
     return mhd;
 }

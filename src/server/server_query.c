@@ -16,10 +16,8 @@
 #include <stdio.h>
 #include <strings.h>
 
-#define REQUEST_NS (300 * TS_SEC)       /* longest time that a body may take to come */
 #define GZIP_LEAST 1400u                /* bytes: smaller answers are sent as they are */
 #define BLOCK      ((size_t)64 << 10)   /* what libmicrohttpd asks for at a time, about */
-#define THROWN_MAX ((uint64_t)256 << 20) /* bytes of a refused body */
 
 struct query {
     struct ts_request req;
@@ -46,14 +44,9 @@ struct query {
     enum ts_counter end;
 };
 
-static const char *header(struct MHD_Connection *con, const char *name)
-{
-    const char *value = MHD_lookup_connection_value(con, MHD_HEADER_KIND, name);
-    return value ? value : "";
-}
-
 static void refuse(struct query *qry, unsigned status, const char *message, enum ts_counter end)
 {
+    qry->req.refused = true;
     qry->status = status;
     qry->message = message;
     qry->end = end;
@@ -91,8 +84,8 @@ static bool takes_gzip(const char *accept)
 
 static void read_headers(struct query *qry)
 {
-    const char *prefer = header(qry->con, "Prefer");
-    qry->wants_gzip = takes_gzip(header(qry->con, MHD_HTTP_HEADER_ACCEPT_ENCODING));
+    const char *prefer = ts_server_header(qry->con, "Prefer");
+    qry->wants_gzip = takes_gzip(ts_server_header(qry->con, MHD_HTTP_HEADER_ACCEPT_ENCODING));
     qry->silent_error = strcmp(prefer, "return-no-content-with-error") == 0;
     qry->silent = qry->silent_error || strcmp(prefer, "return-no-content") == 0;
     if (atomic_load(&qry->srv->ending))
@@ -101,23 +94,17 @@ static void read_headers(struct query *qry)
         refuse(qry, MHD_HTTP_UNAUTHORIZED, "unauthorized access", TS_C_QUERIES_UNAUTHORIZED);
 }
 
-static bool query_is_over(const struct ts_request *req)
-{
-    const struct query *qry = (const struct query *)req;
-    return qry->status && strcasecmp(header(qry->con, MHD_HTTP_HEADER_EXPECT), "100-continue") == 0;
-}
-
 static enum MHD_Result query_data(struct ts_request *req, const char *data, size_t len)
 {
     struct query *qry = (struct query *)req;
-    if (ts_clock_mono_ns() - qry->begun_ns > REQUEST_NS)
+    if (ts_clock_mono_ns() - qry->begun_ns > TS_SERVER_BODY_NS)
         return MHD_NO;
     if (!qry->status && len > qry->given.limit - qry->given.len)
         refuse(qry, MHD_HTTP_CONTENT_TOO_LARGE, "the query is too long", TS_C_QUERIES_BAD);
     if (qry->status) {
         ts_buf_fini(&qry->given);
         qry->thrown_bytes += len;
-        return qry->thrown_bytes <= THROWN_MAX ? MHD_YES : MHD_NO;
+        return qry->thrown_bytes <= TS_SERVER_THROWN_MAX ? MHD_YES : MHD_NO;
     }
     ts_buf_put(&qry->given, data, len);
     if (ts_buf_failed(&qry->given))
@@ -127,7 +114,7 @@ static enum MHD_Result query_data(struct ts_request *req, const char *data, size
 
 static void read_body(struct query *qry)
 {
-    const char *type = header(qry->con, MHD_HTTP_HEADER_CONTENT_TYPE);
+    const char *type = ts_server_header(qry->con, MHD_HTTP_HEADER_CONTENT_TYPE);
     int rc = ts_query_body_read(&qry->body, type, ts_buf_str(&qry->given), &qry->ask, &qry->text);
     const char *why = ts_buf_cstr(&qry->text);
     if (rc == -TS_EPARSE && why)
@@ -270,7 +257,7 @@ static enum MHD_Result send_response(struct query *qry, struct MHD_Response *rsp
 {
     enum MHD_Result ok = rsp ? MHD_YES : MHD_NO;
     if (ok)
-        ok = ts_server_add_version(rsp);
+        ok = ts_server_add_common(qry->con, rsp);
     if (ok)
         ok = MHD_add_response_header(rsp, MHD_HTTP_HEADER_CONTENT_TYPE, "text/csv; charset=utf-8");
     if (ok)
@@ -372,9 +359,10 @@ static enum MHD_Result answer(struct query *qry)
 }
 
 /* As long as the query may run, silence on the connection is nobody's fault. */
-static enum MHD_Result query_end(struct ts_request *req)
+static enum MHD_Result query_end(struct ts_request *req, struct MHD_Connection *con)
 {
     struct query *qry = (struct query *)req;
+    (void)con;
     int64_t time_ns = qry->srv->info.conf->limits.query_time_ns;
     MHD_set_connection_option(qry->con, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)((time_ns + TS_SEC - 1) / TS_SEC));
     return answer(qry);
@@ -400,7 +388,7 @@ static void query_free(struct ts_request *req)
     TS_FREE(qry);
 }
 
-static const struct ts_request_ops ops = {query_is_over, query_data, query_end, query_free};
+static const struct ts_request_ops ops = {query_data, query_end, query_free};
 
 struct ts_request *ts_server_query_new(struct ts_server *srv, struct MHD_Connection *con)
 {

@@ -1,5 +1,6 @@
 /*
- * Buckets: list, make, change, drop. Thread: any; a change takes the store's lock for the length of one transaction, and so does a list.
+ * Buckets: list, make, change, drop. Thread: any; a change takes the store's lock for the length of one
+ * transaction, and so does a list.
  */
 #include "config.h"
 #include "store/store_priv.h"
@@ -20,7 +21,8 @@ static int check(const struct ts_bucket_edit *edit, struct ts_err *err)
     if (edit->name && (edit->name->len == 0 || edit->name->len > TS_BUCKET_NAME_MAX))
         return ts_fail(err, TS_EINVAL, "a bucket's name has 1 to %d bytes", TS_BUCKET_NAME_MAX);
     if (edit->description && edit->description->len > TS_BUCKET_DESCRIPTION_MAX)
-        return ts_fail(err, TS_EINVAL, "a bucket's description has up to %d bytes", TS_BUCKET_DESCRIPTION_MAX);
+        return ts_fail(err, TS_EINVAL, "a bucket's description has up to %d bytes",
+                       TS_BUCKET_DESCRIPTION_MAX);
     if (edit->retention_ns && *edit->retention_ns != 0 && *edit->retention_ns < TS_STORE_RETENTION_MIN)
         return ts_fail(err, TS_EINVAL, "a bucket's retention is at least an hour, or 0 for ever");
     return 0;
@@ -33,7 +35,8 @@ struct make {
     bool or_set; /* one that there is gets the retention */
 };
 
-static int set_bucket(struct ts_store *store, int64_t id, const struct ts_bucket_edit *edit, struct ts_err *err)
+static int set_bucket(struct ts_store *store, int64_t id, const struct ts_bucket_edit *edit,
+                      struct ts_err *err)
 {
     struct ts_db *db = store->cat.db;
     sqlite3_stmt *stmt = ts_db_bind(db, TS_SQL_C_SET_BUCKET, &id, 1);
@@ -56,9 +59,11 @@ static int make_bucket(struct ts_store *store, void *arg, struct ts_err *err)
     if (there && mk->or_set)
         return there->retention_ns == bck->retention_ns
                    ? 0
-                   : set_bucket(store, there->id, &(struct ts_bucket_edit){.retention_ns = &bck->retention_ns}, err);
+                   : set_bucket(store, there->id,
+                                &(struct ts_bucket_edit){.retention_ns = &bck->retention_ns}, err);
     if (there)
-        return ts_fail(err, TS_EREFUSED, "bucket with name %.*s already exists", (int)TS_MIN(bck->name.len, (size_t)200), bck->name.p);
+        return ts_fail(err, TS_EREFUSED, "bucket with name %.*s already exists",
+                       (int)TS_MIN(bck->name.len, (size_t)200), bck->name.p);
     sqlite3_stmt *stmt = ts_db_stmt(db, TS_SQL_C_ADD_BUCKET);
     if (stmt) {
         bind_text(stmt, 1, &bck->name);
@@ -90,8 +95,8 @@ static int change_bucket(struct ts_store *store, void *arg, struct ts_err *err)
 /* The shards' files go with the next round of tending: no row names them any more. */
 static int drop_bucket(struct ts_store *store, void *arg, struct ts_err *err)
 {
-    static const enum ts_sql drops[] = {TS_SQL_C_DROP_BUCKET_SERIES, TS_SQL_C_DROP_BUCKET_FIELDS, TS_SQL_C_DROP_BUCKET_TOMBS,
-                                        TS_SQL_C_DROP_BUCKET};
+    static const enum ts_sql drops[] = {TS_SQL_C_DROP_BUCKET_TAGS, TS_SQL_C_DROP_BUCKET_SERIES, TS_SQL_C_DROP_BUCKET_FIELDS,
+                                        TS_SQL_C_DROP_BUCKET_TOMBS, TS_SQL_C_DROP_BUCKET};
     const int64_t *id = arg;
     struct ts_catalog *cat = &store->cat;
     if (!ts_catalog_bucket_by_id(cat, *id))
@@ -103,7 +108,8 @@ static int drop_bucket(struct ts_store *store, void *arg, struct ts_err *err)
         if (cat->shards[i].bucket != *id)
             continue;
         rc = ts_db_run(cat->db, ts_db_bind(cat->db, TS_SQL_C_DROP_SHARD_LANDING, &cat->shards[i].id, 1), err);
-        rc = rc ? rc : ts_db_run(cat->db, ts_db_bind(cat->db, TS_SQL_C_DROP_SHARD, &cat->shards[i].id, 1), err);
+        rc = rc ? rc
+                : ts_db_run(cat->db, ts_db_bind(cat->db, TS_SQL_C_DROP_SHARD, &cat->shards[i].id, 1), err);
     }
     for (size_t i = 0; i < TS_ARRAY_SIZE(drops) && rc == 0; i++)
         rc = ts_db_run(cat->db, ts_db_bind(cat->db, drops[i], id, 1), err);
@@ -113,7 +119,8 @@ static int drop_bucket(struct ts_store *store, void *arg, struct ts_err *err)
 /* ---- the operations ---- */
 
 /* What is known of buckets is read anew; that of series and shards as well when some may have gone. */
-static int run(struct ts_store *store, int (*fn)(struct ts_store *, void *, struct ts_err *), void *arg, struct ts_err *err)
+static int run(struct ts_store *store, int (*fn)(struct ts_store *, void *, struct ts_err *), void *arg,
+               struct ts_err *err)
 {
     struct ts_err again;
     pthread_mutex_lock(&store->lock);
@@ -181,5 +188,8 @@ static int op_list(struct ts_admin *adm, ts_bucket_fn *fn, void *arg, struct ts_
     return TS_MIN(rc, 0);
 }
 
-const struct ts_admin_ops ts_store_admin_ops = {
-    .list = op_list, .make = op_make, .change = op_change, .drop = op_drop, .delete_points = ts_delete_points};
+const struct ts_admin_ops ts_store_admin_ops = {.list = op_list,
+                                                .make = op_make,
+                                                .change = op_change,
+                                                .drop = op_drop,
+                                                .delete_points = ts_delete_points};

@@ -7,6 +7,7 @@
 #include "store/store_priv.h"
 
 #include "core/mem.h"
+#include "store/store_index.h"
 
 #include <stdio.h>
 
@@ -43,6 +44,10 @@ static const char *const changes[] = {
     "UPDATE bucket SET updated_ns = created_ns;"
     "UPDATE meta SET value = 2 WHERE key = 'format';"
     "COMMIT",
+    "BEGIN IMMEDIATE;" /* and index_all */
+    "CREATE TABLE tag (bucket INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, measurement BLOB NOT NULL,"
+    " series INTEGER NOT NULL, PRIMARY KEY (bucket, key, value, measurement, series)) WITHOUT ROWID;"
+    "UPDATE meta SET value = 3 WHERE key = 'format'",
 };
 _Static_assert(TS_ARRAY_SIZE(changes) == TS_STORE_FORMAT - 1, "a change for each format after the first");
 
@@ -256,6 +261,24 @@ int ts_catalog_load(struct ts_catalog *cat, struct ts_err *err)
     return rc ? rc : load_fields(cat, err);
 }
 
+/* Tags of the series that were there before the index. */
+static int index_all(struct ts_catalog *cat, struct ts_err *err)
+{
+    struct ts_buf scratch = TS_BUF_INIT;
+    sqlite3_stmt *stmt = ts_db_stmt(cat->db, TS_SQL_C_SERIES);
+    int rc;
+    while ((rc = ts_db_step(cat->db, stmt, err)) > 0) {
+        rc = ts_index_put(cat->db, sqlite3_column_int64(stmt, 1), (uint32_t)sqlite3_column_int64(stmt, 0), ts_db_bytes(stmt, 2), &scratch,
+                          err);
+        if (rc) {
+            sqlite3_reset(stmt);
+            break;
+        }
+    }
+    ts_buf_fini(&scratch);
+    return rc ? rc : ts_db_exec(cat->db, "COMMIT", err);
+}
+
 int ts_catalog_open(const char *dir, struct ts_catalog *cat, struct ts_err *err)
 {
     struct ts_buf path = TS_BUF_INIT;
@@ -267,8 +290,11 @@ int ts_catalog_open(const char *dir, struct ts_catalog *cat, struct ts_err *err)
         rc = ts_db_exec(cat->db, schema, err);
     int64_t format = 0;
     rc = rc ? rc : get_meta(cat, "format", &format, err);
-    for (; rc == 0 && format > 0 && format < TS_STORE_FORMAT; format++)
+    for (; rc == 0 && format > 0 && format < TS_STORE_FORMAT; format++) {
         rc = ts_db_exec(cat->db, changes[format - 1], err);
+        if (rc == 0 && format == 2)
+            rc = index_all(cat, err);
+    }
     return rc ? rc : ts_catalog_load(cat, err);
 }
 
@@ -364,16 +390,20 @@ static int set_meta(struct ts_catalog *cat, const char *key, int64_t value, stru
 
 static int keep_series(struct ts_catalog *cat, struct ts_err *err)
 {
+    struct ts_buf scratch = TS_BUF_INIT;
     int rc = 0;
     for (uint32_t i = cat->series_kept; i < cat->series.n && rc == 0; i++) {
         const struct ts_map_entry *ent = &cat->series.entries[i];
         int64_t bucket;
         memcpy(&bucket, ent->key, 8);
         sqlite3_stmt *stmt = ts_db_bind(cat->db, TS_SQL_C_ADD_SERIES, (int64_t[]){(int64_t)ent->value, bucket}, 2);
+        struct ts_str key = {ent->key + 12, ent->len - 12};
         if (stmt)
-            ts_db_bind_bytes(stmt, 3, (struct ts_str){ent->key + 12, ent->len - 12});
+            ts_db_bind_bytes(stmt, 3, key);
         rc = ts_db_run(cat->db, stmt, err);
+        rc = rc ? rc : ts_index_put(cat->db, bucket, (uint32_t)ent->value, key, &scratch, err);
     }
+    ts_buf_fini(&scratch);
     return rc;
 }
 

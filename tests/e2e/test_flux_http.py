@@ -162,14 +162,14 @@ def rss_kib(tsaggd):
 
 
 def unchunk(raw):
-    body, out = raw.partition(b"\r\n\r\n")[2], []
+    at, out = raw.index(b"\r\n\r\n") + 4, []
     while True:
-        size, _, body = body.partition(b"\r\n")
-        n = int(size, 16)
+        end = raw.index(b"\r\n", at)
+        n = int(raw[at:end], 16)
         if n == 0:
             return b"".join(out)
-        out.append(body[:n])
-        body = body[n + 2:]
+        out.append(raw[end + 2:end + 2 + n])
+        at = end + n + 4
 
 
 def test_a_large_answer_streams():
@@ -275,7 +275,7 @@ def test_answers_are_kept():
 
     with FluxDaemon(query_cache="1MiB", query_cache_ttl="1h") as tsaggd:
         script = tsaggd.fill(1, 1000) + " |> sum()"
-        want = f",_result,0,{rfc3339(T0)},{rfc3339(T0 + 10_000)},v,m,000,{sum(range(1000))}\r\n".encode()
+        want = f",_result,0,{rfc3339(T0)},{rfc3339(T0 + 10_000)},{sum(range(1000))},v,m,000\r\n".encode()
         assert cached(tsaggd.ask(script))[0] == "miss"
         how, body = cached(tsaggd.ask(script))
         assert how == "hit" and want in body, body

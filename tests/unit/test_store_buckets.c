@@ -174,7 +174,7 @@ static void assert_listed(const char *expected)
     ts_buf_fini(&buf);
 }
 
-/* A catalogue as it was written before there were descriptions. */
+/* A catalogue as it was written before there were descriptions and the index of tags. */
 static void test_format_1(void **state)
 {
     (void)state;
@@ -186,12 +186,55 @@ static void test_format_1(void **state)
     sqlite3 *db;
     snprintf(command, sizeof command, "%s/catalog.db", dir);
     assert_int_equal(sqlite3_open(command, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "ALTER TABLE bucket DROP COLUMN description; ALTER TABLE bucket DROP COLUMN updated_ns;"
+    assert_int_equal(sqlite3_exec(db, "DROP TABLE tag; ALTER TABLE bucket DROP COLUMN description; ALTER TABLE bucket DROP COLUMN updated_ns;"
                                       "UPDATE meta SET value = 1 WHERE key = 'format'", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     assert_int_equal(ts_store_open(dir, &store, &err), 0);
     assert_listed("1 b 0s 2419200s () 0 0, ");
     assert_int_equal(count_points("b"), 1);
+    assert_schema("b", TS_SCAN_TAG_VALUES, NULL, "h4 ");
+}
+
+/* Tags of some measurements, found by the index: by the row, and where many series have the same value. */
+static void test_index(void **state)
+{
+    (void)state;
+    struct ts_err err = {""};
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("b"), 0, &err), 0);
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("other"), 0, &err), 0);
+    assert_int_equal(put("other", "m1", "z", T0, TS_SCAN_INT, &err), 0);
+    for (int i = 0; i < 40; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "m%02d", i);
+        assert_int_equal(put("b", name, "same", T0, TS_SCAN_INT, &err), 0);
+        assert_int_equal(put("b", name, i % 2 ? "odd" : "even", T0, TS_SCAN_INT, &err), 0);
+    }
+    assert_int_equal(put("b", "m07", "one", T0, TS_SCAN_INT, &err), 0);
+    struct ts_scan_pred m07 = {.op = TS_SCAN_EQ, .on = TS_SCAN_MEASUREMENT, .value = TS_STR("m07")}, m39 = m07, none = m07;
+    m39.value = TS_STR("m39");
+    none.value = TS_STR("m1");
+    assert_schema("b", TS_SCAN_TAG_VALUES, NULL, "even4 odd4 one4 same4 ");
+    assert_schema("b", TS_SCAN_TAG_VALUES, &m07, "odd4 one4 same4 ");
+    assert_schema("b", TS_SCAN_TAG_VALUES, &m39, "odd4 same4 ");
+    assert_schema("b", TS_SCAN_TAG_VALUES, &none, "");
+    assert_schema("b", TS_SCAN_TAG_KEYS, &m39, "host4 ");
+    assert_schema("b", TS_SCAN_TAG_KEYS, &none, "");
+    struct ts_scan_pred one = {.op = TS_SCAN_EQ, .on = TS_SCAN_TAG, .tag = TS_STR("host"), .value = TS_STR("one")}, even = one;
+    even.value = TS_STR("even");
+    const struct ts_scan_pred *either[] = {&one, &even, &one};
+    struct ts_scan_pred any = {.op = TS_SCAN_OR, .nargs = 3, .args = either};
+    struct ts_scan_pred below = {.op = TS_SCAN_LT, .on = TS_SCAN_MEASUREMENT, .value = TS_STR("m09")};
+    const struct ts_scan_pred *both[] = {&below, &any};
+    struct ts_scan_pred pred = {.op = TS_SCAN_AND, .nargs = 2, .args = both};
+    assert_schema("b", TS_SCAN_MEASUREMENTS, &pred, "m004 m024 m044 m064 m074 m084 ");
+    assert_schema("b", TS_SCAN_FIELD_KEYS, &pred, "v1 ");
+    assert_schema("b", TS_SCAN_TAG_VALUES, &pred, "even4 one4 ");
+    assert_int_equal(ts_admin_delete_points(ts_store_admin(store), bucket_id("b"), &any, INT64_MIN, INT64_MAX, &err), 0);
+    assert_int_equal(count_points("b"), 81 - 21);
+    assert_int_equal(ts_admin_drop(ts_store_admin(store), bucket_id("other"), &err), 0);
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("other"), 0, &err), 0);
+    assert_int_equal(put("other", "m1", "y", T0, TS_SCAN_INT, &err), 0);
+    assert_schema("other", TS_SCAN_TAG_VALUES, NULL, "y4 ");
 }
 
 static void test_buckets(void **state)
@@ -263,6 +306,7 @@ int main(void)
                                        cmocka_unit_test_setup_teardown(test_batch_across_retention, set_up, tear_down),
                                        cmocka_unit_test_setup_teardown(test_buckets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_format_1, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_index, set_up, tear_down),
                                        cmocka_unit_test_setup_teardown(test_types_and_schema, set_up, tear_down)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,6 +198,7 @@ struct ts_flux_scan_cond {
     const struct ts_scan_pred *pred; /* of a series; NULL: every series */
     bool whole;                      /* that is all of the function */
     bool plain;                      /* InfluxDB's storage would do all of it */
+    bool times;                      /* it reads _time */
 };
 
 /** Adds what it asks of tags, measurement and field to pred. Lives in run->arena. */

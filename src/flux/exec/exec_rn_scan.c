@@ -204,9 +204,14 @@ static const struct ts_scan_pred *both(struct ts_flux_run *run, const struct ts_
 int ts_flux_rowfn_scan(struct ts_flux_rowfn *rf, const struct ts_scan_pred *pred, struct ts_flux_scan_cond *out)
 {
     struct ts_flux_run *run = rf->run;
-    *out = (struct ts_flux_scan_cond){.pred = pred};
-    if (!rf->body)
-        return 0;
+    const struct ts_flux_name *const *names;
+    unsigned n;
+    *out = (struct ts_flux_scan_cond){.pred = pred, .times = true};
+    int rc = ts_flux_rowfn_needs(rf, &names, &n, &out->times);
+    if (rc || !rf->body)
+        return rc;
+    for (unsigned i = 0; i < n; i++)
+        out->times |= is_name(names[i], "_time");
     bool refused = run->mem.refused, all = true;
     run->mem.refused = false;
     bool some = rf->body->kind == TS_FLUX_RN_LOGICAL && rf->body->op == TS_FLUX_OP_AND;

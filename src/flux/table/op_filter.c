@@ -34,6 +34,7 @@ static struct ts_flux_chunk *take_bits(struct ts_flux_run *run, struct ts_flux_c
 struct filter_args {
     struct ts_flux_value fn;
     bool keep_empty, plain;
+    unsigned want; /* of a from() below */
 };
 
 struct filter {
@@ -113,8 +114,25 @@ int ts_flux_op_filter(struct ts_flux_run *run, const struct ts_flux_args *args, 
     struct ts_flux_scan_cond cond = {0};
     int rc = fa.keep_empty ? 0 : ts_flux_scan_filter(run, from, fa.fn, &from, &cond);
     fa.plain = cond.plain;
+    fa.want = TS_SCAN_VALUES | (cond.times ? TS_SCAN_TIMES : 0);
     *out = ts_flux_stream_value(from);
     return rc || cond.whole ? rc : ts_flux_plan(run, &filter_op, &fa, sizeof fa, from, out);
+}
+
+bool ts_flux_filter_wants(const struct ts_flux_stream *stream, unsigned *want)
+{
+    const struct filter_args *args = stream->args;
+    if (stream->op != &filter_op)
+        return false;
+    *want = args->keep_empty ? TS_SCAN_TIMES | TS_SCAN_VALUES : args->want;
+    return true;
+}
+
+bool ts_flux_scan_root(const struct ts_flux_stream *stream)
+{
+    while (stream->op == &filter_op)
+        stream = stream->from[0];
+    return ts_flux_scan_of(stream) != NULL;
 }
 
 bool ts_flux_scan_stored(const struct ts_flux_stream *stream)

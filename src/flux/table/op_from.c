@@ -4,6 +4,7 @@
  * series are put into the scan. Owns the scan's cursor. Thread: the query's.
  */
 #include "config.h"
+#include "flux/table/table_group.h"
 #include "flux/table/table_scan.h"
 #include "flux/table/table_std.h"
 
@@ -15,8 +16,10 @@
 
 struct from {
     struct ts_scan_cursor *scan;
+    const struct ts_scan_chunk *chk; /* the present one, until the next is asked for */
     struct ts_flux_key *key; /* of the present series, as all below */
     struct ts_flux_slot *slots;
+    struct ts_flux_column *lent[2], *blank[2]; /* of times and values: with the scan's memory, and of nulls */
     size_t n, cap;
     const struct ts_flux_name *fixed[FIXED], *measurement, *field;
 };
@@ -64,11 +67,20 @@ static int bucket_name(struct ts_flux_run *run, const struct ts_flux_scan *scan,
     return find.name.p ? 0 : ts_flux_fail_as(run, -TS_ENOTFOUND, "could not find bucket \"%016llx\"", (unsigned long long)scan->id);
 }
 
+int ts_flux_scan_failed(struct ts_flux_run *run, int rc, struct ts_str bucket, const struct ts_err *err)
+{
+    if (!run->source)
+        return ts_flux_fail(run, "there is no store to read buckets from");
+    if (rc == -TS_ENOTFOUND)
+        return ts_flux_fail_as(run, rc, "could not find bucket \"%.*s\"", (int)bucket.len, bucket.p);
+    return ts_flux_fail_as(run, rc, "%s", err->msg);
+}
+
 int ts_flux_scan_request(struct ts_flux_run *run, const struct ts_flux_stream *stream, struct ts_scan_request *req)
 {
     const struct ts_flux_scan *scan = stream->args;
     if (!run->source)
-        return ts_flux_fail(run, "there is no store to read buckets from");
+        return ts_flux_scan_failed(run, 0, scan->bucket, NULL);
     if (!stream->span.set)
         return ts_flux_fail(run, "cannot submit unbounded read to \"%.*s\"; try bounding 'from' with a call to 'range'",
                             (int)scan->bucket.len, scan->bucket.p);
@@ -76,6 +88,12 @@ int ts_flux_scan_request(struct ts_flux_run *run, const struct ts_flux_stream *s
                                     .stop_ns = stream->span.stop,
                                     .pred = scan->pred,
                                     .want = TS_SCAN_TIMES | TS_SCAN_VALUES};
+    if (scan->tune.want || scan->tune.stats)
+        req->want = scan->tune.want;
+    req->stats = scan->tune.stats;
+    req->every_ns = scan->tune.every_ns;
+    req->offset_ns = scan->tune.offset_ns;
+    req->descending = scan->tune.rows == TS_FLUX_SCAN_NEWEST;
     return bucket_name(run, scan, &req->bucket);
 }
 
@@ -86,6 +104,10 @@ static void forget_series(struct from *st)
     for (size_t i = 0; i < st->n; i++)
         ts_flux_column_unref(&st->slots[i].col);
     st->n = 0;
+    for (size_t i = 0; i < 2; i++) {
+        ts_flux_column_unref(&st->lent[i]);
+        ts_flux_column_unref(&st->blank[i]);
+    }
     ts_flux_key_unref(&st->key);
 }
 
@@ -149,15 +171,21 @@ static int begin_series(struct ts_flux_cursor *cur, const struct ts_scan_series 
     cols[1] = (struct ts_flux_key_col){st->fixed[1], ts_flux_time(span->stop)};
     for (size_t i = 0; i < n; i++)
         cols[2 + i] = (struct ts_flux_key_col){tags[i].name, ts_flux_string(tags[i].value)};
+    for (size_t i = 0; i < 2; i++) {
+        enum ts_flux_type type = i == 0 ? TS_FLUX_TIME : type_of(ser->type);
+        st->lent[i] = ts_flux_column_new(&run->mem, type, 0);
+        st->blank[i] = ts_flux_column_const(&run->mem, ts_flux_null(type));
+        if (!st->lent[i] || !st->blank[i])
+            return ts_flux_fail_nomem(run);
+    }
     for (size_t i = 0; i < n + FIXED; i++) {
         const struct ts_flux_key_col *col = i < 2 ? &cols[i] : i < FIXED ? NULL : &cols[i - 2];
         st->slots[i] = col ? (struct ts_flux_slot){col->name, ts_flux_column_const(&run->mem, col->v)}
-                           : (struct ts_flux_slot){st->fixed[i], ts_flux_column_new(&run->mem, TS_FLUX_TIME, 0)};
+                           : (struct ts_flux_slot){st->fixed[i], ts_flux_column_ref(st->blank[i - 2])};
         if (!st->slots[i].col)
             return ts_flux_fail_nomem(run);
         st->n = i + 1;
     }
-    st->slots[3].col->type = (uint8_t)type_of(ser->type);
     st->key = ts_flux_key_new(&run->mem, cols, n + 2);
     return st->key ? 0 : ts_flux_fail_nomem(run);
 }
@@ -168,8 +196,12 @@ static int begin_series(struct ts_flux_cursor *cur, const struct ts_scan_series 
 static int settle(struct ts_flux_cursor *cur)
 {
     struct from *st = cur->st;
-    for (size_t i = 2; i < FIXED && i < st->n; i++) {
-        struct ts_flux_column *col = st->slots[i].col;
+    for (size_t i = 0; i < 2 && st->lent[i]; i++) {
+        struct ts_flux_column *col = st->lent[i];
+        if (st->slots[i + 2].col == col) {
+            ts_flux_column_unref(&st->slots[i + 2].col);
+            st->slots[i + 2].col = ts_flux_column_ref(st->blank[i]);
+        }
         if (col->refs == 1)
             continue;
         if (ts_flux_column_own(col) != 0)
@@ -177,10 +209,34 @@ static int settle(struct ts_flux_cursor *cur)
         struct ts_flux_column *next = ts_flux_column_new(&cur->run->mem, col->type, 0);
         if (!next)
             return ts_flux_fail_nomem(cur->run);
-        ts_flux_column_unref(&st->slots[i].col);
-        st->slots[i].col = next;
+        ts_flux_column_unref(&st->lent[i]);
+        st->lent[i] = next;
     }
     return 0;
+}
+
+static void lend(struct from *st, size_t i, const void *data, size_t n)
+{
+    if (!data)
+        return;
+    ts_flux_column_lend(st->lent[i], data, n);
+    ts_flux_column_unref(&st->slots[i + 2].col);
+    st->slots[i + 2].col = ts_flux_column_ref(st->lent[i]);
+}
+
+/* Rows of the chunk as columns; of a series of which one is wanted, that. *n: how many. */
+static void show(struct ts_flux_cursor *cur, const struct ts_scan_chunk *chk, size_t *n)
+{
+    static const size_t widths[] = {[TS_SCAN_FLOAT] = 8, [TS_SCAN_INT] = 8, [TS_SCAN_UINT] = 8, [TS_SCAN_BOOL] = 1,
+                                    [TS_SCAN_STRING] = sizeof(struct ts_str)};
+    const struct ts_flux_scan *scan = cur->args;
+    struct from *st = cur->st;
+    size_t at = scan->tune.rows == TS_FLUX_SCAN_NEWEST ? chk->n - 1 : 0;
+    *n = scan->tune.rows == TS_FLUX_SCAN_ALL ? chk->n : 1;
+    if (!chk->columns)
+        return;
+    lend(st, 0, chk->times ? chk->times + at : NULL, *n);
+    lend(st, 1, chk->v.f ? (const char *)chk->v.f + at * widths[chk->series->type] : NULL, *n);
 }
 
 static void damaged(const struct from *st)
@@ -194,31 +250,39 @@ static void damaged(const struct from *st)
 static int from_next(struct ts_flux_cursor *cur, struct ts_flux_chunk **out)
 {
     struct ts_flux_run *run = cur->run;
+    const struct ts_flux_scan *scan = cur->args;
     struct from *st = cur->st;
-    const struct ts_scan_chunk *chk = NULL;
     struct ts_err err;
+    size_t n;
     int rc = settle(cur);
     if (rc || !st->scan)
         return rc;
-    rc = ts_scan_next(st->scan, &chk, &err);
+    if (st->chk && scan->tune.rows != TS_FLUX_SCAN_ALL)
+        ts_scan_skip(st->scan);
+    rc = ts_scan_next(st->scan, &st->chk, &err);
     if (rc)
         return ts_flux_fail_as(run, rc, "%s", err.msg);
-    if (!chk) {
+    if (!st->chk) {
         damaged(st);
         ts_scan_close(&st->scan);
         return 0;
     }
-    rc = ts_flux_tick(run, chk->n / 8 + 1);
-    if (rc == 0 && chk->first)
-        rc = begin_series(cur, chk->series);
+    rc = ts_flux_tick(run, st->chk->n / 8 + 1);
+    if (rc == 0 && st->chk->first)
+        rc = begin_series(cur, st->chk->series);
     if (rc)
         return rc;
-    ts_flux_column_lend(st->slots[2].col, chk->times, chk->n);
-    ts_flux_column_lend(st->slots[3].col, chk->v.f, chk->n);
+    show(cur, st->chk, &n);
     for (size_t i = 0; i < st->n; i++)
         ts_flux_column_ref(st->slots[i].col);
-    *out = ts_flux_chunk_new(&run->mem, st->key, chk->n, st->slots, st->n);
+    *out = ts_flux_chunk_new(&run->mem, st->key, n, st->slots, st->n);
     return *out ? 0 : ts_flux_fail_nomem(run);
+}
+
+const struct ts_scan_chunk *ts_flux_scan_stats(const struct ts_flux_cursor *in)
+{
+    const struct from *st = in->st;
+    return in->stream->op == &from_op && st->chk && !st->chk->columns ? st->chk : NULL;
 }
 
 static int from_open(struct ts_flux_cursor *cur)
@@ -239,17 +303,16 @@ static int from_open(struct ts_flux_cursor *cur)
         if (!st->fixed[i] || !st->measurement || !st->field)
             return ts_flux_fail_nomem(run);
     rc = ts_scan_open(run->source, &req, &st->scan, &err);
-    if (rc == -TS_ENOTFOUND)
-        return ts_flux_fail_as(run, rc, "could not find bucket \"%.*s\"", (int)req.bucket.len, req.bucket.p);
-    return rc == 0 ? 0 : ts_flux_fail_as(run, rc, "%s", err.msg);
+    return rc ? ts_flux_scan_failed(run, rc, req.bucket, &err) : 0;
 }
 
 /* A column that cannot be copied becomes nulls, and the query ends with that error at its next step. */
 static void from_close(struct ts_flux_cursor *cur)
 {
     struct from *st = cur->st;
-    for (size_t i = 2; i < FIXED && i < st->n; i++)
-        if (st->slots[i].col->refs > 1 && ts_flux_column_own(st->slots[i].col) != 0)
+    for (size_t i = 0; i < 2; i++)
+        if (st->lent[i] && st->lent[i]->refs > 1u + (st->n > 2 && st->slots[i + 2].col == st->lent[i]) &&
+            ts_flux_column_own(st->lent[i]) != 0)
             (void)ts_flux_fail_nomem(cur->run);
     forget_series(st);
     ts_flux_mem_free(&cur->run->mem, st->slots, st->cap * sizeof *st->slots);
@@ -277,6 +340,33 @@ int ts_flux_scan_range(struct ts_flux_run *run, const struct ts_flux_stream *str
                        struct ts_flux_stream **out)
 {
     return replan(run, stream->args, span, out);
+}
+
+int ts_flux_scan_tuned(struct ts_flux_run *run, struct ts_flux_stream *stream, const struct ts_flux_scan_tune *tune,
+                       struct ts_flux_stream **out)
+{
+    struct ts_flux_scan_tune below = *tune;
+    unsigned want;
+    *out = stream;
+    if (ts_flux_scan_of(stream)) {
+        struct ts_flux_scan scan = *ts_flux_scan_of(stream);
+        scan.tune = *tune;
+        return replan(run, &scan, stream->span, out);
+    }
+    if (ts_flux_filter_wants(stream, &want)) {
+        below.want |= want;
+        below.stats = false;
+        if (tune->rows != TS_FLUX_SCAN_ALL)
+            return 0;
+    } else if (!ts_flux_group_of(stream) || tune->rows == TS_FLUX_SCAN_ALL) {
+        return 0;
+    }
+    struct ts_flux_stream *from;
+    int rc = ts_flux_scan_tuned(run, stream->from[0], &below, &from);
+    if (rc || from == stream->from[0])
+        return rc;
+    *out = ts_flux_stream_new(&run->arena, stream->op, stream->args, &from, 1);
+    return *out ? 0 : ts_flux_fail_nomem(run);
 }
 
 int ts_flux_scan_filter(struct ts_flux_run *run, struct ts_flux_stream *stream, struct ts_flux_value fn,

@@ -104,6 +104,7 @@ struct target {
     struct ts_flux_run *run;
     ts_flux_part_fn fn;
     void *arg;
+    bool nulls; /* a grouping column that the chunk lacks is null, instead of left out */
 };
 
 /* The rows sel of chk as a table whose key is these columns of its first row. */
@@ -135,6 +136,12 @@ static int give(const struct target *to, struct ts_flux_chunk *chk, const struct
             ts_flux_maker_add(&mk, slot.name,
                               sel ? ts_flux_column_gather(slot.col, sel, nsel)
                                   : ts_flux_column_ref(slot.col));
+    }
+    for (size_t k = 0; to->nulls && k < n; k++) {
+        if (ts_flux_chunk_col(chk, names[k]) >= 0)
+            continue;
+        cols[nkey++] = (struct ts_flux_key_col){names[k], ts_flux_null(TS_FLUX_STRING)};
+        ts_flux_maker_const(&mk, names[k], ts_flux_null(TS_FLUX_STRING));
     }
     struct ts_flux_key *key = ts_flux_key_new(&run->mem, cols, nkey);
     struct ts_flux_chunk *out = ts_flux_maker_end(&mk, key, sel ? nsel : chk->n);
@@ -181,7 +188,7 @@ static int collect(void *arg, struct ts_flux_chunk *part)
 int ts_flux_regroup(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk,
                     const struct ts_flux_name *const *names, size_t n)
 {
-    return split(&(struct target){cur->run, collect, cur}, chk, names, n);
+    return split(&(struct target){cur->run, collect, cur, false}, chk, names, n);
 }
 
 bool ts_flux_group_has(const struct ts_flux_group_args *args, const struct ts_flux_name *name)
@@ -193,11 +200,15 @@ int ts_flux_group_chunk(struct ts_flux_run *run, const struct ts_flux_group_args
                         struct ts_flux_chunk *chk, ts_flux_part_fn fn, void *arg)
 {
     struct ts_flux_mark mark = ts_flux_arena_mark(&run->scratch);
-    const struct ts_flux_name **names = ts_flux_arena_alloc(&run->scratch, chk->ncols * sizeof *names);
+    const struct ts_flux_name **names =
+        ts_flux_arena_alloc(&run->scratch, (chk->ncols + args->cols.n) * sizeof *names);
     if (!names)
         return ts_flux_fail_nomem(run);
     size_t n = 0;
-    bool in_key = true;
+    bool in_key = true, nulls = args->stored && fn != collect; /* as InfluxDB has it when it folds what storage has grouped */
+    for (unsigned i = 0; nulls && i < args->cols.n; i++)
+        if (ts_flux_chunk_col(chk, args->cols.v[i]) < 0)
+            names[n++] = args->cols.v[i];
     for (uint32_t i = 0; i < chk->ncols; i++) {
         const struct ts_flux_name *name = chk->cols[i].name;
         bool was = ts_flux_key_get(chk->key, name) != NULL;
@@ -207,13 +218,20 @@ int ts_flux_group_chunk(struct ts_flux_run *run, const struct ts_flux_group_args
         }
     }
     /* of an empty table only a key that it had can be known */
-    int rc = chk->n == 0 && !in_key ? 0 : split(&(struct target){run, fn, arg}, chk, names, n);
+    int rc = chk->n == 0 && !in_key ? 0 : split(&(struct target){run, fn, arg, nulls}, chk, names, n);
     ts_flux_arena_release(&run->scratch, mark);
     return rc;
 }
 
 static int group_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 {
+    const struct ts_flux_group_args *args = cur->args;
+    if (args->stored && !cur->tables) {
+        cur->tables = ts_flux_tables_new(cur->run);
+        if (!cur->tables)
+            return ts_flux_fail_nomem(cur->run);
+        ts_flux_tables_order(cur->tables, args->cols.v, args->cols.n);
+    }
     return ts_flux_group_chunk(cur->run, cur->args, chk, collect, cur);
 }
 

@@ -254,6 +254,8 @@ struct ts_flux_tables *ts_flux_tables_new(struct ts_flux_run *run) TS_MUST_CHECK
 void ts_flux_tables_free(struct ts_flux_tables **tables);
 /** Takes the chunk over, also when it fails. */
 int ts_flux_tables_add(struct ts_flux_tables *tables, struct ts_flux_chunk *chk) TS_MUST_CHECK;
+/** Tables are to be given in the order of these columns of their keys, n of them, tables without one behind those with it. */
+void ts_flux_tables_order(struct ts_flux_tables *tables, const struct ts_flux_name *const *by, size_t n);
 bool ts_flux_tables_has(const struct ts_flux_tables *tables, const struct ts_flux_key *key);
 /** The next chunk in the order of the keys, all of one table with one schema; NULL at the end. */
 int ts_flux_tables_take(struct ts_flux_tables *tables, struct ts_flux_chunk **out) TS_MUST_CHECK;
