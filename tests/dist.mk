@@ -54,7 +54,7 @@ EXTRA_DIST += \
 	tests/integration/flux_diff/window.flux \
 	tests/integration/client-go/go.mod \
 	tests/integration/client-go/go.sum \
-	tests/integration/client-go/main.go \
+	tests/integration/client-go/main.go tests/integration/client-go/query.go \
 	tests/integration/influxd/main.go \
 	tests/integration/test_api.py \
 	tests/integration/test_clients.py \
@@ -62,5 +62,5 @@ EXTRA_DIST += \
 	tests/integration/test_store_clients.py \
 	tests/integration/test_influx1.py \
 	tests/integration/test_influx2.py \
-	tests/integration/test_query.py \
+	tests/integration/test_query.py tests/integration/test_query_clients.py \
 	tests/integration/test_servers.py
