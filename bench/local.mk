@@ -8,7 +8,7 @@ bench_store_load_SOURCES = bench/store_load.c
 bench_way_SOURCES = bench/way.c
 bench_window_SOURCES = bench/window.c
 CLEANFILES += $(EXTRA_PROGRAMS)
-EXTRA_DIST += bench/ingest bench/latency bench/memory bench/servers.py bench/store
+EXTRA_DIST += bench/ingest bench/latency bench/memory bench/query bench/servers.py bench/store
 
 .PHONY: bench
 bench: $(EXTRA_PROGRAMS) tsaggd tsagg-load
