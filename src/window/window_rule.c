@@ -46,7 +46,7 @@ static bool same_samples(const struct ts_conf *conf, const struct ts_conf_rollup
 /* Whether every window of the rule is made of the base's windows. */
 static bool divides(const struct ts_conf *all, const struct ts_rule *base, const struct ts_conf_rollup *conf)
 {
-    return !base->conf->calendar && same_samples(all, base->conf, conf) &&
+    return !base->conf->calendar && !base->sessions && !conf->session_ns && same_samples(all, base->conf, conf) &&
            (conf->calendar ? OFFSET_STEP_NS : conf->every_ns) % base->every_ns == 0;
 }
 
@@ -55,7 +55,7 @@ static struct ts_rule *find_same(struct ts_worker *wk, const struct ts_conf_roll
 {
     for (unsigned r = 0; r < wk->nrules; r++) {
         struct ts_rule *rule = &wk->rules[r];
-        if (rule->every_ns == conf->every_ns && rule->period_ns == period_of(conf) && rule->conf->calendar == conf->calendar &&
+        if (!rule->sessions && rule->every_ns == conf->every_ns && rule->period_ns == period_of(conf) && rule->conf->calendar == conf->calendar &&
             same_samples(wk->conf.conf, rule->conf, conf))
             return rule;
     }
@@ -72,6 +72,7 @@ static void init_rule(struct ts_worker *wk, struct ts_rule *rule, const struct t
                              .bit = bit,
                              .wants = ts_rule_wants(conf)};
     rule->sends = rule->wants;
+    rule->sessions = conf->session_ns ? ts_sessions_new(conf) : NULL;
 }
 
 /* The finest come first, of equal ones those without overlap, and of these those of series. */
@@ -185,6 +186,7 @@ void ts_worker_make_rules(struct ts_worker *wk)
 void ts_worker_free_rules(struct ts_worker *wk)
 {
     for (unsigned r = 0; r < wk->nrules; r++) {
+        ts_sessions_free(&wk->rules[r].sessions);
         ts_free(wk->rules[r].derived);
         ts_rule_free_folds(&wk->rules[r]);
         ts_free(wk->rules[r].own.measurement); /* the rest is the configuration's */

@@ -74,6 +74,7 @@ struct ts_rollup_batch *ts_worker_open_batch(struct ts_worker *wk, const struct 
         batch->buckets = conf->histogram;
         batch->stddev_sample = conf->stddev_sample;
         batch->correction = correction;
+        batch->sessions = conf->session_ns > 0;
     }
     return batch;
 }
@@ -144,9 +145,8 @@ static int put_series(struct ts_rollup_batch *batch, struct ts_rollup *point, co
     return rc;
 }
 
-/* The chunk is the pane's, or NULL for a gauge that is sent again. @return false: not now. */
-static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t slot,
-                      const union ts_pane *pane, const struct ts_pane_chunk *ch, bool correction)
+bool ts_window_send_pane(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t slot,
+                         const union ts_pane *pane, const struct ts_pane_chunk *ch, bool correction)
 {
     const struct ts_slot *sl = &wk->series.slots[slot];
     if (rule->hidden)
@@ -156,6 +156,8 @@ static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const st
         return false;
     struct ts_rollup *point = &batch->points[batch->n];
     *point = (struct ts_rollup){0};
+    if (rule->sessions)
+        ts_session_tell(ch, slot, point);
     size_t from = batch->texts.len;
     int rc = put_series(batch, point, rule, (struct ts_str){sl->series, sl->len});
     if (rc == 0 && put_pane(batch, point, rule, (enum ts_kind)sl->kind, slot, pane, ch)) {
@@ -176,7 +178,7 @@ static bool send_sealed(struct ts_worker *wk, const struct ts_rule *rule, struct
 {
     if (rule->nfolds && !ts_window_make_folds(wk, rule, win, domain, slot))
         return false;
-    if (!send_pane(wk, rule, win, slot, pane, ch, false))
+    if (!ts_window_send_pane(wk, rule, win, slot, pane, ch, false))
         return false;
     if (rule->nfolds)
         ts_window_fold(wk, rule, win, domain, slot, pane, ch);
@@ -248,7 +250,7 @@ static bool correct_chunk(struct ts_worker *wk, const struct ts_rule *rule, stru
     for (uint32_t w = 0; w < TS_CHUNK_PANES / 64; w++) {
         while (ch->dirty[w]) {
             uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(ch->dirty[w]);
-            if (!send_pane(wk, rule, win, index * TS_CHUNK_PANES + i, &ch->panes[i], ch, true))
+            if (!ts_window_send_pane(wk, rule, win, index * TS_CHUNK_PANES + i, &ch->panes[i], ch, true))
                 return false;
             ch->dirty[w] &= ch->dirty[w] - 1;
             win->dirty--;
@@ -326,7 +328,7 @@ static void make_windows(struct ts_worker *wk)
     if (!wk->conf.conf->keep_gauges || !wk->series.live || wk->clock_ns == TS_TIME_NONE || wk->draining)
         return;
     for (unsigned r = 0; r < wk->nrules; r++) {
-        if ((wk->rules[r].hidden && !wk->rules[r].nfolds) || wk->rules[r].is_side)
+        if ((wk->rules[r].hidden && !wk->rules[r].nfolds) || wk->rules[r].is_side || wk->rules[r].sessions)
             continue;
         struct ts_window *win = ts_rule_window(&wk->rules[r], wk->clock_ns);
         if (win)
@@ -340,6 +342,11 @@ bool ts_worker_seal(struct ts_worker *wk)
     make_windows(wk);
     for (unsigned r = 0; r < wk->nrules; r++) {
         struct ts_rule *rule = &wk->rules[r];
+        if (rule->sessions) {
+            if (!ts_session_seal(wk, rule, &budget))
+                return budget < TS_CHUNK_PANES;
+            continue;
+        }
         for (struct ts_window *win = rule->windows, *next; win; win = next) {
             next = win->next;
             if (!seal_window(wk, rule, win, &budget))
