@@ -1,7 +1,7 @@
 /*
  * The rows that ordinary stream engines publish: filter + map, and windows in event time. A stream of a million events a second in its
- * own time (of sessions slower, so that they end), out of order by up to a second, runs through the pipeline or through one worker, with all that sealing is; what the worker
- * sends is freed. Events a second of CPU; p99 is of batches (510 events, or tiles of 64): from when a batch is handed over until the next may
+ * own time (of sessions slower, so that they end), out of order by up to a second, runs through the pipeline or through one worker,
+ * with all that sealing is; what the worker sends is freed. Events a second of CPU; p99 is of batches (510 events, or tiles of 64): from when a batch is handed over until the next may
  * come. Medians of three rounds.
  */
 #include "config.h"
@@ -196,7 +196,7 @@ static void end(struct shard *sh)
 
 static void fill_slab(struct ts_slab *slab, int64_t now_ns, uint32_t nseries, unsigned blocks)
 {
-    uint32_t many = nseries / blocks, first = (uint32_t)(now_ns / (60 * TS_SEC) % blocks) * many;
+    uint32_t many = TS_MAX(1, nseries / blocks), first = (uint32_t)(now_ns / (60 * TS_SEC) % blocks) * many;
     slab->n = 2 * SLAB_EVENTS;
     slab->arrival_ns = slab->max_event_ns = slab->event_seen_ns = now_ns;
     for (unsigned i = 0; i < SLAB_EVENTS; i++) {

@@ -35,10 +35,10 @@ static unsigned exclusive_before(const struct ts_conf *conf, const struct ts_con
     return n;
 }
 
-/* Whether both see the same series and watermark, and keep the same of them. */
+/* Whether both see the same series and watermark, and keep the same of them in windows that all series share. */
 static bool same_samples(const struct ts_conf *conf, const struct ts_conf_rollup *a, const struct ts_conf_rollup *b)
 {
-    return same(a->match, b->match) && same(a->match_tags, b->match_tags) && a->late == b->late &&
+    return !a->session_ns && !b->session_ns && same(a->match, b->match) && same(a->match_tags, b->match_tags) && a->late == b->late &&
            a->lateness_ns == b->lateness_ns && a->sketch_buckets == b->sketch_buckets &&
            same_buckets(&a->histogram, &b->histogram) && exclusive_before(conf, a) == exclusive_before(conf, b);
 }
@@ -46,7 +46,7 @@ static bool same_samples(const struct ts_conf *conf, const struct ts_conf_rollup
 /* Whether every window of the rule is made of the base's windows. */
 static bool divides(const struct ts_conf *all, const struct ts_rule *base, const struct ts_conf_rollup *conf)
 {
-    return !base->conf->calendar && !base->sessions && !conf->session_ns && same_samples(all, base->conf, conf) &&
+    return !base->conf->calendar && same_samples(all, base->conf, conf) &&
            (conf->calendar ? OFFSET_STEP_NS : conf->every_ns) % base->every_ns == 0;
 }
 
@@ -55,7 +55,7 @@ static struct ts_rule *find_same(struct ts_worker *wk, const struct ts_conf_roll
 {
     for (unsigned r = 0; r < wk->nrules; r++) {
         struct ts_rule *rule = &wk->rules[r];
-        if (!rule->sessions && rule->every_ns == conf->every_ns && rule->period_ns == period_of(conf) && rule->conf->calendar == conf->calendar &&
+        if (rule->every_ns == conf->every_ns && rule->period_ns == period_of(conf) && rule->conf->calendar == conf->calendar &&
             same_samples(wk->conf.conf, rule->conf, conf))
             return rule;
     }

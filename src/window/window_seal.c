@@ -74,7 +74,7 @@ struct ts_rollup_batch *ts_worker_open_batch(struct ts_worker *wk, const struct 
         batch->buckets = conf->histogram;
         batch->stddev_sample = conf->stddev_sample;
         batch->correction = correction;
-        batch->sessions = conf->session_ns > 0;
+        batch->sessions = conf->session_ns != 0;
     }
     return batch;
 }
@@ -328,7 +328,8 @@ static void make_windows(struct ts_worker *wk)
     if (!wk->conf.conf->keep_gauges || !wk->series.live || wk->clock_ns == TS_TIME_NONE || wk->draining)
         return;
     for (unsigned r = 0; r < wk->nrules; r++) {
-        if ((wk->rules[r].hidden && !wk->rules[r].nfolds) || wk->rules[r].is_side || wk->rules[r].sessions)
+        const struct ts_rule *rule = &wk->rules[r];
+        if ((rule->hidden && !rule->nfolds) || rule->is_side || rule->sessions)
             continue;
         struct ts_window *win = ts_rule_window(&wk->rules[r], wk->clock_ns);
         if (win)
