@@ -5,14 +5,32 @@
 #include "config.h"
 #include "tsaggd_source.h"
 
+#include "core/log.h"
 #include "core/mem.h"
 #include "parse/parse.h"
 
 #define FOREVER_NS (INT64_MAX / 2)
 
-static void source_begin(void *arg, int64_t arrival_ns)
+#define TELL_BACK_NS TS_SEC
+
+/* Windows in arrival time are made of it: they would come twice, or stand still, with a clock that was set back. */
+static int64_t steady(struct source *src, int64_t now_ns)
+{
+    int64_t back_ns, steady_ns = ts_clock_steady(&src->clock, now_ns, &back_ns);
+    if (back_ns)
+        ts_count(src->pass.cnt, TS_C_CLOCK_BACK, 1);
+    if (back_ns >= TELL_BACK_NS)
+        ts_log(TS_LOG_WARN, "clock_went_back",
+               "stage=ingest seconds=%.3f effect=\"arrival times go on at half speed until the clock has caught up\" "
+               "remedy=\"restart tsaggd when that takes too long\"",
+               (double)back_ns / 1e9);
+    return steady_ns;
+}
+
+static void source_begin(void *arg, int64_t now_ns)
 {
     struct source *src = arg;
+    int64_t arrival_ns = steady(src, now_ns);
     ts_router_begin(src->router, arrival_ns);
     if (src->pipe)
         ts_pipe_begin(src->pipe, arrival_ns);
@@ -36,9 +54,10 @@ static void source_end(void *arg)
 static void source_tick(void *arg, int64_t now_ns)
 {
     struct source *src = arg;
+    int64_t arrival_ns = steady(src, now_ns);
     if (src->pipe)
-        ts_pipe_tick(src->pipe, now_ns);
-    ts_router_tick(src->router, now_ns);
+        ts_pipe_tick(src->pipe, arrival_ns);
+    ts_router_tick(src->router, arrival_ns);
 }
 
 static void source_last(void *arg)
