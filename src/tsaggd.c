@@ -13,6 +13,7 @@
 #include "core/counters.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/skew.h"
 #include "core/thread.h"
 #include "ingest/ingest.h"
 #include "journal/journal.h"
@@ -295,6 +296,7 @@ static void free_all(struct daemon *dmn)
     ts_free(dmn->worker_bells);
     ts_census_free(&dmn->census);
     ts_conf_free(&dmn->conf);
+    ts_skew_free_all();
     ts_counters_free_all();
 }
 
