@@ -131,13 +131,19 @@ struct ts_conf {
         char *address; /* "127.0.0.1:8186"; "" is off */
         char *token;   /* "" none */
         char *certificate, *key; /* files; "": no TLS */
+        char *allow_origin;      /* "" none, "*" any */
         enum ts_http_write write;
         uint64_t max_body_bytes; /* of a write request, as it comes and inflated */
+        uint64_t query_cache_bytes;
+        int64_t query_cache_ttl_ns; /* 0: no answer is kept */
     } http;
     struct {
         uint64_t series;
         uint64_t tag_values;
+        uint64_t memory_bytes; /* 0: no limit */
         int64_t expire_ns; /* 0: never */
+        uint64_t queries, query_memory_bytes;
+        int64_t query_time_ns; /* 0: any */
     } limits;
     bool keep_gauges;
     struct {
@@ -154,6 +160,9 @@ struct ts_conf {
     struct ts_conf_rollup *rollups;
     struct ts_conf_sink *sinks;
 };
+
+/** Where state_dir is when nobody says; to be freed. NULL: neither root, nor XDG_STATE_HOME, nor HOME. */
+char *ts_conf_default_state_dir(void);
 
 /**
  * Reads a YAML file (NULL: the defaults alone), applies the settings in order, fills in defaults, checks all

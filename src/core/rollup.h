@@ -48,8 +48,8 @@ struct ts_rollup_batch {
     bool passed;         /* points that were never in a window: start, end and aggregates are 0 */
     bool sessions;       /* start and end are 0 */
     bool coarse;         /* merged in a full journal from finer windows that were not delivered yet */
-    unsigned n;
-    struct ts_rollup *points; /* TS_ROLLUP_BATCH_MAX of them */
+    unsigned n, room;
+    struct ts_rollup *points; /* room for so many; what is in them is undefined until it is set */
     struct ts_buf texts;
     _Atomic uint64_t *returned; /* one more when the batch is freed; NULL: nobody waits for that. Batches of a worker are freed in order. */
 };
@@ -73,6 +73,9 @@ static inline bool ts_rollup_has_histogram(enum ts_kind kind, uint32_t aggregate
 struct ts_rollup_batch *ts_rollup_batch_new(void);
 struct ts_rollup_batch *ts_rollup_batch_sized(unsigned points);
 void ts_rollup_batch_free(struct ts_rollup_batch **batch);
+
+/** Gives back what is kept of freed batches for new ones. @thread any */
+void ts_rollup_trim(void);
 
 #define TS_ROLLUP_ENCODED_MAX (16u << 20) /* bytes of an encoded batch; one point always fits */
 

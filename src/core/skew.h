@@ -62,8 +62,9 @@ TS_INLINE void ts_skew_note(struct ts_skew *skw, const struct ts_raw *raw, int64
 {
     int64_t off_ns = raw->time_ns < 0 ? TS_MAX(raw->time_ns, INT64_MIN + arrival_ns) - arrival_ns : raw->time_ns - arrival_ns;
     uint64_t leap_ns = (uint64_t)off_ns - (uint64_t)atomic_load_explicit(&skw->last_ns, memory_order_relaxed) + TS_SKEW_OFF;
-    bool usual = leap_ns < 2 * TS_SKEW_OFF && off_ns > -TS_SKEW_OFF && off_ns < TS_SKEW_OFF && off_ns >= atomic_load_explicit(&skw->least_ns[0], memory_order_relaxed) &&
-                 off_ns <= atomic_load_explicit(&skw->most_ns[0], memory_order_relaxed) && arrival_ns < skw->minute_ns;
+    bool usual = leap_ns < 2 * TS_SKEW_OFF && off_ns > -TS_SKEW_OFF && off_ns < TS_SKEW_OFF && arrival_ns < skw->minute_ns &&
+                 off_ns >= atomic_load_explicit(&skw->least_ns[0], memory_order_relaxed) &&
+                 off_ns <= atomic_load_explicit(&skw->most_ns[0], memory_order_relaxed);
     if (TS_UNLIKELY(!usual))
         ts_skew_note_rare(skw, off_ns, arrival_ns, raw);
     atomic_store_explicit(&skw->last_ns, off_ns, memory_order_relaxed);

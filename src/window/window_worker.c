@@ -47,7 +47,7 @@ void ts_worker_free(struct ts_worker **worker)
     ts_pool_fini(&wk->sketches);
     ts_pool_fini(&wk->chunks);
     for (unsigned i = 0; i < wk->conf.nsources; i++)
-        ts_free(wk->sources[i].slots);
+        ts_pages_free(wk->sources[i].slots, wk->sources[i].nslots * sizeof *wk->sources[i].slots);
     ts_rollup_batch_free(&wk->batch);
     ts_free(wk->sources);
     ts_worker_free_rules(wk);
@@ -129,6 +129,7 @@ static void trim(struct ts_worker *wk)
     if (!quiet || !wk->trim_due || wk->clock_ns - wk->trimmed_ns < TRIM_EVERY_NS ||
         atomic_load_explicit(&wk->returned, memory_order_relaxed) != wk->nbatches)
         return;
+    ts_rollup_trim();
     ts_mem_trim();
     wk->trim_due = false;
     wk->trimmed_ns = wk->clock_ns;

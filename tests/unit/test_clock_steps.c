@@ -53,15 +53,20 @@ static int resolve(struct ts_tile *tile, unsigned i, struct ts_series_view *out)
 static void set_up(struct fixture *fx)
 {
     memset(fx, 0, sizeof *fx);
-    const struct ts_conf_rollup rule = {
-        .name = (char *)"w", .every_ns = 10 * S, .lateness_ns = 2 * S, .late = TS_LATE_DROP, .aggregates = TS_AGG_BIT(count), .to = (char *)"x"};
+    const struct ts_conf_rollup rule = {.name = (char *)"w",
+                                        .every_ns = 10 * S,
+                                        .lateness_ns = 2 * S,
+                                        .late = TS_LATE_DROP,
+                                        .aggregates = TS_AGG_BIT(count),
+                                        .to = (char *)"x"};
     fx->rules[0] = fx->rules[1] = fx->rules[2] = rule;
     fx->rules[1].name = (char *)"slide";
     fx->rules[1].period_ns = 30 * S;
     fx->rules[2].name = (char *)"session";
     fx->rules[2].every_ns = 0;
     fx->rules[2].session_ns = 5 * S;
-    fx->conf = (struct ts_conf){.nrollups = 3, .rollups = fx->rules, .idle_after_ns = 10 * S, .correct_for_ns = 60 * S, .limits = {.series = 100}};
+    fx->conf = (struct ts_conf){
+        .nrollups = 3, .rollups = fx->rules, .idle_after_ns = 10 * S, .correct_for_ns = 60 * S, .limits = {.series = 100}};
     ts_ring_init(&fx->out, 4096);
     ts_lane_init(&fx->lane, &fx->worker_bell, &fx->ingest_bell);
     fx->lanes[0] = &fx->lane;
@@ -137,7 +142,8 @@ static void run(struct fixture *fx)
     for (int64_t step = 0; step < STEPS; step++) {
         unsigned went_back = fx->went_back;
         int64_t arrival_ns = batch(fx, step * 100 * TS_MS, step % 3 != 2);
-        assert_true(arrival_ns > before_ns || (arrival_ns == before_ns && fx->went_back > went_back)); /* it neither goes back nor stands still */
+        /* It neither goes back nor stands still. */
+        assert_true(arrival_ns > before_ns || (arrival_ns == before_ns && fx->went_back > went_back));
         before_ns = arrival_ns;
         while (ts_ring_count(&fx->lane.full) > 32)
             sched_yield();
