@@ -43,7 +43,7 @@ static void put(int64_t from, int64_t to, bool again)
     struct ts_err err;
     assert_int_equal(ts_points_begin(ts_store_writer(store), TS_STR("b"), &pts, &err), 0);
     for (int h = 0; h < HOSTS; h++) {
-        char name[8];
+        char name[16];
         uint32_t series;
         snprintf(name, sizeof name, "h%d", h);
         struct ts_tag tag = {TS_STR("host"), ts_str_of(name)};
