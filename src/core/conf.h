@@ -130,12 +130,14 @@ struct ts_conf {
         char *address; /* "127.0.0.1:8186"; "" is off */
         char *token;   /* "" none */
         char *certificate, *key; /* files; "": no TLS */
+        char *allow_origin;      /* "" none, "*" any */
         enum ts_http_write write;
         uint64_t max_body_bytes; /* of a write request, as it comes and inflated */
     } http;
     struct {
         uint64_t series;
         uint64_t tag_values;
+        uint64_t memory_bytes; /* 0: no limit */
         int64_t expire_ns; /* 0: never */
     } limits;
     bool keep_gauges;

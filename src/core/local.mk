@@ -1,5 +1,6 @@
 libtsagg_a_SOURCES += \
 	src/tbl/aggregates.def src/tbl/counters.def src/tbl/errors.def src/tbl/kinds.def src/tbl/listeners.def \
+	src/core/admin.h \
 	src/core/base.h \
 	src/core/base64.c src/core/base64.h \
 	src/core/body.c src/core/body.h \
@@ -30,6 +31,7 @@ libtsagg_a_SOURCES += \
 	src/core/pattern.c src/core/pattern.h \
 	src/core/points.h \
 	src/core/pool.c src/core/pool.h \
+	src/core/pressure.c src/core/pressure.h \
 	src/core/progress.c src/core/progress.h \
 	src/core/quantile.c src/core/quantile.h \
 	src/core/ring.c src/core/ring.h \
