@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include "flux.h"
+#include "core/admin.h"
 #include "store/store.h"
 
 #include <stdlib.h>
@@ -81,7 +82,11 @@ static int begin(void **state)
     put(0, 15000, false);
     assert_int_equal(ts_store_tend(store, TS_STORE_FULL, &err), 0);
     put(9000, 9500, true);
-    assert_int_equal(ts_store_delete(store, TS_STR("b"), NULL, T0 + 12000 * STEP, T0 + 12500 * STEP - 1, &err), 0);
+    struct ts_scan_bucket bucket;
+    assert_int_equal(ts_scan_bucket(ts_store_source(store), TS_STR("b"), &bucket, &err), 0);
+    assert_int_equal(ts_admin_delete_points(ts_store_admin(store), (int64_t)bucket.id, NULL, T0 + 12000 * STEP,
+                                            T0 + 12500 * STEP - 1, &err),
+                     0);
     put(15000, 17000, false);
     assert_int_equal(ts_store_tend(store, TS_STORE_LAND, &err), 0);
     put(17000, POINTS, false);
