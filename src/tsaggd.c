@@ -335,6 +335,9 @@ static int start(struct daemon *dmn, struct ts_err *err)
                                   .journal = dmn->journal,
                                   .write = dmn->http ? write_take_body : NULL,
                                   .write_arg = &dmn->write,
+                                  .ask = store_ask,
+                                  .changed = dmn->store ? store_changed : NULL,
+                                  .ask_arg = dmn->store,
                                   .admin = dmn->store ? ts_store_admin(dmn->store) : NULL};
     if (dmn->conf->http.address[0])
         rc = ts_server_start(&info, &dmn->server, err);

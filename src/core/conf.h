@@ -89,6 +89,7 @@ struct ts_conf_rollup {
     int64_t every_ns;          /* of a calendar: about so long */
     enum ts_calendar calendar; /* what windows are, unless NONE */
     int64_t period_ns;         /* longer than every_ns, or 0: the same */
+    int64_t session_ns, session_max_ns; /* gap of sessions, which have no every, and their longest length, or 0 */
     int64_t lateness_ns;
     enum ts_late late;
     uint32_t aggregates; /* bits of enum ts_aggregate */
@@ -133,12 +134,16 @@ struct ts_conf {
         char *allow_origin;      /* "" none, "*" any */
         enum ts_http_write write;
         uint64_t max_body_bytes; /* of a write request, as it comes and inflated */
+        uint64_t query_cache_bytes;
+        int64_t query_cache_ttl_ns; /* 0: no answer is kept */
     } http;
     struct {
         uint64_t series;
         uint64_t tag_values;
         uint64_t memory_bytes; /* 0: no limit */
         int64_t expire_ns; /* 0: never */
+        uint64_t queries, query_memory_bytes;
+        int64_t query_time_ns; /* 0: any */
     } limits;
     bool keep_gauges;
     struct {

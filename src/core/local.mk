@@ -1,7 +1,6 @@
 libtsagg_a_SOURCES += \
 	src/tbl/aggregates.def src/tbl/counters.def src/tbl/errors.def src/tbl/kinds.def src/tbl/listeners.def \
-	src/core/admin.h \
-	src/core/base.h \
+	src/core/admin.h src/core/ask.h src/core/base.h \
 	src/core/base64.c src/core/base64.h \
 	src/core/body.c src/core/body.h \
 	src/core/bucket.c src/core/bucket.h \
@@ -21,6 +20,7 @@ libtsagg_a_SOURCES += \
 	src/core/hash.h \
 	src/core/hll.c src/core/hll.h \
 	src/core/lane.c src/core/lane.h \
+	src/core/le.h \
 	src/core/log.c src/core/log.h \
 	src/core/map64.c src/core/map64.h \
 	src/core/mem.c src/core/mem.h \
