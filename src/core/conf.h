@@ -89,6 +89,7 @@ struct ts_conf_rollup {
     int64_t every_ns;          /* of a calendar: about so long */
     enum ts_calendar calendar; /* what windows are, unless NONE */
     int64_t period_ns;         /* longer than every_ns, or 0: the same */
+    int64_t session_ns, session_max_ns; /* gap of sessions, which have no every, and their longest length, or 0 */
     int64_t lateness_ns;
     enum ts_late late;
     uint32_t aggregates; /* bits of enum ts_aggregate */

@@ -132,7 +132,7 @@ static const char *fetch_text(const struct ts_conf_option *opt, const void *base
 
 bool ts_conf_option_is_set(const struct ts_conf_option *opt, const void *base)
 {
-    if (opt->type == TS_CONF_DURATION && !opt->def)
+    if ((opt->type == TS_CONF_DURATION || opt->type == TS_CONF_EVERY) && !opt->def)
         return fetch(opt, base) != 0;
     return !ts_conf_option_is_text(opt) || fetch_text(opt, base);
 }

@@ -140,6 +140,33 @@ static void check_period(struct ts_conf_load *ld, unsigned i)
                       OVERLAP_MAX, every);
 }
 
+/* Windows of a given length, or sessions. */
+static void check_session(struct ts_conf_load *ld, unsigned i)
+{
+    const struct ts_conf_rollup *rule = &ld->conf->rollups[i];
+    const struct ts_conf_node *node = ts_conf_at(ld, TS_SECTION_rollups, i, "");
+    bool every = ts_conf_node_find(node, TS_STR("every")), period = ts_conf_node_find(node, TS_STR("period"));
+    bool session = ts_conf_node_find(node, TS_STR("session"));
+    char gap[TS_NUM_MAX + 1] = "";
+    gap[ts_clock_put_duration(gap, rule->session_ns)] = 0;
+    if (!every && !session)
+        ts_conf_error(ld, node, "every is missing; give the length of a window, such as 10s, or for sessions session: 30s");
+    else if (session && (every || period))
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, every ? "every" : "period"),
+                      "%s beside session: a session is as long as its samples make it; keep one of them", every ? "every" : "period");
+    if (rule->session_ns && rule->lateness_ns / OVERLAP_MAX > rule->session_ns)
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "lateness"),
+                      "lateness is more than %d times session (%s), and so many sessions of a series would be open; give a shorter one",
+                      OVERLAP_MAX, gap);
+    if (!rule->session_max_ns)
+        return;
+    if (!session)
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "session_max"), "session_max without session; give both or none");
+    else if (rule->session_ns && rule->session_max_ns < rule->session_ns)
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "session_max"),
+                      "session_max is shorter than session (%s), the gap in a session; give %s or more", gap, gap);
+}
+
 static void check_measurement(struct ts_conf_load *ld, unsigned i)
 {
     const char *text = ld->conf->rollups[i].measurement, *brace = text ? strchr(text, '{') : NULL;
@@ -205,6 +232,7 @@ void ts_conf_check_rollups(struct ts_conf_load *ld)
     for (unsigned i = 0; i < ld->conf->nrollups; i++) {
         check_histogram(ld, i);
         check_period(ld, i);
+        check_session(ld, i);
         check_measurement(ld, i);
     }
     for (unsigned i = 0; i < ld->conf->nrollups; i++)

@@ -20,6 +20,7 @@ libtsagg_a_SOURCES += \
 	src/core/hash.h \
 	src/core/hll.c src/core/hll.h \
 	src/core/lane.c src/core/lane.h \
+	src/core/le.h \
 	src/core/log.c src/core/log.h \
 	src/core/map64.c src/core/map64.h \
 	src/core/mem.c src/core/mem.h \

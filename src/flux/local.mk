@@ -31,6 +31,7 @@ flux_tables = \
 	src/flux/table/op_schema.c \
 	src/flux/table/op_select.c \
 	src/flux/table/op_series.c \
+	src/flux/table/op_sketch.c \
 	src/flux/table/op_sort.c \
 	src/flux/table/op_source.c \
 	src/flux/table/op_stat.c \

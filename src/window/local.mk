@@ -10,5 +10,8 @@ libtsagg_a_SOURCES += \
 	src/window/window_rule.c \
 	src/window/window_seal.c \
 	src/window/window_series.c \
+	src/window/window_session.c \
+	src/window/window_session.h \
+	src/window/window_session_seal.c \
 	src/window/window_sketch.c \
 	src/window/window_worker.c

@@ -228,12 +228,20 @@ size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_
     return 8 * n;
 }
 
+void ts_window_clear_more(struct ts_pane_chunk *ch, uint32_t slot)
+{
+    struct ts_more *more = ch->more ? &ch->more[slot % TS_CHUNK_PANES] : NULL;
+    if (!more)
+        return;
+    ts_free(more->rises.kept);
+    ts_free(more->histogram);
+    ts_hll_free(&more->hll);
+    *more = (struct ts_more){.rises.from_ns = TS_TIME_NONE};
+}
+
 void ts_window_free_more(struct ts_pane_chunk *ch)
 {
-    for (uint32_t i = 0; ch->more && i < TS_CHUNK_PANES; i++) {
-        ts_free(ch->more[i].rises.kept);
-        ts_free(ch->more[i].histogram);
-        ts_hll_free(&ch->more[i].hll);
-    }
+    for (uint32_t i = 0; i < TS_CHUNK_PANES; i++)
+        ts_window_clear_more(ch, i);
     TS_FREE(ch->more);
 }

@@ -102,6 +102,7 @@ struct ts_pane_chunk {
     union ts_pane panes[TS_CHUNK_PANES] TS_ALIGNED;
     struct ts_sketch *sketches; /* beside the panes, made when a rule wants them: window_sketch.c */
     struct ts_more *more;       /* the same for other aggregates: window_more.c */
+    struct ts_pane_sessions *sessions; /* when the panes are sessions: window_session.c */
     int64_t *last_ns; /* event time of each `last`; made when the first sample with a time of its own comes */
     bool event;       /* holds a pane of a series in event time */
     bool owns;        /* holds panes of sets or strings, which own memory */
@@ -146,6 +147,7 @@ struct ts_rule {
     unsigned nderived;
     uint32_t nmerges; /* windows that a pane is merged into */
     struct ts_rule *side; /* of what is too late here; NULL: dropped */
+    struct ts_sessions *sessions; /* its windows are these and begin nowhere, every_ns is 0; NULL: they are not */
     bool is_side;
     bool hidden;          /* panes only: nothing is sent */
     bool tracks_last;     /* it, or one derived, asks for `last` */
@@ -199,6 +201,9 @@ void ts_window_free_chunk(struct ts_window *win, uint32_t index, const struct ts
 /** Takes a window off the rule's list and frees it. */
 void ts_rule_forget(struct ts_rule *rule, struct ts_window *win, const struct ts_series_table *tab);
 
+/** Forgets a pane and what is kept beside it. */
+void ts_window_clear_pane(struct ts_pane_chunk *ch, uint32_t slot, enum ts_kind kind);
+
 /* ---- what only some rules keep: window_sketch.c, window_more.c ---- */
 
 enum ts_wants {
@@ -247,11 +252,12 @@ void ts_window_merge_sketch(struct ts_worker *wk, const struct ts_rule *rule, st
 void ts_window_merge_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *to,
                           const struct ts_pane_chunk *from, uint32_t slot);
 
-/** After every chunk has gone. */
-
 /** Frees both with what they own. */
 void ts_window_free_sketches(struct ts_pane_chunk *ch);
 void ts_window_free_more(struct ts_pane_chunk *ch);
+
+/** Takes one pane's part away. */
+void ts_window_clear_more(struct ts_pane_chunk *ch, uint32_t slot);
 
 /* ---- the worker ---- */
 
@@ -340,6 +346,10 @@ int ts_rule_rename(const struct ts_rule *rule, struct ts_str series, struct ts_b
 bool ts_window_merge_chunk(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t index,
                            enum ts_domain domain);
 
+/** Merges a pane into that of the same slot in another chunk. */
+void ts_window_merge_pane(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *to, const struct ts_pane_chunk *from,
+                          uint32_t slot);
+
 TS_INLINE bool ts_slot_is_of(const struct ts_worker *wk, uint32_t slot, enum ts_domain domain)
 {
     return !(wk->series.slots[slot].flags & TS_SLOT_EVENT) == (domain == TS_DOMAIN_ARRIVAL);
@@ -361,6 +371,9 @@ struct ts_placed {
     };
 };
 
+/** Adds the sample to the slot's pane. @return false without memory. */
+bool ts_window_put(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, const struct ts_placed *smp);
+
 /** Adds the sample to a rule that samples are added to, and to those derived from it that its pane has gone to by now. */
 enum ts_verdict ts_rule_add(struct ts_worker *wk, struct ts_rule *rule, const struct ts_placed *smp, int64_t now_ns);
 
@@ -369,6 +382,27 @@ void ts_window_mark_dirty(struct ts_window *win, struct ts_pane_chunk *ch, uint3
 
 /** Notes the time of the slot's `last`; first: it has none yet. @return whether it is the latest. */
 bool ts_window_is_latest(struct ts_pane_chunk *ch, uint32_t slot, bool first, int64_t time_ns);
+
+/* ---- sessions: window_session.c, window_session_seal.c ---- */
+
+/** Ends the process without memory. */
+struct ts_sessions *ts_sessions_new(const struct ts_conf_rollup *conf);
+
+/** After its windows have gone. */
+void ts_sessions_free(struct ts_sessions **sessions);
+
+/** Adds the sample to a rule of sessions. */
+enum ts_verdict ts_session_add(struct ts_worker *wk, struct ts_rule *rule, const struct ts_placed *smp, int64_t now_ns);
+
+/** Does a bounded piece of sealing, correcting and forgetting. @return false: paused. */
+bool ts_session_seal(struct ts_worker *wk, struct ts_rule *rule, uint32_t *budget);
+
+/** Time and length of the slot's session, into its point. */
+void ts_session_tell(const struct ts_pane_chunk *ch, uint32_t slot, struct ts_rollup *point);
+
+/** Appends the slot's point to a batch; the chunk is the pane's, or NULL for a gauge that is sent again. @return false: not now. */
+bool ts_window_send_pane(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t slot,
+                         const union ts_pane *pane, const struct ts_pane_chunk *ch, bool correction);
 
 /** Adds a slab's points to the windows: window_add.c. */
 void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struct ts_slab *slab);

@@ -29,7 +29,7 @@ static int64_t period_of(const struct ts_conf_rollup *conf)
 static bool divides(const struct ts_rule *base, const struct ts_conf_rollup *conf)
 {
     const struct ts_conf_rollup *a = base->conf;
-    if (a->calendar)
+    if (a->calendar || a->session_ns || conf->session_ns)
         return false;
     return same(a->match, conf->match) && same(a->match_tags, conf->match_tags) && a->late == conf->late &&
            a->lateness_ns == conf->lateness_ns && a->sketch_buckets == conf->sketch_buckets &&
@@ -47,6 +47,7 @@ static void init_rule(struct ts_worker *wk, struct ts_rule *rule, const struct t
                              .bit = bit,
                              .wants = ts_rule_wants(conf)};
     rule->sends = rule->wants;
+    rule->sessions = conf->session_ns ? ts_sessions_new(conf) : NULL;
 }
 
 /* The finest come first, and of equal ones those without overlap. */
@@ -139,6 +140,7 @@ void ts_worker_make_rules(struct ts_worker *wk)
 void ts_worker_free_rules(struct ts_worker *wk)
 {
     for (unsigned r = 0; r < wk->nrules; r++) {
+        ts_sessions_free(&wk->rules[r].sessions);
         ts_free(wk->rules[r].derived);
         ts_free(wk->rules[r].own.measurement); /* the rest is the configuration's */
     }

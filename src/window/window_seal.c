@@ -73,6 +73,7 @@ static struct ts_rollup_batch *open_batch(struct ts_worker *wk, const struct ts_
         batch->buckets = rule->conf->histogram;
         batch->stddev_sample = rule->conf->stddev_sample;
         batch->correction = correction;
+        batch->sessions = rule->sessions;
     }
     return batch;
 }
@@ -143,9 +144,8 @@ static int put_series(struct ts_rollup_batch *batch, struct ts_rollup *point, co
     return rc;
 }
 
-/* The chunk is the pane's, or NULL for a gauge that is sent again. @return false: not now. */
-static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t slot,
-                      const union ts_pane *pane, const struct ts_pane_chunk *ch, bool correction)
+bool ts_window_send_pane(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t slot,
+                         const union ts_pane *pane, const struct ts_pane_chunk *ch, bool correction)
 {
     const struct ts_slot *sl = &wk->series.slots[slot];
     if (rule->hidden)
@@ -155,6 +155,8 @@ static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const st
         return false;
     struct ts_rollup *point = &batch->points[batch->n];
     *point = (struct ts_rollup){0};
+    if (rule->sessions)
+        ts_session_tell(ch, slot, point);
     size_t from = batch->texts.len;
     int rc = put_series(batch, point, rule, (struct ts_str){sl->series, sl->len});
     if (rc == 0 && put_pane(batch, point, rule, (enum ts_kind)sl->kind, slot, pane, ch)) {
@@ -174,7 +176,7 @@ static bool send_kept(struct ts_worker *wk, const struct ts_rule *rule, const st
 {
     union ts_pane pane = {0};
     ts_stats_add(&pane.stats, wk->series.slots[slot].kept, 1);
-    return send_pane(wk, rule, win, slot, &pane, NULL, false);
+    return ts_window_send_pane(wk, rule, win, slot, &pane, NULL, false);
 }
 
 /* The slot's part of a window; the chunk may be NULL. @return false: not now. */
@@ -189,7 +191,7 @@ static bool send_slot(struct ts_worker *wk, const struct ts_rule *rule, const st
         bool again = sl->flags & TS_SLOT_KEPT && !rule->is_side && ts_rule_matches(wk, rule, slot);
         return !again || send_kept(wk, rule, win, slot);
     }
-    if (!send_pane(wk, rule, win, slot, pane, ch, false))
+    if (!ts_window_send_pane(wk, rule, win, slot, pane, ch, false))
         return false;
     ts_slot_saw(sl, wk->clock_ns);
     if (sl->kind == TS_KIND_GAUGE && domain == TS_DOMAIN_ARRIVAL && wk->conf.conf->keep_gauges) {
@@ -234,7 +236,7 @@ static bool correct_chunk(struct ts_worker *wk, const struct ts_rule *rule, stru
     for (uint32_t w = 0; w < TS_CHUNK_PANES / 64; w++) {
         while (ch->dirty[w]) {
             uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(ch->dirty[w]);
-            if (!send_pane(wk, rule, win, index * TS_CHUNK_PANES + i, &ch->panes[i], ch, true))
+            if (!ts_window_send_pane(wk, rule, win, index * TS_CHUNK_PANES + i, &ch->panes[i], ch, true))
                 return false;
             ch->dirty[w] &= ch->dirty[w] - 1;
             win->dirty--;
@@ -310,7 +312,7 @@ static void make_windows(struct ts_worker *wk)
     if (!wk->conf.conf->keep_gauges || !wk->series.live || wk->clock_ns == TS_TIME_NONE || wk->draining)
         return;
     for (unsigned r = 0; r < wk->nrules; r++) {
-        if (wk->rules[r].hidden || wk->rules[r].is_side)
+        if (wk->rules[r].hidden || wk->rules[r].is_side || wk->rules[r].sessions)
             continue;
         struct ts_window *win = ts_rule_window(&wk->rules[r], wk->clock_ns);
         if (win)
@@ -324,6 +326,11 @@ bool ts_worker_seal(struct ts_worker *wk)
     make_windows(wk);
     for (unsigned r = 0; r < wk->nrules; r++) {
         struct ts_rule *rule = &wk->rules[r];
+        if (rule->sessions) {
+            if (!ts_session_seal(wk, rule, &budget))
+                return budget < TS_CHUNK_PANES;
+            continue;
+        }
         for (struct ts_window *win = rule->windows, *next; win; win = next) {
             next = win->next;
             if (!seal_window(wk, rule, win, &budget))

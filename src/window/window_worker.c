@@ -129,6 +129,7 @@ static void trim(struct ts_worker *wk)
     if (!quiet || !wk->trim_due || wk->clock_ns - wk->trimmed_ns < TRIM_EVERY_NS ||
         atomic_load_explicit(&wk->returned, memory_order_relaxed) != wk->nbatches)
         return;
+    ts_rollup_trim();
     ts_mem_trim();
     wk->trim_due = false;
     wk->trimmed_ns = wk->clock_ns;
