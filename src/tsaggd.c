@@ -13,6 +13,7 @@
 #include "core/counters.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/pressure.h"
 #include "core/thread.h"
 #include "ingest/ingest.h"
 #include "journal/journal.h"
@@ -242,8 +243,9 @@ static void announce_ready(const struct daemon *dmn)
 static void wait_for_signal(const sigset_t *signals)
 {
     for (;;) {
-        int sig;
-        if (sigwait(signals, &sig) != 0)
+        int64_t look_ns = ts_pressure_look();
+        int sig = sigtimedwait(signals, NULL, &(struct timespec){look_ns / TS_SEC, look_ns % TS_SEC});
+        if (sig < 0)
             continue;
         if (sig == SIGHUP) {
             ts_log(TS_LOG_WARN, "reload_unavailable", "remedy=\"restart to apply a changed configuration\"");
@@ -360,6 +362,7 @@ static int run(struct ts_conf *conf, const char *input_path)
     signal(SIGPIPE, SIG_IGN);
     ts_log_set_level(conf->log_level);
     raise_descriptor_limit();
+    ts_pressure_init(input_path ? 0 : conf->limits.memory_bytes);
     struct daemon dmn = {.conf = conf, .started_ns = ts_clock_now_ns(), .input_path = input_path};
     struct ts_err err = {""};
     if (start(&dmn, &err) != 0) {

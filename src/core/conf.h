@@ -137,6 +137,7 @@ struct ts_conf {
     struct {
         uint64_t series;
         uint64_t tag_values;
+        uint64_t memory_bytes; /* 0: no limit */
         int64_t expire_ns; /* 0: never */
     } limits;
     bool keep_gauges;
@@ -154,6 +155,9 @@ struct ts_conf {
     struct ts_conf_rollup *rollups;
     struct ts_conf_sink *sinks;
 };
+
+/** Where state_dir is when nobody says; to be freed. NULL: neither root, nor XDG_STATE_HOME, nor HOME. */
+char *ts_conf_default_state_dir(void);
 
 /**
  * Reads a YAML file (NULL: the defaults alone), applies the settings in order, fills in defaults, checks all

@@ -31,6 +31,7 @@ libtsagg_a_SOURCES += \
 	src/core/pattern.c src/core/pattern.h \
 	src/core/points.h \
 	src/core/pool.c src/core/pool.h \
+	src/core/pressure.c src/core/pressure.h \
 	src/core/progress.c src/core/progress.h \
 	src/core/quantile.c src/core/quantile.h \
 	src/core/ring.c src/core/ring.h \

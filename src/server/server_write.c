@@ -10,9 +10,14 @@
 #include "core/clock.h"
 #include "core/mem.h"
 #include "core/num.h"
+#include "core/pressure.h"
 
 #include <inttypes.h>
 #include <strings.h>
+#include <time.h>
+
+#define MEMORY_WAIT_NS (10 * TS_SEC)
+#define MEMORY_LOOK_NS (10 * TS_MS)
 
 struct ts_write {
     struct ts_request req; /* first */
@@ -98,6 +103,18 @@ static void read_bucket(struct ts_write *wr, struct MHD_Connection *con)
     ts_buf_printf(&wr->bucket, "%s%s%s", ts_server_parameter(con, v1 ? "db" : "bucket"), policy[0] ? "/" : "", policy);
 }
 
+/* Memory is scarce: nothing more of the body is read, and the client waits. @return false: for too long. */
+static bool wait_for_memory(struct ts_server *srv)
+{
+    int64_t until_ns = ts_clock_mono_ns() + MEMORY_WAIT_NS;
+    while (ts_pressure_has(TS_PRESSURE_WAIT)) {
+        if (ts_clock_mono_ns() >= until_ns || atomic_load(&srv->writes_ended))
+            return false;
+        nanosleep(&(struct timespec){0, MEMORY_LOOK_NS}, NULL);
+    }
+    return true;
+}
+
 static enum MHD_Result take_data(struct ts_request *req, const char *data, size_t len)
 {
     struct ts_write *wr = (struct ts_write *)req;
@@ -106,6 +123,10 @@ static enum MHD_Result take_data(struct ts_request *req, const char *data, size_
     if (wr->status) {
         wr->thrown_bytes += len;
         return wr->thrown_bytes <= TS_SERVER_THROWN_MAX ? MHD_YES : MHD_NO;
+    }
+    if (!wait_for_memory(wr->srv)) {
+        refuse(wr, MHD_HTTP_SERVICE_UNAVAILABLE, "limits.memory is nearly reached; try again later");
+        return MHD_YES;
     }
     if (len > wr->given.limit - wr->given.len) {
         refuse_size(wr);
@@ -160,7 +181,8 @@ static enum MHD_Result respond(const struct ts_write *wr, struct MHD_Connection 
         return ts_server_respond(con, wr->status, NULL, TS_STR(""), NULL, NULL);
     if (wr->version == 1)
         return respond_v1(con, wr->status, wr->message);
-    return ts_server_error(con, wr->status, wr->message, NULL, NULL);
+    bool later = wr->status == MHD_HTTP_SERVICE_UNAVAILABLE;
+    return ts_server_error(con, wr->status, wr->message, later ? MHD_HTTP_HEADER_RETRY_AFTER : NULL, later ? "5" : NULL);
 }
 
 static void inflate(struct ts_write *wr, struct ts_buf *text)

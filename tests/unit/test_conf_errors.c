@@ -28,8 +28,8 @@ static const struct example examples[] = {
      "2:1: unknown key \"sinsk\"; did you mean \"sinks\"? known here: state_dir, workers, idle_after, "
      "correct_for, future, "
      "keep_gauges, log_level, timezone, listen, http, limits, events, journal, pipeline, rollups, sinks\n"},
-    {"unknown key like none", "limits:\n  memory: 2GiB\n",
-     "2:3: unknown key \"memory\"; known here: series, tag_values, expire\n"},
+    {"unknown key like none", "limits:\n  disk: 2GiB\n",
+     "2:3: unknown key \"disk\"; known here: series, tag_values, memory, expire\n"},
     {"unknown key in a flow mapping", "rollups: [{name: a, evry: 10s, every: 10s}]\n",
      "1:21: unknown key \"evry\"; did you mean \"every\"? known here: name, match, match_tags, every, "
      "period, lateness, late, aggregates, sketch_buckets, buckets, stddev, measurement, tags, to\n"},
