@@ -135,6 +135,9 @@ struct ts_conf {
         uint64_t max_body_bytes; /* of a write request, as it comes and inflated */
     } http;
     struct {
+        uint64_t io_limit_bytes; /* a second; 0: any */
+    } store;
+    struct {
         uint64_t series;
         uint64_t tag_values;
         uint64_t memory_bytes; /* 0: no limit */
