@@ -152,8 +152,6 @@ static const struct example examples[] = {
      "one a measurement, tags, a bucket or a sink of its own, or each a match that excludes the other\n"},
     {"both ways to say a group", "rollups: [{name: a, every: 1s, group_by: [x], without: [y]}]\n",
      "1:56: without beside group_by: one names the tags that stay, the other those that go; remove one\n"},
-    {"sessions of groups", "rollups: [{name: a, session: 30s, group_by: [x]}]\n",
-     "1:30: session beside group_by or without: each series has its own sessions, which have no window in common; give every\n"},
     {"kinds that cannot be added up", "rollups:\n  - {name: a, every: 1s, without: [x, metric_type]}\n",
      "2:39: without: metric_type tells counters, gauges, timings and sets apart, which cannot be added up; remove it\n"},
     {"a tag twice", "rollups: [{name: a, every: 1s, group_by: [x, x]}]\n",
