@@ -2,7 +2,7 @@
 #define TS_CORE_CLOCK_H
 /*
  * Time. int64 nanoseconds since 1970-01-01T00:00:00Z everywhere; monotonic time only for waiting.
- * Tests set the wall clock with ts_clock_set_fake.
+ * Tests set both clocks.
  */
 #include "core/base.h"
 
@@ -21,6 +21,22 @@ int64_t ts_clock_mono_ns(void);
 /** From now on ts_clock_now_ns returns t_ns; TS_TIME_NONE gives the real clock back. */
 void ts_clock_set_fake(int64_t t_ns);
 
+/** The same of ts_clock_mono_ns. */
+void ts_clock_set_fake_mono(int64_t t_ns);
+
+/** The wall clock as one thread takes it: it never goes back. All 0 at first. */
+struct ts_clock_steady {
+    int64_t at_ns;      /* what was said last */
+    bool is_ahead;      /* of the wall clock */
+    int64_t since_ns;   /* by the monotonic clock, while it is ahead: it was at_ns then */
+};
+
+/**
+ * What the steady clock says when the wall clock says wall_ns. When the wall clock was set back, the steady one goes on at half speed until
+ * the other has caught up, so that time neither repeats itself nor stands still. *back_ns is how far it was set back just now, or 0.
+ */
+int64_t ts_clock_steady(struct ts_clock_steady *clk, int64_t wall_ns, int64_t *back_ns);
+
 /**
  * Reads a duration: one or more <number><unit>, units ns us ms s m h d w (d = 24 h): "10s", "1m30s", "1.5s".
  * @return 0, -TS_EPARSE (no unit among them), -TS_ELIMIT.
@@ -32,6 +48,9 @@ size_t ts_clock_put_duration(char *to, int64_t ns);
 
 /** RFC 3339 in UTC with as many fraction digits as needed. @return bytes written, at most TS_NUM_MAX. */
 size_t ts_clock_put_time(char *to, int64_t t_ns);
+
+/** Reads a date, which is its midnight in UTC, or RFC 3339 with an offset. @return 0, -TS_EPARSE, -TS_ELIMIT beyond int64 nanoseconds. */
+int ts_clock_read_time(struct ts_str s, int64_t *out_ns) TS_MUST_CHECK;
 
 /** Largest multiple of every_ns (> 0) that is not after t_ns, also before 1970. */
 TS_INLINE int64_t ts_clock_floor(int64_t t_ns, int64_t every_ns)

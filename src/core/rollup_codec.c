@@ -1,10 +1,10 @@
 /*
  * A batch of rollup points to bytes and back, for the journal. Thread: any. Version 2, little-endian:
  *
- *   u8 version = 2 | u8 flags: 1 stddev_sample, 2 correction, 4 coarse, 128 passed | u32 aggregates | i64 start_ns | i64 end_ns
+ *   u8 version = 2 | u8 flags: 1 stddev_sample, 2 correction, 4 coarse, 8 sessions, 128 passed | u32 aggregates | i64 start_ns | i64 end_ns
  *   u8 n, n times u32 quantile in millionths, rising | u8 n, n times f64 bound of a histogram's buckets, rising
  *   u16 n, rule | u16 n, to | u32 number of points | points
- *   point: u16 n, series | by the series' kind:
+ *   point: u16 n, series | in batches of sessions: i64 time_ns, i64 duration_ns | by the series' kind:
  *       SET      f64 count, f64 distinct | with the aggregate sketch: u32 n, HyperLogLog
  *       STRING   u32 n, last_text
  *       PASSED   i64 time_ns, u32 n, fields (core/passed.h); in passed batches, and nothing else in these
@@ -35,8 +35,9 @@
 #define FLAG_SAMPLE       1
 #define FLAG_CORRECTION   2
 #define FLAG_COARSE       4
-#define FLAG_PASSED       128 /* a reader that does not know it refuses the batch */
-#define FLAGS             (FLAG_SAMPLE | FLAG_CORRECTION | FLAG_COARSE | FLAG_PASSED)
+#define FLAG_SESSIONS     8   /* a reader that does not know it refuses the batch */
+#define FLAG_PASSED       128 /* the same */
+#define FLAGS             (FLAG_SAMPLE | FLAG_CORRECTION | FLAG_COARSE | FLAG_SESSIONS | FLAG_PASSED)
 #define HEAD_BYTES        (1 + 1 + 4 + 8 + 8 + 1 + 1 + 2 + 2 + 4)
 #define POINT_BYTES_LEAST (2 + 7 + 4) /* shortest series, empty string */
 
@@ -57,7 +58,7 @@ static const struct {
 #define EXTRAS (TS_AGG_BIT(first) | TS_AGG_BIT(increase) | TS_AGG_BIT(distinct))
 
 #define MOMENTS_BYTES     (8 * 8)
-#define POINT_FIXED_BYTES (2 + MOMENTS_BYTES + 3 * 8 + 4 + 4) /* of a point at most, beside its texts */
+#define POINT_FIXED_BYTES (2 + 16 + MOMENTS_BYTES + 3 * 8 + 4 + 4) /* of a point at most, beside its texts */
 
 static char *put_text(char *to, struct ts_str s, unsigned len_bytes)
 {
@@ -69,6 +70,12 @@ static char *put_text(char *to, struct ts_str s, unsigned len_bytes)
     if (s.len)
         memcpy(to, s.p, s.len);
     return to + s.len;
+}
+
+static char *put_int64(char *to, int64_t v)
+{
+    ts_le_put64(to, (uint64_t)v);
+    return to + 8;
 }
 
 static char *put_double(char *to, double v)
@@ -94,12 +101,13 @@ static char *put_point(char *to, const struct ts_rollup_batch *batch, const stru
     enum ts_kind kind = kind_of(pt->series);
     uint32_t aggregates = batch->aggregates & EXTRAS ? ts_kind_aggregates(kind, batch->aggregates) : 0;
     to = put_text(to, pt->series, 2);
+    if (batch->sessions)
+        to = put_int64(put_int64(to, pt->time_ns), pt->duration_ns);
     switch (kind) {
     case TS_KIND_SET: to = put_double(put_double(to, pt->stats.count), pt->distinct); break;
     case TS_KIND_STRING: to = put_text(to, pt->last_text, 4); break;
     case TS_KIND_PASSED:
-        ts_le_put64(to, (uint64_t)pt->time_ns);
-        to = put_text(to + 8, pt->fields, 4);
+        to = put_text(put_int64(to, pt->time_ns), pt->fields, 4);
         break;
     default:
         to = put_moments(to, &pt->stats);
@@ -116,7 +124,8 @@ static char *put_point(char *to, const struct ts_rollup_batch *batch, const stru
 static char *put_head(char *to, const struct ts_rollup_batch *batch)
 {
     unsigned flags = (batch->stddev_sample ? FLAG_SAMPLE : 0) | (batch->correction ? FLAG_CORRECTION : 0) |
-                     (batch->coarse ? FLAG_COARSE : 0) | (batch->passed ? FLAG_PASSED : 0);
+                     (batch->coarse ? FLAG_COARSE : 0) | (batch->sessions ? FLAG_SESSIONS : 0) |
+                     (batch->passed ? FLAG_PASSED : 0);
     *to++ = LAYOUT;
     *to++ = (char)flags;
     ts_le_put32(to, batch->aggregates);
@@ -268,6 +277,7 @@ static int get_head(struct input *in, struct ts_rollup_head *head)
     head->correction = flags & FLAG_CORRECTION;
     head->coarse = flags & FLAG_COARSE;
     head->passed = flags & FLAG_PASSED;
+    head->sessions = flags & FLAG_SESSIONS;
     head->aggregates = (uint32_t)get_uint(in, 4);
     head->start_ns = (int64_t)get_uint(in, 8);
     head->end_ns = (int64_t)get_uint(in, 8);
@@ -313,6 +323,10 @@ static int get_point(struct input *in, const struct ts_rollup_head *head, struct
     if (in->bad || ts_series_decode(pt->series, &view) != 0 || head->passed != (view.kind == TS_KIND_PASSED))
         return -TS_ECORRUPT;
     uint32_t aggregates = !first_version && head->aggregates & EXTRAS ? ts_kind_aggregates(view.kind, head->aggregates) : 0;
+    if (head->sessions) {
+        pt->time_ns = (int64_t)get_uint(in, 8);
+        pt->duration_ns = (int64_t)get_uint(in, 8);
+    }
     switch (view.kind) {
     case TS_KIND_SET:
         pt->stats.count = get_double(in);
@@ -368,6 +382,7 @@ int ts_rollup_batch_decode(struct ts_str bytes, struct ts_rollup_batch *out)
     out->correction = head.correction;
     out->coarse = head.coarse;
     out->passed = head.passed;
+    out->sessions = head.sessions;
     for (unsigned i = 0; i < head.n; i++) {
         if (get_point(&in, &head, &out->points[i]) != 0)
             return -TS_ECORRUPT;

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define BATCH   64
+#define WAIT_NS (10 * TS_MS)
 #define PACE_MAX_NS     (5 * TS_MS)
 #define PACE_DATAGRAMS  48   /* to wait for: a little less than a batch */
 #define DATAGRAM_BYTES  2304 /* what one of 1,400 bytes takes of the kernel's buffer */
@@ -211,7 +212,10 @@ static void datagrams_run(struct ts_listener *lis)
 {
     struct datagrams *dg = (struct datagrams *)lis;
     while (!ts_listener_stopped(lis)) {
-        int n = read_batch(dg, MSG_WAITFORONE);
+        bool waits = ts_listener_waits(lis); /* the kernel's buffer takes what comes, as far as it goes */
+        int n = waits ? 0 : read_batch(dg, MSG_WAITFORONE);
+        if (waits)
+            usleep(WAIT_NS / TS_US);
         if (n < 0) {
             ts_log(TS_LOG_ERROR, "receive_failed", "url=%s error=%s", lis->conf->url,
                    ts_log_quote_z(strerror(-n)));

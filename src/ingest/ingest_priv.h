@@ -6,6 +6,7 @@
 
 #include "core/cidr.h"
 #include "core/clock.h"
+#include "core/pressure.h"
 #include "ingest/ingest_auth.h"
 #include "ingest/ingest_limit.h"
 
@@ -34,6 +35,7 @@ struct ts_listener {
     bool own_path;     /* the socket's file is ours to remove */
     _Atomic bool stop; /* relaxed: only its own value matters */
     int64_t ticked_ns; /* wall clock: the last tick */
+    int64_t waited_ns; /* since when, or since when not any more: see ts_listener_waits */
     struct ts_listener_share *share;
     struct ts_cidr *allow; /* NULL: everyone */
     size_t nallow;
@@ -61,6 +63,9 @@ static inline bool ts_listener_stopped(const struct ts_listener *lis)
 {
     return atomic_load_explicit(&lis->stop, memory_order_relaxed);
 }
+
+/** Memory is scarce, and what comes is better left where it is for a tick (limits.memory). */
+bool ts_listener_waits(struct ts_listener *lis);
 
 /** Tells the consumer the time, when it is due. @return whether it was. */
 bool ts_listener_tick(struct ts_listener *lis);

@@ -164,7 +164,7 @@ static double value_of(const struct ts_rollup_batch *batch, const struct ts_roll
     case TS_AGG_mean: return ts_stats_mean(st);
     case TS_AGG_stddev: return ts_stats_stddev(st, batch->stddev_sample);
     case TS_AGG_last: return st->last;
-    case TS_AGG_rate: return st->sum / ((double)(batch->end_ns - batch->start_ns) / 1e9);
+    case TS_AGG_rate: return st->sum / ((double)(batch->sessions ? pt->duration_ns : batch->end_ns - batch->start_ns) / 1e9);
     case TS_AGG_distinct: return pt->distinct;
     case TS_AGG_variance: return ts_stats_variance(st, batch->stddev_sample);
     case TS_AGG_first: return pt->first;
@@ -288,6 +288,15 @@ static unsigned put_numbers(struct ts_buf *out, const struct ts_series_view *vie
     return n;
 }
 
+/* How long a session was, in seconds. @return number of fields, n and this one. */
+static unsigned put_duration(struct ts_buf *out, const struct ts_series_view *view, const struct ts_rollup *pt, unsigned n)
+{
+    ts_buf_putc(out, n ? ',' : ' ');
+    put_field_key(out, view, "duration");
+    ts_buf_put_double(out, (double)pt->duration_ns / 1e9);
+    return n + 1;
+}
+
 /* @return number of fields: those that are no numbers are left out. */
 static unsigned put_fields(struct ts_buf *out, const struct ts_series_view *view,
                            const struct ts_rollup_batch *batch, const struct ts_rollup *pt)
@@ -297,7 +306,7 @@ static unsigned put_fields(struct ts_buf *out, const struct ts_series_view *view
         ts_buf_putc(out, ' ');
         put_field_key(out, view, ts_aggregate_name(TS_AGG_last));
         put_string(out, pt->last_text);
-        return 1;
+        return batch->sessions ? put_duration(out, view, pt, 1) : 1;
     }
     unsigned n = put_numbers(out, view, batch, pt, aggregates & ~(TS_AGG_BIT(sketch) | TS_AGG_BIT(histogram)));
     if (aggregates & TS_AGG_BIT(sketch) && pt->sketch.len) {
@@ -305,7 +314,8 @@ static unsigned put_fields(struct ts_buf *out, const struct ts_series_view *view
         put_field_key(out, view, ts_aggregate_name(TS_AGG_sketch));
         put_sketch(out, pt->sketch);
     }
-    return put_histogram(out, view, batch, pt, put_quantiles(out, view, batch, pt, n));
+    n = put_histogram(out, view, batch, pt, put_quantiles(out, view, batch, pt, n));
+    return batch->sessions ? put_duration(out, view, pt, n) : n;
 }
 
 /* The fields of a point that is passed through, as they are. */
@@ -342,7 +352,7 @@ int ts_sink_lp_put(const struct ts_rollup_batch *batch, const struct ts_rollup *
     out->len = (size_t)(to - out->p);
     unsigned fields = batch->passed ? put_passed_fields(out, pt->fields) : put_fields(out, &view, batch, pt);
     ts_buf_putc(out, ' ');
-    ts_buf_put_int(out, batch->passed ? pt->time_ns : batch->start_ns);
+    ts_buf_put_int(out, batch->passed || batch->sessions ? pt->time_ns : batch->start_ns);
     ts_buf_putc(out, '\n');
     if (ts_buf_failed(out))
         return -TS_ENOMEM;
