@@ -19,6 +19,7 @@ struct from {
     const struct ts_scan_chunk *chk; /* the present one, until the next is asked for */
     struct ts_flux_key *key; /* of the present series, as all below */
     struct ts_flux_slot *slots;
+    bool enough; /* of the present series */
     struct ts_flux_column *lent[2], *blank[2]; /* of times and values: with the scan's memory, and of nulls */
     size_t n, cap;
     const struct ts_flux_name *fixed[FIXED], *measurement, *field;
@@ -257,8 +258,9 @@ static int from_next(struct ts_flux_cursor *cur, struct ts_flux_chunk **out)
     int rc = settle(cur);
     if (rc || !st->scan)
         return rc;
-    if (st->chk && scan->tune.rows != TS_FLUX_SCAN_ALL)
+    if (st->chk && (st->enough || scan->tune.rows != TS_FLUX_SCAN_ALL))
         ts_scan_skip(st->scan);
+    st->enough = false;
     rc = ts_scan_next(st->scan, &st->chk, &err);
     if (rc)
         return ts_flux_fail_as(run, rc, "%s", err.msg);
@@ -283,6 +285,12 @@ const struct ts_scan_chunk *ts_flux_scan_stats(const struct ts_flux_cursor *in)
 {
     const struct from *st = in->st;
     return in->stream->op == &from_op && st->chk && !st->chk->columns ? st->chk : NULL;
+}
+
+void ts_flux_scan_enough(const struct ts_flux_cursor *in)
+{
+    if (in->stream->op == &from_op)
+        ((struct from *)in->st)->enough = true;
 }
 
 static int from_open(struct ts_flux_cursor *cur)
