@@ -10,6 +10,7 @@ libtsagg_a_SOURCES += \
 	src/core/clock.c src/core/clock.h \
 	src/core/counters.c src/core/counters.h \
 	src/core/csv.c src/core/csv.h \
+	src/core/dd.h \
 	src/core/dead_letter.c src/core/dead_letter.h \
 	src/core/edit.c src/core/edit.h \
 	src/core/err.c src/core/err.h \
@@ -23,6 +24,7 @@ libtsagg_a_SOURCES += \
 	src/core/le.h \
 	src/core/log.c src/core/log.h \
 	src/core/map64.c src/core/map64.h \
+	src/core/matcher.c src/core/matcher.h \
 	src/core/mem.c src/core/mem.h \
 	src/core/near.c src/core/near.h \
 	src/core/num.c src/core/num.h \
@@ -40,6 +42,7 @@ libtsagg_a_SOURCES += \
 	src/core/sample.c src/core/sample.h \
 	src/core/scan.h \
 	src/core/series.c src/core/series.h \
+	src/core/skew.c src/core/skew.h \
 	src/core/sketch.c src/core/sketch_codec.c src/core/sketch.h \
 	src/core/stage.c src/core/stage.h \
 	src/core/stats.c src/core/stats.h \

@@ -34,6 +34,7 @@ void ts_server_cardinality(const struct ts_server_info *info, struct ts_buf *bod
 /* Parts of the first two above. */
 void ts_server_listeners_metrics(struct ts_buf *body);
 void ts_server_listeners_status(struct ts_buf *body);
+void ts_server_sources_status(struct ts_buf *body);
 void ts_server_stages_status(const struct ts_server_info *info, struct ts_buf *body);
 /** {label="value"} */
 void ts_server_put_label(struct ts_buf *body, const char *label, const char *value);
