@@ -61,6 +61,7 @@ struct daemon {
     const char *input_path; /* --input; NULL: listen */
     struct input input;
     struct ts_census *census; /* of the series of all workers */
+    struct ts_gather *gather; /* NULL: no rollup is of groups */
     _Atomic uint64_t passed;  /* numbers events and service checks, of all sources */
 };
 
@@ -152,6 +153,9 @@ static unsigned count_workers(const struct ts_conf *conf)
 
 static void make_workers(struct daemon *dmn)
 {
+    for (unsigned i = 0; i < dmn->conf->nrollups && !dmn->gather; i++)
+        if (ts_conf_is_grouped(&dmn->conf->rollups[i]))
+            dmn->gather = ts_gather_new(dmn->conf, dmn->nshards);
     for (unsigned w = 0; w < dmn->nshards; w++) {
         struct shard *shard = &dmn->shards[w];
         shard->lanes = ts_xalloc(dmn->nsources * sizeof(struct ts_lane *));
@@ -164,7 +168,9 @@ static void make_workers(struct daemon *dmn)
                                       .rollups = ts_journal_input(dmn->journal, w),
                                       .rollups_bell = ts_journal_bell(dmn->journal),
                                       .seal_first = dmn->input_path != NULL,
-                                      .census = dmn->census};
+                                      .census = dmn->census,
+                                      .number = w,
+                                      .gather = dmn->gather};
         shard->worker = ts_worker_new(&conf);
     }
 }
@@ -188,6 +194,8 @@ static void show_gauges(void *arg, struct ts_buf *out)
     ts_buf_printf(out, "tsagg_windows %llu\n", (unsigned long long)windows);
     ts_buf_puts(out, "# HELP tsagg_series Series that live, overflow series included\n# TYPE tsagg_series gauge\n");
     ts_buf_printf(out, "tsagg_series %llu\n", (unsigned long long)ts_census_count(dmn->census));
+    ts_buf_puts(out, "# HELP tsagg_groups Groups that live, of rollups with group_by or without\n# TYPE tsagg_groups gauge\n");
+    ts_buf_printf(out, "tsagg_groups %llu\n", (unsigned long long)(dmn->gather ? ts_gather_count(dmn->gather) : 0));
     ts_buf_puts(out, "# HELP tsagg_workers Worker threads\n# TYPE tsagg_workers gauge\n");
     ts_buf_printf(out, "tsagg_workers %u\n", dmn->nshards);
     if (lowest_ns != INT64_MAX) {
@@ -295,6 +303,7 @@ static void free_all(struct daemon *dmn)
     ts_free(dmn->sources);
     ts_free(dmn->shards);
     ts_free(dmn->worker_bells);
+    ts_gather_free(&dmn->gather);
     ts_census_free(&dmn->census);
     ts_conf_free(&dmn->conf);
     ts_counters_free_all();
@@ -335,6 +344,9 @@ static int start(struct daemon *dmn, struct ts_err *err)
                                   .journal = dmn->journal,
                                   .write = dmn->http ? write_take_body : NULL,
                                   .write_arg = &dmn->write,
+                                  .ask = store_ask,
+                                  .changed = dmn->store ? store_changed : NULL,
+                                  .ask_arg = dmn->store,
                                   .admin = dmn->store ? ts_store_admin(dmn->store) : NULL};
     if (dmn->conf->http.address[0])
         rc = ts_server_start(&info, &dmn->server, err);

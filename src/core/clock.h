@@ -43,4 +43,13 @@ TS_INLINE int64_t ts_clock_floor(int64_t t_ns, int64_t every_ns)
     return t_ns - (r < 0 ? r + every_ns : r);
 }
 
+/** Ingest threads tell their workers the time at multiples of this by the wall clock, so that a window's end is heard of when it comes. */
+#define TS_TICK_NS (50 * TS_MS)
+
+/** From the wall clock's t_ns to the next tick. */
+TS_INLINE int64_t ts_clock_to_tick(int64_t t_ns)
+{
+    return ts_clock_floor(t_ns, TS_TICK_NS) + TS_TICK_NS - t_ns;
+}
+
 #endif

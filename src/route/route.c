@@ -16,7 +16,6 @@
 
 #define POINT_FLAGS (TS_POINT_RELATIVE | TS_POINT_TEXT) /* those that a sample brings along */
 
-#define TICK_NS (50 * TS_MS) /* a worker hears of the time at least this often */
 
 #define SAY_EVERY_NS (10 * TS_SEC)
 /* The way to a worker. Slabs that came back are kept in a stack and the last one is filled first: it is still in the cache. */
@@ -399,7 +398,7 @@ void ts_router_tick(struct ts_router *rt, int64_t now_ns)
     for (unsigned w = 0; w < rt->conf.nworkers; w++) {
         if (rt->backlog)
             (void)ts_backlog_advance(rt->backlog, w, &rt->conf.lanes[w]);
-        if (rt->arrival_ns - rt->outlets[w].told_ns < TICK_NS)
+        if (rt->arrival_ns - rt->outlets[w].told_ns < ts_clock_to_tick(rt->outlets[w].told_ns)) /* it has heard of this tick */
             continue;
         struct ts_slab *slab = close_slab(&rt->outlets[w]);
         if (!slab)

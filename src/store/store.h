@@ -42,6 +42,12 @@ void ts_store_close_source(struct ts_scan_source **src);
 /** Makes a bucket, or sets the retention (0: forever) of the one that there is. @return 0, -TS_EINVAL, or as a commit. */
 int ts_store_put_bucket(struct ts_store *store, struct ts_str name, int64_t retention_ns, struct ts_err *err) TS_MUST_CHECK;
 
+/**
+ * Whether points with start <= time < stop were written or deleted, or buckets changed, after *since, which becomes the present. Rather true
+ * than false. @thread any
+ */
+bool ts_store_changed(struct ts_store *store, uint64_t *since, int64_t start_ns, int64_t stop_ns);
+
 /* ---- tending ---- */
 
 enum ts_store_effort {

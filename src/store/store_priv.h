@@ -97,6 +97,19 @@ void ts_shard_path(const char *dir, int64_t id, struct ts_buf *out);
 
 struct ts_reader;
 
+#define TS_CHANGES 256 /* that are remembered */
+
+struct ts_changes {
+    pthread_mutex_t lock;
+    uint64_t n; /* ever */
+    struct ts_change {
+        int64_t start_ns, stop_ns; /* both inclusive */
+    } last[TS_CHANGES];
+};
+
+/** Points between may be others than before; after the commit. */
+void ts_changes_note(struct ts_store *store, int64_t start_ns, int64_t stop_ns);
+
 struct ts_store {
     struct ts_writer writer; /* first */
     struct ts_admin admin;
@@ -105,6 +118,7 @@ struct ts_store {
     pthread_mutex_t lock; /* of cat */
     struct ts_catalog cat;
     struct ts_reader *reader;
+    struct ts_changes changes;
 
     pthread_mutex_t tending; /* one round at a time */
     struct ts_db *work;      /* the catalogue for reading, of that round */

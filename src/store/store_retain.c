@@ -253,6 +253,7 @@ static int strike_one(struct ts_store *store, int64_t now_ns, int64_t *bucket, s
         if (rc == 0) {
             memmove(&cat->shards[i], &cat->shards[i + 1], (cat->nshards - i - 1) * sizeof *cat->shards);
             cat->nshards--;
+            ts_changes_note(store, INT64_MIN, INT64_MAX);
             rc = 1;
         }
     }

@@ -183,6 +183,11 @@ TS_INLINE bool add_plain(struct ts_worker *wk, const struct ts_slab *slab, uint3
         struct ts_rule *rule = &wk->rules[r];
         if (!ts_rule_matches(wk, rule, slot))
             continue;
+        if (TS_UNLIKELY(rule->sessions)) {
+            struct ts_placed smp = {.slot = slot, .time_ns = slab->arrival_ns, .weight = weight, .value = value};
+            taken |= ts_session_add(wk, rule, &smp, slab->arrival_ns) == TS_TAKEN;
+            continue;
+        }
         struct ts_window *win = rule->arrival;
         if (TS_UNLIKELY(!win)) {
             win = rule->arrival = ts_rule_window(rule, slab->arrival_ns);
