@@ -6,7 +6,7 @@ bench_pipe_SOURCES = bench/pipe.c
 bench_seal_SOURCES = bench/seal.c
 bench_store_load_SOURCES = bench/store_load.c
 bench_way_SOURCES = bench/way.c
-bench_window_SOURCES = bench/window.c
+bench_window_SOURCES = bench/window.c bench/window_rows.c bench/window_rows.h
 CLEANFILES += $(EXTRA_PROGRAMS)
 EXTRA_DIST += bench/ingest bench/latency bench/memory bench/query bench/servers.py bench/store
 

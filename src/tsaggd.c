@@ -62,6 +62,7 @@ struct daemon {
     const char *input_path; /* --input; NULL: listen */
     struct input input;
     struct ts_census *census; /* of the series of all workers */
+    struct ts_gather *gather; /* NULL: no rollup is of groups */
     _Atomic uint64_t passed;  /* numbers events and service checks, of all sources */
 };
 
@@ -153,6 +154,9 @@ static unsigned count_workers(const struct ts_conf *conf)
 
 static void make_workers(struct daemon *dmn)
 {
+    for (unsigned i = 0; i < dmn->conf->nrollups && !dmn->gather; i++)
+        if (ts_conf_is_grouped(&dmn->conf->rollups[i]))
+            dmn->gather = ts_gather_new(dmn->conf, dmn->nshards);
     for (unsigned w = 0; w < dmn->nshards; w++) {
         struct shard *shard = &dmn->shards[w];
         shard->lanes = ts_xalloc(dmn->nsources * sizeof(struct ts_lane *));
@@ -165,7 +169,9 @@ static void make_workers(struct daemon *dmn)
                                       .rollups = ts_journal_input(dmn->journal, w),
                                       .rollups_bell = ts_journal_bell(dmn->journal),
                                       .seal_first = dmn->input_path != NULL,
-                                      .census = dmn->census};
+                                      .census = dmn->census,
+                                      .number = w,
+                                      .gather = dmn->gather};
         shard->worker = ts_worker_new(&conf);
     }
 }
@@ -189,6 +195,8 @@ static void show_gauges(void *arg, struct ts_buf *out)
     ts_buf_printf(out, "tsagg_windows %llu\n", (unsigned long long)windows);
     ts_buf_puts(out, "# HELP tsagg_series Series that live, overflow series included\n# TYPE tsagg_series gauge\n");
     ts_buf_printf(out, "tsagg_series %llu\n", (unsigned long long)ts_census_count(dmn->census));
+    ts_buf_puts(out, "# HELP tsagg_groups Groups that live, of rollups with group_by or without\n# TYPE tsagg_groups gauge\n");
+    ts_buf_printf(out, "tsagg_groups %llu\n", (unsigned long long)(dmn->gather ? ts_gather_count(dmn->gather) : 0));
     ts_buf_puts(out, "# HELP tsagg_workers Worker threads\n# TYPE tsagg_workers gauge\n");
     ts_buf_printf(out, "tsagg_workers %u\n", dmn->nshards);
     if (lowest_ns != INT64_MAX) {
@@ -296,6 +304,7 @@ static void free_all(struct daemon *dmn)
     ts_free(dmn->sources);
     ts_free(dmn->shards);
     ts_free(dmn->worker_bells);
+    ts_gather_free(&dmn->gather);
     ts_census_free(&dmn->census);
     ts_conf_free(&dmn->conf);
     ts_skew_free_all();

@@ -26,6 +26,7 @@ EXTRA_DIST += \
 	tests/e2e/test_delivery.py \
 	tests/e2e/test_events.py \
 	tests/e2e/test_flux_http.py \
+	tests/e2e/test_group.py \
 	tests/e2e/test_http_write.py \
 	tests/e2e/test_hmac.py \
 	tests/e2e/test_input.py \

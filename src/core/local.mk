@@ -10,6 +10,7 @@ libtsagg_a_SOURCES += \
 	src/core/clock.c src/core/clock.h \
 	src/core/counters.c src/core/counters.h \
 	src/core/csv.c src/core/csv.h \
+	src/core/dd.h \
 	src/core/dead_letter.c src/core/dead_letter.h \
 	src/core/edit.c src/core/edit.h \
 	src/core/err.c src/core/err.h \
@@ -23,6 +24,7 @@ libtsagg_a_SOURCES += \
 	src/core/le.h \
 	src/core/log.c src/core/log.h \
 	src/core/map64.c src/core/map64.h \
+	src/core/matcher.c src/core/matcher.h \
 	src/core/mem.c src/core/mem.h \
 	src/core/near.c src/core/near.h \
 	src/core/num.c src/core/num.h \

@@ -110,6 +110,7 @@ void ts_rule_forget(struct ts_rule *rule, struct ts_window *win, const struct ts
     if (rule->arrival == win)
         rule->arrival = NULL;
     rule->nwindows--;
+    ts_window_free_folds(rule, win);
     for (uint32_t i = 0; i < win->nchunks; i++)
         ts_window_free_chunk(win, i, tab);
     ts_free(win->chunks);

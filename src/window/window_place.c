@@ -75,6 +75,8 @@ bool ts_window_put(struct ts_worker *wk, const struct ts_rule *rule, struct ts_p
     ts_stats_add(&pane->stats, smp->value, smp->weight);
     if (smp->timed && !ts_window_is_latest(ch, smp->slot, first, smp->time_ns))
         pane->stats.last = last;
+    if (!smp->timed && rule->folded)
+        (void)ts_window_is_latest(ch, smp->slot, first, smp->time_ns);
     if (rule->wants)
         ts_window_add_wanted(wk, rule, ch, smp->slot, smp->value, smp->weight, smp->time_ns);
     return true;

@@ -8,6 +8,7 @@
 #include "core/sketch.h"
 #include "core/zone.h"
 #include "window/window.h"
+#include "window/window_group.h"
 
 /* ---- series of this worker: window_series.c ---- */
 
@@ -108,6 +109,7 @@ struct ts_pane_chunk {
     bool owns;        /* holds panes of sets or strings, which own memory */
     uint64_t dirty[TS_CHUNK_PANES / 64]; /* sealed panes that late samples have changed */
     uint64_t merged[TS_CHUNK_PANES / 64]; /* panes that rules derived from this one have */
+    uint64_t folded[TS_CHUNK_PANES / 64]; /* panes that groups have as they were sealed in arrival time */
 };
 
 enum ts_window_state {
@@ -129,6 +131,7 @@ struct ts_window {
     int64_t dirty_since_ns;      /* arrival time of the first of them */
     uint32_t nchunks;
     struct ts_pane_chunk **chunks; /* NULL: untouched; TS_CHUNK_GONE: freed after it was sent */
+    struct ts_partials **folds;    /* by fold and domain, of panes sealed so far; NULL: none */
     struct ts_window *next;        /* by start, earliest first */
 };
 
@@ -149,7 +152,11 @@ struct ts_rule {
     struct ts_rule *side; /* of what is too late here; NULL: dropped */
     struct ts_sessions *sessions; /* its windows are these and begin nowhere, every_ns is 0; NULL: they are not */
     bool is_side;
-    bool hidden;          /* panes only: nothing is sent */
+    bool hidden;          /* panes only: no series is sent */
+    struct ts_fold *folds; /* rollups of groups that have these windows */
+    unsigned nfolds;
+    bool folded;              /* it, or one derived, has folds */
+    struct ts_gather *gather; /* with folds */
     bool tracks_last;     /* it, or one derived, asks for `last` */
     uint64_t bit;         /* in ts_worker.masks */
     struct ts_conf_rollup own; /* what conf points to when the rule is not as configured */
@@ -212,6 +219,7 @@ enum ts_wants {
     TS_WANTS_INCREASE = 4,
     TS_WANTS_DISTINCT = 8, /* of numbers */
     TS_WANTS_HISTOGRAM = 16,
+    TS_WANTS_LAST = 32, /* the time of `last` also in arrival time, to tell which series of a group has the latest */
     TS_WANTS_MORE = TS_WANTS_FIRST | TS_WANTS_INCREASE | TS_WANTS_DISTINCT | TS_WANTS_HISTOGRAM
 };
 
@@ -240,6 +248,16 @@ void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct
 
 /** What a pane's `more` says, into a point; NaN for what it does not. */
 void ts_window_tell_more(const struct ts_pane_chunk *ch, uint32_t slot, struct ts_rollup *point);
+
+/** The same as it is kept; borrowed. ch may be NULL. */
+struct ts_more_view {
+    bool has_first, has_increase;
+    double first, increase;
+    int64_t first_ns;
+    struct ts_hll *hll;
+    const double *histogram;
+};
+void ts_window_peek_more(const struct ts_pane_chunk *ch, uint32_t slot, struct ts_more_view *out);
 
 /** Appends the pane's histogram to texts as a rollup point has it. @return its bytes; without memory texts
  * are marked. */
@@ -280,7 +298,9 @@ struct ts_worker {
     struct ts_source *sources;
     struct ts_rule *rules; /* first those that samples are added to, then derived ones, then sides */
     unsigned nrules, nadding;
+    struct ts_matcher *matcher;
     uint64_t *masks;       /* by slot: the rules that match; NULL: all of them match everything */
+    bool gathering;        /* there is more that all workers have passed and that is to be sent */
     uint64_t adds;         /* to panes, of the slab being added */
     uint8_t *event_chunks; /* by slot / TS_CHUNK_PANES: whether a series in event time is among them */
     uint32_t nevent_chunks;
@@ -331,13 +351,13 @@ void ts_worker_free_rules(struct ts_worker *wk);
 /** The rules that match a series, bits of ts_rule.bit. */
 uint64_t ts_worker_match(const struct ts_worker *wk, struct ts_str series);
 
+/** Makes of a rollup the one of what is too late for it; its measurement is the caller's to free. */
+void ts_rule_make_side(const struct ts_worker *wk, struct ts_conf_rollup *rollup);
+
 TS_INLINE bool ts_rule_matches(const struct ts_worker *wk, const struct ts_rule *rule, uint32_t slot)
 {
     return !wk->masks || wk->masks[slot] & rule->bit;
 }
-
-/** Appends the series as the rule's points have it. @return 0; -TS_ELIMIT too long; -TS_ENOMEM. */
-int ts_rule_rename(const struct ts_rule *rule, struct ts_str series, struct ts_buf *out) TS_MUST_CHECK;
 
 /**
  * Merges a chunk's panes of the domain into the windows of derived rules: window_merge.c.
@@ -412,6 +432,10 @@ void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struc
  * @return true when there is more to do now; false when nothing is due or the journal has no room.
  */
 bool ts_worker_seal(struct ts_worker *wk);
+
+/** The batch being filled, or a new one, of this window, with room for a point: window_seal.c. @return NULL: not now. */
+struct ts_rollup_batch *ts_worker_open_batch(struct ts_worker *wk, const struct ts_conf_rollup *conf, int64_t start_ns, int64_t end_ns,
+                                             bool correction);
 
 /** Whether sealing has paused in the middle of a window. */
 bool ts_worker_is_sealing(const struct ts_worker *wk);

@@ -5,6 +5,7 @@
 #include "config.h"
 #include "window/window_priv.h"
 
+#include "core/matcher.h"
 #include "core/mem.h"
 
 /* Of one source, before others get their turn and windows are looked at: by points, so that a source whose slabs are full gets no
@@ -53,6 +54,7 @@ void ts_worker_free(struct ts_worker **worker)
     ts_worker_free_rules(wk);
     ts_free(wk->event_chunks);
     ts_free(wk->masks);
+    ts_matcher_free(&wk->matcher);
     ts_series_table_fini(&wk->series);
     TS_FREE(*worker);
 }
@@ -145,7 +147,7 @@ static bool lanes_are_empty(const struct ts_worker *wk)
 
 static bool must_seal_first(const struct ts_worker *wk)
 {
-    return wk->conf.seal_first && ts_worker_is_sealing(wk);
+    return wk->conf.seal_first && (wk->gathering || ts_worker_is_sealing(wk));
 }
 
 void *ts_worker_run(void *arg)
@@ -158,7 +160,7 @@ void *ts_worker_run(void *arg)
         more |= ts_worker_seal(wk);
         ts_worker_forget(wk);
         publish(wk);
-        if (wk->draining && ts_worker_is_empty(wk))
+        if (wk->draining && ts_worker_is_empty(wk) && ts_gather_may_end(wk))
             return NULL;
         if (more)
             continue;

@@ -184,3 +184,29 @@ def from_points(points):
             field, aggregate = name.rsplit("_", 1)
             found[measurement, tags, field, time_ns][aggregate] = value
     return dict(found)
+
+
+def grouped(samples, window_ns, every_ns, keeps):
+    """The same of groups: series that differ only in tags for which keeps() is false are one.
+
+    increase is each series' own, added up; of the series' first and last values the earliest and latest count, of equal times the
+    least for the first, the greatest for the last.
+    """
+    found = {}
+    for key, members in windows(samples, window_ns, every_ns).items():
+        group = key[0], tuple(tag for tag in key[1] if keeps(tag[0])), key[2], key[3]
+        found.setdefault(group, []).append(members)
+    return {key: group_aggregates(series, window_ns) for key, series in found.items()}
+
+
+def group_aggregates(series, window_ns):
+    """series: the samples of each, in the order they came."""
+    every = [sample for members in series for sample in members]
+    firsts = [min(members, key=lambda sample: sample.time_ns) for members in series]
+    lasts = [max(reversed(members), key=lambda sample: sample.time_ns) for members in series]
+    return {**aggregates(every, window_ns),
+            "first": min((sample.time_ns, sample.value) for sample in firsts)[1],
+            "last": max((sample.time_ns, sample.value) for sample in lasts)[1],
+            "increase": math.fsum(increase(members) for members in series),
+            "distinct": len({sample.value for sample in every}),
+            "samples": every}
