@@ -1,7 +1,7 @@
 /*
  * A batch of rollup points to bytes and back, for the journal. Thread: any. Version 2, little-endian:
  *
- *   u8 version = 2 | u8 flags: 1 stddev_sample, 2 correction, 4 coarse, 128 passed | u32 aggregates | i64 start_ns | i64 end_ns
+ *   u8 version = 2 | u8 flags: 1 stddev_sample, 2 correction, 4 coarse, 64 partial, 128 passed | u32 aggregates | i64 start_ns | i64 end_ns
  *   u8 n, n times u32 quantile in millionths, rising | u8 n, n times f64 bound of a histogram's buckets, rising
  *   u16 n, rule | u16 n, to | u32 number of points | points
  *   point: u16 n, series | by the series' kind:
@@ -34,8 +34,9 @@
 #define FLAG_SAMPLE       1
 #define FLAG_CORRECTION   2
 #define FLAG_COARSE       4
+#define FLAG_PARTIAL      64
 #define FLAG_PASSED       128 /* a reader that does not know it refuses the batch */
-#define FLAGS             (FLAG_SAMPLE | FLAG_CORRECTION | FLAG_COARSE | FLAG_PASSED)
+#define FLAGS             (FLAG_SAMPLE | FLAG_CORRECTION | FLAG_COARSE | FLAG_PARTIAL | FLAG_PASSED)
 #define HEAD_BYTES        (1 + 1 + 4 + 8 + 8 + 1 + 1 + 2 + 2 + 4)
 #define POINT_BYTES_LEAST (2 + 7 + 4) /* shortest series, empty string */
 
@@ -141,7 +142,8 @@ int ts_rollup_batch_encode(const struct ts_rollup_batch *batch, struct ts_buf *b
     if (!to)
         return -TS_ENOMEM;
     unsigned flags = (batch->stddev_sample ? FLAG_SAMPLE : 0) | (batch->correction ? FLAG_CORRECTION : 0) |
-                     (batch->coarse ? FLAG_COARSE : 0) | (batch->passed ? FLAG_PASSED : 0);
+                     (batch->coarse ? FLAG_COARSE : 0) | (batch->partial ? FLAG_PARTIAL : 0) |
+                     (batch->passed ? FLAG_PASSED : 0);
     to = put_uint(to, LAYOUT, 1);
     to = put_uint(to, flags, 1);
     to = put_uint(to, batch->aggregates, 4);
@@ -245,6 +247,7 @@ static int get_head(struct input *in, struct ts_rollup_head *head)
     head->stddev_sample = flags & FLAG_SAMPLE;
     head->correction = flags & FLAG_CORRECTION;
     head->coarse = flags & FLAG_COARSE;
+    head->partial = flags & FLAG_PARTIAL;
     head->passed = flags & FLAG_PASSED;
     head->aggregates = (uint32_t)get_uint(in, 4);
     head->start_ns = (int64_t)get_uint(in, 8);
@@ -344,6 +347,7 @@ int ts_rollup_batch_decode(struct ts_str bytes, struct ts_rollup_batch *out)
     out->buckets = head.buckets;
     out->stddev_sample = head.stddev_sample;
     out->correction = head.correction;
+    out->partial = head.partial;
     out->coarse = head.coarse;
     out->passed = head.passed;
     for (unsigned i = 0; i < head.n; i++) {

@@ -116,6 +116,8 @@ static enum ts_verdict add_to_window(struct ts_worker *wk, struct ts_rule *rule,
         return ch ? TS_TOO_LATE : TS_NO_MEMORY;
     union ts_pane *pane = &ch->panes[smp->slot % TS_CHUNK_PANES];
     bool fresh = pane->stats.count == 0;
+    if (fresh && (win->closed || is_merged(ch, smp->slot)))
+        return TS_TOO_LATE;
     if (!put(wk, rule, pane, ch, smp))
         return TS_NO_MEMORY;
     wk->adds++;

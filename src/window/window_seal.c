@@ -51,7 +51,7 @@ static struct ts_rollup_batch *open_batch(struct ts_worker *wk, const struct ts_
     if (batch && batch->n > 0 &&
         (batch->n == TS_ROLLUP_BATCH_MAX || batch->texts.len >= BATCH_TEXT_MAX ||
          batch->rule != rule->conf->name || batch->start_ns != win->start_ns ||
-         batch->correction != correction)) {
+         batch->correction != (correction || win->again))) {
         if (!push_batch(wk))
             return NULL;
         batch = NULL;
@@ -72,7 +72,8 @@ static struct ts_rollup_batch *open_batch(struct ts_worker *wk, const struct ts_
         batch->quantiles = rule->conf->quantiles;
         batch->buckets = rule->conf->histogram;
         batch->stddev_sample = rule->conf->stddev_sample;
-        batch->correction = correction;
+        batch->correction = correction || win->again;
+        batch->partial = wk->partial;
     }
     return batch;
 }
@@ -186,7 +187,7 @@ static bool send_slot(struct ts_worker *wk, const struct ts_rule *rule, const st
     if (!ts_slot_is_of(wk, slot, domain))
         return true;
     if (!pane || pane->stats.count == 0) {
-        bool again = sl->flags & TS_SLOT_KEPT && !rule->is_side && ts_rule_matches(wk, rule, slot);
+        bool again = sl->flags & TS_SLOT_KEPT && !rule->is_side && ts_rule_matches(wk, rule, slot) && !(ch && ts_chunk_is_done(ch, slot));
         return !again || send_kept(wk, rule, win, slot);
     }
     if (!send_pane(wk, rule, win, slot, pane, ch, false))

@@ -31,7 +31,8 @@ struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf)
     ts_pool_init(&wk->sketches, TS_CHUNK_PANES * sizeof(struct ts_sketch));
     ts_worker_make_rules(wk);
     wk->clock_ns = wk->watermark_ns = TS_TIME_NONE;
-    wk->draining = conf->nsources == 0;
+    wk->draining = wk->ended = conf->nsources == 0;
+    wk->restored = (struct ts_source){.arrival_ns = TS_TIME_NONE, .max_event_ns = TS_TIME_NONE, .event_seen_ns = TS_TIME_NONE};
     atomic_store_explicit(&wk->gauges.watermark_ns, TS_TIME_NONE, memory_order_relaxed);
     return wk;
 }
@@ -48,6 +49,8 @@ void ts_worker_free(struct ts_worker **worker)
     ts_pool_fini(&wk->chunks);
     for (unsigned i = 0; i < wk->conf.nsources; i++)
         ts_free(wk->sources[i].slots);
+    ts_free(wk->restored.slots);
+    ts_snapper_free(&wk->snap);
     ts_rollup_batch_free(&wk->batch);
     ts_free(wk->sources);
     ts_worker_free_rules(wk);
@@ -73,10 +76,10 @@ static void advance(struct ts_worker *wk)
 {
     int64_t clock_ns = INT64_MAX, watermark_ns = INT64_MAX;
     bool had_events = false;
-    wk->draining = true;
+    wk->ended = true;
     for (unsigned i = 0; i < wk->conf.nsources; i++) {
         const struct ts_source *src = &wk->sources[i];
-        wk->draining &= src->ended;
+        wk->ended &= src->ended;
         had_events |= src->max_event_ns != TS_TIME_NONE;
         if (!src->ended)
             clock_ns = TS_MIN(clock_ns, src->arrival_ns);
@@ -87,7 +90,7 @@ static void advance(struct ts_worker *wk)
         wk->clock_ns = TS_MAX(wk->clock_ns, clock_ns);
     if (watermark_ns != INT64_MAX)
         wk->watermark_ns = TS_MAX(wk->watermark_ns, watermark_ns);
-    wk->idle = had_events && watermark_ns == INT64_MAX;
+    wk->idle = had_events && watermark_ns == INT64_MAX && !wk->ended; /* what a stop leaves open is not due */
 }
 
 static bool read_lane(struct ts_worker *wk, struct ts_source *src)
@@ -154,11 +157,14 @@ void *ts_worker_run(void *arg)
         bool more = false;
         for (unsigned i = 0; i < wk->conf.nsources && !must_seal_first(wk); i++)
             more |= read_lane(wk, &wk->sources[i]);
-        more |= ts_worker_seal(wk);
+        bool sealing = ts_worker_seal(wk);
+        more |= ts_worker_snap(wk) || sealing;
         ts_worker_forget(wk);
         publish(wk);
         if (wk->draining && ts_worker_is_empty(wk))
             return NULL;
+        if (wk->ended && !wk->draining && !sealing && ts_worker_may_drain(wk))
+            wk->draining = more = true;
         if (more)
             continue;
         trim(wk);
