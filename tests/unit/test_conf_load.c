@@ -104,7 +104,7 @@ static void state_dir_follows_the_user(void **state)
 }
 
 static const char everything[] =
-    "state_dir: /tmp/x y\nworkers: 4\nidle_after: 1m30s\ncorrect_for: 0s\nfuture: 1h\nkeep_gauges: true\nlog_level: debug\n"
+    "state_dir: /tmp/x y\nworkers: 4\nsnapshot: 1s\nidle_after: 1m30s\ncorrect_for: 0s\nfuture: 1h\nkeep_gauges: true\nlog_level: debug\n"
     "listen:\n"
     "  - {url: \"udp://[::1]:9125\", format: influx, signed_gauges: absolute, when_full: drop_new, block: "
     "1.5s, sockets: 2,\n"
@@ -221,7 +221,7 @@ static void print_loads_back(void **state)
     struct ts_buf out = printed(everything);
     const char *text = ts_buf_cstr(&out);
     assert_non_null(
-        strstr(text, "workers: 4\nidle_after: 1m30s\ncorrect_for: 0s\nfuture: 1h\nkeep_gauges: true\nlog_level: debug\n"));
+        strstr(text, "workers: 4\nsnapshot: 1s\nidle_after: 1m30s\ncorrect_for: 0s\nfuture: 1h\nkeep_gauges: true\nlog_level: debug\n"));
     assert_non_null(strstr(text, "    block: 1s500ms\n    sockets: 2\n    rcvbuf: 64000B\n"));
     assert_non_null(strstr(
         text,
