@@ -252,7 +252,7 @@ static struct ts_window *timed_window(const struct ts_worker *wk)
     const struct ts_rule *rule = &wk->rules[0];
     struct ts_window *win = rule->recent;
     int64_t wm = ts_worker_watermark(wk, rule);
-    bool open = win && win->state[TS_DOMAIN_EVENT] == TS_WINDOW_OPEN && (wm == TS_TIME_NONE || win->end_ns > wm);
+    bool open = win && win->state[TS_DOMAIN_EVENT] == TS_WINDOW_OPEN && !win->mixed && (wm == TS_TIME_NONE || win->end_ns > wm);
     return open && !rule->tracks_last ? win : NULL;
 }
 

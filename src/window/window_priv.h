@@ -125,6 +125,7 @@ struct ts_window {
     bool used[TS_DOMAINS];
     bool closed; /* sealed before a crash: takes nothing but for panes that were restored; some of its points may have yet to go */
     bool again;  /* a part of it was sent at a stop */
+    bool mixed;  /* open, but restored with panes that derived rules have: of a worker that was further */
     uint32_t cursor[TS_DOMAINS]; /* next slot to send */
     uint64_t dirty;              /* panes with a dirty bit */
     int64_t dirty_since_ns;      /* arrival time of the first of them */

@@ -304,6 +304,7 @@ static int load_into(struct loader *ld, struct ts_worker *wk, struct ts_rule *ru
         win->state[domain] = TS_WINDOW_OPEN;
     win->used[domain] = true;
     win->again |= ld->snap->final || flags & PANE_AGAIN;
+    win->mixed |= flags & PANE_MERGED;
     ch->event |= domain == TS_DOMAIN_EVENT;
     if (flags & (PANE_MERGED | PANE_DONE))
         set_bit(ch->merged, slot);

@@ -65,9 +65,10 @@ const struct ts_worker_gauges *ts_worker_gauges(const struct ts_worker *worker)
     return &worker->gauges;
 }
 
+/* At a stop a source that has ended holds back what it would go on with after the next start. */
 static bool is_active(const struct ts_worker *wk, const struct ts_source *src)
 {
-    return !src->ended && src->max_event_ns != TS_TIME_NONE &&
+    return src->max_event_ns != TS_TIME_NONE &&
            src->arrival_ns - src->event_seen_ns < wk->conf.conf->idle_after_ns;
 }
 
@@ -90,7 +91,7 @@ static void advance(struct ts_worker *wk)
         wk->clock_ns = TS_MAX(wk->clock_ns, clock_ns);
     if (watermark_ns != INT64_MAX)
         wk->watermark_ns = TS_MAX(wk->watermark_ns, watermark_ns);
-    wk->idle = had_events && watermark_ns == INT64_MAX && !wk->ended; /* what a stop leaves open is not due */
+    wk->idle = had_events && watermark_ns == INT64_MAX;
 }
 
 static bool read_lane(struct ts_worker *wk, struct ts_source *src)
