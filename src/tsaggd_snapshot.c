@@ -35,6 +35,15 @@ static void journal_hold(void *arg, struct ts_feed_pos from)
     ts_journal_hold(arg, from);
 }
 
+static void spoil(void *arg)
+{
+    struct snapshots *snaps = arg;
+    if (snaps->writer)
+        ts_snapshots_spoil(snaps->writer);
+    else
+        (void)unlink(snaps->path); /* of a run before this replay */
+}
+
 /* What a source is called in every run. */
 static uint64_t source_key(const struct source *sources, unsigned s)
 {
@@ -109,30 +118,33 @@ static int map_file(const char *path, struct ts_str *bytes, int64_t *known_ns)
 
 static void read_former(struct snapshots *snaps, struct ts_journal *jr, bool input, struct ts_restored *got)
 {
-    const struct ts_conf *conf = snaps->conf.conf;
-    struct ts_buf path = TS_BUF_INIT;
     struct ts_str bytes;
     int64_t known_ns;
-    ts_buf_printf(&path, "%s/snapshot", conf->state_dir);
-    const char *name = ts_buf_cstr(&path);
-    int rc = name ? map_file(name, &bytes, &known_ns) : -TS_ENOMEM;
+    int rc = map_file(snaps->path, &bytes, &known_ns);
+    const char *why = "it cannot be opened, or is empty";
     if (rc == 0) {
-        const char *why = restore(snaps, bytes, known_ns, jr, input, got);
+        why = restore(snaps, bytes, known_ns, jr, input, got);
         (void)munmap((void *)(uintptr_t)bytes.p, bytes.len);
-        if (why)
-            set_aside(name, why);
-        else if (!input && conf->snapshot_ns == 0)
-            (void)unlink(name); /* nothing keeps it up to date from now on */
-    } else if (rc != -TS_ENOTFOUND) {
-        set_aside(name ? name : conf->state_dir, "it cannot be opened, or is empty");
     }
-    ts_buf_fini(&path);
+    bool off = !input && snaps->conf.conf->snapshot_ns == 0; /* nothing keeps it up to date from now on */
+    if (rc == -TS_ENOTFOUND || (!why && !off))
+        return;
+    if (why)
+        set_aside(snaps->path, why);
+    else
+        (void)unlink(snaps->path);
+    ts_journal_hold(jr, (struct ts_feed_pos){UINT64_MAX, 0});
 }
 
 void snapshots_open(struct snapshots *snaps, const struct ts_conf *conf, struct ts_journal *jr, struct ts_worker *const *workers,
                     unsigned nworkers, const struct source *sources, unsigned nsources, bool input)
 {
     struct ts_restored got = {0};
+    struct ts_journal_holder holder = {.spoil = spoil, .arg = snaps};
+    struct ts_buf path = TS_BUF_INIT;
+    ts_buf_printf(&path, "%s/snapshot", conf->state_dir);
+    snaps->path = ts_xstrndup(path.p, path.len);
+    ts_buf_fini(&path);
     snaps->source_keys = ts_xalloc(TS_MAX(nsources, 1u) * sizeof *snaps->source_keys);
     for (unsigned s = 0; s < nsources; s++)
         snaps->source_keys[s] = source_key(sources, s);
@@ -145,7 +157,9 @@ void snapshots_open(struct snapshots *snaps, const struct ts_conf *conf, struct 
     if (!input && conf->snapshot_ns) {
         snaps->writer = ts_snapshots_new(&snaps->conf);
         ts_snapshots_set_restored(snaps->writer, &got);
+        holder.bell = ts_snapshots_bell(snaps->writer);
     }
+    ts_journal_set_holder(jr, &holder);
 }
 
 int snapshots_start(struct snapshots *snaps)
@@ -169,4 +183,5 @@ void snapshots_close(struct snapshots *snaps)
 {
     ts_snapshots_free(&snaps->writer);
     ts_free(snaps->source_keys);
+    ts_free(snaps->path);
 }

@@ -9,6 +9,7 @@ struct snapshots {
     struct ts_snapshots *writer; /* NULL: none are taken */
     struct ts_snapshots_conf conf;
     uint64_t *source_keys;
+    char *path; /* of the one in place */
 };
 
 /**

@@ -122,6 +122,11 @@ struct ts_feed_pos ts_journal_end(struct ts_journal *jr)
     return end;
 }
 
+void ts_journal_set_holder(struct ts_journal *jr, const struct ts_journal_holder *holder)
+{
+    jr->holder = *holder;
+}
+
 uint64_t ts_journal_durable(struct ts_journal *jr, unsigned i)
 {
     TS_ASSERT(i < jr->ninputs);

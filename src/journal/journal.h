@@ -55,7 +55,16 @@ struct ts_feed_pos ts_journal_end(struct ts_journal *jr);
 /** How many of the batches pushed into ring i are durable, or lost for good. @thread any */
 uint64_t ts_journal_durable(struct ts_journal *jr, unsigned i);
 
-/** Keeps what is at `from` and behind it, also when every sink has it. Limits go before it. @thread any */
+/** Who relies on what is held. */
+struct ts_journal_holder {
+    struct ts_bell *bell;     /* rung when another segment begins */
+    void (*spoil)(void *arg); /* a full journal is about to merge or drop a part of what is held. @thread journal; it may hold its lock */
+    void *arg;
+};
+/** Before ts_journal_start; copied. @thread main */
+void ts_journal_set_holder(struct ts_journal *jr, const struct ts_journal_holder *holder);
+
+/** Keeps what is at `from` and behind it, also when every sink has it, as far as the journal's limits allow. @thread any */
 void ts_journal_hold(struct ts_journal *jr, struct ts_feed_pos from);
 
 /** Given each record of ts_journal_scan, an encoded batch that is valid during the call. */

@@ -67,6 +67,7 @@ struct ts_journal {
     struct reader *readers;
     struct ts_feed **feeds; /* of the readers */
     struct ts_feed_pos held; /* ts_journal_hold; segment UINT64_MAX: nothing is; under the lock */
+    struct ts_journal_holder holder;
     unsigned ninputs;
     struct ts_ring *inputs;
     struct input_count {

@@ -61,6 +61,8 @@ static int next_segment(struct ts_journal *jr)
     ts_segment_add(jr, jr->seq, jr->end);
     ts_segment_trim(jr);
     pthread_mutex_unlock(&jr->lock);
+    if (jr->holder.bell)
+        ts_bell_ring(jr->holder.bell);
     return 0;
 }
 

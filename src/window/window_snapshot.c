@@ -30,7 +30,9 @@ struct ts_snapshots {
     struct ts_bell bell;
     pthread_t thread;
     _Atomic bool stopping;
-    pthread_mutex_t lock; /* of shown */
+    pthread_mutex_t lock; /* of shown, in_place and spoiled */
+    bool in_place; /* there is a snapshot */
+    bool spoiled;  /* the one being taken */
     struct ts_snapshot_status shown;
     /* @thread ts-snapshot, and main when that has ended */
     uint64_t number; /* of the snapshot asked for */
@@ -142,11 +144,15 @@ static void begin_file(struct ts_snapshots *snaps, unsigned flags)
     snaps->failed = false;
     snaps->nblocks = snaps->bytes = 0;
     snaps->taken_ns = ts_clock_now_ns();
+    pthread_mutex_lock(&snaps->lock);
+    bool in_place = snaps->in_place;
+    snaps->spoiled = false;
+    pthread_mutex_unlock(&snaps->lock);
     snaps->at = snaps->conf.journal.end(snaps->conf.journal.arg); /* before any worker begins */
     snaps->fd = open(snaps->path_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
     if (snaps->fd < 0)
         fail(snaps, strerror(errno));
-    if (snaps->shown.taken_ns == TS_TIME_NONE && !snaps->shown.restored.any)
+    if (!in_place)
         snaps->conf.journal.hold(snaps->conf.journal.arg, snaps->at);
     ts_snap_put_head(head, flags, snaps->taken_ns, snaps->at);
     write_bytes(snaps, (struct ts_str){head, sizeof head});
@@ -242,7 +248,14 @@ static bool wait_durable(struct ts_snapshots *snaps, const uint64_t *batches)
 
 static void put_in_place(struct ts_snapshots *snaps, int64_t begun_mono_ns)
 {
-    if (!snaps->failed && (rename(snaps->path_new, snaps->path) != 0 || ts_dir_sync(snaps->conf.conf->state_dir) != 0))
+    pthread_mutex_lock(&snaps->lock);
+    if (snaps->spoiled)
+        fail(snaps, "the journal is full");
+    else if (!snaps->failed && rename(snaps->path_new, snaps->path) != 0)
+        fail(snaps, strerror(errno));
+    snaps->in_place |= !snaps->failed;
+    pthread_mutex_unlock(&snaps->lock);
+    if (!snaps->failed && ts_dir_sync(snaps->conf.conf->state_dir) != 0)
         fail(snaps, strerror(errno));
     if (snaps->fd >= 0)
         close(snaps->fd);
@@ -276,7 +289,7 @@ static void take(struct ts_snapshots *snaps)
 {
     int64_t begun_ns = ts_clock_mono_ns();
     uint64_t now = activity();
-    if (now == snaps->activity && snaps->shown.taken_ns != TS_TIME_NONE) {
+    if (now == snaps->activity && snaps->in_place) {
         (void)utimensat(AT_FDCWD, snaps->path, NULL, 0); /* it is as good as new: the gap begins here */
         return;
     }
@@ -312,18 +325,25 @@ static void take_last(struct ts_snapshots *snaps)
     }
 }
 
+/* A journal that fills fast should not have to hold much of it. */
+static bool is_far_behind(const struct ts_snapshots *snaps)
+{
+    return snaps->conf.journal.end(snaps->conf.journal.arg).segment > snaps->at.segment + 1;
+}
+
 static void *run(void *arg)
 {
     struct ts_snapshots *snaps = arg;
-    int64_t due_ns = ts_clock_mono_ns();
+    int64_t due_ns = ts_clock_mono_ns(), soon_ns = due_ns;
     while (!is_stopping(snaps)) {
-        int64_t now_ns = ts_clock_mono_ns();
-        if (now_ns < due_ns) {
-            nap(snaps, TS_MIN(due_ns - now_ns, TS_SEC));
+        int64_t now_ns = ts_clock_mono_ns(), wait_ns = (is_far_behind(snaps) ? soon_ns : due_ns) - now_ns;
+        if (wait_ns > 0) {
+            nap(snaps, TS_MIN(wait_ns, TS_SEC));
             continue;
         }
         take(snaps);
-        due_ns = now_ns + TS_MAX(snaps->conf.conf->snapshot_ns, SHARE * (ts_clock_mono_ns() - now_ns));
+        soon_ns = now_ns + SHARE * (ts_clock_mono_ns() - now_ns);
+        due_ns = TS_MAX(now_ns + snaps->conf.conf->snapshot_ns, soon_ns);
     }
     take_last(snaps);
     return NULL;
@@ -364,7 +384,26 @@ void ts_snapshots_status(void *snapshots, struct ts_snapshot_status *out)
     }
 }
 
+struct ts_bell *ts_snapshots_bell(struct ts_snapshots *snaps)
+{
+    return &snaps->bell;
+}
+
+void ts_snapshots_spoil(struct ts_snapshots *snaps)
+{
+    pthread_mutex_lock(&snaps->lock);
+    bool removed = snaps->in_place;
+    if (removed)
+        (void)unlink(snaps->path);
+    snaps->in_place = false;
+    snaps->spoiled = true;
+    pthread_mutex_unlock(&snaps->lock);
+    if (removed)
+        ts_log(TS_LOG_WARN, "snapshot_removed", "stage=window why=\"the journal is full, and merges what was sealed since\"");
+}
+
 void ts_snapshots_set_restored(struct ts_snapshots *snaps, const struct ts_restored *restored)
 {
     snaps->shown.restored = *restored;
+    snaps->in_place = restored->any;
 }

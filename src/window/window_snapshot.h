@@ -50,6 +50,14 @@ void ts_snapshots_commit(struct ts_snapshots *snaps);
 /** A ts_snapshot_status_fn; snapshots is a struct ts_snapshots. @thread any */
 void ts_snapshots_status(void *snapshots, struct ts_snapshot_status *out);
 
+/** To be rung when the journal has grown by some. */
+struct ts_bell *ts_snapshots_bell(struct ts_snapshots *snaps);
+
+/**
+ * What is held is no longer all there: the snapshot in place is removed, and one that is being taken is given up. @thread any
+ */
+void ts_snapshots_spoil(struct ts_snapshots *snaps);
+
 /** What a start has restored, for the status. @thread main, before it starts */
 void ts_snapshots_set_restored(struct ts_snapshots *snaps, const struct ts_restored *restored);
 
