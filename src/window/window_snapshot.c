@@ -291,6 +291,9 @@ static void take(struct ts_snapshots *snaps)
     uint64_t now = activity();
     if (now == snaps->activity && snaps->in_place) {
         (void)utimensat(AT_FDCWD, snaps->path, NULL, 0); /* it is as good as new: the gap begins here */
+        pthread_mutex_lock(&snaps->lock);
+        snaps->shown.taken_ns = ts_clock_now_ns();
+        pthread_mutex_unlock(&snaps->lock);
         return;
     }
     uint64_t *batches = ts_xalloc(snaps->conf.nworkers * sizeof *batches);

@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from tsagg_test import lineproto, oracle, runner, udp
-from tsagg_test.daemon import Tsaggd
+from tsagg_test.daemon import Tsaggd, tool
 from tsagg_test.times import NS
 from tsagg_test.wait import until
 
@@ -232,6 +232,23 @@ def test_another_configuration():
         points = daemon.points()
     took = [fields for key, fields in points.items() if key[0] == "took" and ("new", "yes") in key[1]]
     assert [fields["count"] for fields in took] == [2], points
+
+
+def test_a_replay_leaves_it_alone():
+    safely_inside_an_hour()
+    with Daemon([HOUR]) as daemon:
+        daemon.say("took:1|ms")
+        daemon.stop()
+        kept = daemon.snapshot.read_bytes()
+        lines = daemon.dir / "lines"
+        lines.write_text("other:5|ms\n")
+        done = tool("tsaggd", "-c", daemon.config_path, "--input", lines)
+        assert done.returncode == 0 and b"event=restored" not in done.stderr, done
+        assert daemon.snapshot.read_bytes() == kept
+        daemon.start()
+        daemon.say("took:2|ms")
+        points = daemon.points()
+    assert fields_of(points, "took")["sum"] == 3 and fields_of(points, "other")["sum"] == 5, points
 
 
 def test_off():
