@@ -2,8 +2,8 @@
  * What a sample costs in the worker, without parsing: ns of CPU, and the ratio to a plain loop that adds the
  * same points up in an array (count, sum, min, max) and knows no windows. Medians of five rounds, in each of
  * which all of them run in turn. Heap is in bytes; arrays of sketches come on top, from huge pages, 137 bytes
- * a series. Then what a snapshot of the open window costs the worker: CPU and bytes of a series, and its longest step.
- * usage: window [SERIES]
+ * a series. Then what a snapshot of the open window costs the worker: CPU and bytes of a series, and its longest step. Behind it
+ * the rows of window_rows.c. usage: window [SERIES]
  */
 #include "config.h"
 #include "core/clock.h"
@@ -11,6 +11,7 @@
 #include "core/mem.h"
 #include "core/num.h"
 #include "window/window_snapshot_priv.h"
+#include "window_rows.h"
 
 #include <malloc.h>
 #include <math.h>
@@ -248,5 +249,6 @@ int main(int argc, char **argv)
     printf("%-20s %8s %8s %16s\n", "a snapshot", "ns", "bytes", "longest step, us");
     for (unsigned k = 1; k < 3; k++)
         printf("%-20s %8.0f %8.0f %16.0f\n", names[k], median(taken[k][0]), one[k].bytes / nseries, median(taken[k][1]) / 1e3);
+    window_rows(nseries);
     return 0;
 }

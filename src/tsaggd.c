@@ -13,6 +13,7 @@
 #include "core/counters.h"
 #include "core/log.h"
 #include "core/mem.h"
+#include "core/pressure.h"
 #include "core/thread.h"
 #include "ingest/ingest.h"
 #include "journal/journal.h"
@@ -63,6 +64,7 @@ struct daemon {
     const char *input_path; /* --input; NULL: listen */
     struct input input;
     struct ts_census *census; /* of the series of all workers */
+    struct ts_gather *gather; /* NULL: no rollup is of groups */
     _Atomic uint64_t passed;  /* numbers events and service checks, of all sources */
 };
 
@@ -154,6 +156,9 @@ static unsigned count_workers(const struct ts_conf *conf)
 
 static void make_workers(struct daemon *dmn)
 {
+    for (unsigned i = 0; i < dmn->conf->nrollups && !dmn->gather; i++)
+        if (ts_conf_is_grouped(&dmn->conf->rollups[i]))
+            dmn->gather = ts_gather_new(dmn->conf, dmn->nshards);
     for (unsigned w = 0; w < dmn->nshards; w++) {
         struct shard *shard = &dmn->shards[w];
         shard->lanes = ts_xalloc(dmn->nsources * sizeof(struct ts_lane *));
@@ -166,7 +171,9 @@ static void make_workers(struct daemon *dmn)
                                       .rollups = ts_journal_input(dmn->journal, w),
                                       .rollups_bell = ts_journal_bell(dmn->journal),
                                       .seal_first = dmn->input_path != NULL,
-                                      .census = dmn->census};
+                                      .census = dmn->census,
+                                      .number = w,
+                                      .gather = dmn->gather};
         dmn->workers[w] = shard->worker = ts_worker_new(&conf);
     }
 }
@@ -190,6 +197,8 @@ static void show_gauges(void *arg, struct ts_buf *out)
     ts_buf_printf(out, "tsagg_windows %llu\n", (unsigned long long)windows);
     ts_buf_puts(out, "# HELP tsagg_series Series that live, overflow series included\n# TYPE tsagg_series gauge\n");
     ts_buf_printf(out, "tsagg_series %llu\n", (unsigned long long)ts_census_count(dmn->census));
+    ts_buf_puts(out, "# HELP tsagg_groups Groups that live, of rollups with group_by or without\n# TYPE tsagg_groups gauge\n");
+    ts_buf_printf(out, "tsagg_groups %llu\n", (unsigned long long)(dmn->gather ? ts_gather_count(dmn->gather) : 0));
     ts_buf_puts(out, "# HELP tsagg_workers Worker threads\n# TYPE tsagg_workers gauge\n");
     ts_buf_printf(out, "tsagg_workers %u\n", dmn->nshards);
     if (lowest_ns != INT64_MAX) {
@@ -247,8 +256,9 @@ static void announce_ready(const struct daemon *dmn)
 static void wait_for_signal(const sigset_t *signals)
 {
     for (;;) {
-        int sig;
-        if (sigwait(signals, &sig) != 0)
+        int64_t look_ns = ts_pressure_look();
+        int sig = sigtimedwait(signals, NULL, &(struct timespec){look_ns / TS_SEC, look_ns % TS_SEC});
+        if (sig < 0)
             continue;
         if (sig == SIGHUP) {
             ts_log(TS_LOG_WARN, "reload_unavailable", "remedy=\"restart to apply a changed configuration\"");
@@ -302,6 +312,7 @@ static void free_all(struct daemon *dmn)
     ts_free(dmn->shards);
     ts_free(dmn->worker_bells);
     ts_free(dmn->workers);
+    ts_gather_free(&dmn->gather);
     ts_census_free(&dmn->census);
     ts_conf_free(&dmn->conf);
     ts_counters_free_all();
@@ -346,7 +357,11 @@ static int start(struct daemon *dmn, struct ts_err *err)
                                   .snapshot_status = dmn->snapshots.writer ? ts_snapshots_status : NULL,
                                   .snapshots = dmn->snapshots.writer,
                                   .write = dmn->http ? write_take_body : NULL,
-                                  .write_arg = &dmn->write};
+                                  .write_arg = &dmn->write,
+                                  .ask = store_ask,
+                                  .changed = dmn->store ? store_changed : NULL,
+                                  .ask_arg = dmn->store,
+                                  .admin = dmn->store ? ts_store_admin(dmn->store) : NULL};
     if (dmn->conf->http.address[0])
         rc = ts_server_start(&info, &dmn->server, err);
     return rc ? rc : start_threads(dmn, err);
@@ -373,6 +388,7 @@ static int run(struct ts_conf *conf, const char *input_path)
     signal(SIGPIPE, SIG_IGN);
     ts_log_set_level(conf->log_level);
     raise_descriptor_limit();
+    ts_pressure_init(input_path ? 0 : conf->limits.memory_bytes);
     struct daemon dmn = {.conf = conf, .started_ns = ts_clock_now_ns(), .input_path = input_path};
     struct ts_err err = {""};
     if (start(&dmn, &err) != 0) {

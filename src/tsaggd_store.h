@@ -1,6 +1,7 @@
 #ifndef TSAGGD_STORE_H
 #define TSAGGD_STORE_H
 /* The embedded store of the daemon: opened when the configuration has a use for it. */
+#include "core/ask.h"
 #include "core/conf.h"
 #include "store/store.h"
 
@@ -10,5 +11,11 @@
  * @return as ts_store_open
  */
 int store_open(const struct ts_conf *conf, struct ts_store **out, struct ts_err *err) TS_MUST_CHECK;
+
+/** A ts_ask_changed_fn over the store, arg. */
+bool store_changed(void *arg, uint64_t *since, int64_t start_ns, int64_t stop_ns);
+
+/** A ts_ask_fn: Flux over the store, arg, which may be NULL. */
+struct ts_answer *store_ask(void *arg, const struct ts_ask *ask) TS_MUST_CHECK;
 
 #endif

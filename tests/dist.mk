@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	tests/lib/tsagg_test/__init__.py \
 	tests/lib/tsagg_test/certs.py \
 	tests/lib/tsagg_test/clients.py \
+	tests/lib/tsagg_test/flux_http.py \
 	tests/lib/tsagg_test/daemon.py \
 	tests/lib/tsagg_test/influx.py \
 	tests/lib/tsagg_test/lineproto.py \
@@ -19,10 +20,13 @@ EXTRA_DIST += \
 	tests/lib/tsagg_test/times.py \
 	tests/lib/tsagg_test/udp.py \
 	tests/lib/tsagg_test/wait.py \
+	tests/e2e/test_api.py \
 	tests/e2e/test_bad_input.py \
 	tests/e2e/test_config.py \
 	tests/e2e/test_delivery.py \
 	tests/e2e/test_events.py \
+	tests/e2e/test_flux_http.py \
+	tests/e2e/test_group.py \
 	tests/e2e/test_http_write.py \
 	tests/e2e/test_hmac.py \
 	tests/e2e/test_input.py \
@@ -39,11 +43,26 @@ EXTRA_DIST += \
 	tests/e2e/test_store.py \
 	tests/e2e/test_tls.py \
 	tests/e2e/test_transports.py \
+	tests/integration/build-client-go \
 	tests/integration/build-influxd \
 	tests/integration/build-telegraf \
+	tests/integration/flux_diff/aggregate.flux \
+	tests/integration/flux_diff/deviations \
+	tests/integration/flux_diff/group.flux \
+	tests/integration/flux_diff/read.flux \
+	tests/integration/flux_diff/schema.flux \
+	tests/integration/flux_diff/series.flux \
+	tests/integration/flux_diff/shape.flux \
+	tests/integration/flux_diff/window.flux \
+	tests/integration/client-go/go.mod \
+	tests/integration/client-go/go.sum \
+	tests/integration/client-go/main.go tests/integration/client-go/query.go \
 	tests/integration/influxd/main.go \
+	tests/integration/test_api.py \
 	tests/integration/test_clients.py \
+	tests/integration/test_flux_diff.py \
+	tests/integration/test_store_clients.py \
 	tests/integration/test_influx1.py \
 	tests/integration/test_influx2.py \
-	tests/integration/test_query.py \
+	tests/integration/test_query.py tests/integration/test_query_clients.py \
 	tests/integration/test_servers.py

@@ -100,6 +100,13 @@ static void print_journal(const json_t *journal)
         printf("journal: %s\n", state);
 }
 
+static void print_memory(const json_t *memory)
+{
+    const char *state = text(memory, "state"), *series = text(memory, "new_series");
+    if (state && series && strcmp(state, "ok") != 0)
+        printf("memory: %s, new series get %s series: limits.memory is nearly reached\n", state, series);
+}
+
 static int column_width(const char *head)
 {
     return TS_MAX(11, (int)strlen(head));
@@ -175,7 +182,7 @@ static void print_what_is_off(const json_t *root)
 
 static int print_status(const json_t *root)
 {
-    static const char *const groups[] = {"datagrams", "lines", "samples", "late", "rollups", "journal"};
+    static const char *const groups[] = {"datagrams", "lines", "samples", "late", "rollups", "journal", "memory"};
     bool balanced = json_is_true(json_object_get(root, "balanced"));
     const char *no_color = getenv("NO_COLOR");
     bool color = isatty(STDOUT_FILENO) && !(no_color && no_color[0]);
@@ -190,6 +197,7 @@ static int print_status(const json_t *root)
     print_stages(json_object_get(root, "pipeline"));
     print_sinks(json_object_get(root, "sinks"));
     print_journal(json_object_get(root, "journal"));
+    print_memory(json_object_get(root, "memory"));
     printf("\n%s%s%s\n", color ? (balanced ? "\033[32m" : "\033[31m") : "",
            balanced ? "BALANCED" : "NOT BALANCED", color ? "\033[0m" : "");
     print_what_is_off(root);

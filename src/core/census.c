@@ -9,6 +9,7 @@
 #include "core/hash.h"
 #include "core/map64.h"
 #include "core/mem.h"
+#include "core/pressure.h"
 
 #include <pthread.h>
 
@@ -244,7 +245,8 @@ static int judge(struct ts_census *cen, struct ts_series_view *view, struct ts_b
         if (rc)
             return rc;
     }
-    if (!ts_map64_find(&cen->series, *hash) && cen->series.count - cen->noverflow >= cen->series_limit) {
+    bool full = cen->series.count - cen->noverflow >= cen->series_limit || ts_pressure_has(TS_PRESSURE_OVERFLOW);
+    if (full && !ts_map64_find(&cen->series, *hash)) {
         *verdict = TS_CENSUS_SERIES;
         view->tags[0] = (struct ts_tag){TS_STR(TS_OVERFLOW), TS_STR("true")};
         view->ntags = 1;

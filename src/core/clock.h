@@ -33,11 +33,23 @@ size_t ts_clock_put_duration(char *to, int64_t ns);
 /** RFC 3339 in UTC with as many fraction digits as needed. @return bytes written, at most TS_NUM_MAX. */
 size_t ts_clock_put_time(char *to, int64_t t_ns);
 
+/** Reads a date, which is its midnight in UTC, or RFC 3339 with an offset. @return 0, -TS_EPARSE, -TS_ELIMIT beyond int64 nanoseconds. */
+int ts_clock_read_time(struct ts_str s, int64_t *out_ns) TS_MUST_CHECK;
+
 /** Largest multiple of every_ns (> 0) that is not after t_ns, also before 1970. */
 TS_INLINE int64_t ts_clock_floor(int64_t t_ns, int64_t every_ns)
 {
     int64_t r = t_ns % every_ns;
     return t_ns - (r < 0 ? r + every_ns : r);
+}
+
+/** Ingest threads tell their workers the time at multiples of this by the wall clock, so that a window's end is heard of when it comes. */
+#define TS_TICK_NS (50 * TS_MS)
+
+/** From the wall clock's t_ns to the next tick. */
+TS_INLINE int64_t ts_clock_to_tick(int64_t t_ns)
+{
+    return ts_clock_floor(t_ns, TS_TICK_NS) + TS_TICK_NS - t_ns;
 }
 
 #endif

@@ -40,6 +40,8 @@ void ts_conf_print(const struct ts_conf *conf, struct ts_buf *out)
         print_options(TS_SECTION_rollups, &conf->rollups[i], "  - ", "    ", out);
     ts_buf_puts(out, "sinks:\n");
     for (unsigned i = 0; i < conf->nsinks; i++) {
+        if (conf->sinks[i].derived)
+            continue;
         ts_buf_printf(out, "  \"%s\":\n", conf->sinks[i].name);
         print_options(TS_SECTION_sinks, &conf->sinks[i], "    ", "    ", out);
     }

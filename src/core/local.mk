@@ -1,6 +1,6 @@
 libtsagg_a_SOURCES += \
 	src/tbl/aggregates.def src/tbl/counters.def src/tbl/errors.def src/tbl/kinds.def src/tbl/listeners.def \
-	src/core/base.h \
+	src/core/admin.h src/core/ask.h src/core/base.h \
 	src/core/base64.c src/core/base64.h \
 	src/core/body.c src/core/body.h \
 	src/core/bucket.c src/core/bucket.h \
@@ -10,6 +10,7 @@ libtsagg_a_SOURCES += \
 	src/core/clock.c src/core/clock.h \
 	src/core/counters.c src/core/counters.h \
 	src/core/csv.c src/core/csv.h \
+	src/core/dd.h \
 	src/core/dead_letter.c src/core/dead_letter.h \
 	src/core/edit.c src/core/edit.h \
 	src/core/err.c src/core/err.h \
@@ -20,8 +21,10 @@ libtsagg_a_SOURCES += \
 	src/core/hash.h \
 	src/core/hll.c src/core/hll.h \
 	src/core/lane.c src/core/lane.h \
+	src/core/le.h \
 	src/core/log.c src/core/log.h \
 	src/core/map64.c src/core/map64.h \
+	src/core/matcher.c src/core/matcher.h \
 	src/core/mem.c src/core/mem.h \
 	src/core/near.c src/core/near.h \
 	src/core/num.c src/core/num.h \
@@ -30,6 +33,7 @@ libtsagg_a_SOURCES += \
 	src/core/pattern.c src/core/pattern.h \
 	src/core/points.h \
 	src/core/pool.c src/core/pool.h \
+	src/core/pressure.c src/core/pressure.h \
 	src/core/progress.c src/core/progress.h \
 	src/core/quantile.c src/core/quantile.h \
 	src/core/ring.c src/core/ring.h \

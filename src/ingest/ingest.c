@@ -132,6 +132,10 @@ void ts_listener_begin(struct ts_listener *lis)
 void ts_listener_data(struct ts_listener *lis, char *data, size_t len)
 {
     struct ts_listener_share *share = lis->share;
+    if (TS_UNLIKELY(ts_pressure_has(TS_PRESSURE_DROP))) {
+        ts_listener_drop(lis, TS_C_DROPPED_MEMORY_LIMIT, ts_limit_lines(data, len));
+        return;
+    }
     if (share->limit.rate) {
         uint64_t over;
         pthread_mutex_lock(&share->lock);
@@ -143,13 +147,28 @@ void ts_listener_data(struct ts_listener *lis, char *data, size_t len)
         lis->to.data(lis->to.arg, data, len);
 }
 
+bool ts_listener_waits(struct ts_listener *lis)
+{
+    if (!ts_pressure_has(TS_PRESSURE_WAIT) || ts_listener_stopped(lis))
+        return false;
+    bool stream = ts_transport_info(lis->conf->transport)->is_stream, dropping = ts_pressure_has(TS_PRESSURE_DROP);
+    if (lis->conf->when_full != TS_FULL_BLOCK)
+        return stream && !dropping;
+    if (stream)
+        return true;
+    int64_t now_ns = ts_clock_mono_ns();
+    if (!dropping || now_ns - lis->waited_ns >= 2 * lis->conf->block_ns) /* another wait begins */
+        lis->waited_ns = now_ns;
+    return dropping && now_ns - lis->waited_ns < lis->conf->block_ns;
+}
+
 bool ts_listener_tick(struct ts_listener *lis)
 {
-    int64_t now_ns = ts_clock_mono_ns();
-    if (now_ns - lis->ticked_ns < TS_INGEST_TICK_NS)
+    int64_t now_ns = ts_clock_now_ns(), tick_ns = ts_clock_floor(now_ns, TS_TICK_NS);
+    if (tick_ns == lis->ticked_ns)
         return false;
-    lis->ticked_ns = now_ns;
-    lis->to.tick(lis->to.arg, ts_clock_now_ns());
+    lis->ticked_ns = tick_ns;
+    lis->to.tick(lis->to.arg, now_ns);
     return true;
 }
 

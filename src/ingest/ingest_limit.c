@@ -32,6 +32,13 @@ static const char *walk(const char *p, const char *end, uint64_t most, uint64_t 
     return p;
 }
 
+uint64_t ts_limit_lines(const char *data, size_t len)
+{
+    uint64_t lines;
+    walk(data, data + len, UINT64_MAX, &lines);
+    return lines;
+}
+
 size_t ts_limit_take(struct ts_limit *limit, const char *data, size_t len, uint64_t *over)
 {
     uint64_t lines, tokens = limit->level / TOKEN;

@@ -16,6 +16,9 @@ void ts_limit_init(struct ts_limit *limit, uint64_t rate, uint64_t burst, int64_
 /** Puts in what has come up since the last time. */
 void ts_limit_fill(struct ts_limit *limit, int64_t now_ns);
 
+/** Lines that are not empty. */
+uint64_t ts_limit_lines(const char *data, size_t len);
+
 /** Takes a token for each line of the data that is not empty. @return how many bytes have one; *over: lines
  * behind them. */
 size_t ts_limit_take(struct ts_limit *limit, const char *data, size_t len, uint64_t *over);

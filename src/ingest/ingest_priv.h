@@ -6,6 +6,7 @@
 
 #include "core/cidr.h"
 #include "core/clock.h"
+#include "core/pressure.h"
 #include "ingest/ingest_auth.h"
 #include "ingest/ingest_limit.h"
 
@@ -14,7 +15,6 @@
 
 #define TS_INGEST_BYTES    65536 /* most in one piece of data */
 #define TS_INGEST_PADDING  64    /* behind it */
-#define TS_INGEST_TICK_NS  (50 * TS_MS)
 #define TS_INGEST_DRAIN_NS (2 * TS_SEC) /* at most this long for what the kernel holds when we stop */
 
 /* What the sockets of one listener have together. */
@@ -34,7 +34,8 @@ struct ts_listener {
     uint16_t port;
     bool own_path;     /* the socket's file is ours to remove */
     _Atomic bool stop; /* relaxed: only its own value matters */
-    int64_t ticked_ns; /* monotonic */
+    int64_t ticked_ns; /* wall clock: the last tick */
+    int64_t waited_ns; /* since when, or since when not any more: see ts_listener_waits */
     struct ts_listener_share *share;
     struct ts_cidr *allow; /* NULL: everyone */
     size_t nallow;
@@ -62,6 +63,9 @@ static inline bool ts_listener_stopped(const struct ts_listener *lis)
 {
     return atomic_load_explicit(&lis->stop, memory_order_relaxed);
 }
+
+/** Memory is scarce, and what comes is better left where it is for a tick (limits.memory). */
+bool ts_listener_waits(struct ts_listener *lis);
 
 /** Tells the consumer the time, when it is due. @return whether it was. */
 bool ts_listener_tick(struct ts_listener *lis);

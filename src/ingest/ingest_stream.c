@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define BATCH        32
+#define WAIT_NS      (10 * TS_MS)
 #define ACCEPTS      64  /* in one round */
 #define RESERVED     128 /* descriptors that connections leave: 64 of them to requests */
 #define REGION_BYTES (TS_FRAME_MAX + TS_INGEST_PADDING)
@@ -319,8 +320,11 @@ static void stream_run(struct ts_listener *lis)
 {
     struct stream *st = (struct stream *)lis;
     while (!ts_listener_stopped(lis)) {
-        int n = read_batch(st, (int)(TS_INGEST_TICK_NS / TS_MS));
-        if (n < BATCH)
+        bool waits = ts_listener_waits(lis);
+        int n = waits ? 0 : read_batch(st, (int)(ts_clock_to_tick(ts_clock_now_ns()) / TS_MS) + 1);
+        if (waits)
+            usleep(WAIT_NS / TS_US);
+        else if (n < BATCH)
             close_idle(st);
         if (ts_listener_tick(lis))
             accept_again(st, true);

@@ -16,7 +16,6 @@
 
 #define POINT_FLAGS (TS_POINT_RELATIVE | TS_POINT_TEXT) /* those that a sample brings along */
 
-#define TICK_NS (50 * TS_MS) /* a worker hears of the time at least this often */
 
 #define SAY_EVERY_NS (10 * TS_SEC)
 /* The way to a worker. Slabs that came back are kept in a stack and the last one is filled first: it is still in the cache. */
@@ -163,7 +162,7 @@ TS_INLINE struct ts_point *room(struct ts_router *rt, unsigned worker, unsigned 
 {
     struct outlet *out = &rt->outlets[worker];
     struct ts_point *pt = out->next;
-    if (TS_UNLIKELY(out->end - pt < (ptrdiff_t)n))
+    if (TS_UNLIKELY(pt + n > out->end))
         return next_slab(rt, worker, n);
     out->next = pt + n;
     return pt;
@@ -244,7 +243,7 @@ static struct ts_entry *admit(struct ts_router *rt, const struct ts_raw *raw, en
                              .head_len = (uint32_t)rt->series.len,
                              .kind = (uint8_t)rt->view.kind,
                              .flags = TS_RAW_CANONICAL};
-        key.hash = ts_intern_hash(&key);
+        key.hash = rt->in->hash(rt->in, &key);
         if (verdict != TS_CENSUS_OWN)
             entry = ts_intern_find(rt->in, &key);
         if (!entry) {
@@ -329,35 +328,31 @@ static bool emit_ext(struct ts_router *rt, const struct ts_entry *entry, struct 
     return true;
 }
 
-TS_INLINE bool emit(struct ts_router *rt, const struct ts_entry *entry, struct ts_raw *raw)
+/* A sample without time and weight, which most are. */
+TS_INLINE void put(struct ts_point *pt, const struct ts_entry *entry, const struct ts_raw *raw)
 {
-    if (TS_UNLIKELY(raw->flags & (TS_RAW_TIME | TS_RAW_WEIGHT)))
-        return emit_ext(rt, entry, raw);
-    struct ts_point *pt = room(rt, entry->worker, 1);
-    if (TS_UNLIKELY(!pt))
-        return false;
     pt->id = entry->id;
     pt->flags = raw->flags & POINT_FLAGS;
     pt->bits = raw->bits;
-    return true;
+}
+
+static bool emit(struct ts_router *rt, const struct ts_entry *entry, struct ts_raw *raw)
+{
+    if (raw->flags & (TS_RAW_TIME | TS_RAW_WEIGHT))
+        return emit_ext(rt, entry, raw);
+    struct ts_point *pt = room(rt, entry->worker, 1);
+    if (pt)
+        put(pt, entry, raw);
+    return pt != NULL;
 }
 
 void ts_router_tile(struct ts_tile *tile, void *router)
 {
     struct ts_router *rt = router;
     const struct ts_entry *guess[TS_TILE_MAX];
+    struct outlet *outlets = rt->outlets;
     unsigned n = tile->n;
-    for (unsigned i = 0; i < n; i++) {
-        tile->raw[i].hash = ts_key_hash(&tile->raw[i]);
-        ts_intern_prefetch(rt->in, tile->raw[i].hash);
-    }
-    for (unsigned i = 0; i < n; i++) {
-        guess[i] = ts_intern_guess(rt->in, tile->raw[i].hash);
-        if (guess[i]) {
-            __builtin_prefetch(guess[i]);
-            __builtin_prefetch(guess[i]->key + tile->raw[i].head_len); /* often in the next cache line */
-        }
-    }
+    rt->in->look_up(rt->in, tile, guess);
     for (unsigned i = 0; i < n; i++) {
         struct ts_raw *raw = &tile->raw[i];
         const struct ts_entry *entry = guess[i];
@@ -368,7 +363,10 @@ void ts_router_tile(struct ts_tile *tile, void *router)
             if (!entry)
                 continue;
         }
-        if (TS_UNLIKELY(!emit(rt, entry, raw)))
+        struct outlet *out = &outlets[entry->worker];
+        if (TS_LIKELY(out->next < out->end && !(raw->flags & (TS_RAW_TIME | TS_RAW_WEIGHT))))
+            put(out->next++, entry, raw);
+        else if (TS_UNLIKELY(!emit(rt, entry, raw)))
             drop(rt, raw, TS_C_DROPPED_RING_FULL);
     }
 }
@@ -399,7 +397,7 @@ void ts_router_tick(struct ts_router *rt, int64_t now_ns)
     for (unsigned w = 0; w < rt->conf.nworkers; w++) {
         if (rt->backlog)
             (void)ts_backlog_advance(rt->backlog, w, &rt->conf.lanes[w]);
-        if (rt->arrival_ns - rt->outlets[w].told_ns < TICK_NS)
+        if (rt->arrival_ns - rt->outlets[w].told_ns < ts_clock_to_tick(rt->outlets[w].told_ns)) /* it has heard of this tick */
             continue;
         struct ts_slab *slab = close_slab(&rt->outlets[w]);
         if (!slab)

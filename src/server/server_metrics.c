@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/counters.h"
 #include "core/mem.h"
+#include "core/pressure.h"
 
 #include <inttypes.h>
 
@@ -95,6 +96,7 @@ void ts_server_metrics(const struct ts_server_info *info, struct ts_buf *body)
         put_counter(body, (enum ts_counter)i, &sets);
     ts_free(sets.set);
     ts_server_listeners_metrics(body);
+    ts_server_queries_metrics(info, body);
     ts_buf_puts(body,
                 "# HELP tsagg_build_info The version, as a label; always 1\n# TYPE tsagg_build_info gauge\n"
                 "tsagg_build_info{version=\"" PACKAGE_VERSION "\"} 1\n"
@@ -102,6 +104,16 @@ void ts_server_metrics(const struct ts_server_info *info, struct ts_buf *body)
                 "gauge\ntsagg_uptime_seconds ");
     ts_buf_put_double(body, (double)((ts_clock_now_ns() - info->started_ns) / TS_MS) / 1e3);
     ts_buf_putc(body, '\n');
+    struct ts_memory_status mem;
+    ts_memory_status(&mem);
+    ts_buf_printf(body,
+                  "# HELP tsagg_memory_bytes Memory used, pages of files not counted\n# TYPE tsagg_memory_bytes gauge\n"
+                  "tsagg_memory_bytes %" PRIu64 "\n"
+                  "# HELP tsagg_memory_limit_bytes limits.memory, 0 without\n# TYPE tsagg_memory_limit_bytes gauge\n"
+                  "tsagg_memory_limit_bytes %" PRIu64 "\n"
+                  "# HELP tsagg_memory_pressure What gives way: 1 streams and writes, 2 listeners, 4 new series, or their sum\n"
+                  "# TYPE tsagg_memory_pressure gauge\ntsagg_memory_pressure %u\n",
+                  mem.used_bytes, mem.limit_bytes, atomic_load_explicit(&ts_pressure_bits, memory_order_relaxed));
     if (info->gauges)
         info->gauges(info->gauges_arg, body);
 }

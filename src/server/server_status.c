@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/ledger.h"
 #include "core/num.h"
+#include "core/pressure.h"
 
 #include <inttypes.h>
 #include <time.h>
@@ -69,6 +70,16 @@ static void put_ledger(struct ts_buf *body, const struct ts_ledger *led)
     put_member(body, ", ", "syncs", v[TS_C_JOURNAL_SYNCS]);
     put_member(body, ", ", "errors", v[TS_C_JOURNAL_ERRORS]);
     put_member(body, ", ", "damaged_blocks", v[TS_C_JOURNAL_DAMAGED]);
+}
+
+static void put_memory(struct ts_buf *body)
+{
+    struct ts_memory_status mem;
+    ts_memory_status(&mem);
+    put_member(body, ",\n \"memory\": {", "used_bytes", mem.used_bytes);
+    put_member(body, ", ", "limit_bytes", mem.limit_bytes);
+    ts_buf_printf(body, ", \"state\": \"%s\", \"new_series\": \"%s\"}", mem.state,
+                  ts_pressure_has(TS_PRESSURE_OVERFLOW) ? "overflow" : "own");
 }
 
 static void put_span(struct ts_buf *body, const char *key, const struct ts_journal_span *span)
@@ -196,8 +207,10 @@ void ts_server_status(const struct ts_server_info *info, struct ts_buf *body)
     put_ledger(body, &look.ledger);
     put_journal(body, info);
     put_snapshot(body, info);
+    put_memory(body);
     ts_server_listeners_status(body);
     ts_server_stages_status(info, body);
+    ts_server_queries_status(info, body);
     put_sinks(body, look.sinks, look.nsinks);
     ts_buf_puts(body, "}\n");
 }
@@ -208,7 +221,7 @@ void ts_server_health(const struct ts_server_info *info, struct ts_buf *body)
     ts_buf_puts(
         body,
         "{\"name\":\"tsaggd\",\"message\":\"ready for queries and writes\",\"status\":\"pass\",\"checks\":[],"
-        "\"version\":\"" PACKAGE_VERSION "\"}\n");
+        "\"version\":\"" PACKAGE_VERSION "\",\"commit\":\"\"}\n");
 }
 
 void ts_server_ready(const struct ts_server_info *info, struct ts_buf *body)

@@ -8,10 +8,11 @@
 #include "window/window_priv.h"
 
 #include "core/hash.h"
+#include "core/pressure.h"
 
 #define IDS_PER_SLAB   1024 /* looked at */
 #define PASSES         4    /* over all ids while a series expires */
-#define LEAVING_PER_TURN 256
+#define LEAVING_PER_TURN 1024
 
 /* Whether a window holds something of the slot's. */
 static bool is_in_window(const struct ts_worker *wk, uint32_t slot)
@@ -30,28 +31,36 @@ static bool is_in_window(const struct ts_worker *wk, uint32_t slot)
     return false;
 }
 
-static bool is_idle(const struct ts_worker *wk, uint32_t slot)
+/* 0: never. As long as memory is scarce it is soon. */
+static int64_t expire_after(const struct ts_worker *wk)
+{
+    int64_t expire_ns = wk->conf.conf->limits.expire_ns;
+    bool soon = ts_pressure_has(~0u);
+    return soon && (!expire_ns || expire_ns > TS_PRESSURE_EXPIRE_NS) ? TS_PRESSURE_EXPIRE_NS : expire_ns;
+}
+
+static bool is_idle(const struct ts_worker *wk, uint32_t slot, int64_t expire_ns)
 {
     const struct ts_slot *sl = &wk->series.slots[slot];
-    return !(sl->flags & TS_SLOT_LEAVING) && wk->clock_ns - sl->seen_s * TS_SEC >= wk->conf.conf->limits.expire_ns &&
-           !is_in_window(wk, slot);
+    return !(sl->flags & TS_SLOT_LEAVING) && wk->clock_ns - sl->seen_s * TS_SEC >= expire_ns && !is_in_window(wk, slot);
 }
 
 void ts_worker_list_idle(struct ts_worker *wk, struct ts_source *src, struct ts_slab *slab)
 {
-    int64_t expire_ns = wk->conf.conf->limits.expire_ns;
+    int64_t expire_ns = expire_after(wk);
     slab->nidle = 0;
     if (expire_ns == 0 || wk->clock_ns == TS_TIME_NONE || src->ended)
         return;
     if (src->idle_cursor == 0) {
+        src->next_pass_ns = TS_MIN(src->next_pass_ns, wk->clock_ns + expire_ns / PASSES); /* it may be shorter now */
         if (wk->clock_ns < src->next_pass_ns)
             return;
         src->next_pass_ns = wk->clock_ns + expire_ns / PASSES;
     }
-    uint32_t end = TS_MIN(src->nslots, src->idle_cursor + IDS_PER_SLAB);
+    uint32_t ids = ts_pressure_has(~0u) ? 16 * IDS_PER_SLAB : IDS_PER_SLAB, end = TS_MIN(src->nslots, src->idle_cursor + ids);
     for (; src->idle_cursor < end && slab->nidle < TS_SLAB_POINTS; src->idle_cursor++) {
         uint32_t slot = src->slots[src->idle_cursor];
-        if (slot != TS_SLOT_REFUSED && is_idle(wk, slot & ~TS_SLOT_MARKS))
+        if (slot != TS_SLOT_REFUSED && is_idle(wk, slot & ~TS_SLOT_MARKS, expire_ns))
             slab->points[slab->nidle++].id = src->idle_cursor;
     }
     if (src->idle_cursor == src->nslots)
@@ -85,14 +94,14 @@ void ts_worker_retire(struct ts_worker *wk, struct ts_source *src, uint32_t id)
 static void retire_restored(struct ts_worker *wk)
 {
     struct ts_source *src = &wk->restored;
-    int64_t expire_ns = wk->conf.conf->limits.expire_ns;
+    int64_t expire_ns = expire_after(wk);
     if (src->nslots == 0 || wk->clock_ns == TS_TIME_NONE || (src->idle_cursor == 0 && wk->clock_ns < src->next_pass_ns))
         return;
     uint32_t end = TS_MIN(src->nslots, src->idle_cursor + IDS_PER_SLAB);
     for (; src->idle_cursor < end; src->idle_cursor++) {
         uint32_t slot = src->slots[src->idle_cursor] & ~TS_SLOT_MARKS;
         if (src->slots[src->idle_cursor] != TS_SLOT_REFUSED &&
-            (wk->series.slots[slot].ids > 1 || (expire_ns && is_idle(wk, slot))))
+            (wk->series.slots[slot].ids > 1 || (expire_ns && is_idle(wk, slot, expire_ns))))
             ts_worker_retire(wk, src, src->idle_cursor);
     }
     if (src->idle_cursor == src->nslots) {
@@ -114,6 +123,7 @@ void ts_worker_forget(struct ts_worker *wk)
         } else if (is_in_window(wk, slot)) {
             ts_slot_list_push(tab, &tab->leaving, slot);
         } else {
+            ts_worker_leave_groups(wk, slot);
             ts_series_table_remove(tab, slot, wk->nbatches);
             ts_count(wk->cnt, TS_C_SERIES_EXPIRED, 1);
         }

@@ -56,8 +56,8 @@ static void merge_stats(struct ts_worker *wk, const struct ts_rule *rule, struct
         ts_window_merge_sketch(wk, rule, to, from, slot);
 }
 
-static void merge_pane(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *to,
-                       const struct ts_pane_chunk *from, uint32_t slot)
+void ts_window_merge_pane(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *to, const struct ts_pane_chunk *from,
+                          uint32_t slot)
 {
     const union ts_pane *pane = &from->panes[slot % TS_CHUNK_PANES];
     bool good = true;
@@ -133,7 +133,7 @@ static void merge_into(struct ts_worker *wk, const struct ts_rule *rule, struct 
             uint32_t slot = index * TS_CHUNK_PANES + w * 64 + (uint32_t)__builtin_ctzll(rest);
             if (ts_chunk_is_done(to, slot))
                 continue;
-            merge_pane(wk, rule, to, from, slot);
+            ts_window_merge_pane(wk, rule, to, from, slot);
             if (target->state[domain] != TS_WINDOW_OPEN)
                 ts_window_mark_dirty(target, to, slot, wk->clock_ns);
         }

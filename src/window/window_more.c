@@ -210,6 +210,21 @@ void ts_window_tell_more(const struct ts_pane_chunk *ch, uint32_t slot, struct t
     point->distinct = more && more->hll ? round(ts_hll_estimate(more->hll)) : NAN;
 }
 
+void ts_window_peek_more(const struct ts_pane_chunk *ch, uint32_t slot, struct ts_more_view *out)
+{
+    const struct ts_more *more = ch && ch->more ? &ch->more[slot % TS_CHUNK_PANES] : NULL;
+    *out = (struct ts_more_view){0};
+    if (!more)
+        return;
+    out->has_first = more->has_first;
+    out->first = more->first;
+    out->first_ns = more->first_ns;
+    out->has_increase = more->rises.n;
+    out->increase = more->rises.n ? more->rises.before + rises(more->rises.kept, more->rises.n) : 0;
+    out->hll = more->hll;
+    out->histogram = more->histogram;
+}
+
 size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot,
                                struct ts_buf *texts)
 {
@@ -228,8 +243,11 @@ size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_
     return 8 * n;
 }
 
-static void clear_more(struct ts_more *more)
+void ts_window_clear_more(struct ts_pane_chunk *ch, uint32_t slot)
 {
+    struct ts_more *more = ch->more ? &ch->more[slot % TS_CHUNK_PANES] : NULL;
+    if (!more)
+        return;
     ts_free(more->rises.kept);
     ts_free(more->histogram);
     ts_hll_free(&more->hll);
@@ -238,26 +256,9 @@ static void clear_more(struct ts_more *more)
 
 void ts_window_free_more(struct ts_pane_chunk *ch)
 {
-    for (uint32_t i = 0; ch->more && i < TS_CHUNK_PANES; i++)
-        clear_more(&ch->more[i]);
+    for (uint32_t i = 0; i < TS_CHUNK_PANES; i++)
+        ts_window_clear_more(ch, i);
     TS_FREE(ch->more);
-}
-
-void ts_window_clear_pane(struct ts_pane_chunk *ch, uint32_t slot, enum ts_kind kind)
-{
-    uint32_t i = slot % TS_CHUNK_PANES;
-    union ts_pane *pane = &ch->panes[i];
-    if (kind == TS_KIND_SET)
-        ts_hll_free(&pane->set.hll);
-    else if (kind == TS_KIND_STRING)
-        ts_free(pane->string.text);
-    *pane = (union ts_pane){0};
-    if (ch->sketches) {
-        ts_sketch_fini(&ch->sketches[i]);
-        ch->sketches[i] = (struct ts_sketch){0};
-    }
-    if (ch->more)
-        clear_more(&ch->more[i]);
 }
 
 /*

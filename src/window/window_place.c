@@ -62,9 +62,9 @@ static bool put_set(union ts_pane *pane, const struct ts_placed *smp)
     return true;
 }
 
-static bool put(struct ts_worker *wk, const struct ts_rule *rule, union ts_pane *pane,
-                struct ts_pane_chunk *ch, const struct ts_placed *smp)
+bool ts_window_put(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, const struct ts_placed *smp)
 {
+    union ts_pane *pane = &ch->panes[smp->slot % TS_CHUNK_PANES];
     switch (wk->series.slots[smp->slot].kind) {
     case TS_KIND_SET: ch->owns = true; return put_set(pane, smp);
     case TS_KIND_STRING: ch->owns = true; return put_string(pane, smp);
@@ -75,6 +75,8 @@ static bool put(struct ts_worker *wk, const struct ts_rule *rule, union ts_pane 
     ts_stats_add(&pane->stats, smp->value, smp->weight);
     if (smp->timed && !ts_window_is_latest(ch, smp->slot, first, smp->time_ns))
         pane->stats.last = last;
+    if (!smp->timed && rule->folded)
+        (void)ts_window_is_latest(ch, smp->slot, first, smp->time_ns);
     if (rule->wants)
         ts_window_add_wanted(wk, rule, ch, smp->slot, smp->value, smp->weight, smp->time_ns);
     return true;
@@ -114,11 +116,10 @@ static enum ts_verdict add_to_window(struct ts_worker *wk, struct ts_rule *rule,
     struct ts_pane_chunk *ch = ts_window_chunk(win, smp->slot);
     if (!ch || ch == TS_CHUNK_GONE)
         return ch ? TS_TOO_LATE : TS_NO_MEMORY;
-    union ts_pane *pane = &ch->panes[smp->slot % TS_CHUNK_PANES];
-    bool fresh = pane->stats.count == 0;
+    bool fresh = ch->panes[smp->slot % TS_CHUNK_PANES].stats.count == 0;
     if (fresh && (win->closed || is_merged(ch, smp->slot)))
         return TS_TOO_LATE;
-    if (!put(wk, rule, pane, ch, smp))
+    if (!ts_window_put(wk, rule, ch, smp))
         return TS_NO_MEMORY;
     wk->adds++;
     if (fresh && win->state[event ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL] != TS_WINDOW_OPEN)
@@ -165,6 +166,8 @@ enum ts_verdict ts_rule_add(struct ts_worker *wk, struct ts_rule *rule, const st
                             int64_t now_ns)
 {
     bool merged;
+    if (rule->sessions)
+        return ts_session_add(wk, rule, smp, now_ns);
     enum ts_verdict best =
         add_or_put_aside(wk, rule, ts_rule_floor(rule, smp->time_ns), smp, now_ns, &merged);
     for (unsigned d = 0; merged && d < rule->nderived; d++) {

@@ -8,6 +8,7 @@
 #include "core/sketch.h"
 #include "core/zone.h"
 #include "window/window.h"
+#include "window/window_group.h"
 
 /* ---- series of this worker: window_series.c ---- */
 
@@ -102,11 +103,13 @@ struct ts_pane_chunk {
     union ts_pane panes[TS_CHUNK_PANES] TS_ALIGNED;
     struct ts_sketch *sketches; /* beside the panes, made when a rule wants them: window_sketch.c */
     struct ts_more *more;       /* the same for other aggregates: window_more.c */
+    struct ts_pane_sessions *sessions; /* when the panes are sessions: window_session.c */
     int64_t *last_ns; /* event time of each `last`; made when the first sample with a time of its own comes */
     bool event;       /* holds a pane of a series in event time */
     bool owns;        /* holds panes of sets or strings, which own memory */
     uint64_t dirty[TS_CHUNK_PANES / 64]; /* sealed panes that late samples have changed */
     uint64_t merged[TS_CHUNK_PANES / 64]; /* panes that rules derived from this one have; empty ones: see ts_chunk_is_done */
+    uint64_t folded[TS_CHUNK_PANES / 64]; /* panes that groups have as they were sealed in arrival time */
 };
 
 enum ts_window_state {
@@ -125,12 +128,14 @@ struct ts_window {
     bool used[TS_DOMAINS];
     bool closed; /* sealed before a crash: takes nothing but for panes that were restored; some of its points may have yet to go */
     bool again;  /* a part of it was sent at a stop */
+    bool no_folds; /* restored, and groups have gone out for it: nothing of it is folded again */
     bool mixed;  /* open, but restored with panes that derived rules have: of a worker that was further */
     uint32_t cursor[TS_DOMAINS]; /* next slot to send */
     uint64_t dirty;              /* panes with a dirty bit */
     int64_t dirty_since_ns;      /* arrival time of the first of them */
     uint32_t nchunks;
     struct ts_pane_chunk **chunks; /* NULL: untouched; TS_CHUNK_GONE: freed after it was sent */
+    struct ts_partials **folds;    /* by fold and domain, of panes sealed so far; NULL: none */
     struct ts_window *next;        /* by start, earliest first */
 };
 
@@ -149,8 +154,13 @@ struct ts_rule {
     unsigned nderived;
     uint32_t nmerges; /* windows that a pane is merged into */
     struct ts_rule *side; /* of what is too late here; NULL: dropped */
+    struct ts_sessions *sessions; /* its windows are these and begin nowhere, every_ns is 0; NULL: they are not */
     bool is_side;
-    bool hidden;          /* panes only: nothing is sent */
+    bool hidden;          /* panes only: no series is sent */
+    struct ts_fold *folds; /* rollups of groups that have these windows */
+    unsigned nfolds;
+    bool folded;              /* it, or one derived, has folds */
+    struct ts_gather *gather; /* with folds */
     bool tracks_last;     /* it, or one derived, asks for `last` */
     uint64_t bit;         /* in ts_worker.masks */
     struct ts_conf_rollup own; /* what conf points to when the rule is not as configured */
@@ -209,6 +219,9 @@ void ts_window_free_chunk(struct ts_window *win, uint32_t index, const struct ts
 /** Takes a window off the rule's list and frees it. */
 void ts_rule_forget(struct ts_rule *rule, struct ts_window *win, const struct ts_series_table *tab);
 
+/** Forgets a pane and what is kept beside it. */
+void ts_window_clear_pane(struct ts_pane_chunk *ch, uint32_t slot, enum ts_kind kind);
+
 /* ---- what only some rules keep: window_sketch.c, window_more.c ---- */
 
 enum ts_wants {
@@ -217,6 +230,7 @@ enum ts_wants {
     TS_WANTS_INCREASE = 4,
     TS_WANTS_DISTINCT = 8, /* of numbers */
     TS_WANTS_HISTOGRAM = 16,
+    TS_WANTS_LAST = 32, /* the time of `last` also in arrival time, to tell which series of a group has the latest */
     TS_WANTS_MORE = TS_WANTS_FIRST | TS_WANTS_INCREASE | TS_WANTS_DISTINCT | TS_WANTS_HISTOGRAM
 };
 
@@ -246,6 +260,16 @@ void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct
 /** What a pane's `more` says, into a point; NaN for what it does not. */
 void ts_window_tell_more(const struct ts_pane_chunk *ch, uint32_t slot, struct ts_rollup *point);
 
+/** The same as it is kept; borrowed. ch may be NULL. */
+struct ts_more_view {
+    bool has_first, has_increase;
+    double first, increase;
+    int64_t first_ns;
+    struct ts_hll *hll;
+    const double *histogram;
+};
+void ts_window_peek_more(const struct ts_pane_chunk *ch, uint32_t slot, struct ts_more_view *out);
+
 /** Appends the pane's histogram to texts as a rollup point has it. @return its bytes; without memory texts
  * are marked. */
 size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot,
@@ -257,11 +281,6 @@ void ts_window_merge_sketch(struct ts_worker *wk, const struct ts_rule *rule, st
 void ts_window_merge_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *to,
                           const struct ts_pane_chunk *from, uint32_t slot);
 
-/** After every chunk has gone. */
-
-/** Frees what a slot's pane owns, and what is beside it; it is untouched then. */
-void ts_window_clear_pane(struct ts_pane_chunk *ch, uint32_t slot, enum ts_kind kind);
-
 /** Frees both with what they own. */
 void ts_window_free_sketches(struct ts_pane_chunk *ch);
 void ts_window_free_more(struct ts_pane_chunk *ch);
@@ -271,6 +290,8 @@ void ts_window_save_more(const struct ts_pane_chunk *ch, uint32_t slot, unsigned
 
 /** Reads it into the slot's, which is untouched. @return 0; -TS_ECORRUPT; -TS_ENOMEM. */
 int ts_window_load_more(struct ts_pane_chunk *ch, uint32_t slot, unsigned nbuckets, struct ts_str bytes) TS_MUST_CHECK;
+/** Takes one pane's part away. */
+void ts_window_clear_more(struct ts_pane_chunk *ch, uint32_t slot);
 
 /* ---- the worker ---- */
 
@@ -293,7 +314,9 @@ struct ts_worker {
     struct ts_source *sources;
     struct ts_rule *rules; /* first those that samples are added to, then derived ones, then sides */
     unsigned nrules, nadding;
+    struct ts_matcher *matcher;
     uint64_t *masks;       /* by slot: the rules that match; NULL: all of them match everything */
+    bool gathering;        /* there is more that all workers have passed and that is to be sent */
     uint64_t adds;         /* to panes, of the slab being added */
     uint8_t *event_chunks; /* by slot / TS_CHUNK_PANES: whether a series in event time is among them */
     uint32_t nevent_chunks;
@@ -309,6 +332,7 @@ struct ts_worker {
     struct ts_pool sketches; /* arrays of them, one for a chunk */
     struct ts_rollup_batch *batch; /* being filled */
     uint64_t nbatches;          /* made */
+    _Atomic uint64_t made;      /* the same, for others */
     _Atomic uint64_t returned;  /* of these: freed. Whoever reads it with acquire may free what they borrowed. @thread any */
     bool trim_due;              /* there have been windows since memory was given back */
     int64_t trimmed_ns;
@@ -348,13 +372,13 @@ void ts_worker_free_rules(struct ts_worker *wk);
 /** The rules that match a series, bits of ts_rule.bit. */
 uint64_t ts_worker_match(const struct ts_worker *wk, struct ts_str series);
 
+/** Makes of a rollup the one of what is too late for it; its measurement is the caller's to free. */
+void ts_rule_make_side(const struct ts_worker *wk, struct ts_conf_rollup *rollup);
+
 TS_INLINE bool ts_rule_matches(const struct ts_worker *wk, const struct ts_rule *rule, uint32_t slot)
 {
     return !wk->masks || wk->masks[slot] & rule->bit;
 }
-
-/** Appends the series as the rule's points have it. @return 0; -TS_ELIMIT too long; -TS_ENOMEM. */
-int ts_rule_rename(const struct ts_rule *rule, struct ts_str series, struct ts_buf *out) TS_MUST_CHECK;
 
 /**
  * Merges a chunk's panes of the domain into the windows of derived rules: window_merge.c.
@@ -362,6 +386,10 @@ int ts_rule_rename(const struct ts_rule *rule, struct ts_str series, struct ts_b
  */
 bool ts_window_merge_chunk(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t index,
                            enum ts_domain domain);
+
+/** Merges a pane into that of the same slot in another chunk. */
+void ts_window_merge_pane(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *to, const struct ts_pane_chunk *from,
+                          uint32_t slot);
 
 TS_INLINE bool ts_slot_is_of(const struct ts_worker *wk, uint32_t slot, enum ts_domain domain)
 {
@@ -384,6 +412,9 @@ struct ts_placed {
     };
 };
 
+/** Adds the sample to the slot's pane. @return false without memory. */
+bool ts_window_put(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, const struct ts_placed *smp);
+
 /** Adds the sample to a rule that samples are added to, and to those derived from it that its pane has gone to by now. */
 enum ts_verdict ts_rule_add(struct ts_worker *wk, struct ts_rule *rule, const struct ts_placed *smp, int64_t now_ns);
 
@@ -393,6 +424,27 @@ void ts_window_mark_dirty(struct ts_window *win, struct ts_pane_chunk *ch, uint3
 /** Notes the time of the slot's `last`; first: it has none yet. @return whether it is the latest. */
 bool ts_window_is_latest(struct ts_pane_chunk *ch, uint32_t slot, bool first, int64_t time_ns);
 
+/* ---- sessions: window_session.c, window_session_seal.c ---- */
+
+/** Ends the process without memory. */
+struct ts_sessions *ts_sessions_new(const struct ts_conf_rollup *conf);
+
+/** After its windows have gone. */
+void ts_sessions_free(struct ts_sessions **sessions);
+
+/** Adds the sample to a rule of sessions. */
+enum ts_verdict ts_session_add(struct ts_worker *wk, struct ts_rule *rule, const struct ts_placed *smp, int64_t now_ns);
+
+/** Does a bounded piece of sealing, correcting and forgetting. @return false: paused. */
+bool ts_session_seal(struct ts_worker *wk, struct ts_rule *rule, uint32_t *budget);
+
+/** Time and length of the slot's session, into its point. */
+void ts_session_tell(const struct ts_pane_chunk *ch, uint32_t slot, struct ts_rollup *point);
+
+/** Appends the slot's point to a batch; the chunk is the pane's, or NULL for a gauge that is sent again. @return false: not now. */
+bool ts_window_send_pane(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t slot,
+                         const union ts_pane *pane, const struct ts_pane_chunk *ch, bool correction);
+
 /** Adds a slab's points to the windows: window_add.c. */
 void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struct ts_slab *slab);
 
@@ -401,6 +453,10 @@ void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struc
  * @return true when there is more to do now; false when nothing is due or the journal has no room.
  */
 bool ts_worker_seal(struct ts_worker *wk);
+
+/** The batch being filled, or a new one, of this window, with room for a point: window_seal.c. @return NULL: not now. */
+struct ts_rollup_batch *ts_worker_open_batch(struct ts_worker *wk, const struct ts_conf_rollup *conf, int64_t start_ns, int64_t end_ns,
+                                             bool correction);
 
 /** Whether sealing has paused in the middle of a window. */
 bool ts_worker_is_sealing(const struct ts_worker *wk);

@@ -22,6 +22,7 @@
 
 #define SHARE  10 /* of the time at most one part is spent on snapshots */
 #define NAP_NS (5 * TS_MS)
+#define PATIENCE_NS (2 * TS_SEC) /* for groups that other workers have not passed */
 
 struct ts_snapshots {
     struct ts_snapshots_conf conf;
@@ -234,9 +235,28 @@ static void collect(struct ts_snapshots *snaps, unsigned flags, uint64_t *batche
     ts_free(done);
 }
 
-/* @return false: it stops, and the journal has not got that far. */
-static bool wait_durable(struct ts_snapshots *snaps, const uint64_t *batches)
+/* What workers have given the gatherer is in no window any more. @return false: not within PATIENCE_NS, or it stops. */
+static bool wait_gathered(struct ts_snapshots *snaps, uint64_t *batches)
 {
+    struct ts_gather *gat = snaps->conf.workers[0]->conf.gather;
+    int64_t until_ns = ts_clock_mono_ns() + PATIENCE_NS;
+    if (!gat)
+        return true;
+    while (!ts_gather_is_clean(gat)) {
+        if (is_stopping(snaps) || ts_clock_mono_ns() > until_ns)
+            return false;
+        nap(snaps, NAP_NS);
+    }
+    for (unsigned w = 0; w < snaps->conf.nworkers; w++)
+        batches[w] = TS_MAX(batches[w], atomic_load_explicit(&snaps->conf.workers[w]->made, memory_order_relaxed));
+    return true;
+}
+
+/* @return false: it stops, and the journal has not got that far. */
+static bool wait_durable(struct ts_snapshots *snaps, uint64_t *batches)
+{
+    if (!wait_gathered(snaps, batches))
+        return false;
     for (unsigned w = 0; w < snaps->conf.nworkers; w++)
         while (snaps->conf.journal.durable(snaps->conf.journal.arg, w) < batches[w]) {
             if (is_stopping(snaps))
@@ -299,7 +319,7 @@ static void take(struct ts_snapshots *snaps)
     uint64_t *batches = ts_xalloc(snaps->conf.nworkers * sizeof *batches);
     collect(snaps, 0, batches);
     if (!wait_durable(snaps, batches)) {
-        close(snaps->fd); /* the last one follows, in the same file */
+        close(snaps->fd); /* another follows, in the same file */
         snaps->fd = -1;
     } else {
         put_in_place(snaps, begun_ns);

@@ -7,6 +7,7 @@
 #include "window/window_snapshot_priv.h"
 
 #include "core/hash.h"
+#include "core/matcher.h"
 #include "core/mem.h"
 
 #define RULES_MAX   (3 * TS_ROLLUPS_MAX)
@@ -123,7 +124,7 @@ void ts_sealed_note(void *arg, struct ts_str bytes)
 {
     struct ts_sealed *sealed = arg;
     struct ts_rollup_batch *batch = sealed->batch;
-    if (ts_rollup_batch_decode(bytes, batch) != 0 || batch->passed || batch->coarse || batch->partial || batch->n == 0)
+    if (ts_rollup_batch_decode(bytes, batch) != 0 || batch->passed || batch->sessions || batch->coarse || batch->partial || batch->n == 0)
         return;
     struct sealed_window win = {.rule = ts_hash(batch->rule, strlen(batch->rule)),
                                 .start_ns = batch->start_ns,
@@ -192,7 +193,7 @@ static unsigned find_rule(const struct loader *ld, uint64_t key, unsigned form, 
 {
     const struct ts_worker *wk = ld->to->workers[0];
     for (unsigned r = 0; r < wk->nrules && form == SNAP_FORM; r++)
-        if (ts_rule_key(&wk->rules[r]) == key && (wk->rules[r].wants & ~wants) == 0)
+        if (!wk->rules[r].sessions && ts_rule_key(&wk->rules[r]) == key && (wk->rules[r].wants & ~wants) == 0)
             return r;
     return UINT_MAX;
 }
@@ -422,7 +423,7 @@ static bool is_sealed(const struct ts_sealed *sealed, const struct ts_worker *wk
     ts_buf_clear(series);
     struct ts_str bytes = {sl->series, sl->len};
     if (rule->conf->measurement || rule->conf->tags) {
-        if (ts_rule_rename(rule, bytes, series) != 0)
+        if (ts_rollup_rename(rule->conf, bytes, series) != 0)
             return false;
         bytes = ts_buf_str(series);
     }
@@ -452,6 +453,26 @@ static void close_window(const struct loader *ld, const struct ts_sealed *sealed
     ts_buf_fini(&series);
 }
 
+/* Groups went out for a window when all workers were through with it: what is left of it does not make them anew. */
+static void close_folds(const struct ts_sealed *sealed, struct ts_rule *rule)
+{
+    const struct sealed_window *all = (const void *)sealed->windows.p;
+    size_t n = sealed->windows.len / sizeof *all;
+    for (unsigned f = 0; f < rule->nfolds && !rule->sessions; f++) {
+        uint64_t name = ts_hash(rule->folds[f].conf->name, strlen(rule->folds[f].conf->name));
+        for (size_t i = 0; i < n; i++) {
+            if (all[i].rule != name || (rule->is_side && !all[i].aside) || !fits(rule, all[i].start_ns))
+                continue;
+            struct ts_window *win = ts_rule_window_at(rule, all[i].start_ns);
+            if (win)
+                win->no_folds = true;
+        }
+    }
+    for (struct ts_window *win = rule->windows; win && rule->nfolds; win = win->next)
+        for (unsigned d = 0; d < TS_DOMAINS; d++)
+            win->no_folds |= win->used[d] && win->state[d] == TS_WINDOW_SEALED;
+}
+
 /* With `derived` those of rules that others are merged into, which must not be opened again by that: these are first. */
 static void close_windows(const struct loader *ld, const struct ts_sealed *sealed, struct ts_worker *wk, bool derived)
 {
@@ -460,7 +481,7 @@ static void close_windows(const struct loader *ld, const struct ts_sealed *seale
     for (unsigned r = 0; r < wk->nrules; r++) {
         struct ts_rule *rule = &wk->rules[r];
         uint64_t name = ts_hash(rule->conf->name, strlen(rule->conf->name));
-        for (size_t i = 0; i < n && !rule->hidden && (rule->base != NULL) == derived; i++) {
+        for (size_t i = 0; i < n && !rule->hidden && !rule->sessions && (rule->base != NULL) == derived; i++) {
             const struct sealed_window *one = &all[i];
             if (one->rule != name || (rule->is_side && !one->aside) || !fits(rule, one->start_ns) ||
                 ts_rule_end(rule, one->start_ns) != one->end_ns)
@@ -520,6 +541,8 @@ int ts_snapshot_restore(const struct ts_snapshot *snap, const struct ts_sealed *
     for (unsigned w = 0; w < to->nworkers; w++) {
         close_windows(&ld, sealed, to->workers[w], true);
         close_windows(&ld, sealed, to->workers[w], false);
+        for (unsigned r = 0; r < to->workers[w]->nrules; r++)
+            close_folds(sealed, &to->workers[w]->rules[r]);
     }
     count_restored(to->workers[0], out);
     ts_free(ld.formers);

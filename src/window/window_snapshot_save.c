@@ -133,7 +133,7 @@ static void put_slot(const struct ts_worker *wk, uint32_t slot, struct ts_buf *b
         ts_snap_put_double(buf, sl->kept);
     size_t from = ts_snap_open(buf);
     for (unsigned r = 0; r < wk->nrules; r++)
-        for (const struct ts_window *win = wk->rules[r].windows; win; win = win->next)
+        for (const struct ts_window *win = wk->rules[r].sessions ? NULL : wk->rules[r].windows; win; win = win->next)
             put_pane(wk, r, win, slot, buf);
     ts_snap_close(buf, from);
     if (buf->len == from && sl->kind != TS_KIND_GAUGE && !(sl->flags & TS_SLOT_EVENT))

@@ -128,6 +128,8 @@ RULES = [{"name": "a", "every": "10s", "lateness": "2s", "aggregates": NUMBERS, 
          {"name": "c", "every": "10s", "period": "30s", "lateness": "2s", "aggregates": NUMBERS, "to": ["out"],
           "measurement": "{name}_30s"}]
 SIZES = {"": (10, 10), "_1m": (60, 60), "_30s": (30, 10)}
+GROUPS = {"name": "g", "every": "10s", "lateness": "2s", "group_by": ["zone"], "aggregates": NUMBERS, "to": ["out"],
+          "measurement": "{name}_zone"}
 
 
 def expected(samples):
@@ -138,25 +140,30 @@ def expected(samples):
     return want
 
 
+def expected_of_groups(samples):
+    zones = [smp._replace(measurement=smp.measurement + "_zone", tags=(("zone", dict(smp.tags)["zone"]),)) for smp in samples]
+    return oracle.rollups(zones, 10 * NS)
+
+
 def test_event_time_goes_on_after_a_crash():
     """Windows of three rules that share panes, killed twice: everything is as if nothing had happened."""
     samples = list(oracle.stream(7, 6000, 40, 12, 10 * NS))
     lines = [lineproto.write(smp) for smp in samples]
-    with Daemon(RULES, workers=2) as daemon:
+    with Daemon([*RULES, GROUPS], workers=2) as daemon:
         for part, workers in ((lines[:2000], 1), (lines[2000:4500], 3), (lines[4500:], 2)):
             daemon.say(*part)
             daemon.wait_snapshot()
             daemon.kill9()
             daemon.restart(workers=workers)
         points = {key: fields for key, fields in daemon.points().items() if not key[0].startswith("nothing")}
-    oracle.assert_equal(oracle.from_points(points), expected(samples), NUMBERS)
+    oracle.assert_equal(oracle.from_points(points), expected(samples) | expected_of_groups(samples), NUMBERS)
 
 
 def test_an_old_snapshot_opens_nothing_that_is_sealed():
     """The snapshot of before the windows were sealed, put in the place of the newest: the journal is believed."""
     samples = list(oracle.stream(8, 4000, 30, 6, 10 * NS))
     lines = [lineproto.write(smp) for smp in samples]
-    with Daemon(RULES, workers=2) as daemon:
+    with Daemon([*RULES, GROUPS], workers=2) as daemon:
         daemon.say(*lines[:1200])
         daemon.wait_snapshot()
         old = daemon.dir / "old"

@@ -14,6 +14,7 @@ unit_tests += \
 	tests/unit/test_core_log \
 	tests/unit/test_core_num \
 	tests/unit/test_core_pool \
+	tests/unit/test_core_pressure \
 	tests/unit/test_core_quantile \
 	tests/unit/test_core_ring \
 	tests/unit/test_core_runs \
@@ -46,6 +47,8 @@ tests_unit_test_core_num_SOURCES = tests/unit/test_core_num.c
 tests_unit_test_core_num_LDADD = $(unit_ldadd)
 tests_unit_test_core_pool_SOURCES = tests/unit/test_core_pool.c tests/unit/unit.h
 tests_unit_test_core_pool_LDADD = $(unit_ldadd)
+tests_unit_test_core_pressure_SOURCES = tests/unit/test_core_pressure.c tests/unit/unit.h
+tests_unit_test_core_pressure_LDADD = $(unit_ldadd)
 tests_unit_test_core_quantile_SOURCES = tests/unit/test_core_quantile.c tests/unit/unit.h
 tests_unit_test_core_quantile_LDADD = $(unit_ldadd)
 tests_unit_test_core_runs_SOURCES = tests/unit/test_core_runs.c tests/unit/unit.h

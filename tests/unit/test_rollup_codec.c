@@ -65,6 +65,35 @@ static void round_trip_keeps_everything(void **state)
     free_series();
 }
 
+/* Points with times and lengths of their own. */
+static void round_trip_of_sessions(void **state)
+{
+    (void)state;
+    struct ts_rollup_batch *in = all_kinds(), *out = ts_rollup_batch_new();
+    struct ts_buf buf = TS_BUF_INIT;
+    struct ts_rollup_head head;
+    in->sessions = true;
+    in->start_ns = in->end_ns = 0;
+    for (unsigned i = 0; i < in->n; i++) {
+        in->points[i].time_ns = 1700000000000000001 + i;
+        in->points[i].duration_ns = 7 * i;
+    }
+    assert_int_equal(ts_rollup_batch_encode(in, &buf), 0);
+    assert_int_equal(ts_rollup_head_decode(ts_buf_str(&buf), &head), 0);
+    assert_true(head.sessions);
+    assert_int_equal(ts_rollup_batch_decode(ts_buf_str(&buf), out), 0);
+    assert_true(out->sessions && out->n == in->n);
+    for (unsigned i = 0; i < out->n; i++)
+        assert_true(out->points[i].time_ns == in->points[i].time_ns && out->points[i].duration_ns == in->points[i].duration_ns);
+    assert_memory_equal(&out->points[TS_KIND_FIELD].stats, &in->points[TS_KIND_FIELD].stats, sizeof(struct ts_stats));
+    for (size_t len = 0; len < buf.len; len++)
+        assert_int_equal(ts_rollup_batch_decode((struct ts_str){buf.p, len}, out), -TS_ECORRUPT);
+    ts_buf_fini(&buf);
+    ts_rollup_batch_free(&in);
+    ts_rollup_batch_free(&out);
+    free_series();
+}
+
 static bool same_number(double a, double b)
 {
     return a == b || (isnan(a) && isnan(b));
@@ -312,6 +341,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip_keeps_everything),
+        cmocka_unit_test(round_trip_of_sessions),
         cmocka_unit_test(round_trip_of_what_is_asked_for),
         cmocka_unit_test(version_1_is_read),
         cmocka_unit_test(layout_is_the_documented_one),

@@ -87,6 +87,24 @@ static void passed_points_go_out_as_they_came(void **state)
     ts_rollup_batch_free(&batch);
 }
 
+static void sessions_have_times_and_lengths(void **state)
+{
+    (void)state;
+    struct ts_rollup_batch *batch = make_batch("x", 0);
+    batch->sessions = true;
+    batch->end_ns = 0;
+    batch->aggregates = TS_AGG_BIT(count) | TS_AGG_BIT(rate);
+    add_numbers(batch, make_series(TS_KIND_TIMING, "m", "", 0, NULL), 2, (const double[]){3, 4});
+    add_numbers(batch, make_series(TS_KIND_FIELD, "m", "f", 0, NULL), 1, (const double[]){3});
+    batch->points[0].time_ns = 7;
+    batch->points[0].duration_ns = 3500000000;
+    batch->points[1].time_ns = 8; /* of one sample: as long as nothing, so it has no rate */
+    expect_point(batch, 0, "m,metric_type=timing count=2,rate=2,duration=3.5 7\n");
+    expect_point(batch, 1, "m f_count=1,f_duration=0 8\n");
+    ts_rollup_batch_free(&batch);
+    free_series();
+}
+
 static void names_are_escaped(void **state)
 {
     (void)state;
@@ -223,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(kinds_and_their_fields),
         TEST(passed_points_go_out_as_they_came),
+        TEST(sessions_have_times_and_lengths),
         TEST(names_are_escaped),
         TEST(backslashes_stand_for_themselves_where_they_can),
         TEST(tags_that_cannot_be_sent),

@@ -10,7 +10,8 @@
 
 struct ts_flux_run;
 struct ts_flux_package;
-struct ts_flux_store_ops; /* from() and friends over a store: see flux/flux.h */
+struct ts_scan_pred; /* core/scan.h */
+struct ts_scan_source;
 
 struct ts_flux_limits {
     size_t memory_bytes; /* 0: none */
@@ -40,11 +41,14 @@ struct ts_flux_run {
     int64_t now_ns;         /* what now() returns when the option now is not set */
     struct ts_flux_pos pos; /* of the call being made: where errors without a place of their own belong */
     struct ts_flux_yield *yields, **yields_end;
-    const volatile int *cancelled;                /* not 0: end soon; NULL: never */
+    bool (*is_over)(void *arg);                   /* asked ten times a second: whether to end; NULL: never */
+    void *over_arg;
+    int64_t looked_ns;                            /* when it was asked last */
+    bool asked_clock;                             /* the results depend on now_ns, or on the clock */
+    struct ts_str externs;                        /* JSON of definitions; empty: none */
     void *stream_state;                           /* belongs to the operators */
     void (*stream_fini)(struct ts_flux_run *run); /* set by them; called before the arenas go */
-    const struct ts_flux_store_ops *store;        /* NULL: scripts that need no bucket */
-    void *store_arg;
+    struct ts_scan_source *source;                /* of buckets; NULL: there is none */
     struct ts_flux_interp *interp; /* belongs to exec/ */
 };
 
@@ -52,6 +56,9 @@ struct ts_flux_run {
 int ts_flux_fail(struct ts_flux_run *run, const char *fmt, ...) TS_PRINTF(2, 3);
 int ts_flux_fail_at(struct ts_flux_run *run, struct ts_flux_pos pos, const char *fmt, ...) TS_PRINTF(3, 4);
 int ts_flux_fail_nomem(struct ts_flux_run *run);
+
+/** The same with what the whole query returns in the end: -TS_ENOTFOUND, -TS_ELIMIT, -TS_ETIMEOUT, -TS_EIO. @return -TS_EQUERY. */
+int ts_flux_fail_as(struct ts_flux_run *run, int rc, const char *fmt, ...) TS_PRINTF(3, 4);
 
 /** Counts n steps and looks at limits, deadline and cancellation. To be called for each chunk, or some rows.
  */
@@ -185,6 +192,18 @@ int ts_flux_rowfn_bind(struct ts_flux_rowfn *rf, unsigned ncols,
 /** The columns that the function reads, by pointer to names; *all: it may read any (`r` itself is used). */
 int ts_flux_rowfn_needs(struct ts_flux_rowfn *rf, const struct ts_flux_name *const **names, unsigned *n,
                         bool *all) TS_MUST_CHECK;
+
+/** What of filter()'s function the scan of a bucket can decide. */
+struct ts_flux_scan_cond {
+    const struct ts_scan_pred *pred; /* of a series; NULL: every series */
+    bool whole;                      /* that is all of the function */
+    bool plain;                      /* InfluxDB's storage would do all of it */
+    bool times;                      /* it reads _time */
+};
+
+/** Adds what it asks of tags, measurement and field to pred. Lives in run->arena. */
+int ts_flux_rowfn_scan(struct ts_flux_rowfn *rf, const struct ts_scan_pred *pred,
+                       struct ts_flux_scan_cond *out) TS_MUST_CHECK;
 
 /**
  * Evaluates the function for nrows rows, cols as bound. Results live in run->scratch: mark before, release

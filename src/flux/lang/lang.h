@@ -5,6 +5,7 @@
  * well-formed text. Nothing here runs anything. Thread: any, one at a time for each object.
  */
 #include "core/buf.h"
+#include "core/clock.h"
 #include "core/near.h"
 #include "flux/lang/lang_ast.h"
 
@@ -14,6 +15,7 @@
 /** What was wrong, and where; the first error of a text. */
 struct ts_flux_error {
     struct ts_flux_pos pos;
+    int rc; /* what kind of error it is; 0: the script is wrong */
     char msg[400];
 };
 
@@ -27,12 +29,21 @@ int ts_flux_error_set(struct ts_flux_error *error, struct ts_flux_pos pos, const
  */
 void ts_flux_error_print(const struct ts_flux_error *error, struct ts_buf *to);
 
+/** The first line of that. */
+void ts_flux_error_print_line(const struct ts_flux_error *error, struct ts_buf *to);
+
 /**
  * Parses src, which must stay as long as the tree. names and arena own what is made.
  * @return 0; -TS_EQUERY: syntax or nesting, see error; -TS_ENOMEM.
  */
 int ts_flux_parse(struct ts_flux_arena *arena, struct ts_flux_names *names, const struct ts_flux_source *src,
                   struct ts_flux_file *out, struct ts_flux_error *error) TS_MUST_CHECK;
+
+/**
+ * The text of a syntax tree in JSON as InfluxDB's clients send it (`extern` of a query): a File of assignments and options of values.
+ * @return 0; -TS_EQUERY: error says why; -TS_ENOMEM.
+ */
+int ts_flux_extern_text(struct ts_str json, struct ts_buf *to, struct ts_flux_error *error) TS_MUST_CHECK;
 
 /** Writes the file in its one form; comments stay. Formatting the result again changes nothing. */
 void ts_flux_format(const struct ts_flux_file *file, struct ts_buf *to);
@@ -50,8 +61,10 @@ void ts_flux_put_duration(struct ts_buf *to, int64_t months, int64_t ns);
  */
 int ts_flux_read_duration(struct ts_str s, int64_t *months, int64_t *ns) TS_MUST_CHECK;
 
-/** Reads a time literal: a date, or RFC 3339 with an offset. @return 0; -TS_EPARSE; -TS_ELIMIT beyond int64
- * ns. */
-int ts_flux_read_time(struct ts_str s, int64_t *ns) TS_MUST_CHECK;
+/** Reads a time literal: a date, or RFC 3339 with an offset. @return as ts_clock_read_time. */
+static inline int TS_MUST_CHECK ts_flux_read_time(struct ts_str s, int64_t *ns)
+{
+    return ts_clock_read_time(s, ns);
+}
 
 #endif

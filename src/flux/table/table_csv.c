@@ -14,7 +14,7 @@
 
 struct ts_flux_csv {
     struct ts_flux_run *run;
-    struct ts_flux_dialect dialect;
+    struct ts_ask_dialect dialect;
     const struct ts_flux_yield **results;
     size_t nresults, at;
     struct ts_flux_cursor *cur;  /* of results[at]; NULL: not begun */
@@ -95,7 +95,12 @@ static bool shown(const struct ts_flux_chunk *chk, uint32_t i)
     return chk->cols[i].col->type != TS_FLUX_NULL;
 }
 
-static char delimiter_of(struct ts_flux_dialect dialect)
+static bool has_default(struct ts_ask_dialect dialect)
+{
+    return memchr(dialect.annotate, TS_ASK_DEFAULT, sizeof dialect.annotate) != NULL;
+}
+
+static char delimiter_of(struct ts_ask_dialect dialect)
 {
     return dialect.delimiter ? dialect.delimiter : ',';
 }
@@ -120,25 +125,36 @@ static void put_default(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk
     ts_buf_puts(to, "\r\n");
 }
 
+static void put_types(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk, struct ts_buf *to)
+{
+    char d = delimiter_of(csv->dialect);
+    ts_buf_printf(to, "#datatype%cstring%clong", d, d);
+    for (uint32_t i = 0; i < chk->ncols; i++)
+        if (shown(chk, i))
+            ts_buf_printf(to, "%c%s", d, datatype(chk->cols[i].col->type));
+    ts_buf_puts(to, "\r\n");
+}
+
+static void put_group(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk, struct ts_buf *to)
+{
+    char d = delimiter_of(csv->dialect);
+    ts_buf_printf(to, "#group%cfalse%cfalse", d, d);
+    for (uint32_t i = 0; i < chk->ncols; i++)
+        if (shown(chk, i))
+            ts_buf_printf(to, "%c%s", d, ts_flux_key_get(chk->key, chk->cols[i].name) ? "true" : "false");
+    ts_buf_puts(to, "\r\n");
+}
+
 static void put_schema(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk, struct ts_buf *to)
 {
     char d = delimiter_of(csv->dialect);
-    if (csv->dialect.annotate_type) {
-        ts_buf_printf(to, "#datatype%cstring%clong", d, d);
-        for (uint32_t i = 0; i < chk->ncols; i++)
-            if (shown(chk, i))
-                ts_buf_printf(to, "%c%s", d, datatype(chk->cols[i].col->type));
-        ts_buf_puts(to, "\r\n");
+    for (unsigned a = 0; a < TS_ASK_ANNOTATIONS && csv->dialect.annotate[a]; a++) {
+        switch (csv->dialect.annotate[a]) {
+        case TS_ASK_DATATYPE: put_types(csv, chk, to); break;
+        case TS_ASK_GROUP: put_group(csv, chk, to); break;
+        default: put_default(csv, chk, to); break;
+        }
     }
-    if (csv->dialect.annotate_group) {
-        ts_buf_printf(to, "#group%cfalse%cfalse", d, d);
-        for (uint32_t i = 0; i < chk->ncols; i++)
-            if (shown(chk, i))
-                ts_buf_printf(to, "%c%s", d, ts_flux_key_get(chk->key, chk->cols[i].name) ? "true" : "false");
-        ts_buf_puts(to, "\r\n");
-    }
-    if (csv->dialect.annotate_default)
-        put_default(csv, chk, to);
     if (csv->dialect.no_header)
         return;
     ts_buf_printf(to, "%cresult%ctable", d, d);
@@ -270,7 +286,7 @@ static void put_rows(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk, s
     size_t *ends = ts_alloc(TS_MAX(chk->ncols, 1u) * sizeof *ends);
     struct day day = {0};
     ts_buf_putc(&head, d);
-    if (!csv->dialect.annotate_default)
+    if (!has_default(csv->dialect))
         put_text(&head, d, csv->results[csv->at]->name);
     ts_buf_putc(&head, d);
     ts_buf_put_int(&head, csv->table);
@@ -337,7 +353,7 @@ static int pull(struct ts_flux_csv *csv, struct ts_flux_chunk **out)
     return rc;
 }
 
-int ts_flux_csv_new(struct ts_flux_run *run, struct ts_flux_dialect dialect, struct ts_flux_csv **out)
+int ts_flux_csv_new(struct ts_flux_run *run, struct ts_ask_dialect dialect, struct ts_flux_csv **out)
 {
     size_t n = 0;
     for (const struct ts_flux_yield *y = run->yields; y; y = y->next)
@@ -400,18 +416,19 @@ int ts_flux_csv_read(struct ts_flux_csv *csv, struct ts_buf *to, bool *more)
     return ts_buf_failed(to) ? ts_flux_fail_nomem(csv->run) : 0;
 }
 
-void ts_flux_csv_put_error(struct ts_flux_csv *csv, struct ts_flux_dialect dialect, struct ts_str message,
+void ts_flux_csv_put_error(struct ts_flux_csv *csv, struct ts_ask_dialect dialect, struct ts_str message,
                            struct ts_buf *to)
 {
     char d = delimiter_of(dialect);
     if (csv && csv->any)
         ts_buf_puts(to, "\r\n");
-    if (dialect.annotate_type)
-        ts_buf_printf(to, "#datatype%cstring%cstring\r\n", d, d);
-    if (dialect.annotate_group)
-        ts_buf_printf(to, "#group%ctrue%ctrue\r\n", d, d);
-    if (dialect.annotate_default)
-        ts_buf_printf(to, "#default%c%c\r\n", d, d);
+    for (unsigned a = 0; a < TS_ASK_ANNOTATIONS && dialect.annotate[a]; a++) {
+        static const struct {
+            const char *name, *cell;
+        } rows[] = {[TS_ASK_DATATYPE] = {"#datatype", "string"}, [TS_ASK_GROUP] = {"#group", "true"}, [TS_ASK_DEFAULT] = {"#default", ""}};
+        ts_buf_printf(to, "%s%c%s%c%s\r\n", rows[dialect.annotate[a]].name, d, rows[dialect.annotate[a]].cell, d,
+                      rows[dialect.annotate[a]].cell);
+    }
     ts_buf_printf(to, "%cerror%creference\r\n%c", d, d, d);
     put_text(to, d, message);
     ts_buf_printf(to, "%c\r\n", d);
