@@ -157,6 +157,9 @@ struct ts_conf {
         int64_t query_cache_ttl_ns; /* 0: no answer is kept */
     } http;
     struct {
+        uint64_t io_limit_bytes; /* a second; 0: any */
+    } store;
+    struct {
         uint64_t series;
         uint64_t tag_values;
         uint64_t memory_bytes; /* 0: no limit */
