@@ -142,6 +142,7 @@ struct ts_conf_sink {
 struct ts_conf {
     char *state_dir;
     unsigned workers; /* 0: auto */
+    int64_t snapshot_ns; /* 0: off */
     int64_t idle_after_ns, correct_for_ns, future_ns;
     char *timezone;
     enum ts_log_level log_level;

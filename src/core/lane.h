@@ -64,6 +64,12 @@ struct ts_lane {
     struct ts_skew *skew; /* of the source, for the worker to count what is late; NULL: nobody asks */
 };
 
+/** Which of n workers a series of this hash belongs to. The high bits choose: the worker's own table uses the low ones. */
+static inline unsigned ts_lane_worker_of(uint64_t hash, unsigned n)
+{
+    return (unsigned)((hash >> 48) % n);
+}
+
 /** Ends the process without memory. The bells belong to the two threads. */
 void ts_lane_init(struct ts_lane *lane, struct ts_bell *worker_bell, struct ts_bell *ingest_bell);
 

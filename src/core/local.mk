@@ -15,7 +15,7 @@ libtsagg_a_SOURCES += \
 	src/core/edit.c src/core/edit.h \
 	src/core/err.c src/core/err.h \
 	src/core/expr.c src/core/expr.h src/core/expr_parse.c src/core/expr_priv.h \
-	src/core/feed.h src/core/journal_status.h src/core/sink_status.h \
+	src/core/feed.h src/core/journal_status.h src/core/snapshot_status.h src/core/sink_status.h \
 	src/core/file.c src/core/file.h \
 	src/core/glob.c src/core/glob.h \
 	src/core/hash.h \

@@ -189,8 +189,7 @@ static int name_series(struct ts_router *rt, const struct ts_raw *key, uint64_t 
     announce->hash = hash;
     announce->len = (uint32_t)series.len;
     memcpy(announce->series, series.p, series.len);
-    /* The high bits choose the worker: its own table uses the low ones. */
-    unsigned worker = (unsigned)((hash >> 48) % rt->conf.nworkers);
+    unsigned worker = ts_lane_worker_of(hash, rt->conf.nworkers);
     struct ts_point *pt = room(rt, worker, 1);
     if (!pt) {
         *reason = TS_C_DROPPED_RING_FULL;
