@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/pressure.h"
+#include "core/skew.h"
 #include "core/thread.h"
 #include "ingest/ingest.h"
 #include "journal/journal.h"
@@ -306,6 +307,7 @@ static void free_all(struct daemon *dmn)
     ts_gather_free(&dmn->gather);
     ts_census_free(&dmn->census);
     ts_conf_free(&dmn->conf);
+    ts_skew_free_all();
     ts_counters_free_all();
 }
 

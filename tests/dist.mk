@@ -41,6 +41,7 @@ EXTRA_DIST += \
 	tests/e2e/test_statsd.py \
 	tests/e2e/test_store.py \
 	tests/e2e/test_tls.py \
+	tests/e2e/test_times.py \
 	tests/e2e/test_transports.py \
 	tests/integration/build-client-go \
 	tests/integration/build-influxd \

@@ -1,8 +1,9 @@
 #ifndef TS_CORE_ASK_H
 #define TS_CORE_ASK_H
 /*
- * A query on its way from whoever asks to the engine, and its answer on the way back, piece by piece. The query engine
- * implements answers, a main introduces it to the server. An answer belongs to one thread, which has 1 MiB of stack at least.
+ * A query on its way from whoever asks to the engine, and its answer on the way back, piece by piece. The
+ * query engine implements answers, a main introduces it to the server. An answer belongs to one thread, which
+ * has 1 MiB of stack at least.
  */
 #include "core/base.h"
 #include "core/buf.h"
@@ -18,7 +19,8 @@ struct ts_ask_dialect {
     unsigned char annotate[TS_ASK_ANNOTATIONS]; /* enum ts_ask_annotation, in this order; 0: no more */
 };
 
-#define TS_ASK_ANNOTATED ((struct ts_ask_dialect){.annotate = {TS_ASK_DATATYPE, TS_ASK_GROUP, TS_ASK_DEFAULT}})
+#define TS_ASK_ANNOTATED                                                                                     \
+    ((struct ts_ask_dialect){.annotate = {TS_ASK_DATATYPE, TS_ASK_GROUP, TS_ASK_DEFAULT}})
 
 /** A value that the script sees as the text params.NAME. */
 struct ts_ask_param {
@@ -69,14 +71,16 @@ struct ts_answer {
 typedef struct ts_answer *ts_ask_fn(void *arg, const struct ts_ask *ask);
 
 /**
- * Whether points with start <= time < stop may have changed after *since, which becomes the present: a number that only goes up. @thread any
+ * Whether points with start <= time < stop may have changed after *since, which becomes the present: a number
+ * that only goes up. @thread any
  */
 typedef bool ts_ask_changed_fn(void *arg, uint64_t *since, int64_t start_ns, int64_t stop_ns);
 
 /**
  * Appends the next piece of the CSV, some thousand rows at most; *more false: that was the end.
- * @return 0; after anything else only put_error and free: -TS_EQUERY the script is wrong or failed, -TS_ENOTFOUND a bucket is,
- * -TS_ELIMIT it took more than it may, -TS_ETIMEOUT longer than it may, -TS_EIO the store failed.
+ * @return 0; after anything else only put_error and free: -TS_EQUERY the script is wrong or failed,
+ * -TS_ENOTFOUND a bucket is, -TS_ELIMIT it took more than it may, -TS_ETIMEOUT longer than it may, -TS_EIO
+ * the store failed.
  */
 static inline int TS_MUST_CHECK ts_answer_read(struct ts_answer *ans, struct ts_buf *to, bool *more)
 {

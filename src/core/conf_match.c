@@ -72,6 +72,9 @@ static void check_groups(struct ts_conf_load *ld, unsigned i)
     const struct ts_conf_node *list = ts_conf_at(ld, TS_SECTION_rollups, i, "without");
     if (rule->group_by && rule->without)
         ts_conf_error(ld, list, "without beside group_by: one names the tags that stay, the other those that go; remove one");
+    if (ts_conf_is_grouped(rule) && rule->session_ns)
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "session"),
+                      "session beside group_by or without: each series has its own sessions, which have no window in common; give every");
     for (unsigned k = 0; rule->without && k < list->n; k++)
         if (strcmp(list->entries[k].value->text, "metric_type") == 0)
             ts_conf_error(ld, list->entries[k].value,

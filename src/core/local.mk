@@ -42,6 +42,7 @@ libtsagg_a_SOURCES += \
 	src/core/sample.c src/core/sample.h \
 	src/core/scan.h \
 	src/core/series.c src/core/series.h \
+	src/core/skew.c src/core/skew.h \
 	src/core/sketch.c src/core/sketch_codec.c src/core/sketch.h \
 	src/core/stage.c src/core/stage.h \
 	src/core/stats.c src/core/stats.h \

@@ -1,6 +1,6 @@
 /*
- * The engine as an answer (core/ask.h): one run, its results as CSV, and what they depend on. Thread: whoever reads. Owns the run; the store
- * is asked through a source of its own that notes which times are read.
+ * The engine as an answer (core/ask.h): one run, its results as CSV, and what they depend on. Thread: whoever
+ * reads. Owns the run; the store is asked through a source of its own that notes which times are read.
  */
 #include "config.h"
 #include "flux/flux.h"
@@ -34,16 +34,16 @@ static void note(struct noting *src, int64_t start_ns, int64_t stop_ns)
     span->stop_ns = first ? stop_ns : TS_MAX(span->stop_ns, stop_ns);
 }
 
-static int noting_open(struct ts_scan_source *base, const struct ts_scan_request *req, struct ts_scan_cursor **out,
-                       struct ts_err *err)
+static int noting_open(struct ts_scan_source *base, const struct ts_scan_request *req,
+                       struct ts_scan_cursor **out, struct ts_err *err)
 {
     struct noting *src = (struct noting *)base;
     note(src, req->start_ns, req->stop_ns);
     return ts_scan_open(src->store, req, out, err);
 }
 
-static int noting_schema(struct ts_scan_source *base, const struct ts_scan_schema_request *req, ts_scan_schema_fn *fn, void *arg,
-                         struct ts_err *err)
+static int noting_schema(struct ts_scan_source *base, const struct ts_scan_schema_request *req,
+                         ts_scan_schema_fn *fn, void *arg, struct ts_err *err)
 {
     struct noting *src = (struct noting *)base;
     if (req->what == TS_SCAN_BUCKETS)
@@ -53,16 +53,19 @@ static int noting_schema(struct ts_scan_source *base, const struct ts_scan_schem
     return ts_scan_schema(src->store, req, fn, arg, err);
 }
 
-static int noting_bucket(struct ts_scan_source *base, struct ts_str name, struct ts_scan_bucket *out, struct ts_err *err)
+static int noting_bucket(struct ts_scan_source *base, struct ts_str name, struct ts_scan_bucket *out,
+                         struct ts_err *err)
 {
     return ts_scan_bucket(((struct noting *)base)->store, name, out, err);
 }
 
-static const struct ts_scan_ops noting_ops = {.open = noting_open, .schema = noting_schema, .bucket = noting_bucket};
+static const struct ts_scan_ops noting_ops = {
+    .open = noting_open, .schema = noting_schema, .bucket = noting_bucket};
 
 static int begin(struct answer *ans)
 {
-    struct ts_flux_limits limits = {.memory_bytes = ans->ask.memory_bytes, .deadline_ns = ans->ask.deadline_ns};
+    struct ts_flux_limits limits = {.memory_bytes = ans->ask.memory_bytes,
+                                    .deadline_ns = ans->ask.deadline_ns};
     int rc = ts_flux_run_init(&ans->run, &limits, ans->ask.now_ns);
     ans->begun = true;
     ans->run.is_over = ans->ask.is_over;
@@ -72,8 +75,10 @@ static int begin(struct answer *ans)
     rc = rc ? rc : ts_flux_run_script(&ans->run, ans->ask.script, ans->ask.params, ans->ask.nparams);
     if (rc == 0 && !ans->run.yields) {
         ans->run.pos = (struct ts_flux_pos){0};
-        rc = ts_flux_fail(&ans->run, "this Flux script returns no streaming data. Consider adding a \"yield\" or invoking streaming "
-                                     "functions directly, without performing an assignment");
+        rc = ts_flux_fail(
+            &ans->run,
+            "this Flux script returns no streaming data. Consider adding a \"yield\" or invoking streaming "
+            "functions directly, without performing an assignment");
     }
     return rc ? rc : ts_flux_csv_new(&ans->run, ans->ask.dialect, &ans->csv);
 }

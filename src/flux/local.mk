@@ -48,6 +48,7 @@ flux_tables = \
 	src/flux/table/table_fold.c src/flux/table/table_fold.h \
 	src/flux/table/table_group.h \
 	src/flux/table/table_index.c src/flux/table/table_index.h \
+	src/flux/table/table_kernel.c \
 	src/flux/table/table_key.c \
 	src/flux/table/table_rows.c \
 	src/flux/table/table_scan.h \

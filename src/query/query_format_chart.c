@@ -1,6 +1,7 @@
 /*
- * A picture of each table on a terminal: one column of numbers over time, or over the rows where there is no _time. Thread: main. Points of a
- * table are kept up to POINTS; beyond that two neighbours become their mean, so memory does not grow with the result.
+ * A picture of each table on a terminal: one column of numbers over time, or over the rows where there is no
+ * _time. Thread: main. Points of a table are kept up to POINTS; beyond that two neighbours become their mean,
+ * so memory does not grow with the result.
  */
 #include "config.h"
 #include "query/query_format.h"
@@ -65,7 +66,8 @@ static void put_y(struct ts_buf *to, double y, bool shown)
     ts_buf_puts(to, shown ? "┤" : "│");
 }
 
-/* From where points of a column come to where its own end. Columns without a point show the one before: a value holds until the next. */
+/* From where points of a column come to where its own end. Columns without a point show the one before: a
+ * value holds until the next. */
 static void spread(const struct state *st, unsigned width, double *column)
 {
     int64_t first = st->points[0].x;
@@ -113,7 +115,8 @@ static void put_picture(struct state *st)
 {
     static const char *const blocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     struct ts_buf *to = &st->out->buf;
-    unsigned columns = st->out->columns ? st->out->columns : COLUMNS, width = TS_MIN(TS_MAX(columns, LABEL + 20) - LABEL, WIDEST);
+    unsigned columns = st->out->columns ? st->out->columns : COLUMNS,
+             width = TS_MIN(TS_MAX(columns, LABEL + 20) - LABEL, WIDEST);
     double hi, lo = lowest(st, &hi), column[WIDEST] = {0};
     lo = TS_MIN(lo, 0);
     hi = TS_MAX(hi, 0);
@@ -121,9 +124,11 @@ static void put_picture(struct state *st)
         hi = lo + 1;
     spread(st, width, column);
     for (unsigned line = HEIGHT; line-- > 0;) {
-        put_y(to, line ? lo + (hi - lo) * (line + 1) / HEIGHT : lo, line == HEIGHT - 1 || line == HEIGHT / 2 - 1 || line == 0);
+        put_y(to, line ? lo + (hi - lo) * (line + 1) / HEIGHT : lo,
+              line == HEIGHT - 1 || line == HEIGHT / 2 - 1 || line == 0);
         for (unsigned c = 0; c < width; c++) {
-            double level = (column[c] / 2 - lo / 2) / (hi / 2 - lo / 2) * HEIGHT * LEVELS - line * LEVELS; /* halves: no overflow */
+            double level = (column[c] / 2 - lo / 2) / (hi / 2 - lo / 2) * HEIGHT * LEVELS -
+                           line * LEVELS; /* halves: no overflow */
             ts_buf_puts(to, blocks[(unsigned)TS_MAX(0.0, TS_MIN((double)LEVELS, round(level)))]);
         }
         ts_buf_putc(to, '\n');
@@ -203,7 +208,8 @@ static void begin_table(void *arg, const struct ts_query_table *tbl, const struc
 static void halve(struct state *st)
 {
     for (unsigned i = 0; i < POINTS / 2; i++)
-        st->points[i] = (struct point){st->points[2 * i].x, st->points[2 * i].y / 2 + st->points[2 * i + 1].y / 2};
+        st->points[i] =
+            (struct point){st->points[2 * i].x, st->points[2 * i].y / 2 + st->points[2 * i + 1].y / 2};
     st->n = POINTS / 2;
     st->stride *= 2;
 }
@@ -242,5 +248,9 @@ static void free_chart(void *arg)
     TS_FREE(st);
 }
 
-const struct ts_query_format ts_query_format_chart = {
-    .name = "chart", .open = open_chart, .table = begin_table, .row = put_row, .end = end_chart, .free = free_chart};
+const struct ts_query_format ts_query_format_chart = {.name = "chart",
+                                                      .open = open_chart,
+                                                      .table = begin_table,
+                                                      .row = put_row,
+                                                      .end = end_chart,
+                                                      .free = free_chart};

@@ -305,7 +305,11 @@ static bool emit_ext(struct ts_router *rt, const struct ts_entry *entry, struct 
     int64_t time_ns = TS_TIME_NONE;
     if (raw->flags & TS_RAW_TIME) {
         time_ns = raw->time_ns;
+        if (rt->conf.skew)
+            ts_skew_note(rt->conf.skew, raw, rt->arrival_ns);
         if (time_ns > rt->arrival_ns && time_ns - rt->arrival_ns > rt->conf.future_ns) {
+            if (rt->conf.skew)
+                ts_skew_count(&rt->conf.skew->future);
             drop(rt, raw, TS_C_DROPPED_FUTURE);
             return true;
         }

@@ -1,6 +1,7 @@
 #ifndef TS_SERVER_SERVER_PRIV_H
 #define TS_SERVER_SERVER_PRIV_H
 #include "core/counters.h"
+#include "core/scan.h"
 #include "server/server.h"
 
 #include <gnutls/gnutls.h>
@@ -47,6 +48,7 @@ void ts_server_cardinality(const struct ts_server_info *info, struct ts_buf *bod
 /* Parts of the first two above. */
 void ts_server_listeners_metrics(struct ts_buf *body);
 void ts_server_listeners_status(struct ts_buf *body);
+void ts_server_sources_status(struct ts_buf *body);
 void ts_server_stages_status(const struct ts_server_info *info, struct ts_buf *body);
 /** {label="value"} */
 void ts_server_put_label(struct ts_buf *body, const char *label, const char *value);
@@ -175,9 +177,6 @@ bool ts_api_new(struct ts_server *srv, struct MHD_Connection *con, const char *m
 enum MHD_Result ts_call_respond(struct ts_call *call, unsigned status, const struct ts_buf *body);
 /** Answers with what an operation on the store has failed with. */
 enum MHD_Result ts_call_fail(struct ts_call *call, int rc, const struct ts_err *err);
-
-/** There is one organization, which answers to any name; only its number is always the same. */
-#define TS_ORG_ID "7473616767000000"
 
 /** 16 hexadecimal digits, not all 0. */
 bool ts_api_read_id(const char *text, int64_t *out);

@@ -1,7 +1,7 @@
 /*
- * What queries share: how many of them run at a time, and answers that are kept for a while. Thread: server, all of it under one lock.
- * Those beyond limits.queries wait, half of the connections at most; what comes beyond is refused. Kept answers are bounded in bytes: the
- * oldest go.
+ * What queries share: how many of them run at a time, and answers that are kept for a while. Thread: server,
+ * all of it under one lock. Those beyond limits.queries wait, half of the connections at most; what comes
+ * beyond is refused. Kept answers are bounded in bytes: the oldest go.
  */
 #include "config.h"
 #include "server/server_query.h"
@@ -13,10 +13,10 @@
 #include <time.h>
 
 #define QUERIES_MAX 32u           /* running and waiting: half of the connections */
-#define WAIT_NS    (10 * TS_SEC)  /* longest wait for others to end */
-#define LOOK_NS    (100 * TS_MS)  /* how often somebody who waits is looked after */
-#define KEPT_PART  8              /* an answer may take this part of the cache */
-#define KEPT_COUNT 1024u          /* they are looked for one by one */
+#define WAIT_NS     (10 * TS_SEC) /* longest wait for others to end */
+#define LOOK_NS     (100 * TS_MS) /* how often somebody who waits is looked after */
+#define KEPT_PART   8             /* an answer may take this part of the cache */
+#define KEPT_COUNT  1024u         /* they are looked for one by one */
 
 struct ts_kept {
     struct ts_kept *newer, *older;
@@ -113,7 +113,8 @@ static void drop(struct ts_queries *qs, struct ts_kept *kept)
 static bool is_stale(const struct ts_server *srv, struct ts_kept *kept)
 {
     const struct ts_server_info *info = &srv->info;
-    return info->changed && info->changed(info->ask_arg, &kept->since, kept->span.start_ns, kept->span.stop_ns);
+    return info->changed &&
+           info->changed(info->ask_arg, &kept->since, kept->span.start_ns, kept->span.stop_ns);
 }
 
 /* The one with the key that is as good as new; what is too old on the way goes. */
@@ -158,7 +159,8 @@ uint64_t ts_queries_present(const struct ts_server *srv)
     return now;
 }
 
-void ts_queries_keep(struct ts_server *srv, struct ts_str key, struct ts_str answer, uint64_t since, struct ts_ask_span span)
+void ts_queries_keep(struct ts_server *srv, struct ts_str key, struct ts_str answer, uint64_t since,
+                     struct ts_ask_span span)
 {
     struct ts_queries *qs = srv->queries;
     const struct ts_conf *conf = srv->info.conf;
@@ -233,7 +235,8 @@ void ts_server_queries_status(const struct ts_server_info *info, struct ts_buf *
         ts_buf_puts(body, ends[i].before);
         ts_buf_put_uint(body, ts_counter_sum(ends[i].id));
     }
-    ts_buf_printf(body, ", \"answers\": %u, \"bytes\": %llu}}", now.nkept, (unsigned long long)now.kept_bytes);
+    ts_buf_printf(body, ", \"answers\": %u, \"bytes\": %llu}}", now.nkept,
+                  (unsigned long long)now.kept_bytes);
 }
 
 void ts_server_queries_metrics(const struct ts_server_info *info, struct ts_buf *body)
@@ -242,7 +245,8 @@ void ts_server_queries_metrics(const struct ts_server_info *info, struct ts_buf 
     ts_buf_printf(body,
                   "# HELP tsagg_http_queries Queries in progress\n# TYPE tsagg_http_queries gauge\n"
                   "tsagg_http_queries{state=\"running\"} %u\ntsagg_http_queries{state=\"waiting\"} %u\n"
-                  "# HELP tsagg_http_query_cache_bytes Bytes of kept answers\n# TYPE tsagg_http_query_cache_bytes gauge\n"
+                  "# HELP tsagg_http_query_cache_bytes Bytes of kept answers\n# TYPE "
+                  "tsagg_http_query_cache_bytes gauge\n"
                   "tsagg_http_query_cache_bytes %llu\n",
                   now.running, now.waiting, (unsigned long long)now.kept_bytes);
 }

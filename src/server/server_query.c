@@ -1,9 +1,11 @@
 /*
- * POST /api/v2/query: a Flux script goes to the engine (ts_server_info.ask), its answer comes back as CSV. Thread: the connection's, which also
- * runs the query: libmicrohttpd asks for as many bytes as the client takes, and only then the next piece is made, so memory stays bounded
- * and a slow client slows its query down. A client that goes away, limits.query_time and the server's stop end the query.
+ * POST /api/v2/query: a Flux script goes to the engine (ts_server_info.ask), its answer comes back as CSV.
+ * Thread: the connection's, which also runs the query: libmicrohttpd asks for as many bytes as the client
+ * takes, and only then the next piece is made, so memory stays bounded and a slow client slows its query
+ * down. A client that goes away, limits.query_time and the server's stop end the query.
  *
- * Errors before the answer's first byte are answered by a status and JSON; after it the answer ends with a table that tells the error.
+ * Errors before the answer's first byte are answered by a status and JSON; after it the answer ends with a
+ * table that tells the error.
  */
 #include "config.h"
 #include "server/server_query.h"
@@ -16,8 +18,8 @@
 #include <stdio.h>
 #include <strings.h>
 
-#define GZIP_LEAST 1400u                /* bytes: smaller answers are sent as they are */
-#define BLOCK      ((size_t)64 << 10)   /* what libmicrohttpd asks for at a time, about */
+#define GZIP_LEAST 1400u              /* bytes: smaller answers are sent as they are */
+#define BLOCK      ((size_t)64 << 10) /* what libmicrohttpd asks for at a time, about */
 
 struct query {
     struct ts_request req;
@@ -31,8 +33,8 @@ struct query {
     struct ts_buf given;               /* the body as it comes */
     struct ts_query_body body;
     struct ts_ask ask;
-    struct ts_answer *ans; /* NULL: not begun, or over */
-    bool running;          /* ts_queries_leave is due */
+    struct ts_answer *ans;     /* NULL: not begun, or over */
+    bool running;              /* ts_queries_leave is due */
     bool silent, silent_error; /* Prefer: nobody wants the rows; or not even the status of an error */
     bool wants_gzip;
     struct ts_deflate *gzip;
@@ -129,7 +131,8 @@ static void read_body(struct query *qry)
 static bool is_over(void *arg)
 {
     const struct query *qry = arg;
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(qry->con, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(qry->con, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct pollfd fd = {.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
     if (atomic_load(&qry->srv->ending))
         return true;
@@ -185,7 +188,8 @@ static void keep_answer(struct query *qry)
     ts_buf_fini(&qry->keep);
 }
 
-/* Appends to the piece; when the query ends with an error, that as a table. @return whether the answer goes on. */
+/* Appends to the piece; when the query ends with an error, that as a table. @return whether the answer goes
+ * on. */
 static bool read_on(struct query *qry, int *error)
 {
     size_t before = qry->piece.len;
@@ -281,7 +285,8 @@ static enum MHD_Result send_whole(struct query *qry, const char *cache)
     const struct ts_buf *all = going(qry);
     if (ts_buf_failed(all))
         return ts_server_error(qry->con, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory", NULL, NULL);
-    return send_response(qry, MHD_create_response_from_buffer(all->len, all->p, MHD_RESPMEM_MUST_COPY), cache);
+    return send_response(qry, MHD_create_response_from_buffer(all->len, all->p, MHD_RESPMEM_MUST_COPY),
+                         cache);
 }
 
 static enum MHD_Result send_stream(struct query *qry, const char *cache)
@@ -289,15 +294,16 @@ static enum MHD_Result send_stream(struct query *qry, const char *cache)
     if (qry->gzip)
         compress(qry, true);
     qry->sent = 0;
-    return send_response(qry, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, on_room, qry, NULL), cache);
+    return send_response(qry, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, on_room, qry, NULL),
+                         cache);
 }
 
 static enum MHD_Result send_refusal(struct query *qry)
 {
     bool busy = qry->retry_after != NULL;
     end_run(qry);
-    return ts_server_error(qry->con, qry->status, qry->message ? qry->message : "out of memory", busy ? MHD_HTTP_HEADER_RETRY_AFTER : NULL,
-                           qry->retry_after);
+    return ts_server_error(qry->con, qry->status, qry->message ? qry->message : "out of memory",
+                           busy ? MHD_HTTP_HEADER_RETRY_AFTER : NULL, qry->retry_after);
 }
 
 /* Reads the beginning, which decides on the status, and on gzip: InfluxDB does not compress what is small. */
@@ -364,7 +370,8 @@ static enum MHD_Result query_end(struct ts_request *req, struct MHD_Connection *
     struct query *qry = (struct query *)req;
     (void)con;
     int64_t time_ns = qry->srv->info.conf->limits.query_time_ns;
-    MHD_set_connection_option(qry->con, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)((time_ns + TS_SEC - 1) / TS_SEC));
+    MHD_set_connection_option(qry->con, MHD_CONNECTION_OPTION_TIMEOUT,
+                              (unsigned)((time_ns + TS_SEC - 1) / TS_SEC));
     return answer(qry);
 }
 

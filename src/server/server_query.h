@@ -10,7 +10,8 @@
 
 /**
  * Waits until the query may run.
- * @return 0, then ts_queries_leave is due; -TS_EFULL too many wait; -TS_ETIMEOUT it waited too long; -TS_EREFUSED is_over said so.
+ * @return 0, then ts_queries_leave is due; -TS_EFULL too many wait; -TS_ETIMEOUT it waited too long;
+ * -TS_EREFUSED is_over said so.
  */
 int ts_queries_enter(struct ts_server *srv, bool (*is_over)(void *arg), void *arg) TS_MUST_CHECK;
 void ts_queries_leave(struct ts_server *srv);
@@ -21,8 +22,10 @@ bool ts_queries_find(struct ts_server *srv, struct ts_str key, struct ts_buf *to
 /** The number of the last change before now: to be asked before the query whose answer is kept. */
 uint64_t ts_queries_present(const struct ts_server *srv);
 
-/** Keeps an answer until the points of its span change after since, and as long as the configuration says. It is copied. */
-void ts_queries_keep(struct ts_server *srv, struct ts_str key, struct ts_str answer, uint64_t since, struct ts_ask_span span);
+/** Keeps an answer until the points of its span change after since, and as long as the configuration says. It
+ * is copied. */
+void ts_queries_keep(struct ts_server *srv, struct ts_str key, struct ts_str answer, uint64_t since,
+                     struct ts_ask_span span);
 
 /** Bytes up to which an answer is kept; 0: none is. */
 size_t ts_queries_keep_max(const struct ts_server *srv);

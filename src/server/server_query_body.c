@@ -1,6 +1,6 @@
 /*
- * The body of a query request to what is asked: a Flux script as it is, or JSON around one with the form that the answer is to have. What is
- * wrong is said in InfluxDB's words. Thread: server.
+ * The body of a query request to what is asked: a Flux script as it is, or JSON around one with the form that
+ * the answer is to have. What is wrong is said in InfluxDB's words. Thread: server.
  */
 #include "config.h"
 #include "server/server_query.h"
@@ -26,7 +26,8 @@ static int wrong(struct ts_buf *why, const char *fmt, ...)
 static int wrong_json(struct ts_buf *why, const char *what)
 {
     return wrong(why,
-                 "failed parsing request body as JSON; if sending a raw Flux script, set 'Content-Type: application/vnd.flux' in your "
+                 "failed parsing request body as JSON; if sending a raw Flux script, set 'Content-Type: "
+                 "application/vnd.flux' in your "
                  "request headers: %s",
                  what);
 }
@@ -48,14 +49,14 @@ static int text_of(const json_t *obj, const char *key, struct ts_str *out, struc
 
 static int read_annotations(const json_t *list, struct ts_ask_dialect *dialect, struct ts_buf *why)
 {
-    static const char *const names[] = {[TS_ASK_DATATYPE] = "datatype", [TS_ASK_GROUP] = "group", [TS_ASK_DEFAULT] = "default"};
+    static const char *const names[] = {
+        [TS_ASK_DATATYPE] = "datatype", [TS_ASK_GROUP] = "group", [TS_ASK_DEFAULT] = "default"};
     const json_t *item;
     unsigned n = 0;
     size_t i;
     if (list && !json_is_null(list) && !json_is_array(list))
         return wrong_json(why, "annotations is not an array");
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach(list, i, item) {
         const char *name = json_string_value(item);
         unsigned char a = 1;
         while (name && a < TS_ARRAY_SIZE(names) && strcmp(name, names[a]) != 0)
@@ -88,7 +89,8 @@ static int read_dialect(const json_t *obj, struct ts_ask_dialect *dialect, struc
     if (delimiter.len && strchr("\"\r\n", delimiter.p[0]))
         return wrong(why, "invalid dialect delimeter character");
     if (format.len && !ts_str_eq(format, TS_STR("RFC3339")) && !ts_str_eq(format, TS_STR("RFC3339Nano")))
-        return wrong(why, "unknown dialect date time format: %.*s", (int)TS_MIN(format.len, (size_t)100), format.p);
+        return wrong(why, "unknown dialect date time format: %.*s", (int)TS_MIN(format.len, (size_t)100),
+                     format.p);
     dialect->no_header = json_is_false(header);
     dialect->delimiter = delimiter.len ? delimiter.p[0] : ',';
     return read_annotations(json_object_get(obj, "annotations"), dialect, why);
@@ -132,7 +134,8 @@ static int read_json(struct ts_query_body *body, struct ts_str text, struct ts_a
     if (type.len && !ts_str_eq(type, TS_STR("flux")))
         return wrong(why, "unknown query type: %.*s", (int)TS_MIN(type.len, (size_t)100), type.p);
     const json_t *externs = json_object_get(body->json, "extern");
-    if (externs && !json_is_null(externs) && json_dump_callback(externs, on_dumped, &body->externs, JSON_ENCODE_ANY) != 0)
+    if (externs && !json_is_null(externs) &&
+        json_dump_callback(externs, on_dumped, &body->externs, JSON_ENCODE_ANY) != 0)
         return -TS_ENOMEM;
     ask->externs = ts_buf_str(&body->externs);
     rc = read_dialect(json_object_get(body->json, "dialect"), &ask->dialect, why);
@@ -150,7 +153,8 @@ static int read_flux(struct ts_str text, struct ts_ask *ask, struct ts_buf *why)
     return -TS_EPARSE;
 }
 
-int ts_query_body_read(struct ts_query_body *body, const char *type, struct ts_str text, struct ts_ask *ask, struct ts_buf *why)
+int ts_query_body_read(struct ts_query_body *body, const char *type, struct ts_str text, struct ts_ask *ask,
+                       struct ts_buf *why)
 {
     static const char flux[] = "application/vnd.flux";
     size_t len = strcspn(type, "; \t");
@@ -169,7 +173,8 @@ void ts_query_body_fini(struct ts_query_body *body)
 void ts_query_body_put_key(const struct ts_query_body *body, const struct ts_ask *ask, struct ts_buf *to)
 {
     const struct ts_ask_dialect *dialect = &ask->dialect;
-    ts_buf_printf(to, "%d %d %lld ", dialect->no_header, dialect->delimiter, body->has_now ? (long long)ask->now_ns : -1LL);
+    ts_buf_printf(to, "%d %d %lld ", dialect->no_header, dialect->delimiter,
+                  body->has_now ? (long long)ask->now_ns : -1LL);
     ts_buf_put(to, dialect->annotate, sizeof dialect->annotate);
     ts_buf_printf(to, "%zu ", ask->externs.len);
     ts_buf_put_str(to, ask->externs);

@@ -1,6 +1,7 @@
 /*
- * Which times were changed of late, for whoever keeps answers: a ring of the last changes, each with the times that it was about. Thread: any,
- * under a lock of its own, taken after the change is durable. What the ring has forgotten counts as changed.
+ * Which times were changed of late, for whoever keeps answers: a ring of the last changes, each with the
+ * times that it was about. Thread: any, under a lock of its own, taken after the change is durable. What the
+ * ring has forgotten counts as changed.
  */
 #include "config.h"
 #include "store/store_priv.h"

@@ -92,8 +92,10 @@ static void move_to_event_time(struct ts_worker *wk, uint32_t slot)
     }
 }
 
-static TS_COLD void count_verdict(struct ts_worker *wk, enum ts_verdict verdict)
+static TS_COLD void count_verdict(struct ts_worker *wk, const struct ts_source *src, enum ts_verdict verdict)
 {
+    if (verdict != TS_NO_MEMORY && src->lane->skew)
+        ts_skew_count(&src->lane->skew->late);
     switch (verdict) {
     case TS_TAKEN: break;
     case TS_TAKEN_LATE: ts_count(wk->cnt, TS_C_LATE_CORRECTED, 1); break;
@@ -171,7 +173,7 @@ static bool add_special(struct ts_worker *wk, struct ts_source *src, const struc
     if (sl->kind == TS_KIND_STRING)
         ts_free(pt->text);
     if (TS_UNLIKELY(best != TS_TAKEN))
-        count_verdict(wk, best);
+        count_verdict(wk, src, best);
     return best <= TS_TAKEN_ASIDE;
 }
 
@@ -374,7 +376,7 @@ static uint32_t add_point(struct ts_worker *wk, struct ts_source *src, const str
         if (TS_LIKELY(add_plain(wk, slab, slot, pt->value, ext.weight)))
             ++*aggregated;
         else
-            count_verdict(wk, TS_NO_MEMORY);
+            count_verdict(wk, src, TS_NO_MEMORY);
     } else {
         *aggregated += add_special(wk, src, slab, pt, ext, slot & ~TS_SLOT_MARKS);
     }

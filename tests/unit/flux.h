@@ -8,10 +8,10 @@
 
 /**
  * The results of a script as annotated CSV in out, or "error: " and the message. memory: the query's limit in
- * bytes, 0: none. source, cancelled: may be NULL.
+ * bytes, 0: none. source, is_over: may be NULL.
  * @return the most memory that it used.
  */
-static inline size_t flux_run_over(struct ts_scan_source *source, const volatile int *cancelled, const char *script, size_t memory,
+static inline size_t flux_run_over(struct ts_scan_source *source, bool (*is_over)(void *arg), const char *script, size_t memory,
                                    struct ts_buf *out)
 {
     struct ts_flux_limits limits = {.memory_bytes = memory};
@@ -20,7 +20,7 @@ static inline size_t flux_run_over(struct ts_scan_source *source, const volatile
     bool more = true;
     int rc = ts_flux_run_init(&run, &limits, 1600000000 * TS_SEC);
     ts_flux_run_source(&run, source);
-    run.cancelled = cancelled;
+    run.is_over = is_over;
     rc = rc ? rc : ts_flux_run_script(&run, ts_str_of(script), NULL, 0);
     rc = rc ? rc : ts_flux_csv_new(&run, TS_FLUX_DIALECT_ANNOTATED, &csv);
     while (rc == 0 && more)

@@ -29,7 +29,7 @@ static const struct example examples[] = {
      "correct_for, future, "
      "keep_gauges, log_level, timezone, listen, http, limits, store, events, journal, pipeline, rollups, sinks\n"},
     {"unknown key like none", "limits:\n  disk: 2GiB\n",
-     "2:3: unknown key \"disk\"; known here: series, tag_values, memory, expire\n"},
+     "2:3: unknown key \"disk\"; known here: series, tag_values, memory, expire, queries, query_memory, query_time\n"},
     {"unknown key in a flow mapping", "rollups: [{name: a, evry: 10s, every: 10s}]\n",
      "1:21: unknown key \"evry\"; did you mean \"every\"? known here: name, match, match_tags, keep_original, "
      "group_by, without, every, "
@@ -152,6 +152,8 @@ static const struct example examples[] = {
      "one a measurement, tags, a bucket or a sink of its own, or each a match that excludes the other\n"},
     {"both ways to say a group", "rollups: [{name: a, every: 1s, group_by: [x], without: [y]}]\n",
      "1:56: without beside group_by: one names the tags that stay, the other those that go; remove one\n"},
+    {"sessions of groups", "rollups: [{name: a, session: 30s, group_by: [x]}]\n",
+     "1:30: session beside group_by or without: each series has its own sessions, which have no window in common; give every\n"},
     {"kinds that cannot be added up", "rollups:\n  - {name: a, every: 1s, without: [x, metric_type]}\n",
      "2:39: without: metric_type tells counters, gauges, timings and sets apart, which cannot be added up; remove it\n"},
     {"a tag twice", "rollups: [{name: a, every: 1s, group_by: [x, x]}]\n",

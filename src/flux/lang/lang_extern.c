@@ -1,6 +1,7 @@
 /*
- * A syntax tree in JSON, as clients of InfluxDB send it along with a script (`extern`), to the text it stands for, which is then parsed
- * like any other. Only values are taken: literals, arrays, records, operators and calls. Thread: the query's.
+ * A syntax tree in JSON, as clients of InfluxDB send it along with a script (`extern`), to the text it stands
+ * for, which is then parsed like any other. Only values are taken: literals, arrays, records, operators and
+ * calls. Thread: the query's.
  */
 #include "config.h"
 #include "flux/lang/lang_format.h"
@@ -18,7 +19,8 @@ static int put_node(struct put *put, const json_t *node);
 static int wrong(struct put *put, const json_t *node)
 {
     const char *type = json_string_value(json_object_get(node, "type"));
-    return ts_flux_error_set(put->error, (struct ts_flux_pos){0}, "a %.60s is missing, not complete, or not a value",
+    return ts_flux_error_set(put->error, (struct ts_flux_pos){0},
+                             "a %.60s is missing, not complete, or not a value",
                              type ? type : "node with a type");
 }
 
@@ -76,8 +78,7 @@ static int put_duration(struct put *put, const json_t *node)
     const json_t *list = json_object_get(node, "values"), *part;
     size_t i;
     int rc = json_array_size(list) ? 0 : wrong(put, node);
-    json_array_foreach(list, i, part)
-    {
+    json_array_foreach(list, i, part) {
         const json_t *n = json_object_get(part, "magnitude");
         const char *unit = json_string_value(json_object_get(part, "unit"));
         if (!json_is_integer(n) || !unit)
@@ -92,8 +93,7 @@ static int put_list(struct put *put, const json_t *list)
     const json_t *item;
     size_t i;
     int rc = 0;
-    json_array_foreach(list, i, item)
-    {
+    json_array_foreach(list, i, item) {
         if (i)
             ts_buf_puts(put->to, ", ");
         rc = rc ? rc : put_node(put, item);
@@ -148,7 +148,9 @@ static int put_call(struct put *put, const json_t *node)
 {
     int rc = put_node(put, json_object_get(node, "callee"));
     ts_buf_putc(put->to, '(');
-    rc = rc ? rc : put_list(put, json_object_get(json_array_get(json_object_get(node, "arguments"), 0), "properties"));
+    rc = rc ? rc
+            : put_list(put,
+                       json_object_get(json_array_get(json_object_get(node, "arguments"), 0), "properties"));
     ts_buf_putc(put->to, ')');
     return rc;
 }
@@ -226,11 +228,12 @@ int ts_flux_extern_text(struct ts_str json, struct ts_buf *to, struct ts_flux_er
     size_t i;
     int rc = 0;
     if (!json_is_array(body) || json_array_size(json_object_get(file, "imports")))
-        rc = ts_flux_error_set(error, (struct ts_flux_pos){0}, "expected a File without imports, whose body is a list of statements");
-    json_array_foreach(body, i, st)
-    {
+        rc = ts_flux_error_set(error, (struct ts_flux_pos){0},
+                               "expected a File without imports, whose body is a list of statements");
+    json_array_foreach(body, i, st) {
         const char *type = json_string_value(json_object_get(st, "type"));
-        bool defines = type && (strcmp(type, "VariableAssignment") == 0 || strcmp(type, "OptionStatement") == 0);
+        bool defines =
+            type && (strcmp(type, "VariableAssignment") == 0 || strcmp(type, "OptionStatement") == 0);
         if (rc == 0 && !defines)
             rc = wrong(&put, st);
         rc = rc ? rc : put_node(&put, st);

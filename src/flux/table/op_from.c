@@ -52,6 +52,15 @@ static bool by_id(void *arg, struct ts_str value, enum ts_scan_type type)
     return false;
 }
 
+int ts_flux_scan_failed(struct ts_flux_run *run, int rc, struct ts_str bucket, const struct ts_err *err)
+{
+    if (!run->source)
+        return ts_flux_fail(run, "there is no store to read buckets from");
+    if (rc == -TS_ENOTFOUND)
+        return ts_flux_fail_as(run, rc, "could not find bucket \"%.*s\"", (int)bucket.len, bucket.p);
+    return ts_flux_fail_as(run, rc, "%s", err->msg);
+}
+
 static int bucket_name(struct ts_flux_run *run, const struct ts_flux_scan *scan, struct ts_str *out)
 {
     struct find_bucket find = {.src = run->source, .id = scan->id, .run = run};
@@ -65,15 +74,6 @@ static int bucket_name(struct ts_flux_run *run, const struct ts_flux_scan *scan,
         return ts_flux_fail_as(run, rc, "%s", err.msg);
     *out = find.name;
     return find.name.p ? 0 : ts_flux_fail_as(run, -TS_ENOTFOUND, "could not find bucket \"%016llx\"", (unsigned long long)scan->id);
-}
-
-int ts_flux_scan_failed(struct ts_flux_run *run, int rc, struct ts_str bucket, const struct ts_err *err)
-{
-    if (!run->source)
-        return ts_flux_fail(run, "there is no store to read buckets from");
-    if (rc == -TS_ENOTFOUND)
-        return ts_flux_fail_as(run, rc, "could not find bucket \"%.*s\"", (int)bucket.len, bucket.p);
-    return ts_flux_fail_as(run, rc, "%s", err->msg);
 }
 
 int ts_flux_scan_request(struct ts_flux_run *run, const struct ts_flux_stream *stream, struct ts_scan_request *req)

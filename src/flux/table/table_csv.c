@@ -245,23 +245,25 @@ static bool is_short(double v)
     return v == 0 || v != v || (fabs(v) >= 1e-4 && fabs(v) < 1e20);
 }
 
-static void put_row(struct ts_buf *to, const struct ts_flux_chunk *chk, size_t row, char d,
-                    struct ts_str head, const struct ts_buf *fixed, const size_t *ends, struct day *day)
+/* What all rows have between the values of two columns that vary: constant columns, and delimiters. */
+struct piece {
+    size_t end;                       /* of its bytes */
+    const struct ts_flux_column *col; /* whose value follows; NULL: the end of the row */
+};
+
+static void put_row(struct ts_buf *to, size_t row, char d, const struct ts_buf *fixed, const struct piece *pieces, size_t room,
+                    struct day *day)
 {
-    char *p = ts_buf_reserve(to, head.len + fixed->len + (chk->ncols + 1) * CELL_MAX);
+    char *p = ts_buf_reserve(to, room);
+    size_t from = 0;
     if (!p)
         return;
-    memcpy(p, head.p, head.len);
-    p += head.len;
-    for (uint32_t i = 0; i < chk->ncols; i++) {
-        const struct ts_flux_column *col = chk->cols[i].col;
-        size_t from = i ? ends[i - 1] : 0;
-        if (col->konst) { /* with its delimiter; nothing when it is not shown */
-            memcpy(p, fixed->p + from, ends[i] - from);
-            p += ends[i] - from;
-            continue;
-        }
-        *p++ = d;
+    for (const struct piece *pc = pieces;; from = pc++->end) {
+        const struct ts_flux_column *col = pc->col;
+        memcpy(p, fixed->p + from, pc->end - from);
+        p += pc->end - from;
+        if (!col)
+            break;
         if (ts_flux_column_null(col, row))
             continue;
         if (col->type != TS_FLUX_STRING && (col->type != TS_FLUX_FLOAT || is_short(col->f[row]))) {
@@ -270,41 +272,44 @@ static void put_row(struct ts_buf *to, const struct ts_flux_chunk *chk, size_t r
         }
         to->len = (size_t)(p - to->p);
         put_value(to, d, ts_flux_column_get(col, row));
-        p = ts_buf_reserve(to, fixed->len + (chk->ncols + 1) * CELL_MAX);
+        p = ts_buf_reserve(to, room);
         if (!p)
             return;
     }
-    memcpy(p, "\r\n", 2);
-    to->len = (size_t)(p + 2 - to->p);
+    to->len = (size_t)(p - to->p);
 }
 
 static void put_rows(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk, struct ts_buf *to)
 {
     char d = delimiter_of(csv->dialect);
-    struct ts_buf head = TS_BUF_INIT,
-                  fixed = TS_BUF_INIT; /* what all rows begin with; constant columns, and where each ends */
-    size_t *ends = ts_alloc(TS_MAX(chk->ncols, 1u) * sizeof *ends);
+    struct ts_buf fixed = TS_BUF_INIT;
+    struct piece *pieces = ts_alloc((chk->ncols + 1) * sizeof *pieces);
     struct day day = {0};
-    ts_buf_putc(&head, d);
+    size_t n = 0;
+    ts_buf_putc(&fixed, d);
     if (!has_default(csv->dialect))
-        put_text(&head, d, csv->results[csv->at]->name);
-    ts_buf_putc(&head, d);
-    ts_buf_put_int(&head, csv->table);
-    ts_buf_reserve(&fixed, 1);
-    for (uint32_t i = 0; ends && i < chk->ncols; i++) {
-        if (chk->cols[i].col->konst && shown(chk, i)) {
-            ts_buf_putc(&fixed, d);
-            put_value(&fixed, d, ts_flux_column_get(chk->cols[i].col, 0));
-        }
-        ends[i] = fixed.len;
+        put_text(&fixed, d, csv->results[csv->at]->name);
+    ts_buf_putc(&fixed, d);
+    ts_buf_put_int(&fixed, csv->table);
+    for (uint32_t i = 0; pieces && i < chk->ncols; i++) {
+        const struct ts_flux_column *col = chk->cols[i].col;
+        if (col->konst && !shown(chk, i))
+            continue;
+        ts_buf_putc(&fixed, d);
+        if (col->konst)
+            put_value(&fixed, d, ts_flux_column_get(col, 0));
+        else
+            pieces[n++] = (struct piece){fixed.len, col};
     }
-    bool ok = ends && !head.failed && !fixed.failed;
+    ts_buf_puts(&fixed, "\r\n");
+    bool ok = pieces && !fixed.failed;
+    if (ok)
+        pieces[n] = (struct piece){fixed.len, NULL};
     for (size_t row = 0; ok && row < chk->n; row++)
-        put_row(to, chk, row, d, ts_buf_str(&head), &fixed, ends, &day);
+        put_row(to, row, d, &fixed, pieces, fixed.len + (n + 1) * CELL_MAX, &day);
     to->failed = to->failed || !ok;
-    ts_buf_fini(&head);
     ts_buf_fini(&fixed);
-    ts_free(ends);
+    ts_free(pieces);
 }
 
 static void put_chunk(struct ts_flux_csv *csv, struct ts_flux_chunk *chk, struct ts_buf *to)
@@ -322,8 +327,11 @@ static void put_chunk(struct ts_flux_csv *csv, struct ts_flux_chunk *chk, struct
     put_rows(csv, chk, to);
     csv->before_empty = chk->n == 0;
     csv->any = true;
-    ts_flux_chunk_unref(&csv->before);
-    csv->before = ts_flux_chunk_ref(chk);
+    if (schema || !more) { /* its key and its columns' names, without the rows */
+        ts_flux_chunk_unref(&csv->before);
+        csv->before = ts_flux_chunk_slice(chk, 0, 0);
+        to->failed = to->failed || !csv->before;
+    }
 }
 
 /* The next chunk of the result; one without rows only when its table has no others. */
