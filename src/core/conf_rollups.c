@@ -162,9 +162,6 @@ static void check_session(struct ts_conf_load *ld, unsigned i)
     else if (session && (every || period))
         ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, every ? "every" : "period"),
                       "%s beside session: a session is as long as its samples make it; keep one of them", every ? "every" : "period");
-    if (session && ts_conf_is_grouped(rule))
-        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "session"),
-                      "session beside group_by or without: sessions are of one series each; give every, or leave the groups out");
     if (rule->session_ns && rule->lateness_ns / OVERLAP_MAX > rule->session_ns)
         ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "lateness"),
                       "lateness is more than %d times session (%s), and so many sessions of a series would be open; give a shorter one",

@@ -192,8 +192,6 @@ static const struct example examples[] = {
      "1:42: every beside session: a session is as long as its samples make it; keep one of them\n"},
     {"sessions and a period", "rollups: [{name: a, session: 30s, period: 10s}]\n",
      "1:43: period beside session: a session is as long as its samples make it; keep one of them\n"},
-    {"sessions of groups", "rollups: [{name: a, session: 30s, group_by: [region]}]\n",
-     "1:30: session beside group_by or without: sessions are of one series each; give every, or leave the groups out\n"},
     {"sessions shorter than their gap", "rollups:\n  - name: a\n    session: 1m\n    session_max: 30s\n",
      "4:18: session_max is shorter than session (1m), the gap in a session; give 1m or more\n"},
     {"a longest session without sessions", "rollups: [{name: a, every: 10s, session_max: 1h}]\n",
