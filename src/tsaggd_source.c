@@ -117,10 +117,13 @@ void source_set_pass(struct source *src, struct ts_ring *out, struct ts_bell *ou
 int source_open_listener(struct source *src, const struct source_wiring *to, const struct ts_conf_listen *listen,
                          uint16_t port, struct ts_inherited *inh, const struct source *sibling, struct ts_err *err)
 {
-    struct ts_counters *cnt = ts_counters_new("listener", listen->url);
+    struct ts_counters *cnt = ts_counters_again("listener", listen->url);
     int rc = ts_listener_open(listen, port, inh, cnt, sibling ? sibling->listener : NULL, &src->listener, err);
-    if (rc)
+    if (rc) {
+        ts_counters_let_go(cnt);
         return rc;
+    }
+    src->cnt = cnt;
     src->listen = listen;
     struct ts_ingest_consumer consumer = wire(src, to, listen, cnt);
     ts_listener_set_consumer(src->listener, &consumer);
@@ -178,6 +181,18 @@ void source_close(struct source *src)
     ts_listener_close(&src->listener);
     ts_bodies_free(&src->bodies);
     ts_file_close(&src->file);
+    own_listen_unref(&src->own);
+    if (src->cnt)
+        ts_counters_let_go(src->cnt);
+}
+
+void own_listen_unref(struct own_listen **own)
+{
+    if (*own && --(*own)->refs == 0) {
+        ts_conf_listen_fini(&(*own)->conf);
+        ts_free(*own);
+    }
+    *own = NULL;
 }
 
 void source_free_lanes(struct source *src)

@@ -17,6 +17,9 @@ struct source {
     struct ts_bodies *bodies;
     struct ts_file *file;
     const struct ts_conf_listen *listen; /* of a listener */
+    struct own_listen *own; /* what listen is in, when it is not the configuration's of the start */
+    struct ts_counters *cnt;
+    unsigned place; /* the daemon's number for it */
     struct ts_tiler *tiler;
     struct ts_pipe *pipe; /* between tiler and router; NULL without stages */
     struct ts_router *router;
@@ -28,6 +31,13 @@ struct source {
     struct ts_bell bell;
     pthread_t thread;
 };
+
+/** Options that the sockets of a listener share, and own together. */
+struct own_listen {
+    unsigned refs;
+    struct ts_conf_listen conf;
+};
+void own_listen_unref(struct own_listen **own);
 
 /** Where a source's samples go. */
 struct source_wiring {

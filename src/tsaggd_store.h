@@ -11,4 +11,7 @@
  */
 int store_open(const struct ts_conf *conf, struct ts_store **out, struct ts_err *err) TS_MUST_CHECK;
 
+/** Makes the buckets of the configuration's sinks, or sets how long they keep points. @return as ts_store_put_bucket */
+int store_put_buckets(const struct ts_conf *conf, struct ts_store *store, struct ts_err *err) TS_MUST_CHECK;
+
 #endif

@@ -177,6 +177,28 @@ void ts_conf_print(const struct ts_conf *conf, struct ts_buf *out);
 /** One line per option, key and default, for --help. */
 void ts_conf_print_options(struct ts_buf *out);
 
+/* ---- a configuration in place of another, while the daemon runs: conf_reload.c. All of it @thread main ---- */
+
+/** Whether all options are the same; of a rollup all but `to`. */
+bool ts_conf_listen_same(const struct ts_conf_listen *a, const struct ts_conf_listen *b);
+bool ts_conf_sink_same(const struct ts_conf_sink *a, const struct ts_conf_sink *b);
+bool ts_conf_rollup_same(const struct ts_conf_rollup *a, const struct ts_conf_rollup *b);
+
+/** Names what differs and cannot be changed without a restart: "workers, http.token, pipeline". */
+void ts_conf_fixed_changes(const struct ts_conf *was, const struct ts_conf *now, struct ts_buf *names);
+
+/** Copies that own their texts. End the process without memory. */
+void ts_conf_listen_copy(struct ts_conf_listen *to, const struct ts_conf_listen *from);
+void ts_conf_listen_fini(struct ts_conf_listen *listen);
+void ts_conf_sink_copy(struct ts_conf_sink *to, const struct ts_conf_sink *from);
+void ts_conf_sink_fini(struct ts_conf_sink *sink);
+void ts_conf_rollup_copy(struct ts_conf_rollup *to, const struct ts_conf_rollup *from);
+void ts_conf_rollup_fini(struct ts_conf_rollup *rollup);
+
+/** A copy of a short text that other threads may hold, the same for equal texts. Lives until ts_conf_keep_free. */
+const char *ts_conf_keep(const char *text);
+void ts_conf_keep_free(void);
+
 #define TS_HOST_MAX 46 /* a numeric address and its end */
 
 /**

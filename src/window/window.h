@@ -37,6 +37,27 @@ struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf);
 /** The thread's function; ends when every source has ended, all is sealed and handed over. arg is the worker. */
 void *ts_worker_run(void *arg);
 
+/* ---- a reload, while the thread runs: window_reload.c. All of it @thread main ---- */
+
+/** Another source, whose thread does not run yet. @return 0, -TS_ENOMEM. */
+int ts_worker_add_source(struct ts_worker *worker, struct ts_lane *lane) TS_MUST_CHECK;
+
+/** Forgets a source whose thread has ended, with its ids. @return false: the worker has yet to read what it sent. */
+bool ts_worker_drop_source(struct ts_worker *worker, struct ts_lane *lane);
+
+/**
+ * Sees to it that ts_worker_set_rules can do its work. @return 0; -TS_ELIMIT too many rules, with former ones that have open windows;
+ * -TS_ENOMEM.
+ */
+int ts_worker_prepare_rules(struct ts_worker *worker, const struct ts_conf *next) TS_MUST_CHECK;
+
+/**
+ * The configuration's rollups in place of the present ones, which are known by their names. One that stays the same goes on; `to` may change at
+ * once. Windows of one that changed or is gone, which began before now_ns (in event time: that a sample has come for), are filled,
+ * sealed and sent as before; those that begin later are the new one's. @return how many rules were added, changed or removed.
+ */
+unsigned ts_worker_set_rules(struct ts_worker *worker, const struct ts_conf *next, int64_t now_ns);
+
 const struct ts_worker_gauges *ts_worker_gauges(const struct ts_worker *worker);
 
 /** After the thread has ended and the reader has freed every batch. @thread main */

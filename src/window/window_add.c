@@ -103,6 +103,7 @@ static TS_COLD void count_verdict(struct ts_worker *wk, enum ts_verdict verdict)
         ts_count(wk->cnt, TS_C_DROPPED_LATE, 1);
         break;
     case TS_NO_MEMORY: ts_count(wk->cnt, TS_C_DROPPED_NO_MEMORY, 1); break;
+    case TS_NO_RULE: ts_count(wk->cnt, TS_C_DROPPED_NO_ROLLUP, 1); break;
     }
 }
 
@@ -161,7 +162,7 @@ static bool add_special(struct ts_worker *wk, struct ts_source *src, const struc
         sl->gauge = pt->flags & TS_POINT_RELATIVE ? sl->gauge + pt->value : pt->value;
         smp.value = sl->gauge;
     }
-    enum ts_verdict best = TS_NO_MEMORY;
+    enum ts_verdict best = TS_NO_RULE;
     for (unsigned r = 0; r < wk->nadding; r++) {
         if (!ts_rule_matches(wk, &wk->rules[r], slot))
             continue;
@@ -175,7 +176,21 @@ static bool add_special(struct ts_worker *wk, struct ts_source *src, const struc
     return best <= TS_TAKEN_ASIDE;
 }
 
-/* The plain way. @return false without memory. */
+static bool takes_arrival(const struct ts_rule *rule, int64_t arrival_ns)
+{
+    return rule->nderived || ts_rule_owns(rule, ts_rule_floor(rule, arrival_ns), TS_DOMAIN_ARRIVAL);
+}
+
+/* Why no rule has added the sample. */
+static TS_COLD enum ts_verdict why_untaken(const struct ts_worker *wk, uint32_t slot, int64_t arrival_ns)
+{
+    for (unsigned r = 0; r < wk->nadding; r++)
+        if (ts_rule_matches(wk, &wk->rules[r], slot) && takes_arrival(&wk->rules[r], arrival_ns))
+            return TS_NO_MEMORY;
+    return TS_NO_RULE;
+}
+
+/* The plain way. @return false without memory, or when no rule has the time. */
 TS_INLINE bool add_plain(struct ts_worker *wk, const struct ts_slab *slab, uint32_t slot, double value, double weight)
 {
     bool taken = false;
@@ -185,7 +200,7 @@ TS_INLINE bool add_plain(struct ts_worker *wk, const struct ts_slab *slab, uint3
             continue;
         struct ts_window *win = rule->arrival;
         if (TS_UNLIKELY(!win)) {
-            win = rule->arrival = ts_rule_window(rule, slab->arrival_ns);
+            win = rule->arrival = takes_arrival(rule, slab->arrival_ns) ? ts_rule_window(rule, slab->arrival_ns) : NULL;
             if (!win)
                 continue;
         }
@@ -321,7 +336,7 @@ static uint32_t add_point(struct ts_worker *wk, struct ts_source *src, const str
         if (TS_LIKELY(add_plain(wk, slab, slot, pt->value, ext.weight)))
             ++*aggregated;
         else
-            count_verdict(wk, TS_NO_MEMORY);
+            count_verdict(wk, why_untaken(wk, slot, slab->arrival_ns));
     } else {
         *aggregated += add_special(wk, src, slab, pt, ext, slot & ~TS_SLOT_MARKS);
     }

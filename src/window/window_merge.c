@@ -105,12 +105,14 @@ static struct targets targets_of(const struct ts_rule *to, const struct ts_windo
     return (struct targets){last_ns - more * to->every_ns, last_ns};
 }
 
-static bool make_targets(const struct ts_rule *rule, const struct ts_window *win, uint32_t index)
+static bool make_targets(const struct ts_rule *rule, const struct ts_window *win, uint32_t index, enum ts_domain domain)
 {
     for (unsigned d = 0; d < rule->nderived; d++) {
         struct ts_rule *to = rule->derived[d];
         struct targets range = targets_of(to, win);
         for (int64_t start_ns = range.first_ns; start_ns <= range.last_ns; start_ns += to->every_ns) {
+            if (!ts_rule_owns(to, start_ns, domain))
+                continue;
             struct ts_window *target = ts_rule_window_at(to, start_ns);
             if (!target || !ts_window_chunk(target, index * TS_CHUNK_PANES))
                 return false;
@@ -145,13 +147,14 @@ bool ts_window_merge_chunk(struct ts_worker *wk, const struct ts_rule *rule, con
     uint64_t bits[TS_CHUNK_PANES / 64];
     if (choose(wk, ch, index, domain, bits) == 0)
         return true;
-    if (!make_targets(rule, win, index))
+    if (!make_targets(rule, win, index, domain))
         return false;
     for (unsigned d = 0; d < rule->nderived; d++) {
         struct ts_rule *to = rule->derived[d];
         struct targets range = targets_of(to, win);
         for (int64_t start_ns = range.first_ns; start_ns <= range.last_ns; start_ns += to->every_ns)
-            merge_into(wk, to, ts_rule_window_at(to, start_ns), ch, index, domain, bits);
+            if (ts_rule_owns(to, start_ns, domain))
+                merge_into(wk, to, ts_rule_window_at(to, start_ns), ch, index, domain, bits);
     }
     for (uint32_t w = 0; w < TS_CHUNK_PANES / 64; w++)
         ch->merged[w] |= bits[w];

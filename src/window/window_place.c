@@ -143,6 +143,11 @@ static enum ts_verdict add_or_put_aside(struct ts_worker *wk, struct ts_rule *ru
     return verdict;
 }
 
+static enum ts_domain domain_of(const struct ts_worker *wk, uint32_t slot)
+{
+    return wk->series.slots[slot].flags & TS_SLOT_EVENT ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL;
+}
+
 /* Adds the sample to a derived rule: to every window that it is in. */
 static enum ts_verdict add_past_base(struct ts_worker *wk, struct ts_rule *rule, const struct ts_placed *smp,
                                      int64_t now_ns)
@@ -153,6 +158,8 @@ static enum ts_verdict add_past_base(struct ts_worker *wk, struct ts_rule *rule,
     for (int64_t start_ns = last_ns - more * rule->every_ns; start_ns <= last_ns;
          start_ns += rule->every_ns) {
         bool ignored;
+        if (!ts_rule_owns(rule, start_ns, domain_of(wk, smp->slot)))
+            continue;
         enum ts_verdict verdict = add_or_put_aside(wk, rule, start_ns, smp, now_ns, &ignored);
         best = TS_MIN(best, verdict);
     }
@@ -163,8 +170,10 @@ enum ts_verdict ts_rule_add(struct ts_worker *wk, struct ts_rule *rule, const st
                             int64_t now_ns)
 {
     bool merged;
-    enum ts_verdict best =
-        add_or_put_aside(wk, rule, ts_rule_floor(rule, smp->time_ns), smp, now_ns, &merged);
+    int64_t start_ns = ts_rule_floor(rule, smp->time_ns);
+    if (!rule->nderived && !ts_rule_owns(rule, start_ns, domain_of(wk, smp->slot)))
+        return TS_NO_RULE;
+    enum ts_verdict best = add_or_put_aside(wk, rule, start_ns, smp, now_ns, &merged);
     for (unsigned d = 0; merged && d < rule->nderived; d++) {
         enum ts_verdict verdict = add_past_base(wk, rule->derived[d], smp, now_ns);
         best = TS_MIN(best, verdict);

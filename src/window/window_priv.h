@@ -151,6 +151,9 @@ struct ts_rule {
     bool tracks_last;     /* it, or one derived, asks for `last` */
     uint64_t bit;         /* in ts_worker.masks */
     struct ts_conf_rollup own; /* what conf points to when the rule is not as configured */
+    struct ts_conf_rollup *copy; /* what it points to when a reload has made the rule, else NULL */
+    const char *name, *to;       /* live as long as the process: batches borrow them */
+    int64_t from_ns[TS_DOMAINS], until_ns[TS_DOMAINS]; /* where its windows start that are sent: see window_reload.c */
     struct ts_window *windows;
     struct ts_window *recent;  /* the last one found: nearly always the next one too */
     struct ts_window *arrival; /* that of the slab being added, or NULL */
@@ -158,6 +161,12 @@ struct ts_rule {
     unsigned wants; /* bits of enum ts_wants: what its aggregates need beside panes, and those of rules derived from it */
     unsigned sends; /* what its own need */
 };
+
+/** Whether the window that starts there is the rule's, and not that of the one before or after it. */
+TS_INLINE bool ts_rule_owns(const struct ts_rule *rule, int64_t start_ns, enum ts_domain domain)
+{
+    return start_ns >= rule->from_ns[domain] && start_ns < rule->until_ns[domain];
+}
 
 /** Where the window starts that t_ns falls into, of overlapping ones the last. */
 TS_INLINE int64_t ts_rule_floor(const struct ts_rule *rule, int64_t t_ns)
@@ -273,7 +282,7 @@ struct ts_worker {
     struct ts_series_table series;
     struct ts_source *sources;
     struct ts_rule *rules; /* first those that samples are added to, then derived ones, then sides */
-    unsigned nrules, nadding;
+    unsigned nrules, nadding, nended; /* ended: by a reload; they may have windows yet */
     uint64_t *masks;       /* by slot: the rules that match; NULL: all of them match everything */
     uint64_t adds;         /* to panes, of the slab being added */
     uint8_t *event_chunks; /* by slot / TS_CHUNK_PANES: whether a series in event time is among them */
@@ -290,6 +299,7 @@ struct ts_worker {
     bool trim_due;              /* there have been windows since memory was given back */
     int64_t trimmed_ns;
     struct ts_worker_gauges gauges;
+    struct ts_desk desk; /* for what main asks in a reload */
 };
 
 /* ---- series that nothing comes for any more: window_expire.c ---- */
@@ -322,6 +332,18 @@ void ts_worker_forget(struct ts_worker *wk);
 void ts_worker_make_rules(struct ts_worker *wk);
 void ts_worker_free_rules(struct ts_worker *wk);
 
+/** Parts of ts_worker_make_rules that a reload needs, too. */
+void ts_rule_init(struct ts_worker *wk, struct ts_rule *rule, const struct ts_conf_rollup *conf, uint64_t bit);
+bool ts_rule_divides(const struct ts_rule *base, const struct ts_conf_rollup *conf);
+void ts_rule_derive(struct ts_rule *base, struct ts_rule *rule);
+void ts_rule_make_side(struct ts_worker *wk, struct ts_rule *rule); /* appends it */
+bool ts_rule_match_series(const struct ts_rule *rule, const struct ts_series_view *view);
+
+#define TS_RULES_MAX (3 * TS_ROLLUPS_MAX) /* each with hidden panes and a side */
+
+/** Takes away rules that a reload has ended, once their windows are over: window_reload.c. */
+void ts_worker_prune_rules(struct ts_worker *wk);
+
 /** The rules that match a series, bits of ts_rule.bit. */
 uint64_t ts_worker_match(const struct ts_worker *wk, struct ts_str series);
 
@@ -347,7 +369,7 @@ TS_INLINE bool ts_slot_is_of(const struct ts_worker *wk, uint32_t slot, enum ts_
 
 /* ---- samples that need more than the plain way: window_place.c ---- */
 
-enum ts_verdict { TS_TAKEN, TS_TAKEN_LATE, TS_TAKEN_ASIDE, TS_TOO_LATE, TS_NO_MEMORY };
+enum ts_verdict { TS_TAKEN, TS_TAKEN_LATE, TS_TAKEN_ASIDE, TS_TOO_LATE, TS_NO_MEMORY, TS_NO_RULE };
 
 struct ts_placed {
     uint32_t slot;

@@ -26,7 +26,7 @@ static int64_t period_of(const struct ts_conf_rollup *conf)
 }
 
 /* Whether every window of the rule is made of the base's windows, seen by the same series and watermark. */
-static bool divides(const struct ts_rule *base, const struct ts_conf_rollup *conf)
+bool ts_rule_divides(const struct ts_rule *base, const struct ts_conf_rollup *conf)
 {
     const struct ts_conf_rollup *a = base->conf;
     if (a->calendar)
@@ -37,7 +37,7 @@ static bool divides(const struct ts_rule *base, const struct ts_conf_rollup *con
            (conf->calendar ? OFFSET_STEP_NS : conf->every_ns) % base->every_ns == 0;
 }
 
-static void init_rule(struct ts_worker *wk, struct ts_rule *rule, const struct ts_conf_rollup *conf, uint64_t bit)
+void ts_rule_init(struct ts_worker *wk, struct ts_rule *rule, const struct ts_conf_rollup *conf, uint64_t bit)
 {
     *rule = (struct ts_rule){.conf = conf,
                              .chunks = &wk->chunks,
@@ -45,8 +45,14 @@ static void init_rule(struct ts_worker *wk, struct ts_rule *rule, const struct t
                              .period_ns = period_of(conf),
                              .tracks_last = conf->aggregates & TS_AGG_BIT(last),
                              .bit = bit,
+                             .name = conf->name,
+                             .to = conf->to,
                              .wants = ts_rule_wants(conf)};
     rule->sends = rule->wants;
+    for (unsigned d = 0; d < TS_DOMAINS; d++) {
+        rule->from_ns[d] = INT64_MIN;
+        rule->until_ns[d] = INT64_MAX;
+    }
 }
 
 /* The finest come first, and of equal ones those without overlap. */
@@ -69,16 +75,16 @@ static void sort_rules(const struct ts_conf *conf, unsigned order[])
 static struct ts_rule *find_base(struct ts_worker *wk, const struct ts_conf_rollup *conf, uint64_t bit)
 {
     for (unsigned r = 0; r < wk->nadding; r++)
-        if (divides(&wk->rules[r], conf))
+        if (ts_rule_divides(&wk->rules[r], conf))
             return &wk->rules[r];
     struct ts_rule *rule = &wk->rules[wk->nadding++];
-    init_rule(wk, rule, conf, bit);
+    ts_rule_init(wk, rule, conf, bit);
     rule->hidden = rule->period_ns != rule->every_ns;
     rule->period_ns = rule->every_ns;
     return rule;
 }
 
-static void derive(struct ts_rule *base, struct ts_rule *rule)
+void ts_rule_derive(struct ts_rule *base, struct ts_rule *rule)
 {
     rule->base = base;
     base->derived = ts_xresize(base->derived, (base->nderived + 1) * sizeof(struct ts_rule *));
@@ -89,11 +95,11 @@ static void derive(struct ts_rule *base, struct ts_rule *rule)
 }
 
 /* What is too late for the rule, collected as long as anything would be corrected, and sent once. */
-static void make_side(struct ts_worker *wk, struct ts_rule *rule)
+void ts_rule_make_side(struct ts_worker *wk, struct ts_rule *rule)
 {
     struct ts_rule *side = &wk->rules[wk->nrules++];
     struct ts_buf name = TS_BUF_INIT;
-    init_rule(wk, side, rule->conf, rule->bit);
+    ts_rule_init(wk, side, rule->conf, rule->bit);
     ts_buf_printf(&name, "%s_late", rule->conf->measurement ? rule->conf->measurement : "{name}");
     side->own = *rule->conf;
     side->own.lateness_ns += wk->conf.conf->correct_for_ns;
@@ -111,8 +117,7 @@ void ts_worker_make_rules(struct ts_worker *wk)
     unsigned order[TS_ROLLUPS_MAX], base_of[TS_ROLLUPS_MAX];
     bool matching = false;
     TS_ASSERT(conf->nrollups <= TS_ROLLUPS_MAX);
-    wk->rules =
-        ts_xalloc((size_t)3 * conf->nrollups * sizeof *wk->rules); /* each with hidden panes and a side */
+    wk->rules = ts_xalloc(TS_RULES_MAX * sizeof *wk->rules);
     sort_rules(conf, order);
     for (unsigned i = 0; i < conf->nrollups; i++) {
         const struct ts_conf_rollup *rollup = &conf->rollups[order[i]];
@@ -126,12 +131,12 @@ void ts_worker_make_rules(struct ts_worker *wk)
         if (base->conf == rollup && !base->hidden)
             continue;
         struct ts_rule *rule = &wk->rules[wk->nrules++];
-        init_rule(wk, rule, rollup, UINT64_C(1) << order[i]);
-        derive(base, rule);
+        ts_rule_init(wk, rule, rollup, UINT64_C(1) << order[i]);
+        ts_rule_derive(base, rule);
     }
     for (unsigned r = 0, n = wk->nrules; r < n; r++)
         if (wk->rules[r].conf->late == TS_LATE_SIDE && !wk->rules[r].hidden)
-            make_side(wk, &wk->rules[r]);
+            ts_rule_make_side(wk, &wk->rules[r]);
     if (matching)
         wk->masks = ts_xalloc(TS_CHUNK_PANES * sizeof *wk->masks);
 }
@@ -141,6 +146,9 @@ void ts_worker_free_rules(struct ts_worker *wk)
     for (unsigned r = 0; r < wk->nrules; r++) {
         ts_free(wk->rules[r].derived);
         ts_free(wk->rules[r].own.measurement); /* the rest is the configuration's */
+        if (wk->rules[r].copy)
+            ts_conf_rollup_fini(wk->rules[r].copy);
+        ts_free(wk->rules[r].copy);
     }
     TS_FREE(wk->rules);
 }
@@ -158,19 +166,22 @@ static bool tags_match(const char *conditions, const struct ts_series_view *view
     return true;
 }
 
+bool ts_rule_match_series(const struct ts_rule *rule, const struct ts_series_view *view)
+{
+    const struct ts_conf_rollup *conf = rule->conf;
+    return (!conf->match || ts_glob_match(ts_str_of(conf->match), view->name)) &&
+           (!conf->match_tags || tags_match(conf->match_tags, view));
+}
+
 uint64_t ts_worker_match(const struct ts_worker *wk, struct ts_str series)
 {
-    const struct ts_conf *conf = wk->conf.conf;
     struct ts_series_view view;
     uint64_t mask = 0;
     if (ts_series_decode(series, &view) != 0)
         return 0;
-    for (unsigned r = 0; r < conf->nrollups; r++) {
-        const struct ts_conf_rollup *rollup = &conf->rollups[r];
-        if ((!rollup->match || ts_glob_match(ts_str_of(rollup->match), view.name)) &&
-            (!rollup->match_tags || tags_match(rollup->match_tags, &view)))
-            mask |= UINT64_C(1) << r;
-    }
+    for (unsigned r = 0; r < wk->nrules; r++)
+        if (!(mask & wk->rules[r].bit) && ts_rule_match_series(&wk->rules[r], &view))
+            mask |= wk->rules[r].bit;
     return mask;
 }
 

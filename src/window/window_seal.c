@@ -50,7 +50,7 @@ static struct ts_rollup_batch *open_batch(struct ts_worker *wk, const struct ts_
     struct ts_rollup_batch *batch = wk->batch;
     if (batch && batch->n > 0 &&
         (batch->n == TS_ROLLUP_BATCH_MAX || batch->texts.len >= BATCH_TEXT_MAX ||
-         batch->rule != rule->conf->name || batch->start_ns != win->start_ns ||
+         batch->rule != rule->name || batch->to != rule->to || batch->start_ns != win->start_ns ||
          batch->correction != correction)) {
         if (!push_batch(wk))
             return NULL;
@@ -64,8 +64,8 @@ static struct ts_rollup_batch *open_batch(struct ts_worker *wk, const struct ts_
         wk->nbatches++;
     }
     if (batch->n == 0) {
-        batch->rule = rule->conf->name;
-        batch->to = rule->conf->to;
+        batch->rule = rule->name;
+        batch->to = rule->to;
         batch->start_ns = win->start_ns;
         batch->end_ns = win->end_ns;
         batch->aggregates = rule->conf->aggregates;
@@ -148,7 +148,7 @@ static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const st
                       const union ts_pane *pane, const struct ts_pane_chunk *ch, bool correction)
 {
     const struct ts_slot *sl = &wk->series.slots[slot];
-    if (rule->hidden)
+    if (rule->hidden || !ts_rule_owns(rule, win->start_ns, sl->flags & TS_SLOT_EVENT ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL))
         return true;
     struct ts_rollup_batch *batch = open_batch(wk, rule, win, correction);
     if (!batch)
@@ -310,9 +310,10 @@ static void make_windows(struct ts_worker *wk)
     if (!wk->conf.conf->keep_gauges || !wk->series.live || wk->clock_ns == TS_TIME_NONE || wk->draining)
         return;
     for (unsigned r = 0; r < wk->nrules; r++) {
-        if (wk->rules[r].hidden || wk->rules[r].is_side)
+        struct ts_rule *rule = &wk->rules[r];
+        if (rule->hidden || rule->is_side || !ts_rule_owns(rule, ts_rule_floor(rule, wk->clock_ns), TS_DOMAIN_ARRIVAL))
             continue;
-        struct ts_window *win = ts_rule_window(&wk->rules[r], wk->clock_ns);
+        struct ts_window *win = ts_rule_window(rule, wk->clock_ns);
         if (win)
             win->used[TS_DOMAIN_ARRIVAL] = true;
     }
