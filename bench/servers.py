@@ -98,12 +98,17 @@ class Server:
         until(lambda: not any(waiting for waiting, _ in self.sockets()), SETTLE_DEADLINE_S)
         time.sleep(0.3)
 
-    def stop(self, sent):
-        """End it; how many of the lines sent it has not counted, as far as can be known: those that the kernel dropped."""
-        dropped = sum(drops for _, drops in self.sockets())
+    def knows(self, _series):
+        """Whether it has seen so many series, as far as it can say."""
+        return True
+
+    def lost(self):
+        """Packets that the kernel has dropped so far."""
+        return sum(drops for _, drops in self.sockets())
+
+    def stop(self):
         self.popen.send_signal(signal.SIGTERM)
         self.popen.communicate()
-        return round(dropped * sent["lines"] / sent["packets"])
 
 
 class Floor(Server):
@@ -115,11 +120,7 @@ class Floor(Server):
         return [self.args.programs / "bench/floor", str(self.port)]
 
     def spawn(self, *argv, **more):
-        return super().spawn(*argv, stdout=subprocess.PIPE, **more)
-
-    def stop(self, sent):
-        self.popen.send_signal(signal.SIGTERM)
-        return sent["lines"] - int(self.popen.communicate()[0])
+        return super().spawn(*argv, stdout=subprocess.DEVNULL, **more)
 
 
 class Tsaggd(Server):
@@ -154,16 +155,20 @@ class Tsaggd(Server):
         super().settle(sent)
         until(lambda: self.status()["samples"]["in_flight"] == 0, SETTLE_DEADLINE_S)
 
-    def stop(self, sent):
+    def knows(self, series):
+        return self.status()["series"] >= series
+
+    def stop(self):
         """Its end seals the window: what the rollups cost, from the pane to the file, is told apart from the lines."""
-        aggregated = self.status()["samples"]["aggregated"]
+        samples = self.status()["samples"]
+        if samples["aggregated"] != samples["received"]:
+            sys.exit(f"bench/ingest: not every sample that was received has been aggregated: {samples}")
         before_s = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent_ns = self.cpu_ns()
-        super().stop(sent)
+        super().stop()
         after_s = resource.getrusage(resource.RUSAGE_CHILDREN)
         in_all_s = after_s.ru_utime + after_s.ru_stime - before_s.ru_utime - before_s.ru_stime
         self.rollup_ns = (in_all_s * 1e9 - spent_ns) / self.row.series
-        return sent["lines"] - aggregated
 
 
 # ---- peers ----

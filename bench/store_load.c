@@ -3,6 +3,7 @@
  *   store_load DIR land SERIES FLUSHES     a daemon's flushes of SERIES × 7 aggregates, and what compaction makes of them
  *   store_load DIR scan                    all points of bucket b: decode, sum and count for each hour
  *   store_load DIR lines SERIES POINTS     points straight into the store, in batches of 500,000
+ *   store_load DIR find                    what is found by tags and asked of the schema, in what `land` has left
  */
 #include "config.h"
 
@@ -119,8 +120,10 @@ static void land(const char *dir, unsigned nseries, unsigned flushes)
         must(ts_points_commit(pts, TS_STR("m"), TS_STR("x"), &err), &err);
         ms[f] = (double)(ts_clock_mono_ns() - t) / 1e6;
         cpu_ms += (thread_seconds() - cpu) * 1e3;
-        if (f == 0)
-            ms[f] = 0; /* with all series new */
+        if (f == 0) { /* with all series new */
+            printf("land first_commit_ms=%.1f\n", ms[f]);
+            ms[f] = 0;
+        }
     }
     qsort(ms, flushes, sizeof *ms, compare);
     double wall = (double)(ts_clock_mono_ns() - began) / 1e9;
@@ -207,6 +210,73 @@ static void scan(const char *dir)
     ts_store_close_source(&src);
 }
 
+static bool count_value(void *arg, struct ts_str value, enum ts_scan_type type)
+{
+    (void)value;
+    (void)type;
+    ++*(unsigned *)arg;
+    return true;
+}
+
+static double ms_of_scan(struct ts_scan_source *src, const struct ts_scan_pred *pred, unsigned *series)
+{
+    struct ts_scan_request req = {
+        .bucket = BUCKET, .start_ns = INT64_MIN, .stop_ns = INT64_MAX, .want = TS_SCAN_TIMES | TS_SCAN_VALUES, .pred = pred};
+    struct ts_scan_cursor *cur;
+    const struct ts_scan_chunk *chunk;
+    struct ts_err err;
+    int64_t began = ts_clock_mono_ns();
+    *series = 0;
+    for (must(ts_scan_open(src, &req, &cur, &err), &err);; *series += chunk->first) {
+        must(ts_scan_next(cur, &chunk, &err), &err);
+        if (!chunk)
+            break;
+    }
+    ts_scan_close(&cur);
+    return (double)(ts_clock_mono_ns() - began) / 1e6;
+}
+
+static double ms_of_schema(struct ts_scan_source *src, enum ts_scan_schema what, const char *tag, const struct ts_scan_pred *pred, unsigned *n)
+{
+    struct ts_scan_schema_request req = {
+        .what = what, .bucket = BUCKET, .tag = ts_str_of(tag), .start_ns = INT64_MIN, .stop_ns = INT64_MAX, .pred = pred};
+    struct ts_err err;
+    int64_t began = ts_clock_mono_ns();
+    *n = 0;
+    must(ts_scan_schema(src, &req, count_value, n, &err), &err);
+    return (double)(ts_clock_mono_ns() - began) / 1e6;
+}
+
+static void find(const char *dir)
+{
+    static const char *const names[] = {"measurements", "tag_keys", "values_of_dc", "values_of_host", "field_keys"};
+    static const enum ts_scan_schema whats[] = {TS_SCAN_MEASUREMENTS, TS_SCAN_TAG_KEYS, TS_SCAN_TAG_VALUES, TS_SCAN_TAG_VALUES, TS_SCAN_FIELD_KEYS};
+    static const char *const tags[] = {"", "", "dc", "host", ""};
+    struct ts_scan_pred name = {.op = TS_SCAN_EQ, .on = TS_SCAN_MEASUREMENT, .value = TS_STR("api.latency")};
+    struct ts_scan_pred one = {.op = TS_SCAN_EQ, .on = TS_SCAN_TAG, .tag = TS_STR("host"), .value = TS_STR("host000777")}, two = one;
+    two.value = TS_STR("host000778");
+    const struct ts_scan_pred *ab[] = {&one, &two};
+    struct ts_scan_pred or = {.op = TS_SCAN_OR, .nargs = 2, .args = ab};
+    const struct ts_scan_pred *both[] = {&name, &or };
+    struct ts_scan_pred all = {.op = TS_SCAN_AND, .nargs = 2, .args = both};
+    struct ts_scan_source *src;
+    struct ts_err err;
+    unsigned n;
+    must(ts_store_open_source(dir, &src, &err), &err);
+    for (int round = 0; round < 3; round++) {
+        double ms = ms_of_scan(src, &one, &n);
+        printf("find host_ms=%.2f series=%u", ms, n);
+        ms = ms_of_scan(src, &all, &n);
+        printf(" measurement_and_two_hosts_ms=%.2f series=%u", ms, n);
+        for (size_t i = 0; i < TS_ARRAY_SIZE(names); i++) {
+            ms = ms_of_schema(src, whats[i], tags[i], NULL, &n);
+            printf(" %s=%u ms=%.2f of_measurement_ms=%.2f", names[i], n, ms, ms_of_schema(src, whats[i], tags[i], &name, &n));
+        }
+        printf("\n");
+    }
+    ts_store_close_source(&src);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 5 && strcmp(argv[2], "land") == 0)
@@ -215,8 +285,10 @@ int main(int argc, char **argv)
         lines(argv[1], (unsigned)strtoul(argv[3], NULL, 10), (unsigned)strtoul(argv[4], NULL, 10));
     else if (argc == 3 && strcmp(argv[2], "scan") == 0)
         scan(argv[1]);
+    else if (argc == 3 && strcmp(argv[2], "find") == 0)
+        find(argv[1]);
     else {
-        fprintf(stderr, "usage: store_load DIR land SERIES FLUSHES | lines SERIES POINTS | scan\n");
+        fprintf(stderr, "usage: store_load DIR land SERIES FLUSHES | lines SERIES POINTS | scan | find\n");
         return 2;
     }
     return 0;

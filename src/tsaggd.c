@@ -333,7 +333,8 @@ static int start(struct daemon *dmn, struct ts_err *err)
                                   .write = dmn->http ? write_take_body : NULL,
                                   .write_arg = &dmn->write,
                                   .reload = dmn->input_path ? NULL : reload_ask,
-                                  .reload_arg = dmn};
+                                  .reload_arg = dmn,
+                                  .admin = dmn->store ? ts_store_admin(dmn->store) : NULL};
     if (dmn->conf->http.address[0])
         rc = ts_server_start(&info, &dmn->server, err);
     return rc ? rc : start_threads(dmn, err);

@@ -65,13 +65,13 @@ static void leave_feed(void *arg, struct ts_feed *feed)
     ts_journal_leave_feed(arg, feed);
 }
 
-/* The store, with the buckets of the new sinks; what cannot change is as it was. */
+/* The buckets of the new sinks; the first sink of the store comes with a start, as do the pages that it has. */
 static int prepare_store(struct daemon *dmn, const struct ts_conf *next, struct ts_err *err)
 {
-    struct ts_conf with = *dmn->conf;
-    with.nsinks = next->nsinks;
-    with.sinks = next->sinks;
-    return dmn->store ? store_put_buckets(&with, dmn->store, err) : store_open(&with, &dmn->store, err);
+    for (unsigned i = 0; i < next->nsinks && !dmn->store; i++)
+        if (strcmp(next->sinks[i].type, "store") == 0)
+            return ts_fail(err, TS_EINVAL, "sink %s: the store is not open; restart for it", next->sinks[i].name);
+    return dmn->store ? store_put_buckets(next, dmn->store, err) : 0;
 }
 
 static int prepare_rules(struct daemon *dmn, const struct ts_conf *next, struct ts_err *err)

@@ -19,6 +19,7 @@ EXTRA_DIST += \
 	tests/lib/tsagg_test/times.py \
 	tests/lib/tsagg_test/udp.py \
 	tests/lib/tsagg_test/wait.py \
+	tests/e2e/test_api.py \
 	tests/e2e/test_bad_input.py \
 	tests/e2e/test_config.py \
 	tests/e2e/test_delivery.py \
@@ -38,10 +39,25 @@ EXTRA_DIST += \
 	tests/e2e/test_store.py \
 	tests/e2e/test_tls.py \
 	tests/e2e/test_transports.py \
+	tests/integration/build-client-go \
 	tests/integration/build-influxd \
 	tests/integration/build-telegraf \
+	tests/integration/flux_diff/aggregate.flux \
+	tests/integration/flux_diff/deviations \
+	tests/integration/flux_diff/group.flux \
+	tests/integration/flux_diff/read.flux \
+	tests/integration/flux_diff/schema.flux \
+	tests/integration/flux_diff/series.flux \
+	tests/integration/flux_diff/shape.flux \
+	tests/integration/flux_diff/window.flux \
+	tests/integration/client-go/go.mod \
+	tests/integration/client-go/go.sum \
+	tests/integration/client-go/main.go \
 	tests/integration/influxd/main.go \
+	tests/integration/test_api.py \
 	tests/integration/test_clients.py \
+	tests/integration/test_flux_diff.py \
+	tests/integration/test_store_clients.py \
 	tests/integration/test_influx1.py \
 	tests/integration/test_influx2.py \
 	tests/integration/test_query.py \

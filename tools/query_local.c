@@ -4,9 +4,11 @@
 #include "query_local.h"
 
 #include "core/clock.h"
+#include "core/conf.h"
 #include "core/mem.h"
 #include "flux/flux.h"
 #include "flux/table/table_csv.h"
+#include "store/store.h"
 
 #include <stdio.h>
 
@@ -45,11 +47,37 @@ static int run_script(struct ts_flux_run *run, const struct ts_query_request *re
     return rc;
 }
 
+/* *out stays NULL when there is no store and none was asked for: scripts that need no bucket run all the same. */
+static int open_store(const char *dir, struct ts_scan_source **out, struct ts_buf *error)
+{
+    struct ts_err err;
+    char *state = dir ? ts_xstrdup(dir) : ts_conf_default_state_dir();
+    struct ts_buf below = TS_BUF_INIT;
+    int rc = -TS_ENOTFOUND;
+    *out = NULL;
+    if (state) {
+        ts_buf_printf(&below, "%s/store", state);
+        rc = dir ? ts_store_open_source(dir, out, &err) : rc;
+        if (rc == -TS_ENOTFOUND)
+            rc = ts_store_open_source(ts_buf_cstr(&below), out, &err);
+    }
+    ts_buf_fini(&below);
+    TS_FREE(state);
+    if (rc == -TS_ENOTFOUND && !dir)
+        return 0;
+    if (rc == -TS_ENOTFOUND)
+        ts_buf_printf(error, "--local=%s: there is no store; right would be the directory that tsagg-ctl store knows", dir);
+    else if (rc)
+        ts_buf_printf(error, "%s", err.msg);
+    return rc ? -TS_EQUERY : 0;
+}
+
 int query_local_run(const struct ts_query_request *req, const struct ts_query_http_events *events,
                     struct ts_buf *error)
 {
     struct ts_flux_limits limits = {.memory_bytes = req->memory_bytes};
     struct ts_flux_run run;
+    struct ts_scan_source *store;
     int64_t now_ns = ts_clock_now_ns();
     if (req->now && ts_flux_read_time(ts_str_of(req->now), &now_ns) != 0) {
         ts_buf_printf(error, "--now %s: not a time that nanoseconds since 1970 can hold", req->now);
@@ -57,14 +85,19 @@ int query_local_run(const struct ts_query_request *req, const struct ts_query_ht
     }
     if (req->timeout_ns)
         limits.deadline_ns = ts_clock_mono_ns() + req->timeout_ns;
-    int rc = ts_flux_run_init(&run, &limits, now_ns);
+    int rc = open_store(req->store, &store, error);
+    if (rc)
+        return rc;
+    rc = ts_flux_run_init(&run, &limits, now_ns);
     run.cancelled = req->stop;
+    ts_flux_run_source(&run, store);
     rc = rc ? rc : run_script(&run, req, events);
     if (rc == -TS_EQUERY && run.error.msg[0]) {
         ts_buf_clear(error);
         ts_flux_error_print(&run.error, error);
     }
     ts_flux_run_fini(&run);
+    ts_store_close_source(&store);
     return req->stop && *req->stop ? 0 : rc;
 }
 

@@ -54,7 +54,7 @@ static const struct {
     {OPT_TIMEOUT, "timeout", "DURATION", "give up after so long (30s, 5m)"},
     {OPT_CA, "ca", "FILE", "certificates to trust (PEM) instead of the system's"},
     {OPT_NO_VERIFY, "no-verify", NULL, "do not check the server's certificate"},
-    {OPT_LOCAL, "local", NULL, "run the script in this process, without a server"},
+    {OPT_LOCAL, "local", "[=DIR]", "run the script in this process, over the store in DIR (default: tsaggd's)"},
     {OPT_MEMORY, "memory", "SIZE", "how much memory a local query may take (default 1GiB, 0 is any)"},
     {OPT_FMT, "fmt", NULL, "print the script well-formed instead of running it"},
     {OPT_FAIL_EMPTY, "fail-empty", NULL, "exit with 1 when there are no rows"},
@@ -129,7 +129,7 @@ static void print_help(void)
         char name[40], letter[8] = "    ";
         if (options[i].id < 256)
             snprintf(letter, sizeof letter, "-%c, ", options[i].id);
-        snprintf(name, sizeof name, "--%s%s%s", options[i].name, options[i].arg ? " " : "",
+        snprintf(name, sizeof name, "--%s%s%s", options[i].name, options[i].arg && options[i].arg[0] != '[' ? " " : "",
                  options[i].arg ? options[i].arg : "");
         printf("  %s%-20s  %s\n", letter, name, options[i].help ? options[i].help : ts_buf_cstr(&formats));
     }
@@ -209,7 +209,10 @@ static int set_option(struct args *args, int id, const char *value)
         if (ts_clock_read_duration(ts_str_of(value), &req->timeout_ns) != 0 || req->timeout_ns <= 0)
             return usage_error("--timeout %s: right would be a number and its unit, such as 30s", value);
         break;
-    case OPT_LOCAL: req->source = query_local_run; break;
+    case OPT_LOCAL:
+        req->source = query_local_run;
+        req->store = value;
+        break;
     case OPT_MEMORY:
         if (ts_num_read_bytes(ts_str_of(value), &req->memory_bytes) != 0)
             return usage_error("--memory %s: right would be a size such as 512MiB", value);
@@ -228,8 +231,11 @@ static bool read_options(struct args *args, int argc, char **argv, int *end)
 {
     struct option longs[TS_ARRAY_SIZE(options) + 1] = {0};
     for (size_t i = 0; i < TS_ARRAY_SIZE(options); i++)
-        longs[i] = (struct option){options[i].name, options[i].arg ? required_argument : no_argument, NULL,
-                                   options[i].id};
+        longs[i] = (struct option){options[i].name,
+                                   !options[i].arg            ? no_argument
+                                   : options[i].arg[0] == '[' ? optional_argument
+                                                              : required_argument,
+                                   NULL, options[i].id};
     int id;
     while ((id = getopt_long(argc, argv, "f:Vh", longs, NULL)) != -1) {
         if (id == 'h') {

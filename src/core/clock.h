@@ -33,6 +33,9 @@ size_t ts_clock_put_duration(char *to, int64_t ns);
 /** RFC 3339 in UTC with as many fraction digits as needed. @return bytes written, at most TS_NUM_MAX. */
 size_t ts_clock_put_time(char *to, int64_t t_ns);
 
+/** Reads a date, which is its midnight in UTC, or RFC 3339 with an offset. @return 0, -TS_EPARSE, -TS_ELIMIT beyond int64 nanoseconds. */
+int ts_clock_read_time(struct ts_str s, int64_t *out_ns) TS_MUST_CHECK;
+
 /** Largest multiple of every_ns (> 0) that is not after t_ns, also before 1970. */
 TS_INLINE int64_t ts_clock_floor(int64_t t_ns, int64_t every_ns)
 {

@@ -130,6 +130,7 @@ struct ts_conf {
         char *address; /* "127.0.0.1:8186"; "" is off */
         char *token;   /* "" none */
         char *certificate, *key; /* files; "": no TLS */
+        char *allow_origin;      /* "" none, "*" any */
         enum ts_http_write write;
         uint64_t max_body_bytes; /* of a write request, as it comes and inflated */
     } http;
@@ -154,6 +155,9 @@ struct ts_conf {
     struct ts_conf_rollup *rollups;
     struct ts_conf_sink *sinks;
 };
+
+/** Where state_dir is when nobody says; to be freed. NULL: neither root, nor XDG_STATE_HOME, nor HOME. */
+char *ts_conf_default_state_dir(void);
 
 /**
  * Reads a YAML file (NULL: the defaults alone), applies the settings in order, fills in defaults, checks all

@@ -23,18 +23,19 @@ static char *print_path(const char *dir, const char *below)
     return path;
 }
 
-static void default_state_dir(struct ts_conf_load *ld)
+char *ts_conf_default_state_dir(void)
 {
     const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (ld->conf->state_dir)
-        return;
     if (geteuid() == 0)
-        ld->conf->state_dir = ts_xstrdup("/var/lib/tsagg");
-    else if (xdg && xdg[0] == '/')
-        ld->conf->state_dir = print_path(xdg, "tsagg");
-    else if (home && home[0] == '/')
-        ld->conf->state_dir = print_path(home, ".local/state/tsagg");
-    else
+        return ts_xstrdup("/var/lib/tsagg");
+    if (xdg && xdg[0] == '/')
+        return print_path(xdg, "tsagg");
+    return home && home[0] == '/' ? print_path(home, ".local/state/tsagg") : NULL;
+}
+
+static void default_state_dir(struct ts_conf_load *ld)
+{
+    if (!ld->conf->state_dir && !(ld->conf->state_dir = ts_conf_default_state_dir()))
         ts_conf_error(ld, ld->root,
                       "state_dir has no default without XDG_STATE_HOME and HOME; give a directory");
 }

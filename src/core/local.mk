@@ -1,5 +1,6 @@
 libtsagg_a_SOURCES += \
 	src/tbl/aggregates.def src/tbl/counters.def src/tbl/errors.def src/tbl/kinds.def src/tbl/listeners.def \
+	src/core/admin.h \
 	src/core/base.h \
 	src/core/base64.c src/core/base64.h \
 	src/core/body.c src/core/body.h \

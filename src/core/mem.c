@@ -131,6 +131,16 @@ void *ts_pages_alloc(size_t bytes)
     return p;
 }
 
+void *ts_pages_grow(void *p, size_t bytes, size_t more)
+{
+    void *bigger = ts_pages_alloc(more);
+    if (bigger && p) {
+        memcpy(bigger, p, bytes);
+        ts_pages_free(p, bytes);
+    }
+    return bigger;
+}
+
 void *ts_block_alloc(void)
 {
     return map_pages(TS_BLOCK_BYTES, TS_BLOCK_BYTES);

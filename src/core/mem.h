@@ -32,6 +32,9 @@ void ts_free(void *p);
 void *ts_pages_alloc(size_t bytes) TS_MUST_CHECK;
 void ts_pages_free(void *p, size_t bytes);
 
+/** Moves what such pages hold to more of them; the rest is zero. p may be NULL. @return NULL without memory: p is as it was. */
+void *ts_pages_grow(void *p, size_t bytes, size_t more) TS_MUST_CHECK;
+
 #define TS_BLOCK_BYTES ((size_t)64 << 10)
 
 /** TS_BLOCK_BYTES of zeroed pages at an address that is a multiple of that. @return NULL without memory. */

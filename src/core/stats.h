@@ -21,20 +21,33 @@ struct ts_stats {
     double last;
 };
 
+/* Two doubles that are added at once: the compiler's own idea of which belong together costs more than it saves. */
+typedef double ts_stats_pair __attribute__((vector_size(16)));
+
+TS_INLINE void ts_stats_add_pair(double *to, ts_stats_pair more)
+{
+    ts_stats_pair pair;
+    memcpy(&pair, to, sizeof pair);
+    pair += more;
+    memcpy(to, &pair, sizeof pair);
+}
+
 TS_INLINE void ts_stats_add(struct ts_stats *st, double value, double weight)
 {
-    if (TS_UNLIKELY(st->count == 0)) {
+    if (TS_UNLIKELY(!(st->count > 0))) {
         st->shift = st->min = st->max = value;
     }
     double d = value - st->shift, wd = weight * d;
-    st->count += weight;
-    st->sum += weight * value;
-    st->sd += wd;
-    st->sd2 += wd * d;
+    ts_stats_add_pair(&st->count, (ts_stats_pair){weight, weight * value});
+    ts_stats_add_pair(&st->sd, (ts_stats_pair){wd, wd * d});
     st->min = value < st->min ? value : st->min;
     st->max = value > st->max ? value : st->max;
     st->last = value;
 }
+
+_Static_assert(offsetof(struct ts_stats, sum) == offsetof(struct ts_stats, count) + sizeof(double) &&
+                   offsetof(struct ts_stats, sd2) == offsetof(struct ts_stats, sd) + sizeof(double),
+               "each pair lies together");
 
 /** Adds what b has seen to a; last stays b's when b is the later one. Exact but for rounding. */
 void ts_stats_merge(struct ts_stats *a, const struct ts_stats *b, bool b_is_later);

@@ -44,7 +44,7 @@ struct ts_raw {
     };
     double weight;   /* 1 / sample rate */
     int64_t time_ns;
-    uint64_t hash;   /* of head, tail and kind; filled by route */
+    uint64_t hash;   /* of head, tail and kind; filled by whoever looks it up */
     uint32_t line_len;
     uint32_t index;  /* which sample of its line */
 };
@@ -56,13 +56,18 @@ TS_INLINE uint64_t ts_key_shape(const struct ts_raw *raw)
     return raw->shape & all.shape;
 }
 
-/** The key's hash. */
-TS_INLINE uint64_t ts_key_hash(const struct ts_raw *raw)
+/** The key's hash, other ones for other keys. */
+TS_INLINE uint64_t ts_key_hash_seeded(const struct ts_raw *raw, uint64_t key)
 {
-    uint64_t seed = ts_key_shape(raw);
+    uint64_t seed = ts_key_shape(raw) ^ key;
     if (raw->tail_len)
         seed ^= ts_hash(raw->tail, raw->tail_len);
     return ts_hash_seeded(raw->head, raw->head_len, seed);
+}
+
+TS_INLINE uint64_t ts_key_hash(const struct ts_raw *raw)
+{
+    return ts_key_hash_seeded(raw, 0);
 }
 
 struct ts_tile {

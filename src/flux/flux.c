@@ -46,6 +46,11 @@ int ts_flux_run_init(struct ts_flux_run *run, const struct ts_flux_limits *limit
     return rc;
 }
 
+void ts_flux_run_source(struct ts_flux_run *run, struct ts_scan_source *src)
+{
+    run->source = src;
+}
+
 /* {name: "value", …} as params. */
 static int add_params(struct ts_flux_run *run, struct ts_flux_scope *scope,
                       const struct ts_flux_given_param *params, unsigned n)

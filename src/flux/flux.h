@@ -19,6 +19,12 @@ struct ts_flux_given_param {
 int ts_flux_run_init(struct ts_flux_run *run, const struct ts_flux_limits *limits,
                      int64_t now_ns) TS_MUST_CHECK;
 
+/**
+ * What from(), buckets() and the schema functions of the script read; before ts_flux_run_script. Borrowed until fini. Without one, or with
+ * NULL, those functions end the query with an error.
+ */
+void ts_flux_run_source(struct ts_flux_run *run, struct ts_scan_source *src);
+
 /** Parses, checks and evaluates script, which must stay until fini. Results are in run->yields then. */
 int ts_flux_run_script(struct ts_flux_run *run, struct ts_str script,
                        const struct ts_flux_given_param *params, unsigned nparams) TS_MUST_CHECK;

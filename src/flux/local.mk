@@ -14,11 +14,13 @@ flux_preludes = \
 	$(srcdir)/src/flux/prelude/universe.flux
 flux_tables = \
 	src/flux/table/op_aggregate.c \
+	src/flux/table/op_bucket.c \
 	src/flux/table/op_csv.c \
 	src/flux/table/op_equijoin.c \
 	src/flux/table/op_filter.c \
 	src/flux/table/op_find.c \
 	src/flux/table/op_fold.c \
+	src/flux/table/op_from.c \
 	src/flux/table/op_gen.c \
 	src/flux/table/op_group.c \
 	src/flux/table/op_join.c \
@@ -42,10 +44,12 @@ flux_tables = \
 	src/flux/table/table_csv.c src/flux/table/table_csv.h \
 	src/flux/table/table_cursor.c \
 	src/flux/table/table_digest.c src/flux/table/table_digest.h \
+	src/flux/table/table_fold.c src/flux/table/table_fold.h \
 	src/flux/table/table_group.h \
 	src/flux/table/table_index.c src/flux/table/table_index.h \
 	src/flux/table/table_key.c \
 	src/flux/table/table_rows.c \
+	src/flux/table/table_scan.h \
 	src/flux/table/table_tables.c
 libtsagg_a_SOURCES += src/tbl/flux_packages.def src/tbl/flux_types.def \
 	src/flux/flux.c src/flux/flux.h \
@@ -72,6 +76,7 @@ libtsagg_a_SOURCES += src/tbl/flux_packages.def src/tbl/flux_types.def \
 	src/flux/exec/exec_run.c \
 	src/flux/exec/exec_rn_compile.c \
 	src/flux/exec/exec_rn_eval.c \
+	src/flux/exec/exec_rn_scan.c \
 	src/flux/exec/exec_rowfn.c src/flux/exec/exec_rowfn.h \
 	src/flux/exec/exec_sig.c \
 	src/flux/exec/exec_stmt.c \

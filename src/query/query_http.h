@@ -28,6 +28,7 @@ struct ts_query_request {
     const struct ts_query_param *params;
     unsigned nparams;
     int64_t timeout_ns;                /* of the whole request; 0: none */
+    const char *store;                 /* directory that a query in this process reads; NULL: the default */
     uint64_t memory_bytes;             /* that a query in this process may take; 0: any */
     const char *ca;                    /* file of certificates to trust; NULL: the system's */
     bool verify;                       /* the server's certificate */

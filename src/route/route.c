@@ -163,7 +163,7 @@ TS_INLINE struct ts_point *room(struct ts_router *rt, unsigned worker, unsigned 
 {
     struct outlet *out = &rt->outlets[worker];
     struct ts_point *pt = out->next;
-    if (TS_UNLIKELY(out->end - pt < (ptrdiff_t)n))
+    if (TS_UNLIKELY(pt + n > out->end))
         return next_slab(rt, worker, n);
     out->next = pt + n;
     return pt;
@@ -245,7 +245,7 @@ static struct ts_entry *admit(struct ts_router *rt, const struct ts_raw *raw, en
                              .head_len = (uint32_t)rt->series.len,
                              .kind = (uint8_t)rt->view.kind,
                              .flags = TS_RAW_CANONICAL};
-        key.hash = ts_intern_hash(&key);
+        key.hash = rt->in->hash(rt->in, &key);
         if (verdict != TS_CENSUS_OWN)
             entry = ts_intern_find(rt->in, &key);
         if (!entry) {
@@ -330,35 +330,31 @@ static bool emit_ext(struct ts_router *rt, const struct ts_entry *entry, struct 
     return true;
 }
 
-TS_INLINE bool emit(struct ts_router *rt, const struct ts_entry *entry, struct ts_raw *raw)
+/* A sample without time and weight, which most are. */
+TS_INLINE void put(struct ts_point *pt, const struct ts_entry *entry, const struct ts_raw *raw)
 {
-    if (TS_UNLIKELY(raw->flags & (TS_RAW_TIME | TS_RAW_WEIGHT)))
-        return emit_ext(rt, entry, raw);
-    struct ts_point *pt = room(rt, entry->worker, 1);
-    if (TS_UNLIKELY(!pt))
-        return false;
     pt->id = entry->id;
     pt->flags = raw->flags & POINT_FLAGS;
     pt->bits = raw->bits;
-    return true;
+}
+
+static bool emit(struct ts_router *rt, const struct ts_entry *entry, struct ts_raw *raw)
+{
+    if (raw->flags & (TS_RAW_TIME | TS_RAW_WEIGHT))
+        return emit_ext(rt, entry, raw);
+    struct ts_point *pt = room(rt, entry->worker, 1);
+    if (pt)
+        put(pt, entry, raw);
+    return pt != NULL;
 }
 
 void ts_router_tile(struct ts_tile *tile, void *router)
 {
     struct ts_router *rt = router;
     const struct ts_entry *guess[TS_TILE_MAX];
+    struct outlet *outlets = rt->outlets;
     unsigned n = tile->n;
-    for (unsigned i = 0; i < n; i++) {
-        tile->raw[i].hash = ts_key_hash(&tile->raw[i]);
-        ts_intern_prefetch(rt->in, tile->raw[i].hash);
-    }
-    for (unsigned i = 0; i < n; i++) {
-        guess[i] = ts_intern_guess(rt->in, tile->raw[i].hash);
-        if (guess[i]) {
-            __builtin_prefetch(guess[i]);
-            __builtin_prefetch(guess[i]->key + tile->raw[i].head_len); /* often in the next cache line */
-        }
-    }
+    rt->in->look_up(rt->in, tile, guess);
     for (unsigned i = 0; i < n; i++) {
         struct ts_raw *raw = &tile->raw[i];
         const struct ts_entry *entry = guess[i];
@@ -369,7 +365,10 @@ void ts_router_tile(struct ts_tile *tile, void *router)
             if (!entry)
                 continue;
         }
-        if (TS_UNLIKELY(!emit(rt, entry, raw)))
+        struct outlet *out = &outlets[entry->worker];
+        if (TS_LIKELY(out->next < out->end && !(raw->flags & (TS_RAW_TIME | TS_RAW_WEIGHT))))
+            put(out->next++, entry, raw);
+        else if (TS_UNLIKELY(!emit(rt, entry, raw)))
             drop(rt, raw, TS_C_DROPPED_RING_FULL);
     }
 }

@@ -13,6 +13,7 @@
 struct ts_intern *ts_intern_new(void)
 {
     struct ts_intern *in = ts_xalloc(sizeof *in);
+    ts_intern_choose(in);
     in->mask = FIRST_BUCKETS - 1;
     in->buckets = ts_pages_alloc(FIRST_BUCKETS * sizeof *in->buckets);
     TS_ASSERT(in->buckets);
@@ -30,11 +31,6 @@ void ts_intern_free(struct ts_intern **in)
         ts_pages_free((*in)->buckets, ((size_t)(*in)->mask + 1) * sizeof *(*in)->buckets);
         TS_FREE(*in);
     }
-}
-
-uint64_t ts_intern_hash(const struct ts_raw *raw)
-{
-    return ts_key_hash(raw);
 }
 
 struct ts_entry *ts_intern_find(struct ts_intern *in, const struct ts_raw *raw)
@@ -76,7 +72,7 @@ static bool grow(struct ts_intern *in)
     uint32_t mask = (uint32_t)(2 * n - 1);
     for (size_t b = 0; b < n; b++)
         for (unsigned i = 0; i < TS_BUCKET_SLOTS && in->buckets[b].tag[i]; i++)
-            place(bigger, mask, ts_entry_hash(ts_intern_entry(in, in->buckets[b].ref[i])), in->buckets[b].ref[i]);
+            place(bigger, mask, ts_entry_hash(in, ts_intern_entry(in, in->buckets[b].ref[i])), in->buckets[b].ref[i]);
     ts_pages_free(in->buckets, n * sizeof *in->buckets);
     in->buckets = bigger;
     in->mask = mask;

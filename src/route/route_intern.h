@@ -38,6 +38,11 @@ _Static_assert(sizeof(struct ts_entry) == 16, "an entry's key is aligned");
 
 struct ts_intern {
     struct ts_bucket *buckets;
+    uint64_t (*hash)(const struct ts_intern *in, const struct ts_raw *raw);
+    /* Hashes the keys of a tile and finds of each the entry whose tag fits, most likely the right one, or NULL; they are on their way
+     * into the cache then. */
+    void (*look_up)(const struct ts_intern *in, struct ts_tile *tile, const struct ts_entry *guess[TS_TILE_MAX]);
+    uint64_t key[2]; /* of the hash */
     uint32_t mask; /* number of buckets - 1 */
     uint32_t count; /* keys that are there */
     uint32_t nids, free_id; /* ids ever given; the first that is free, TS_INTERN_NONE without one */
@@ -69,21 +74,16 @@ void ts_intern_remove(struct ts_intern *in, uint32_t id);
 /* For these two files only: room for an entry with `bytes` of key; *ref names it. */
 struct ts_entry *ts_intern_take(struct ts_intern *in, size_t bytes, uint32_t *ref);
 
-/* Of a key's hash (ts_key_hash) the low half chooses the bucket, the high half is the tag. */
-/** The hash of the entry's key. */
-/** Of a key: ts_key_hash, called rather than compiled in, so that it is compiled into the hot path alone. */
-uint64_t ts_intern_hash(const struct ts_raw *raw);
+/* For these files only: sets hash, look_up and key. */
+void ts_intern_choose(struct ts_intern *in);
 
-static inline uint64_t ts_entry_hash(const struct ts_entry *entry)
+/* Of a key's hash the low half chooses the bucket, the high half is the tag. */
+/** The hash of the entry's key. */
+static inline uint64_t ts_entry_hash(const struct ts_intern *in, const struct ts_entry *entry)
 {
     struct ts_raw raw = {.head = entry->key, .shape = entry->shape};
     raw.tail = entry->key + raw.head_len;
-    return ts_intern_hash(&raw);
-}
-
-TS_INLINE void ts_intern_prefetch(const struct ts_intern *in, uint64_t hash)
-{
-    __builtin_prefetch(&in->buckets[(uint32_t)hash & in->mask]);
+    return in->hash(in, &raw);
 }
 
 /* Never 0, which marks a free slot. */
@@ -115,14 +115,6 @@ TS_INLINE unsigned ts_bucket_slots_with(const struct ts_bucket *bucket, uint32_t
 #endif
 }
 
-/** The entry whose tag fits, most likely the right one, or NULL: worth prefetching. */
-TS_INLINE const struct ts_entry *ts_intern_guess(const struct ts_intern *in, uint64_t hash)
-{
-    const struct ts_bucket *bucket = &in->buckets[(uint32_t)hash & in->mask];
-    unsigned bits = ts_bucket_slots_with(bucket, ts_intern_tag(hash));
-    return TS_LIKELY(bits) ? ts_intern_entry(in, bucket->ref[__builtin_ctz(bits)]) : NULL;
-}
-
 TS_INLINE uint64_t ts_key_diff(const char *a, const char *b)
 {
     uint64_t x, y;
@@ -139,27 +131,32 @@ TS_INLINE uint32_t ts_key_diff_4(const char *a, const char *b)
     return x ^ y;
 }
 
+#if defined(__SSE2__)
+TS_INLINE __m128i ts_key_same_16(const char *a, const char *b)
+{
+    return _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)a), _mm_loadu_si128((const __m128i *)(const void *)b));
+}
+#endif
+
 /* memcmp() == 0 for short keys, in place: words from the front, and one that ends with the key. */
 TS_INLINE bool ts_key_same(const char *a, const char *b, size_t len)
 {
     uint64_t diff = 0;
+#if defined(__SSE2__)
+    if (TS_LIKELY(len >= 16)) {
+        const char *last = a + len - 16;
+        ptrdiff_t to_b = b - a;
+        __m128i same = ts_key_same_16(last, last + to_b);
+        for (; a < last; a += 16)
+            same = _mm_and_si128(same, ts_key_same_16(a, a + to_b));
+        return _mm_movemask_epi8(same) == 0xFFFF;
+    }
+#endif
     if (len < 8) {
         if (len >= 4)
             return (ts_key_diff_4(a, b) | ts_key_diff_4(a + len - 4, b + len - 4)) == 0;
         return len == 0 || ((a[0] ^ b[0]) | (a[len / 2] ^ b[len / 2]) | (a[len - 1] ^ b[len - 1])) == 0;
     }
-#if defined(__SSE2__)
-    if (TS_LIKELY(len >= 16)) {
-        __m128i same = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)a),
-                                      _mm_loadu_si128((const __m128i *)(const void *)b));
-        for (size_t i = 16; i + 16 < len; i += 16)
-            same = _mm_and_si128(same, _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)(a + i)),
-                                                      _mm_loadu_si128((const __m128i *)(const void *)(b + i))));
-        same = _mm_and_si128(same, _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)(a + len - 16)),
-                                                  _mm_loadu_si128((const __m128i *)(const void *)(b + len - 16))));
-        return _mm_movemask_epi8(same) == 0xFFFF;
-    }
-#endif
     for (size_t i = 0; i + 8 < len; i += 8)
         diff |= ts_key_diff(a + i, b + i);
     return (diff | ts_key_diff(a + len - 8, b + len - 8)) == 0;

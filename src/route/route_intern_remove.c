@@ -21,7 +21,7 @@ static size_t units_of(const struct ts_entry *entry)
 
 static uint32_t home_of(const struct ts_intern *in, const struct ts_entry *entry)
 {
-    return (uint32_t)ts_entry_hash(entry) & in->mask;
+    return (uint32_t)ts_entry_hash(in, entry) & in->mask;
 }
 
 struct ts_entry *ts_intern_by_id(const struct ts_intern *in, uint32_t id)

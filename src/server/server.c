@@ -16,25 +16,28 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #define CONNECTIONS 64u
 #define BODY_MAX    ((size_t)16 << 20) /* of a page */
+#define PAGE_RELOAD 3u
 #define POLL_NS     (5 * TS_MS)
 
 static const struct page {
     const char *path, *type;
     bool open;                                                            /* without a token */
     void (*body)(const struct ts_server_info *info, struct ts_buf *body); /* NULL: 204 */
-    unsigned write; /* takes a POST, as InfluxDB of this version does */
+    unsigned write; /* takes a POST: as InfluxDB of this version does, or PAGE_RELOAD */
 } pages[] = {
     {"/metrics", "text/plain; version=0.0.4; charset=utf-8", false, ts_server_metrics, 0},
     {"/health", "application/json; charset=utf-8", true, ts_server_health, 0},
-    {"/ready", "application/json; charset=utf-8", false, ts_server_ready, 0},
+    {"/ready", "application/json; charset=utf-8", true, ts_server_ready, 0},
     {"/api/v1/status", "application/json; charset=utf-8", false, ts_server_status, 0},
     {"/api/v1/cardinality", "application/json; charset=utf-8", false, ts_server_cardinality, 0},
+    {"/api/v1/reload", NULL, false, NULL, PAGE_RELOAD},
     {"/ping", NULL, true, NULL, 0},
     {"/api/v2/write", NULL, true, NULL, 2},
     {"/write", NULL, true, NULL, 1},
@@ -52,11 +55,15 @@ static enum MHD_Result answer(const struct ts_server *srv, struct MHD_Connection
                               const char *method)
 {
     const struct page *page = find_page(path);
+    if (strcmp(method, MHD_HTTP_METHOD_OPTIONS) == 0)
+        return ts_server_preflight(con);
     if (!page)
-        return ts_server_error(con, MHD_HTTP_NOT_FOUND, "no such path", NULL, NULL);
+        return ts_server_error(con, MHD_HTTP_NOT_FOUND, "path not found", NULL, NULL);
     if (!page->open && !ts_server_is_allowed(srv, con))
         return ts_server_error(con, MHD_HTTP_UNAUTHORIZED, "unauthorized access",
                                MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"tsagg\"");
+    if (page->write == PAGE_RELOAD && strcmp(method, MHD_HTTP_METHOD_POST) == 0)
+        return ts_server_reload(srv, con);
     if (page->write)
         return ts_server_error(con, MHD_HTTP_METHOD_NOT_ALLOWED, "only POST", MHD_HTTP_HEADER_ALLOW, "POST");
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
@@ -74,21 +81,25 @@ static enum MHD_Result answer(const struct ts_server *srv, struct MHD_Connection
     return rc;
 }
 
-static char no_write; /* the state of requests that are not for ts_write */
+static char page_asked; /* the state of requests whose body nobody wants */
 
 static enum MHD_Result begin(struct ts_server *srv, struct MHD_Connection *con, const char *path,
                              const char *method, void **state)
 {
     const struct page *page = find_page(path);
-    if (!page || !page->write || !srv->info.write || strcmp(method, MHD_HTTP_METHOD_POST) != 0) {
-        *state = &no_write;
+    struct ts_request *req = NULL;
+    if (page && page->write && page->write != PAGE_RELOAD && srv->info.write && strcmp(method, MHD_HTTP_METHOD_POST) == 0)
+        req = ts_write_new(srv, con, page->write);
+    else if (page || strcmp(method, MHD_HTTP_METHOD_OPTIONS) == 0 ||
+             !ts_api_new(srv, con, method, path, &req)) {
+        *state = &page_asked;
         return MHD_YES;
     }
-    struct ts_write *wr = ts_write_new(srv, con, page->write);
-    if (!wr)
+    if (!req)
         return MHD_NO;
-    *state = wr;
-    return ts_write_is_over(wr, con) ? ts_write_end(wr, con) : MHD_YES;
+    *state = req;
+    bool waits = strcasecmp(ts_server_header(con, MHD_HTTP_HEADER_EXPECT), "100-continue") == 0;
+    return req->refused && waits ? req->ops->end(req, con) : MHD_YES;
 }
 
 /* Called once with the headers, then for every piece of a body, then once more at its end. */
@@ -98,24 +109,34 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *con, const c
     (void)version;
     if (!*state)
         return begin(arg, con, path, method, state);
-    struct ts_write *wr = *state != &no_write ? *state : NULL;
+    struct ts_request *req = *state != &page_asked ? *state : NULL;
     if (*data_len) {
         size_t len = *data_len;
         *data_len = 0;
-        return wr ? ts_write_data(wr, data, len) : MHD_YES;
+        return req ? req->ops->data(req, data, len) : MHD_YES;
     }
-    return wr ? ts_write_end(wr, con) : answer(arg, con, path, method);
+    return req ? req->ops->end(req, con) : answer(arg, con, path, method);
 }
 
 static void on_completed(void *arg, struct MHD_Connection *con, void **state,
                          enum MHD_RequestTerminationCode how)
 {
+    struct ts_request *req = *state != &page_asked ? *state : NULL;
     (void)arg;
     (void)con;
     (void)how;
-    if (*state && *state != &no_write)
-        ts_write_free((struct ts_write **)state);
+    if (req)
+        req->ops->free(req);
     *state = NULL;
+}
+
+/* What is done for every answer finds the server by its connection. */
+static void on_connection(void *arg, struct MHD_Connection *con, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    (void)con;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        *context = arg;
 }
 
 __attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *fmt, va_list ap)
@@ -186,7 +207,8 @@ static struct MHD_Daemon *start_daemon(struct ts_server *srv, int fd)
             MHD_USE_ERROR_LOG | tls_flag,
         0, NULL, NULL, on_request, srv, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
         fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TS_SERVER_TIMEOUT_S,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, srv,
+        MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &former, NULL);
     return mhd;
 }

@@ -3,7 +3,9 @@
 /*
  * The HTTP server. GET /metrics, /health, /ready, /ping, /api/v1/status show counters and what the functions
  * of struct ts_server_info tell; POST /api/v2/write and /write give a body of line protocol to one of them.
+ * /api/v2/buckets, /api/v2/orgs and /api/v2/delete are InfluxDB 2's.
  */
+#include "core/admin.h"
 #include "core/base.h"
 #include "core/body.h"
 #include "core/buf.h"
@@ -27,7 +29,7 @@ struct ts_server_info {
     /** Appends further lines in Prometheus' text format, HELP and TYPE included. May be NULL. */
     void (*gauges)(void *arg, struct ts_buf *metrics);
     void *gauges_arg;
-    struct ts_census *census; /* borrowed */
+    struct ts_census *census;       /* borrowed */
     ts_sink_status_fn *sink_status; /* asked for sink 0, 1, … until it says false; may be NULL */
     void *sinks;
     ts_journal_status_fn *journal_status; /* may be NULL */
@@ -36,6 +38,7 @@ struct ts_server_info {
     void *write_arg;
     ts_reload_fn *reload; /* NULL: there is nothing to reload */
     void *reload_arg;
+    struct ts_admin *admin; /* buckets and deletes; NULL: there is no store */
 };
 
 /**

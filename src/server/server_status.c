@@ -190,7 +190,7 @@ void ts_server_health(const struct ts_server_info *info, struct ts_buf *body)
     ts_buf_puts(
         body,
         "{\"name\":\"tsaggd\",\"message\":\"ready for queries and writes\",\"status\":\"pass\",\"checks\":[],"
-        "\"version\":\"" PACKAGE_VERSION "\"}\n");
+        "\"version\":\"" PACKAGE_VERSION "\",\"commit\":\"\"}\n");
 }
 
 void ts_server_ready(const struct ts_server_info *info, struct ts_buf *body)

@@ -1,9 +1,7 @@
 /*
  * POST /api/v2/write (InfluxDB 2) and /write (InfluxDB 1): a body of line protocol, gathered, inflated, and
  * given to ts_server_info.write, which may make the client wait. Thread: the connection's. Owns the body
- * until the request is completed. A request that is refused by its headers is answered at once when the
- * client waits for 100-continue; else its body is thrown away first, because closing a connection with unread
- * bytes would take the answer away from the client.
+ * until the request is completed.
  */
 #include "config.h"
 #include "server/server_priv.h"
@@ -20,10 +18,9 @@
 
 #define MEMORY_WAIT_NS (10 * TS_SEC)
 #define MEMORY_LOOK_NS (10 * TS_MS)
-#define REQUEST_NS (300 * TS_SEC)        /* longest time that a body may take to come */
-#define THROWN_MAX ((uint64_t)256 << 20) /* bytes of a refused body */
 
 struct ts_write {
+    struct ts_request req; /* first */
     struct ts_server *srv;
     unsigned version; /* of InfluxDB whose clients ask */
     unsigned status;  /* refused with it; 0 goes on */
@@ -44,22 +41,11 @@ static const struct precision {
     {"ms", 0, TS_MS}, {"s", 0, TS_SEC}, {"m", 1, 60 * TS_SEC}, {"h", 1, 3600 * TS_SEC},
 };
 
-static const char *parameter(struct MHD_Connection *con, const char *name)
-{
-    const char *value = MHD_lookup_connection_value(con, MHD_GET_ARGUMENT_KIND, name);
-    return value ? value : "";
-}
-
-static const char *header(struct MHD_Connection *con, const char *name)
-{
-    const char *value = MHD_lookup_connection_value(con, MHD_HEADER_KIND, name);
-    return value ? value : "";
-}
-
 static void refuse(struct ts_write *wr, unsigned status, const char *message)
 {
     wr->status = status;
     wr->message = message;
+    wr->req.refused = true;
     ts_buf_fini(&wr->given);
 }
 
@@ -89,23 +75,23 @@ static void read_headers(struct ts_write *wr, struct MHD_Connection *con)
 {
     bool v1 = wr->version == 1;
     uint64_t len;
-    const char *coding = header(con, MHD_HTTP_HEADER_CONTENT_ENCODING);
+    const char *coding = ts_server_header(con, MHD_HTTP_HEADER_CONTENT_ENCODING);
     wr->gzip = strcasecmp(coding, "gzip") == 0 || strcasecmp(coding, "x-gzip") == 0;
     if (atomic_load(&wr->srv->writes_ended))
         refuse(wr, MHD_HTTP_SERVICE_UNAVAILABLE, "tsaggd is shutting down");
     else if (!(v1 ? ts_server_is_allowed_v1(wr->srv, con) : ts_server_is_allowed(wr->srv, con)))
         refuse(wr, MHD_HTTP_UNAUTHORIZED, v1 ? "authorization failed" : "unauthorized access");
-    else if (!read_precision(wr, parameter(con, "precision")))
+    else if (!read_precision(wr, ts_server_parameter(con, "precision")))
         refuse(wr, MHD_HTTP_BAD_REQUEST,
                v1 ? "invalid precision; valid precision units are n, u, ms, s, m, and h"
                   : "invalid precision; valid precision units are ns, us, ms, and s");
-    else if (v1 && !parameter(con, "db")[0])
+    else if (v1 && !ts_server_parameter(con, "db")[0])
         refuse(wr, MHD_HTTP_BAD_REQUEST, "database is required");
-    else if (!v1 && !parameter(con, "bucket")[0])
+    else if (!v1 && !ts_server_parameter(con, "bucket")[0])
         refuse(wr, MHD_HTTP_NOT_FOUND, "bucket not found");
-    else if (!v1 && !parameter(con, "org")[0] && !parameter(con, "orgID")[0])
+    else if (!v1 && !ts_server_parameter(con, "org")[0] && !ts_server_parameter(con, "orgID")[0])
         refuse(wr, MHD_HTTP_BAD_REQUEST, "Please provide either orgID or org");
-    else if (ts_num_read_uint(ts_str_of(header(con, MHD_HTTP_HEADER_CONTENT_LENGTH)), &len) == 0 &&
+    else if (ts_num_read_uint(ts_str_of(ts_server_header(con, MHD_HTTP_HEADER_CONTENT_LENGTH)), &len) == 0 &&
              len > wr->given.limit)
         refuse_size(wr);
 }
@@ -113,36 +99,8 @@ static void read_headers(struct ts_write *wr, struct MHD_Connection *con)
 static void read_bucket(struct ts_write *wr, struct MHD_Connection *con)
 {
     bool v1 = wr->version == 1;
-    const char *policy = v1 ? parameter(con, "rp") : "";
-    ts_buf_printf(&wr->bucket, "%s%s%s", parameter(con, v1 ? "db" : "bucket"), policy[0] ? "/" : "", policy);
-}
-
-struct ts_write *ts_write_new(struct ts_server *srv, struct MHD_Connection *con, unsigned version)
-{
-    struct ts_write *wr = ts_alloc(sizeof *wr);
-    if (!wr)
-        return NULL;
-    wr->srv = srv;
-    wr->version = version;
-    wr->begun_ns = ts_clock_mono_ns();
-    wr->given.limit = srv->info.conf->http.max_body_bytes;
-    atomic_fetch_add(&srv->writes, 1);
-    read_headers(wr, con);
-    read_bucket(wr, con);
-    return wr;
-}
-
-void ts_write_free(struct ts_write **wr)
-{
-    ts_buf_fini(&(*wr)->given);
-    ts_buf_fini(&(*wr)->bucket);
-    atomic_fetch_sub(&(*wr)->srv->writes, 1);
-    TS_FREE(*wr);
-}
-
-bool ts_write_is_over(const struct ts_write *wr, struct MHD_Connection *con)
-{
-    return wr->status && strcasecmp(header(con, MHD_HTTP_HEADER_EXPECT), "100-continue") == 0;
+    const char *policy = v1 ? ts_server_parameter(con, "rp") : "";
+    ts_buf_printf(&wr->bucket, "%s%s%s", ts_server_parameter(con, v1 ? "db" : "bucket"), policy[0] ? "/" : "", policy);
 }
 
 /* Memory is scarce: nothing more of the body is read, and the client waits. @return false: for too long. */
@@ -157,13 +115,14 @@ static bool wait_for_memory(struct ts_server *srv)
     return true;
 }
 
-enum MHD_Result ts_write_data(struct ts_write *wr, const char *data, size_t len)
+static enum MHD_Result take_data(struct ts_request *req, const char *data, size_t len)
 {
-    if (ts_clock_mono_ns() - wr->begun_ns > REQUEST_NS)
+    struct ts_write *wr = (struct ts_write *)req;
+    if (ts_clock_mono_ns() - wr->begun_ns > TS_SERVER_BODY_NS)
         return MHD_NO;
     if (wr->status) {
         wr->thrown_bytes += len;
-        return wr->thrown_bytes <= THROWN_MAX ? MHD_YES : MHD_NO;
+        return wr->thrown_bytes <= TS_SERVER_THROWN_MAX ? MHD_YES : MHD_NO;
     }
     if (!wait_for_memory(wr->srv)) {
         refuse(wr, MHD_HTTP_SERVICE_UNAVAILABLE, "limits.memory is nearly reached; try again later");
@@ -283,9 +242,12 @@ static void take(struct ts_write *wr, struct ts_body *body, struct ts_buf *messa
         refuse_some(wr, body, message);
 }
 
-enum MHD_Result ts_write_end(struct ts_write *wr, struct MHD_Connection *con)
+static enum MHD_Result end(struct ts_request *req, struct MHD_Connection *con)
 {
+    struct ts_write *wr = (struct ts_write *)req;
     struct ts_buf text = TS_BUF_INIT, message = TS_BUF_INIT;
+    if (!wr->status)
+        ts_api_resolve_bucket(wr->srv, wr->version, &wr->bucket);
     struct ts_body body = {
         .received_bytes = wr->given.len, .bucket = ts_buf_str(&wr->bucket), .precision_ns = wr->precision_ns, .whole = wr->version == 2};
     if (!wr->status && wr->gzip && wr->given.len)
@@ -305,4 +267,31 @@ enum MHD_Result ts_write_end(struct ts_write *wr, struct MHD_Connection *con)
     ts_buf_fini(&text);
     ts_buf_fini(&message);
     return rc;
+}
+
+static void free_write(struct ts_request *req)
+{
+    struct ts_write *wr = (struct ts_write *)req;
+    ts_buf_fini(&wr->given);
+    ts_buf_fini(&wr->bucket);
+    atomic_fetch_sub(&wr->srv->writes, 1);
+    ts_free(wr);
+}
+
+static const struct ts_request_ops ops = {.data = take_data, .end = end, .free = free_write};
+
+struct ts_request *ts_write_new(struct ts_server *srv, struct MHD_Connection *con, unsigned version)
+{
+    struct ts_write *wr = ts_alloc(sizeof *wr);
+    if (!wr)
+        return NULL;
+    wr->req.ops = &ops;
+    wr->srv = srv;
+    wr->version = version;
+    wr->begun_ns = ts_clock_mono_ns();
+    wr->given.limit = srv->info.conf->http.max_body_bytes;
+    atomic_fetch_add(&srv->writes, 1);
+    read_headers(wr, con);
+    read_bucket(wr, con);
+    return &wr->req;
 }

@@ -2,12 +2,14 @@
 libtsagg_a_SOURCES += \
 	src/store/store.c src/store/store.h src/store/store_priv.h \
 	src/store/store_batch.c src/store/store_batch.h \
+	src/store/store_buckets.c \
 	src/store/store_catalog.c \
 	src/store/store_codec.c src/store/store_codec.h \
 	src/store/store_commit.c \
 	src/store/store_db.c src/store/store_db.h src/store/store_sql.def \
 	src/store/store_delete.c \
 	src/store/store_float.c \
+	src/store/store_index.c src/store/store_index.h \
 	src/store/store_key.c src/store/store_key.h \
 	src/store/store_land.c \
 	src/store/store_map.c src/store/store_map.h \
@@ -24,4 +26,5 @@ libtsagg_a_SOURCES += \
 	src/store/store_shard.c \
 	src/store/store_stats.c \
 	src/store/store_table.c src/store/store_table.h \
-	src/store/store_tend.c src/store/store_tend.h
+	src/store/store_tend.c src/store/store_tend.h \
+	src/store/store_walk.c

@@ -54,6 +54,7 @@ int ts_store_open(const char *dir, struct ts_store **out, struct ts_err *err)
 {
     struct ts_store *store = ts_xalloc(sizeof *store);
     store->writer.ops = &ts_store_writer_ops;
+    store->admin.ops = &ts_store_admin_ops;
     store->dir = ts_xstrdup(dir);
     store->lock_fd = -1;
     pthread_mutex_init(&store->lock, NULL);
@@ -102,6 +103,11 @@ struct ts_writer *ts_store_writer(struct ts_store *store)
     return &store->writer;
 }
 
+struct ts_admin *ts_store_admin(struct ts_store *store)
+{
+    return &store->admin;
+}
+
 struct ts_scan_source *ts_store_source(struct ts_store *store)
 {
     return ts_reader_source(store->reader);
@@ -141,100 +147,5 @@ int ts_store_change(struct ts_store *store, int (*fn)(struct ts_store *store, vo
     }
     cat->seq--;
     ts_catalog_rolled_back(cat, nshards);
-    return rc;
-}
-
-struct bucket_change {
-    struct ts_str name, to;
-    int64_t retention_ns, id;
-};
-
-static int put_bucket(struct ts_store *store, void *arg, struct ts_err *err)
-{
-    struct bucket_change *chg = arg;
-    struct ts_db *db = store->cat.db;
-    const struct ts_bucket *bck = ts_catalog_bucket(&store->cat, chg->name);
-    if (bck)
-        return ts_db_run(db, ts_db_bind(db, TS_SQL_C_SET_RETENTION, (int64_t[]){bck->id, chg->retention_ns}, 2), err);
-    sqlite3_stmt *stmt = ts_db_stmt(db, TS_SQL_C_ADD_BUCKET);
-    if (stmt) {
-        sqlite3_bind_text(stmt, 1, chg->name.p, (int)chg->name.len, SQLITE_STATIC);
-        sqlite3_bind_int64(stmt, 2, chg->retention_ns);
-        sqlite3_bind_int64(stmt, 3, ts_shard_duration(chg->retention_ns));
-        sqlite3_bind_int64(stmt, 4, ts_clock_now_ns());
-    }
-    return ts_db_run(db, stmt, err);
-}
-
-static int rename_bucket(struct ts_store *store, void *arg, struct ts_err *err)
-{
-    struct bucket_change *chg = arg;
-    const struct ts_bucket *bck = ts_catalog_bucket(&store->cat, chg->name);
-    if (!bck)
-        return ts_fail(err, TS_ENOTFOUND, "bucket \"%.*s\" not found", (int)TS_MIN(chg->name.len, (size_t)200), chg->name.p);
-    if (ts_catalog_bucket(&store->cat, chg->to))
-        return ts_fail(err, TS_EINVAL, "bucket with name %.*s already exists", (int)TS_MIN(chg->to.len, (size_t)200), chg->to.p);
-    sqlite3_stmt *stmt = ts_db_bind(store->cat.db, TS_SQL_C_RENAME_BUCKET, (int64_t[]){bck->id}, 1);
-    if (stmt)
-        sqlite3_bind_text(stmt, 2, chg->to.p, (int)chg->to.len, SQLITE_STATIC);
-    return ts_db_run(store->cat.db, stmt, err);
-}
-
-/* The shards' files go with the next round of tending: no row names them any more. */
-static int drop_bucket(struct ts_store *store, void *arg, struct ts_err *err)
-{
-    static const enum ts_sql drops[] = {TS_SQL_C_DROP_BUCKET_SERIES, TS_SQL_C_DROP_BUCKET_FIELDS, TS_SQL_C_DROP_BUCKET_TOMBS,
-                                        TS_SQL_C_DROP_BUCKET};
-    struct bucket_change *chg = arg;
-    struct ts_catalog *cat = &store->cat;
-    const struct ts_bucket *bck = ts_catalog_bucket(cat, chg->name);
-    if (!bck)
-        return ts_fail(err, TS_ENOTFOUND, "bucket \"%.*s\" not found", (int)TS_MIN(chg->name.len, (size_t)200), chg->name.p);
-    int rc = ts_catalog_keep(cat, err); /* what is not kept yet would be written later */
-    if (rc == 0)
-        ts_catalog_kept(cat);
-    for (unsigned i = 0; i < cat->nshards && rc == 0; i++) {
-        if (cat->shards[i].bucket != bck->id)
-            continue;
-        rc = ts_db_run(cat->db, ts_db_bind(cat->db, TS_SQL_C_DROP_SHARD_LANDING, &cat->shards[i].id, 1), err);
-        rc = rc ? rc : ts_db_run(cat->db, ts_db_bind(cat->db, TS_SQL_C_DROP_SHARD, &cat->shards[i].id, 1), err);
-    }
-    for (size_t i = 0; i < TS_ARRAY_SIZE(drops) && rc == 0; i++)
-        rc = ts_db_run(cat->db, ts_db_bind(cat->db, drops[i], &bck->id, 1), err);
-    return rc;
-}
-
-static int change_bucket(struct ts_store *store, int (*fn)(struct ts_store *, void *, struct ts_err *), struct bucket_change *chg,
-                         struct ts_err *err)
-{
-    pthread_mutex_lock(&store->lock);
-    int rc = ts_store_change(store, fn, chg, err);
-    /* Also after a failure: what drop_bucket noted as kept may have been rolled back. */
-    struct ts_err again;
-    int loaded = rc == 0 || fn == drop_bucket ? ts_catalog_load(&store->cat, rc ? &again : err) : 0;
-    pthread_mutex_unlock(&store->lock);
-    return rc ? rc : loaded;
-}
-
-int ts_store_put_bucket(struct ts_store *store, struct ts_str name, int64_t retention_ns, struct ts_err *err)
-{
-    if (name.len == 0 || name.len > 1024)
-        return ts_fail(err, TS_EINVAL, "a bucket's name has 1 to 1024 bytes");
-    if (retention_ns != 0 && retention_ns < TS_STORE_RETENTION_MIN)
-        return ts_fail(err, TS_EINVAL, "a bucket's retention is at least an hour, or 0 for ever");
-    return change_bucket(store, put_bucket, &(struct bucket_change){.name = name, .retention_ns = retention_ns}, err);
-}
-
-int ts_store_rename_bucket(struct ts_store *store, struct ts_str name, struct ts_str to, struct ts_err *err)
-{
-    if (to.len == 0 || to.len > 1024)
-        return ts_fail(err, TS_EINVAL, "a bucket's name has 1 to 1024 bytes");
-    return change_bucket(store, rename_bucket, &(struct bucket_change){.name = name, .to = to}, err);
-}
-
-int ts_store_drop_bucket(struct ts_store *store, struct ts_str name, struct ts_err *err)
-{
-    int rc = change_bucket(store, drop_bucket, &(struct bucket_change){.name = name}, err);
-    ts_bell_ring(&store->bell);
     return rc;
 }

@@ -9,6 +9,7 @@
  * the store's own thread calls (ts_store_start).
  */
 #include "core/base.h"
+#include "core/admin.h"
 #include "core/err.h"
 #include "core/points.h"
 #include "core/scan.h"
@@ -28,6 +29,7 @@ int ts_store_start(struct ts_store *store, struct ts_err *err) TS_MUST_CHECK;
 
 struct ts_writer *ts_store_writer(struct ts_store *store);
 struct ts_scan_source *ts_store_source(struct ts_store *store);
+struct ts_admin *ts_store_admin(struct ts_store *store);
 
 /** For a process that only reads. @return 0; -TS_ENOTFOUND there is no store; -TS_ECONF; -TS_EIO, -TS_ENOMEM. */
 int ts_store_open_source(const char *dir, struct ts_scan_source **out, struct ts_err *err) TS_MUST_CHECK;
@@ -39,13 +41,6 @@ void ts_store_close_source(struct ts_scan_source **src);
 
 /** Makes a bucket, or sets the retention (0: forever) of the one that there is. @return 0, -TS_EINVAL, or as a commit. */
 int ts_store_put_bucket(struct ts_store *store, struct ts_str name, int64_t retention_ns, struct ts_err *err) TS_MUST_CHECK;
-int ts_store_rename_bucket(struct ts_store *store, struct ts_str name, struct ts_str to, struct ts_err *err) TS_MUST_CHECK;
-/** @return 0, -TS_ENOTFOUND, or as a commit. */
-int ts_store_drop_bucket(struct ts_store *store, struct ts_str name, struct ts_err *err) TS_MUST_CHECK;
-
-/** Deletes points with start <= time <= stop of all series that satisfy pred (NULL: of all). @return as drop_bucket; -TS_ELIMIT. */
-int ts_store_delete(struct ts_store *store, struct ts_str bucket, const struct ts_scan_pred *pred, int64_t start_ns,
-                    int64_t stop_ns, struct ts_err *err) TS_MUST_CHECK;
 
 /* ---- tending ---- */
 

@@ -7,6 +7,7 @@
 #include "store/store_priv.h"
 
 #include "core/mem.h"
+#include "store/store_index.h"
 
 #include <stdio.h>
 
@@ -34,6 +35,21 @@ static const char schema[] =
     " stop_ns INTEGER NOT NULL);"
     "CREATE INDEX IF NOT EXISTS tomb_bucket ON tomb (bucket);"
     "COMMIT";
+
+/* What came after format 1; a new catalogue is brought to the present format the same way. */
+static const char *const changes[] = {
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE bucket ADD COLUMN description TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE bucket ADD COLUMN updated_ns INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE bucket SET updated_ns = created_ns;"
+    "UPDATE meta SET value = 2 WHERE key = 'format';"
+    "COMMIT",
+    "BEGIN IMMEDIATE;" /* and index_all */
+    "CREATE TABLE tag (bucket INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, measurement BLOB NOT NULL,"
+    " series INTEGER NOT NULL, PRIMARY KEY (bucket, key, value, measurement, series)) WITHOUT ROWID;"
+    "UPDATE meta SET value = 3 WHERE key = 'format'",
+};
+_Static_assert(TS_ARRAY_SIZE(changes) == TS_STORE_FORMAT - 1, "a change for each format after the first");
 
 int64_t ts_shard_duration(int64_t retention_ns)
 {
@@ -76,8 +92,17 @@ static int get_meta(struct ts_catalog *cat, const char *key, int64_t *out, struc
     return ts_db_number(cat->db, stmt, 0, out, err);
 }
 
-static int load_buckets(struct ts_catalog *cat, struct ts_err *err)
+static void forget_buckets(struct ts_catalog *cat)
 {
+    for (unsigned i = 0; i < cat->nbuckets; i++)
+        ts_free(cat->buckets[i].name);
+    TS_FREE(cat->buckets);
+    cat->nbuckets = 0;
+}
+
+int ts_catalog_load_buckets(struct ts_catalog *cat, struct ts_err *err)
+{
+    forget_buckets(cat);
     sqlite3_stmt *stmt = ts_db_stmt(cat->db, TS_SQL_C_BUCKETS);
     int rc;
     while ((rc = ts_db_step(cat->db, stmt, err)) > 0) {
@@ -202,10 +227,8 @@ static int load_fields(struct ts_catalog *cat, struct ts_err *err)
 
 static void forget(struct ts_catalog *cat)
 {
-    for (unsigned i = 0; i < cat->nbuckets; i++)
-        ts_free(cat->buckets[i].name);
-    TS_FREE(cat->buckets);
-    cat->nbuckets = cat->nshards = 0;
+    forget_buckets(cat);
+    cat->nshards = 0;
     ts_map_fini(&cat->series);
     ts_map_fini(&cat->names);
     ts_map_fini(&cat->fields);
@@ -231,11 +254,29 @@ int ts_catalog_load(struct ts_catalog *cat, struct ts_err *err)
         return rc;
     cat->next_series = (uint32_t)next_series;
     cat->next_shard = TS_MAX(next_shard, 1);
-    rc = load_buckets(cat, err);
+    rc = ts_catalog_load_buckets(cat, err);
     rc = rc ? rc : load_shards(cat, err);
     rc = rc ? rc : load_series(cat, err);
     rc = rc ? rc : load_names(cat, err);
     return rc ? rc : load_fields(cat, err);
+}
+
+/* Tags of the series that were there before the index. */
+static int index_all(struct ts_catalog *cat, struct ts_err *err)
+{
+    struct ts_buf scratch = TS_BUF_INIT;
+    sqlite3_stmt *stmt = ts_db_stmt(cat->db, TS_SQL_C_SERIES);
+    int rc;
+    while ((rc = ts_db_step(cat->db, stmt, err)) > 0) {
+        rc = ts_index_put(cat->db, sqlite3_column_int64(stmt, 1), (uint32_t)sqlite3_column_int64(stmt, 0), ts_db_bytes(stmt, 2), &scratch,
+                          err);
+        if (rc) {
+            sqlite3_reset(stmt);
+            break;
+        }
+    }
+    ts_buf_fini(&scratch);
+    return rc ? rc : ts_db_exec(cat->db, "COMMIT", err);
 }
 
 int ts_catalog_open(const char *dir, struct ts_catalog *cat, struct ts_err *err)
@@ -247,6 +288,13 @@ int ts_catalog_open(const char *dir, struct ts_catalog *cat, struct ts_err *err)
     ts_buf_fini(&path);
     if (rc == 0)
         rc = ts_db_exec(cat->db, schema, err);
+    int64_t format = 0;
+    rc = rc ? rc : get_meta(cat, "format", &format, err);
+    for (; rc == 0 && format > 0 && format < TS_STORE_FORMAT; format++) {
+        rc = ts_db_exec(cat->db, changes[format - 1], err);
+        if (rc == 0 && format == 2)
+            rc = index_all(cat, err);
+    }
     return rc ? rc : ts_catalog_load(cat, err);
 }
 
@@ -342,16 +390,20 @@ static int set_meta(struct ts_catalog *cat, const char *key, int64_t value, stru
 
 static int keep_series(struct ts_catalog *cat, struct ts_err *err)
 {
+    struct ts_buf scratch = TS_BUF_INIT;
     int rc = 0;
     for (uint32_t i = cat->series_kept; i < cat->series.n && rc == 0; i++) {
         const struct ts_map_entry *ent = &cat->series.entries[i];
         int64_t bucket;
         memcpy(&bucket, ent->key, 8);
         sqlite3_stmt *stmt = ts_db_bind(cat->db, TS_SQL_C_ADD_SERIES, (int64_t[]){(int64_t)ent->value, bucket}, 2);
+        struct ts_str key = {ent->key + 12, ent->len - 12};
         if (stmt)
-            ts_db_bind_bytes(stmt, 3, (struct ts_str){ent->key + 12, ent->len - 12});
+            ts_db_bind_bytes(stmt, 3, key);
         rc = ts_db_run(cat->db, stmt, err);
+        rc = rc ? rc : ts_index_put(cat->db, bucket, (uint32_t)ent->value, key, &scratch, err);
     }
+    ts_buf_fini(&scratch);
     return rc;
 }
 

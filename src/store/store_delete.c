@@ -5,10 +5,11 @@
 #include "config.h"
 #include "store/store_read.h"
 
+#include "store/store_index.h"
 #include "store/store_key.h"
 
 struct deletion {
-    struct ts_str bucket;
+    int64_t bucket;
     const struct ts_scan_pred *pred;
     int64_t start_ns, stop_ns;
 };
@@ -27,36 +28,34 @@ static int add_tombs(struct ts_store *store, void *arg, struct ts_err *err)
 {
     const struct deletion *del = arg;
     struct ts_catalog *cat = &store->cat;
-    const struct ts_bucket *bck = ts_catalog_bucket(cat, del->bucket);
-    struct ts_buf lo = TS_BUF_INIT, hi = TS_BUF_INIT, scratch = TS_BUF_INIT;
+    const struct ts_bucket *bck = ts_catalog_bucket_by_id(cat, del->bucket);
+    struct ts_buf scratch = TS_BUF_INIT;
+    struct ts_walk walk;
+    struct ts_str key;
+    uint32_t id;
     struct ts_tag tags[TS_TAGS_MAX];
     if (!bck)
-        return ts_fail(err, TS_ENOTFOUND, "bucket \"%.*s\" not found", (int)TS_MIN(del->bucket.len, (size_t)200), del->bucket.p);
+        return ts_fail(err, TS_ENOTFOUND, "bucket not found");
     if (!del->pred)
         return add_tomb(cat, bck->id, del, -1, err);
-    sqlite3_stmt *stmt = ts_pred_series(cat->db, bck->id, del->pred, &lo, &hi);
-    int rc;
-    while ((rc = ts_db_step(cat->db, stmt, err)) > 0) {
+    int rc = ts_walk_open(&walk, cat->db, bck->id, del->pred, err);
+    while (rc == 0 && (rc = ts_walk_next(&walk, &id, &key, err)) > 0) {
         struct ts_str measurement;
         unsigned ntags;
         bool open;
-        rc = ts_key_decode(ts_db_bytes(stmt, 1), &scratch, &measurement, tags, &ntags);
+        rc = ts_key_decode(key, &scratch, &measurement, tags, &ntags);
         enum ts_truth value = rc ? TS_FALSE : ts_pred_value(del->pred, measurement, tags, ntags, NULL, &open);
-        rc = value != TS_TRUE ? 0 : add_tomb(cat, bck->id, del, sqlite3_column_int64(stmt, 0), err);
-        if (rc) {
-            sqlite3_reset(stmt);
-            break;
-        }
+        rc = value != TS_TRUE ? 0 : add_tomb(cat, bck->id, del, id, err);
     }
-    ts_buf_fini(&lo);
-    ts_buf_fini(&hi);
+    ts_walk_close(&walk);
     ts_buf_fini(&scratch);
     return rc;
 }
 
-int ts_store_delete(struct ts_store *store, struct ts_str bucket, const struct ts_scan_pred *pred, int64_t start_ns, int64_t stop_ns,
-                    struct ts_err *err)
+int ts_delete_points(struct ts_admin *adm, int64_t bucket, const struct ts_scan_pred *pred, int64_t start_ns, int64_t stop_ns,
+                     struct ts_err *err)
 {
+    struct ts_store *store = ts_store_of_admin(adm);
     struct deletion del = {bucket, pred, start_ns, stop_ns};
     int rc = ts_pred_check(pred, err);
     if (rc)

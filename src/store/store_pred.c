@@ -2,8 +2,6 @@
 #include "config.h"
 #include "store/store_read.h"
 
-#include "store/store_key.h"
-
 struct series {
     struct ts_str measurement;
     const struct ts_tag *tags;
@@ -112,29 +110,4 @@ bool ts_pred_measurement(const struct ts_scan_pred *pred, struct ts_str *out)
         if (ts_pred_measurement(pred->args[i], out))
             return true;
     return false;
-}
-
-/* Keys of one measurement begin alike and end before that beginning with a higher last byte. */
-sqlite3_stmt *ts_pred_series(struct ts_db *cat, int64_t bucket, const struct ts_scan_pred *pred, struct ts_buf *lo, struct ts_buf *hi)
-{
-    struct ts_str measurement;
-    ts_buf_clear(lo);
-    ts_buf_clear(hi);
-    if (ts_pred_measurement(pred, &measurement)) {
-        if (ts_key_prefix(measurement, lo) != 0)
-            return NULL;
-        ts_buf_put_str(hi, ts_buf_str(lo));
-        if (!ts_buf_failed(hi))
-            hi->p[hi->len - 1] = 1; /* it ended with a 0 */
-    } else {
-        ts_buf_puts(hi, "\xff\xff\xff\xff"); /* no text in UTF-8 has such a byte, others hardly four of them */
-        for (int i = 0; i < 64; i++)
-            ts_buf_puts(hi, "\xff\xff\xff\xff\xff\xff\xff\xff");
-    }
-    sqlite3_stmt *stmt = ts_buf_failed(hi) ? NULL : ts_db_bind(cat, TS_SQL_C_SERIES_RANGE, &bucket, 1);
-    if (stmt) {
-        ts_db_bind_bytes(stmt, 2, ts_buf_str(lo));
-        ts_db_bind_bytes(stmt, 3, ts_buf_str(hi));
-    }
-    return stmt;
 }

@@ -9,7 +9,7 @@
 #include "store/store_db.h"
 #include "store/store_map.h"
 
-#define TS_STORE_FORMAT 1
+#define TS_STORE_FORMAT 3 /* of the catalogue */
 #define TS_GROUP_SERIES 1024 /* series whose points land together */
 #define TS_BLOCK_ROWS   4096
 
@@ -58,6 +58,8 @@ struct ts_catalog {
 
 /** Opens or makes DIR/catalog.db and reads it. @return as ts_store_open. */
 int ts_catalog_open(const char *dir, struct ts_catalog *cat, struct ts_err *err) TS_MUST_CHECK;
+/** Reads the buckets anew. */
+int ts_catalog_load_buckets(struct ts_catalog *cat, struct ts_err *err) TS_MUST_CHECK;
 /** Reads everything anew. */
 int ts_catalog_load(struct ts_catalog *cat, struct ts_err *err) TS_MUST_CHECK;
 void ts_catalog_close(struct ts_catalog *cat);
@@ -97,6 +99,7 @@ struct ts_reader;
 
 struct ts_store {
     struct ts_writer writer; /* first */
+    struct ts_admin admin;
     char *dir;
     int lock_fd;
     pthread_mutex_t lock; /* of cat */
@@ -117,6 +120,17 @@ struct ts_store {
 };
 
 extern const struct ts_writer_ops ts_store_writer_ops;
+extern const struct ts_admin_ops ts_store_admin_ops;
+
+/** The store that it administers. */
+static inline struct ts_store *ts_store_of_admin(struct ts_admin *adm)
+{
+    return (struct ts_store *)(void *)((char *)adm - offsetof(struct ts_store, admin));
+}
+
+/** As ts_admin_delete_points. */
+int ts_delete_points(struct ts_admin *adm, int64_t bucket, const struct ts_scan_pred *pred, int64_t start_ns, int64_t stop_ns,
+                     struct ts_err *err) TS_MUST_CHECK;
 
 /** BEGIN … COMMIT around a change of the catalogue, with the store's lock held: fn runs inside; on failure all is as before. */
 int ts_store_change(struct ts_store *store, int (*fn)(struct ts_store *store, void *arg, struct ts_err *err), void *arg,

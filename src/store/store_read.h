@@ -79,9 +79,6 @@ enum ts_truth ts_pred_value(const struct ts_scan_pred *pred, struct ts_str measu
 /** The measurement that the predicate asks for, when it asks for one. */
 bool ts_pred_measurement(const struct ts_scan_pred *pred, struct ts_str *out);
 
-/** Series of a bucket that may satisfy pred, in order of their keys. @return the statement, NULL: err (as ts_db_fail in *rc). */
-sqlite3_stmt *ts_pred_series(struct ts_db *cat, int64_t bucket, const struct ts_scan_pred *pred, struct ts_buf *lo, struct ts_buf *hi);
-
 /* ---- store_scan.c, store_schema.c ---- */
 
 int ts_cursor_open(struct ts_reader *rdr, const struct ts_scan_request *req, struct ts_scan_cursor **out, struct ts_err *err)

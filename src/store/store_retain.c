@@ -7,6 +7,7 @@
 
 #include "core/log.h"
 #include "core/mem.h"
+#include "store/store_index.h"
 #include "store/store_read.h"
 
 #include <dirent.h>
@@ -139,9 +140,16 @@ static int drop_series(struct ts_store *store, void *arg, struct ts_err *err)
         set_clear(&col->set, (uint32_t)cat->series.entries[i].value);
     if (rc == 0)
         ts_catalog_kept(cat);
-    for (uint32_t s = 0; s < col->set.n && rc == 0; s++)
-        if (col->set.bits[s / 64] >> s % 64 & 1)
-            rc = ts_db_run(cat->db, ts_db_bind(cat->db, TS_SQL_C_DROP_SERIES, (int64_t[]){s}, 1), err);
+    struct ts_buf scratch = TS_BUF_INIT;
+    for (uint32_t i = 0; i < cat->series.n && rc == 0; i++) {
+        const struct ts_map_entry *ent = &cat->series.entries[i];
+        if (ent->value >= col->set.n || !(col->set.bits[ent->value / 64] >> ent->value % 64 & 1))
+            continue;
+        rc = ts_db_run(cat->db, ts_db_bind(cat->db, TS_SQL_C_DROP_SERIES, (int64_t[]){(int64_t)ent->value}, 1), err);
+        rc = rc ? rc
+                : ts_index_drop(cat->db, col->bucket, (uint32_t)ent->value, (struct ts_str){ent->key + 12, ent->len - 12}, &scratch, err);
+    }
+    ts_buf_fini(&scratch);
     return rc;
 }
 

@@ -318,10 +318,8 @@ static int begin_field(struct ts_cursor *cur, struct ts_err *err)
 static int next_series(struct ts_cursor *cur, struct ts_err *err)
 {
     int rc;
-    while ((rc = ts_db_step(cur->view.cat, cur->all, err)) > 0) {
+    while ((rc = ts_walk_next(&cur->all, &cur->id, &cur->key, err)) > 0) {
         bool open;
-        cur->id = (uint32_t)sqlite3_column_int64(cur->all, 0);
-        cur->key = ts_db_bytes(cur->all, 1);
         rc = ts_key_decode(cur->key, &cur->scratch, &cur->series.measurement, cur->tags, &cur->series.ntags);
         if (rc == -TS_ENOMEM)
             return no_memory(err);
@@ -403,8 +401,7 @@ static void close_cursor(struct ts_scan_cursor *sc)
     ts_free(cur->fields);
     ts_free(cur->of);
     ts_free(cur->active);
-    ts_buf_fini(&cur->lo);
-    ts_buf_fini(&cur->hi);
+    ts_walk_close(&cur->all);
     ts_buf_fini(&cur->scratch);
     ts_buf_fini(&cur->cache);
     ts_buf_fini(&cur->text);
@@ -426,8 +423,7 @@ int ts_cursor_open(struct ts_reader *rdr, const struct ts_scan_request *req, str
     cur->cur.ops = &ts_store_scan_ops;
     cur->req = *req;
     rc = ts_view_open(rdr, req->bucket, req->start_ns, req->stop_ns, &cur->view, err);
-    if (rc == 0 && !(cur->all = ts_pred_series(cur->view.cat, (int64_t)cur->view.bucket.id, req->pred, &cur->lo, &cur->hi)))
-        rc = ts_db_fail(cur->view.cat, err);
+    rc = rc ? rc : ts_walk_open(&cur->all, cur->view.cat, (int64_t)cur->view.bucket.id, req->pred, err);
     cur->ended = req->stop_ns == req->start_ns || cur->view.nshards == 0;
     if (rc)
         close_cursor(&cur->cur);

@@ -1,6 +1,7 @@
 #ifndef TS_STORE_SCAN_H
 #define TS_STORE_SCAN_H
 /* A cursor: store_scan.c goes through series and fields, store_piece.c finds and decodes what there is of a series. */
+#include "store/store_index.h"
 #include "store/store_read.h"
 
 #define TS_CACHE_BYTES (8u << 20) /* of a series' blocks, kept from one field to the next */
@@ -38,8 +39,8 @@ struct ts_cursor {
     struct ts_scan_cursor cur; /* first */
     struct ts_scan_request req;
     struct ts_view view;
-    sqlite3_stmt *all; /* series */
-    struct ts_buf lo, hi, scratch, cache;
+    struct ts_walk all; /* series */
+    struct ts_buf scratch, cache;
     bool ended;
     /* The present series. */
     uint32_t id;

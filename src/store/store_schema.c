@@ -6,6 +6,7 @@
 #include "store/store_read.h"
 
 #include "core/mem.h"
+#include "store/store_index.h"
 #include "store/store_key.h"
 
 #include <stdlib.h>
@@ -69,39 +70,69 @@ static int add_series(struct answer *ans, struct ts_str measurement, const struc
     }
 }
 
+/* What goes for all series of a measurement, or for none, is asked once. */
+static bool is_of_measurement(const struct answer *ans)
+{
+    return ans->req->what == TS_SCAN_MEASUREMENTS || ans->req->what == TS_SCAN_FIELD_KEYS;
+}
+
+static bool knows_tags(const struct ts_scan_pred *pred)
+{
+    bool knows = pred && (pred->on == TS_SCAN_TAG && pred->op > TS_SCAN_NOT);
+    for (unsigned i = 0; pred && i < pred->nargs && !knows; i++)
+        knows = knows_tags(pred->args[i]);
+    return knows;
+}
+
 static int read_series(struct answer *ans, struct ts_err *err)
 {
-    struct ts_buf lo = TS_BUF_INIT, hi = TS_BUF_INIT, scratch = TS_BUF_INIT;
+    struct ts_buf scratch = TS_BUF_INIT;
     struct ts_tag tags[TS_TAGS_MAX];
-    struct ts_db *db = ans->view->cat;
-    sqlite3_stmt *stmt = ts_pred_series(db, (int64_t)ans->view->bucket.id, ans->req->pred, &lo, &hi);
-    int rc;
-    while ((rc = ts_db_step(db, stmt, err)) > 0) {
+    struct ts_walk walk;
+    struct ts_str key;
+    uint32_t id;
+    bool once = is_of_measurement(ans) && !knows_tags(ans->req->pred);
+    int rc = ts_walk_open(&walk, ans->view->cat, (int64_t)ans->view->bucket.id, ans->req->pred, err);
+    while (rc == 0 && (rc = ts_walk_next(&walk, &id, &key, err)) > 0) {
         struct ts_str measurement;
         unsigned ntags;
-        bool open, any;
-        if (ts_key_decode(ts_db_bytes(stmt, 1), &scratch, &measurement, tags, &ntags) != 0)
+        bool open, any = true;
+        rc = 0;
+        if (ts_key_decode(key, &scratch, &measurement, tags, &ntags) != 0)
             continue;
         enum ts_truth value = ts_pred_value(ans->req->pred, measurement, tags, ntags, NULL, &open);
-        if (value == TS_FALSE || (value == TS_UNKNOWN && !open))
-            continue;
-        bool fields = ans->req->what == TS_SCAN_FIELD_KEYS;
-        any = true;
-        if (fields || open)
+        bool wanted = value == TS_TRUE || (value == TS_UNKNOWN && open), fields = ans->req->what == TS_SCAN_FIELD_KEYS;
+        if (wanted && (fields || open))
             rc = fields_of(ans, measurement, tags, ntags, fields, &any, err);
-        else
-            rc = 0;
-        if (rc == 0 && any && add_series(ans, measurement, tags, ntags) != 0)
+        if (rc == 0 && wanted && any && add_series(ans, measurement, tags, ntags) != 0)
             rc = ts_fail(err, TS_ENOMEM, "no memory for the values of a schema query");
-        if (rc) {
-            sqlite3_reset(stmt);
-            break;
-        }
+        if (rc == 0 && once)
+            rc = ts_walk_skip_measurement(&walk, err);
     }
-    ts_buf_fini(&lo);
-    ts_buf_fini(&hi);
+    ts_walk_close(&walk);
     ts_buf_fini(&scratch);
     return rc;
+}
+
+static int add_text(void *arg, struct ts_str text)
+{
+    return add(arg, text, TS_SCAN_STRING);
+}
+
+/* Tags of a bucket, or of a measurement, from the index. @return 1: that does not answer it. */
+static int read_tags(struct answer *ans, struct ts_err *err)
+{
+    const struct ts_scan_pred *pred = ans->req->pred;
+    struct ts_db *cat = ans->view->cat;
+    int64_t bucket = (int64_t)ans->view->bucket.id;
+    struct ts_str measurement;
+    bool of_one = pred && pred->op == TS_SCAN_EQ && ts_pred_measurement(pred, &measurement);
+    if (is_of_measurement(ans) || (pred && !of_one) || !ts_index_is_there(cat))
+        return 1;
+    int rc = ans->req->what == TS_SCAN_TAG_KEYS
+                 ? ts_index_keys(cat, bucket, of_one ? &measurement : NULL, add_text, ans, err)
+                 : ts_index_values(cat, bucket, ans->req->tag, of_one ? &measurement : NULL, add_text, ans, err);
+    return rc == -TS_ENOMEM ? ts_fail(err, TS_ENOMEM, "no memory for the values of a schema query") : rc;
 }
 
 static int compare_entries(const void *pa, const void *pb)
@@ -150,7 +181,8 @@ int ts_schema_read(struct ts_reader *rdr, const struct ts_scan_schema_request *r
     if (rc)
         return rc;
     struct answer ans = {.req = req, .view = &view};
-    if (view.nshards > 0)
+    rc = view.nshards > 0 ? read_tags(&ans, err) : 0;
+    if (rc > 0)
         rc = read_series(&ans, err);
     if (rc == 0)
         tell(&ans, fn, arg);

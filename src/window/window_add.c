@@ -57,7 +57,7 @@ static void learn(struct ts_worker *wk, struct ts_source *src, const struct ts_p
 {
     if (pt->id >= src->nslots) {
         uint32_t n = TS_MAX(pt->id + 1, TS_MAX(src->nslots * 2, 1024));
-        uint32_t *slots = ts_resize(src->slots, n * sizeof *slots);
+        uint32_t *slots = ts_pages_grow(src->slots, src->nslots * sizeof *slots, n * sizeof *slots);
         if (slots) {
             for (uint32_t i = src->nslots; i < n; i++)
                 slots[i] = TS_SLOT_REFUSED;
@@ -224,17 +224,11 @@ static TS_COLD void refuse(struct ts_worker *wk, const struct ts_point *pt)
     ts_count(wk->cnt, TS_C_DROPPED_SERIES_LIMIT, 1);
 }
 
-/*
- * A group of plain points under a single rule: first all panes' addresses, so that their cache misses overlap, then all
- * additions. @return false: something in the group is not plain, and nothing has been done.
- */
-TS_INLINE bool add_plain_group(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points)
+/* Panes of a group of plain points. @return false: something in the group is not plain. */
+TS_INLINE bool find_plain_group(const struct ts_worker *wk, const struct ts_window *win, const struct ts_source *src,
+                                const struct ts_point *points, struct ts_stats *panes[GROUP])
 {
-    struct ts_window *win = wk->rules[0].arrival;
-    struct ts_stats *panes[GROUP];
     uint32_t special = 0;
-    if (!win)
-        return false;
     const uint32_t *slots = src->slots, nslots = src->nslots, nchunks = win->nchunks;
     const uint8_t *event_chunks = wk->event_chunks;
     struct ts_pane_chunk **chunks = win->chunks;
@@ -252,12 +246,43 @@ TS_INLINE bool add_plain_group(struct ts_worker *wk, const struct ts_source *src
         panes[i] = &ch->panes[slot % TS_CHUNK_PANES].stats;
         __builtin_prefetch(panes[i], 1);
     }
-    if (special)
-        return false;
+    return special == 0;
+}
+
+/* With more ids than this their table does not stay in the cache either. */
+#define MANY_IDS 65536
+
+TS_INLINE void fetch_slots(const struct ts_source *src, const struct ts_point *points)
+{
     for (unsigned i = 0; i < GROUP; i++)
-        ts_stats_add(panes[i], points[i].value, 1);
+        __builtin_prefetch(&src->slots[points[i].id]);
+}
+
+/*
+ * Groups of plain points under a single rule, up to the first group that is something else: while one is added, the panes of the next
+ * are on their way into the cache, and the slots of the one after that. @return the points added.
+ */
+static uint32_t add_plain_groups(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points, uint32_t n)
+{
+    struct ts_window *win = wk->rules[0].arrival;
+    struct ts_stats *panes[2][GROUP];
+    bool many = src->nslots > MANY_IDS;
+    uint32_t done = 0;
+    if (!win || !find_plain_group(wk, win, src, points, panes[0]))
+        return 0;
+    for (unsigned now = 0;; now ^= 1) {
+        const struct ts_point *group = points + done;
+        if (many && done + 3 * GROUP <= n)
+            fetch_slots(src, group + 2 * GROUP);
+        bool more = done + 2 * GROUP <= n && find_plain_group(wk, win, src, group + GROUP, panes[now ^ 1]);
+        for (unsigned i = 0; i < GROUP; i++)
+            ts_stats_add(panes[now][i], group[i].value, 1);
+        done += GROUP;
+        if (!more)
+            break;
+    }
     win->used[TS_DOMAIN_ARRIVAL] = true;
-    return true;
+    return done;
 }
 
 /* The window that most samples in event time fall into, when they can be added without a look at anything but their panes. */
@@ -299,15 +324,38 @@ TS_INLINE bool add_timed_group(struct ts_worker *wk, const struct ts_source *src
     return true;
 }
 
-/* A group of GROUP entries. @return the samples that it was, or 0: it is not of one kind, and nothing has been done. */
-TS_INLINE unsigned add_group(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points)
+/* Panes and sketches of the next group, whatever it is, into the cache: worth its price when there are many. */
+static void fetch_group(const struct ts_source *src, const struct ts_window *win, const struct ts_point *points)
 {
-    uint32_t wants = wk->rules[0].wants;
-    if (TS_UNLIKELY(wants))
-        return wants == TS_WANTS_SKETCH && ts_window_add_sketched_group(wk, src, points) ? GROUP : 0;
-    if (TS_LIKELY(!(points->flags & TS_POINT_EXT)))
-        return add_plain_group(wk, src, points) ? GROUP : 0;
-    return add_timed_group(wk, src, points) ? GROUP / 2 : 0;
+    for (unsigned i = 0; win && i < GROUP; i++) {
+        uint32_t id = points[i].id, slot = id < src->nslots ? src->slots[id] & ~TS_SLOT_MARKS : 0, index = slot / TS_CHUNK_PANES;
+        struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
+        if ((uintptr_t)ch <= (uintptr_t)TS_CHUNK_GONE)
+            continue;
+        __builtin_prefetch(&ch->panes[slot % TS_CHUNK_PANES], 1);
+        if (ch->sketches)
+            __builtin_prefetch(&ch->sketches[slot % TS_CHUNK_PANES], 1);
+    }
+}
+
+/*
+ * Groups of GROUP entries under a single rule, n entries in all.
+ * @return the entries that it took, 0: the first group is not of one kind, and nothing has been done; *samples: what they held.
+ */
+TS_INLINE uint32_t add_groups(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points, uint32_t n,
+                              uint32_t *samples)
+{
+    const struct ts_rule *rule = &wk->rules[0];
+    if (TS_LIKELY(!rule->wants && !(points->flags & TS_POINT_EXT))) {
+        *samples = add_plain_groups(wk, src, points, n);
+        return *samples;
+    }
+    if (src->nslots > MANY_IDS / 8 && n >= 2 * GROUP)
+        fetch_group(src, points->flags & TS_POINT_EXT ? rule->recent : rule->arrival, points + GROUP);
+    *samples = points->flags & TS_POINT_EXT ? GROUP / 2 : GROUP;
+    bool added = rule->wants ? rule->wants == TS_WANTS_SKETCH && ts_window_add_sketched_group(wk, src, points)
+                             : add_timed_group(wk, src, points);
+    return added ? GROUP : 0;
 }
 
 /* Any point. @return the entries that it took: 1, or 2 with its extension. */
@@ -353,11 +401,12 @@ void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struc
             wk->rules[r].arrival = NULL;
     }
     for (uint32_t i = 0; i < slab->n;) {
-        unsigned added = wk->nadding == 1 && i + GROUP <= slab->n ? add_group(wk, src, &slab->points[i]) : 0;
-        if (TS_LIKELY(added)) {
-            aggregated += added;
-            wk->adds += added;
-            i += GROUP;
+        uint32_t samples, left = slab->n - i;
+        uint32_t used = wk->nadding == 1 && left >= GROUP ? add_groups(wk, src, &slab->points[i], left, &samples) : 0;
+        if (TS_LIKELY(used)) {
+            aggregated += samples;
+            wk->adds += samples;
+            i += used;
             continue;
         }
         for (uint32_t end = TS_MIN(i + GROUP, slab->n); i < end;)

@@ -48,7 +48,7 @@ void ts_worker_free(struct ts_worker **worker)
     ts_pool_fini(&wk->sketches);
     ts_pool_fini(&wk->chunks);
     for (unsigned i = 0; i < wk->conf.nsources; i++)
-        ts_free(wk->sources[i].slots);
+        ts_pages_free(wk->sources[i].slots, wk->sources[i].nslots * sizeof *wk->sources[i].slots);
     ts_rollup_batch_free(&wk->batch);
     ts_free(wk->sources);
     ts_worker_free_rules(wk);

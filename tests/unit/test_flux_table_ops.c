@@ -295,15 +295,15 @@ static void fold_and_steps(const char *data, const char *fn, const char *options
     for (int i = 0; i < 2; i++) {
         ts_buf_clear(&script);
         ts_buf_printf(&script,
-                      "import \"internal/gen\"\nimport \"experimental\"\n%s |> aggregateWindow(fn: ", data);
+                      "import \"internal/gen\"\nimport \"experimental\"\nimport \"math\"\n%s |> aggregateWindow(fn: ", data);
         if (i == 0)
             ts_buf_printf(&script, "%s", fn);
         else
             ts_buf_printf(&script, "(tables=<-, column) => tables |> %s(column: column)", fn);
-        ts_buf_printf(
-            &script,
-            ", %s) |> map(fn: (r) => ({host: r.host, t: r._time, v: r._value, a: r._start, b: r._stop}))",
-            options);
+        /* sums are taken in another order */
+        bool exact = strcmp(fn, "sum") != 0 && strcmp(fn, "mean") != 0;
+        ts_buf_printf(&script, ", %s) |> map(fn: (r) => ({host: r.host, t: r._time, v: %s, a: r._start, b: r._stop}))", options,
+                      exact ? "r._value" : "if exists r._value then math.round(x: r._value * 1000000.0) else r._value");
         ts_buf_puts(&script, " |> group() |> sort(columns: [\"host\", \"t\"])");
         flux_run(ts_buf_cstr(&script), 0, i ? &steps : &one);
     }

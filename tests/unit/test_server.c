@@ -125,7 +125,7 @@ static void pages_and_methods(void **state)
     assert_answer(srv, "GET", "/ready", NULL, 200, "application/json", "\"up\":\"1m30s");
     assert_answer(srv, "GET", "/ping", NULL, 204, "", "");
     assert_answer(srv, "GET", "/nothing", NULL, 404, "application/json",
-                  "{\"code\":\"not found\",\"message\":\"no such path\"}");
+                  "{\"code\":\"not found\",\"message\":\"path not found\"}");
     assert_answer(srv, "POST", "/metrics", NULL, 405, "Allow: GET, HEAD",
                   "{\"code\":\"method not allowed\",");
     assert_answer(srv, "DELETE", "/api/v1/status", NULL, 405, "Allow: GET, HEAD",
@@ -153,6 +153,7 @@ static void token_is_asked_for(void **state)
     assert_answer(srv, "GET", "/api/v1/status", "Authorization: bearer swordfish", 200, "", "\"balanced\"");
     assert_answer(srv, "GET", "/health", NULL, 200, "", "pass");
     assert_answer(srv, "GET", "/ping", NULL, 204, "", "");
+    assert_answer(srv, "GET", "/ready", NULL, 200, "", "ready");
     ts_server_stop(&srv);
 }
 

@@ -6,6 +6,7 @@
 #include "store/store.h"
 
 #include <dirent.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -148,6 +149,94 @@ static void test_batch_across_retention(void **state)
     assert_schema("b", TS_SCAN_TAG_VALUES, NULL, "a4 ");
 }
 
+static int64_t bucket_id(const char *name)
+{
+    struct ts_scan_bucket bck;
+    struct ts_err err;
+    assert_int_equal(ts_scan_bucket(ts_store_source(store), ts_str_of(name), &bck, &err), 0);
+    return (int64_t)bck.id;
+}
+
+static bool list(void *arg, const struct ts_bucket_info *bck)
+{
+    ts_buf_printf(arg, "%d %.*s %ds %ds (%.*s) %d %d, ", (int)bck->id, (int)bck->name.len, bck->name.p, (int)(bck->retention_ns / TS_SEC),
+                  (int)(bck->shard_ns / TS_SEC), (int)bck->description.len, bck->description.p, (int)(bck->created_ns - T0),
+                  (int)(bck->updated_ns - T0));
+    return true;
+}
+
+static void assert_listed(const char *expected)
+{
+    struct ts_buf buf = TS_BUF_INIT;
+    struct ts_err err;
+    assert_int_equal(ts_admin_list(ts_store_admin(store), list, &buf, &err), 0);
+    assert_string_equal(ts_buf_cstr(&buf), expected);
+    ts_buf_fini(&buf);
+}
+
+/* A catalogue as it was written before there were descriptions and the index of tags. */
+static void test_format_1(void **state)
+{
+    (void)state;
+    struct ts_err err = {""};
+    char command[512];
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("b"), 0, &err), 0);
+    assert_int_equal(put("b", "m", "h", T0, TS_SCAN_FLOAT, &err), 0);
+    ts_store_close(&store);
+    sqlite3 *db;
+    snprintf(command, sizeof command, "%s/catalog.db", dir);
+    assert_int_equal(sqlite3_open(command, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "DROP TABLE tag; ALTER TABLE bucket DROP COLUMN description; ALTER TABLE bucket DROP COLUMN updated_ns;"
+                                      "UPDATE meta SET value = 1 WHERE key = 'format'", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_equal(ts_store_open(dir, &store, &err), 0);
+    assert_listed("1 b 0s 2419200s () 0 0, ");
+    assert_int_equal(count_points("b"), 1);
+    assert_schema("b", TS_SCAN_TAG_VALUES, NULL, "h4 ");
+}
+
+/* Tags of some measurements, found by the index: by the row, and where many series have the same value. */
+static void test_index(void **state)
+{
+    (void)state;
+    struct ts_err err = {""};
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("b"), 0, &err), 0);
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("other"), 0, &err), 0);
+    assert_int_equal(put("other", "m1", "z", T0, TS_SCAN_INT, &err), 0);
+    for (int i = 0; i < 40; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "m%02d", i);
+        assert_int_equal(put("b", name, "same", T0, TS_SCAN_INT, &err), 0);
+        assert_int_equal(put("b", name, i % 2 ? "odd" : "even", T0, TS_SCAN_INT, &err), 0);
+    }
+    assert_int_equal(put("b", "m07", "one", T0, TS_SCAN_INT, &err), 0);
+    struct ts_scan_pred m07 = {.op = TS_SCAN_EQ, .on = TS_SCAN_MEASUREMENT, .value = TS_STR("m07")}, m39 = m07, none = m07;
+    m39.value = TS_STR("m39");
+    none.value = TS_STR("m1");
+    assert_schema("b", TS_SCAN_TAG_VALUES, NULL, "even4 odd4 one4 same4 ");
+    assert_schema("b", TS_SCAN_TAG_VALUES, &m07, "odd4 one4 same4 ");
+    assert_schema("b", TS_SCAN_TAG_VALUES, &m39, "odd4 same4 ");
+    assert_schema("b", TS_SCAN_TAG_VALUES, &none, "");
+    assert_schema("b", TS_SCAN_TAG_KEYS, &m39, "host4 ");
+    assert_schema("b", TS_SCAN_TAG_KEYS, &none, "");
+    struct ts_scan_pred one = {.op = TS_SCAN_EQ, .on = TS_SCAN_TAG, .tag = TS_STR("host"), .value = TS_STR("one")}, even = one;
+    even.value = TS_STR("even");
+    const struct ts_scan_pred *either[] = {&one, &even, &one};
+    struct ts_scan_pred any = {.op = TS_SCAN_OR, .nargs = 3, .args = either};
+    struct ts_scan_pred below = {.op = TS_SCAN_LT, .on = TS_SCAN_MEASUREMENT, .value = TS_STR("m09")};
+    const struct ts_scan_pred *both[] = {&below, &any};
+    struct ts_scan_pred pred = {.op = TS_SCAN_AND, .nargs = 2, .args = both};
+    assert_schema("b", TS_SCAN_MEASUREMENTS, &pred, "m004 m024 m044 m064 m074 m084 ");
+    assert_schema("b", TS_SCAN_FIELD_KEYS, &pred, "v1 ");
+    assert_schema("b", TS_SCAN_TAG_VALUES, &pred, "even4 one4 ");
+    assert_int_equal(ts_admin_delete_points(ts_store_admin(store), bucket_id("b"), &any, INT64_MIN, INT64_MAX, &err), 0);
+    assert_int_equal(count_points("b"), 81 - 21);
+    assert_int_equal(ts_admin_drop(ts_store_admin(store), bucket_id("other"), &err), 0);
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("other"), 0, &err), 0);
+    assert_int_equal(put("other", "m1", "y", T0, TS_SCAN_INT, &err), 0);
+    assert_schema("other", TS_SCAN_TAG_VALUES, NULL, "y4 ");
+}
+
 static void test_buckets(void **state)
 {
     (void)state;
@@ -163,11 +252,22 @@ static void test_buckets(void **state)
     assert_int_equal(put("y", "m", "h", T0, TS_SCAN_FLOAT, &err), 0); /* another bucket: another type */
     assert_int_equal(ts_store_tend(store, TS_STORE_LAND, &err), 0);
     assert_int_equal(count_shard_files(), 2);
-    assert_int_equal(ts_store_rename_bucket(store, TS_STR("x"), TS_STR("y"), &err), -TS_EINVAL);
-    assert_int_equal(ts_store_rename_bucket(store, TS_STR("x"), TS_STR("z"), &err), 0);
+    struct ts_admin *adm = ts_store_admin(store);
+    struct ts_str y = TS_STR("y"), z = TS_STR("z"), text = TS_STR("what it is for");
+    int64_t x = bucket_id("x"), retention_ns = 3 * HOUR, short_ns = 30;
+    assert_int_equal(ts_admin_change(adm, x, &(struct ts_bucket_edit){.name = &y}, &err), -TS_EREFUSED);
+    assert_int_equal(ts_admin_change(adm, x + 9, &(struct ts_bucket_edit){.name = &z}, &err), -TS_ENOTFOUND);
+    assert_int_equal(ts_admin_change(adm, x, &(struct ts_bucket_edit){.retention_ns = &short_ns}, &err), -TS_EINVAL);
+    assert_int_equal(ts_admin_change(adm, x, &(struct ts_bucket_edit){.name = &z}, &err), 0);
     assert_int_equal(count_points("z"), 1);
-    assert_int_equal(ts_store_drop_bucket(store, TS_STR("x"), &err), -TS_ENOTFOUND);
-    assert_int_equal(ts_store_drop_bucket(store, TS_STR("z"), &err), 0);
+    ts_clock_set_fake(T0 + 2);
+    assert_int_equal(ts_admin_change(adm, x, &(struct ts_bucket_edit){.description = &text, .retention_ns = &retention_ns}, &err), 0);
+    assert_listed("1 z 10800s 2419200s (what it is for) 0 2, 2 y 2592000s 86400s () 0 0, ");
+    assert_int_equal(ts_admin_make(adm, &(struct ts_bucket_info){.name = y}, &err), -TS_EREFUSED);
+    assert_int_equal(ts_admin_make(adm, &(struct ts_bucket_info){.name = TS_STR("n"), .shard_ns = HOUR}, &err), 0);
+    assert_int_equal(ts_admin_drop(adm, bucket_id("n"), &err), 0);
+    assert_int_equal(ts_admin_drop(adm, x + 9, &err), -TS_ENOTFOUND);
+    assert_int_equal(ts_admin_drop(adm, x, &err), 0);
     assert_schema("", TS_SCAN_BUCKETS, NULL, "y4 ");
     assert_int_equal(ts_store_tend(store, TS_STORE_DUE, &err), 0);
     assert_int_equal(ts_store_tend(store, TS_STORE_LAND, &err), 0);
@@ -205,6 +305,8 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_retention, set_up, tear_down),
                                        cmocka_unit_test_setup_teardown(test_batch_across_retention, set_up, tear_down),
                                        cmocka_unit_test_setup_teardown(test_buckets, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_format_1, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_index, set_up, tear_down),
                                        cmocka_unit_test_setup_teardown(test_types_and_schema, set_up, tear_down)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

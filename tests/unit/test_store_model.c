@@ -238,7 +238,7 @@ static void delete(struct run *run)
     struct ts_err err = {""};
     choose(run, &cho, false);
     int64_t from = run->now - (int64_t)draw(run, 30 * DAY), to = from + (int64_t)draw(run, draw(run, 2) ? 5 * DAY : 600 * TS_SEC);
-    if (ts_store_delete(run->store, BUCKET, cho.any ? &cho.pred[3] : NULL, from, to, &err) != 0)
+    if (ts_admin_delete_points(ts_store_admin(run->store), 1, cho.any ? &cho.pred[3] : NULL, from, to, &err) != 0)
         fail_msg("%s", err.msg);
     for (unsigned s = 0; s < MODEL_SERIES; s++)
         if (cho.series >> s & 1)

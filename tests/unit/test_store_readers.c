@@ -154,7 +154,7 @@ static void work(struct ts_store *store, unsigned commits)
             fail_msg("%s", err.msg);
         if (k % 7 == 0 && ts_store_tend(store, k % 3 ? TS_STORE_LAND : TS_STORE_FULL, &err) != 0)
             fail_msg("%s", err.msg);
-        if (k % 25 == 0 && ts_store_delete(store, BUCKET, NULL, T0, T0 + (k - 20) * STEP_NS, &err) != 0)
+        if (k % 25 == 0 && ts_admin_delete_points(ts_store_admin(store), 1, NULL, T0, T0 + (k - 20) * STEP_NS, &err) != 0)
             fail_msg("%s", err.msg);
         if (k == 1)
             set_go(true);

@@ -10,7 +10,8 @@
 
 struct ts_flux_run;
 struct ts_flux_package;
-struct ts_flux_store_ops; /* from() and friends over a store: see flux/flux.h */
+struct ts_scan_pred; /* core/scan.h */
+struct ts_scan_source;
 
 struct ts_flux_limits {
     size_t memory_bytes; /* 0: none */
@@ -43,8 +44,7 @@ struct ts_flux_run {
     const volatile int *cancelled;                /* not 0: end soon; NULL: never */
     void *stream_state;                           /* belongs to the operators */
     void (*stream_fini)(struct ts_flux_run *run); /* set by them; called before the arenas go */
-    const struct ts_flux_store_ops *store;        /* NULL: scripts that need no bucket */
-    void *store_arg;
+    struct ts_scan_source *source;                /* of buckets; NULL: there is none */
     struct ts_flux_interp *interp; /* belongs to exec/ */
 };
 
@@ -185,6 +185,18 @@ int ts_flux_rowfn_bind(struct ts_flux_rowfn *rf, unsigned ncols,
 /** The columns that the function reads, by pointer to names; *all: it may read any (`r` itself is used). */
 int ts_flux_rowfn_needs(struct ts_flux_rowfn *rf, const struct ts_flux_name *const **names, unsigned *n,
                         bool *all) TS_MUST_CHECK;
+
+/** What of filter()'s function the scan of a bucket can decide. */
+struct ts_flux_scan_cond {
+    const struct ts_scan_pred *pred; /* of a series; NULL: every series */
+    bool whole;                      /* that is all of the function */
+    bool plain;                      /* InfluxDB's storage would do all of it */
+    bool times;                      /* it reads _time */
+};
+
+/** Adds what it asks of tags, measurement and field to pred. Lives in run->arena. */
+int ts_flux_rowfn_scan(struct ts_flux_rowfn *rf, const struct ts_scan_pred *pred,
+                       struct ts_flux_scan_cond *out) TS_MUST_CHECK;
 
 /**
  * Evaluates the function for nrows rows, cols as bound. Results live in run->scratch: mark before, release

@@ -37,6 +37,8 @@ int ts_flux_tick(struct ts_flux_run *run, uint64_t n)
     run->steps += n;
     if (run->limits.steps && run->steps > run->limits.steps)
         return ts_flux_fail(run, "limit of %llu steps reached", (unsigned long long)run->limits.steps);
+    if (run->error.msg[0]) /* of a place that had no way to say so */
+        return -TS_EQUERY;
     if (run->cancelled && *run->cancelled)
         return ts_flux_fail(run, "the query was cancelled");
     if (run->limits.deadline_ns && ts_clock_mono_ns() > run->limits.deadline_ns)

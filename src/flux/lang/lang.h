@@ -5,6 +5,7 @@
  * well-formed text. Nothing here runs anything. Thread: any, one at a time for each object.
  */
 #include "core/buf.h"
+#include "core/clock.h"
 #include "core/near.h"
 #include "flux/lang/lang_ast.h"
 
@@ -50,8 +51,10 @@ void ts_flux_put_duration(struct ts_buf *to, int64_t months, int64_t ns);
  */
 int ts_flux_read_duration(struct ts_str s, int64_t *months, int64_t *ns) TS_MUST_CHECK;
 
-/** Reads a time literal: a date, or RFC 3339 with an offset. @return 0; -TS_EPARSE; -TS_ELIMIT beyond int64
- * ns. */
-int ts_flux_read_time(struct ts_str s, int64_t *ns) TS_MUST_CHECK;
+/** Reads a time literal: a date, or RFC 3339 with an offset. @return as ts_clock_read_time. */
+static inline int TS_MUST_CHECK ts_flux_read_time(struct ts_str s, int64_t *ns)
+{
+    return ts_clock_read_time(s, ns);
+}
 
 #endif

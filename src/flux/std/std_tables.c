@@ -18,8 +18,24 @@ static int truncate_time(struct ts_flux_run *run, const struct ts_flux_args *arg
     return rc;
 }
 
+#define BUCKETS "(host?: string, org?: string, orgID?: string, token?: string) => stream"
+#define FROM "(bucket?: string, bucketID?: string, host?: string, org?: string, orgID?: string, token?: string) => stream"
+
 /* clang-format off */
+const struct ts_flux_builtin ts_flux_std_schema_tables[] = {
+    {"_tagKeys", "(<-tables: stream, otherwise: function) => stream", ts_flux_op_tag_keys},
+    {"_tagValues", "(<-tables: stream, tag: string, otherwise: function) => stream", ts_flux_op_tag_values},
+    {0},
+};
+
+const struct ts_flux_builtin ts_flux_std_influxdb_tables[] = {
+    {"buckets", BUCKETS, ts_flux_op_buckets},
+    {"from", FROM, ts_flux_op_from},
+    {0},
+};
+
 const struct ts_flux_builtin ts_flux_std_tables[] = {
+    {"buckets", BUCKETS, ts_flux_op_buckets},
     {"chandeMomentumOscillator", "(<-tables: stream, n: int, columns?: array) => stream", ts_flux_op_chande},
     {"columns", "(<-tables: stream, column?: string) => stream", ts_flux_op_columns},
     {"count", "(<-tables: stream, column?: string) => stream", ts_flux_op_count},
@@ -41,6 +57,7 @@ const struct ts_flux_builtin ts_flux_std_tables[] = {
     {"findColumn", "(<-tables: stream, fn: function, column: string) => array", ts_flux_op_find_column},
     {"findRecord", "(<-tables: stream, fn: function, idx: int) => record", ts_flux_op_find_record},
     {"first", "(<-tables: stream, column?: string) => stream", ts_flux_op_first},
+    {"from", FROM, ts_flux_op_from},
     {"getColumn", "(<-table: stream, column: string) => array", ts_flux_op_get_column},
     {"getRecord", "(<-table: stream, idx: int) => record", ts_flux_op_get_record},
     {"group", "(<-tables: stream, mode?: string, columns?: array) => stream", ts_flux_op_group},

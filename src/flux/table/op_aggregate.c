@@ -7,8 +7,10 @@
 #include "flux/table/table_std.h"
 
 #include "flux/table/table_digest.h"
+#include "flux/table/table_fold.h"
 #include "flux/table/table_group.h"
 #include "flux/table/table_index.h"
+#include "flux/table/table_scan.h"
 
 #include <math.h>
 
@@ -20,6 +22,7 @@ struct agg_args {
     bool population;                        /* STDDEV */
     double q, compression;                  /* DIGEST */
     const struct ts_flux_group_args *group; /* of the group() below, which is passed by; NULL: none */
+    bool stored;                            /* InfluxDB's storage would do it: its columns have an order of their own */
 };
 
 struct agg {
@@ -72,7 +75,7 @@ static struct agg *agg_of(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     size_t at = ts_flux_index_of(&st->index, chk->key);
     if (at < st->n)
         return &st->v[at];
-    struct ts_flux_chunk *first = args->group ? ts_flux_chunk_slice(chk, 0, 0) : ts_flux_chunk_ref(chk);
+    struct ts_flux_chunk *first = ts_flux_chunk_slice(chk, 0, 0); /* for the key's columns: there may be many groups */
     if (at == SIZE_MAX || !first) {
         ts_flux_chunk_unref(&first);
         return NULL;
@@ -91,8 +94,7 @@ static struct agg *agg_of(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
         st->cap = cap;
     }
     struct agg *agg = &st->v[st->n++];
-    *agg = (struct agg){.first =
-                            first}; /* of a group no more than the key's columns: there may be many groups */
+    *agg = (struct agg){.first = first};
     if (args->kind == DIGEST)
         ts_flux_digest_init(&agg->digest, mem, args->compression);
     return agg;
@@ -115,9 +117,14 @@ static void fold_sum(struct agg *st, const struct ts_flux_column *col, size_t ro
 {
     uint64_t n = 0;
     if (col->type == TS_FLUX_FLOAT) {
-        double s = st->sum.f;
-        EACH(col, rows, (s += col->f[i & col->mask], n++));
-        st->sum.f = s;
+        double s = 0;
+        if (!col->nulls && !col->konst) {
+            s = ts_flux_sum_floats(col->f, rows);
+            n = rows;
+        } else {
+            EACH(col, rows, (s += col->f[i & col->mask], n++));
+        }
+        st->sum.f += s;
     } else { /* integers wrap alike, signed or not */
         uint64_t s = st->sum.u;
         EACH(col, rows, (s += col->u[i & col->mask], n++));
@@ -161,6 +168,25 @@ static void fold_moments(struct agg *st, const struct ts_flux_column *col, size_
         st->m2 += t;
         st->n++;
     }
+}
+
+/* Of a block that was not read. */
+static void fold_stats(enum kind kind, struct agg *st, const struct ts_scan_chunk *stats)
+{
+    enum ts_flux_type type = st->type;
+    st->rows += stats->n;
+    if (kind == SUM || kind == MEAN) {
+        if (type == TS_FLUX_FLOAT)
+            st->sum.f += stats->sum.f;
+        else
+            st->sum.u += stats->sum.u;
+    } else if (kind == SPREAD) {
+        if (st->n == 0 || less(type, &stats->min, &st->lo))
+            st->lo.u = stats->min.u;
+        if (st->n == 0 || less(type, &st->hi, &stats->max))
+            st->hi.u = stats->max.u;
+    }
+    st->n += stats->n;
 }
 
 static int fold(struct ts_flux_cursor *cur, struct agg *st, const struct ts_flux_column *col, size_t rows)
@@ -232,6 +258,29 @@ static int result(struct ts_flux_cursor *cur, struct agg *st, struct ts_flux_val
     return 0;
 }
 
+/* The key, then the value. Storage has the value behind the bounds, and a group's columns as they were asked for. */
+static void give_columns(struct ts_flux_cursor *cur, const struct agg *st, struct ts_flux_value v, struct ts_flux_maker *mk)
+{
+    const struct agg_args *args = cur->args;
+    const struct ts_flux_key *key = st->first->key;
+    bool grouped = args->group && args->group->stored;
+    for (uint32_t i = 0; i < st->first->ncols; i++) {
+        const struct ts_flux_name *name = st->first->cols[i].name;
+        const struct ts_flux_value *is = ts_flux_key_get(key, name);
+        if (args->stored && name == args->column)
+            ts_flux_maker_const(mk, args->column, v);
+        else if (is && (!grouped || strcmp(name->z, "_start") == 0 || strcmp(name->z, "_stop") == 0))
+            ts_flux_maker_const(mk, name, *is);
+    }
+    for (unsigned i = 0; grouped && i < args->group->cols.n; i++) {
+        const struct ts_flux_value *is = ts_flux_key_get(key, args->group->cols.v[i]);
+        if (is)
+            ts_flux_maker_const(mk, args->group->cols.v[i], *is);
+    }
+    if (!args->stored)
+        ts_flux_maker_const(mk, args->column, v);
+}
+
 static int give(struct ts_flux_cursor *cur, struct agg *st)
 {
     const struct agg_args *args = cur->args;
@@ -240,9 +289,10 @@ static int give(struct ts_flux_cursor *cur, struct agg *st)
     if (rc)
         return rc;
     struct ts_flux_maker mk = TS_FLUX_MAKER(cur->run);
-    ts_flux_maker_key(&mk, st->first);
-    ts_flux_maker_const(&mk, args->column, v);
+    give_columns(cur, st, v, &mk);
     struct ts_flux_chunk *out = ts_flux_maker_end(&mk, st->first->key, 1);
+    if (args->group && args->stored && !cur->tables && (cur->tables = ts_flux_tables_new(cur->run)))
+        ts_flux_tables_order(cur->tables, args->group->cols.v, args->group->cols.n);
     return args->group ? ts_flux_collect(cur, out) : ts_flux_emit(cur, out);
 }
 
@@ -271,12 +321,17 @@ static int on_part(void *arg, struct ts_flux_chunk *part)
     struct agg *agg = rc ? NULL : agg_of(cur, part);
     if (rc == 0 && !agg)
         rc = ts_flux_fail_nomem(cur->run);
-    if (rc == 0 && agg->type != 0 && col->type != TS_FLUX_NULL && agg->type != col->type)
+    bool counts = args->kind == COUNT && args->stored;
+    if (rc == 0 && !counts && agg->type != 0 && col->type != TS_FLUX_NULL && agg->type != col->type)
         rc = ts_flux_fail(cur->run, "schema collision detected: column \"%s\" is both of type %s and %s",
                           args->column->z, ts_flux_type_text(col->type), ts_flux_type_text(agg->type));
     if (rc == 0) {
         agg->type = col->type != TS_FLUX_NULL ? col->type : agg->type;
-        rc = fold(cur, agg, col, part->n);
+        const struct ts_scan_chunk *stats = ts_flux_scan_stats(cur->in[0]);
+        if (stats)
+            fold_stats(args->kind, agg, stats);
+        else
+            rc = fold(cur, agg, col, part->n);
     }
     ts_flux_chunk_unref(&part);
     return rc;
@@ -302,15 +357,38 @@ static int plan_agg(struct ts_flux_run *run, const struct ts_flux_args *args, st
                     struct agg_args aa, struct ts_flux_value *out)
 {
     int rc = ts_flux_arg_name(run, column, "_value", &aa.column);
+    const struct ts_flux_name *time;
     struct ts_flux_stream *from = args->v[0].stream;
+    rc = rc ? rc : ts_flux_arg_name(run, (struct ts_flux_value){0}, "_time", &time);
+    if (rc)
+        return rc;
+    bool value = strcmp(aa.column->z, "_value") == 0;
     aa.group = ts_flux_group_of(from);
-    return rc ? rc : ts_flux_plan(run, &agg_op, &aa, sizeof aa, aa.group ? from->from[0] : from, out);
+    if (aa.group && aa.group->stored)
+        aa.stored = value && (aa.kind == COUNT || aa.kind == SUM);
+    else
+        aa.stored = value && aa.kind <= MEAN && ts_flux_scan_stored(from);
+    from = aa.group ? from->from[0] : from;
+    struct ts_flux_scan_tune tune = {.want = aa.kind == COUNT ? 0 : TS_SCAN_VALUES, .stats = aa.kind <= SPREAD};
+    bool by_rows = aa.group && (ts_flux_group_has(aa.group, time) || ts_flux_group_has(aa.group, aa.column));
+    rc = value && !by_rows ? ts_flux_scan_tuned(run, from, &tune, &from) : 0;
+    return rc ? rc : ts_flux_plan(run, &agg_op, &aa, sizeof aa, from, out);
+}
+
+/* Over window() it may be one pass. */
+static int plan_simple(struct ts_flux_run *run, const struct ts_flux_args *args, ts_flux_builtin_fn fn, enum kind kind,
+                       struct ts_flux_value *out)
+{
+    const struct ts_flux_name *column;
+    int rc = ts_flux_arg_name(run, args->v[1], "_value", &column);
+    rc = rc ? rc : ts_flux_plan_windows(run, args->v[0].stream, fn, column, out);
+    return rc || out->type != TS_FLUX_NONE ? rc : plan_agg(run, args, args->v[1], (struct agg_args){.kind = kind}, out);
 }
 
 #define AGGREGATE(fn, k)                                                                                     \
     int ts_flux_op_##fn(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out) \
     {                                                                                                        \
-        return plan_agg(run, args, args->v[1], (struct agg_args){.kind = (k)}, out);                         \
+        return plan_simple(run, args, ts_flux_op_##fn, (k), out);                                            \
     }
 AGGREGATE(count, COUNT)
 AGGREGATE(sum, SUM)

@@ -6,6 +6,7 @@
 #include "flux/table/table_std.h"
 
 #include "flux/exec/exec_time.h"
+#include "flux/table/table_scan.h"
 
 #include <stdlib.h>
 
@@ -32,7 +33,8 @@ static struct ts_flux_chunk *take_bits(struct ts_flux_run *run, struct ts_flux_c
 
 struct filter_args {
     struct ts_flux_value fn;
-    bool keep_empty;
+    bool keep_empty, plain;
+    unsigned want; /* of a from() below */
 };
 
 struct filter {
@@ -108,7 +110,36 @@ int ts_flux_op_filter(struct ts_flux_run *run, const struct ts_flux_args *args, 
     struct filter_args fa = {.fn = args->v[1], .keep_empty = ts_flux_is(args->v[2], "keep")};
     if (ts_flux_given(args, 2) && !fa.keep_empty && !ts_flux_is(args->v[2], "drop"))
         return ts_flux_fail(run, "onEmpty must be \"keep\" or \"drop\"");
-    return ts_flux_plan(run, &filter_op, &fa, sizeof fa, args->v[0].stream, out);
+    struct ts_flux_stream *from = args->v[0].stream;
+    struct ts_flux_scan_cond cond = {0};
+    int rc = fa.keep_empty ? 0 : ts_flux_scan_filter(run, from, fa.fn, &from, &cond);
+    fa.plain = cond.plain;
+    fa.want = TS_SCAN_VALUES | (cond.times ? TS_SCAN_TIMES : 0);
+    *out = ts_flux_stream_value(from);
+    return rc || cond.whole ? rc : ts_flux_plan(run, &filter_op, &fa, sizeof fa, from, out);
+}
+
+bool ts_flux_filter_wants(const struct ts_flux_stream *stream, unsigned *want)
+{
+    const struct filter_args *args = stream->args;
+    if (stream->op != &filter_op)
+        return false;
+    *want = args->keep_empty ? TS_SCAN_TIMES | TS_SCAN_VALUES : args->want;
+    return true;
+}
+
+bool ts_flux_scan_root(const struct ts_flux_stream *stream)
+{
+    while (stream->op == &filter_op)
+        stream = stream->from[0];
+    return ts_flux_scan_of(stream) != NULL;
+}
+
+bool ts_flux_scan_stored(const struct ts_flux_stream *stream)
+{
+    while (stream->op == &filter_op && ((const struct filter_args *)stream->args)->plain)
+        stream = stream->from[0];
+    return ts_flux_scan_of(stream) && stream->span.set;
 }
 
 /* ---- range ---- */
@@ -216,14 +247,21 @@ int ts_flux_op_range(struct ts_flux_run *run, const struct ts_flux_args *args, s
         return rc;
     if (ra.start >= ra.stop)
         return ts_flux_fail(run, "cannot query an empty range");
-    rc = ts_flux_plan(run, &range_op, &ra, sizeof ra, args->v[0].stream, out);
-    if (rc)
+    struct ts_flux_stream *from = args->v[0].stream;
+    struct ts_flux_span span = {true, ra.start, ra.stop};
+    bool meets = from->span.set && TS_MAX(from->span.start, ra.start) < TS_MIN(from->span.stop, ra.stop);
+    if (meets)
+        span = (struct ts_flux_span){true, TS_MAX(from->span.start, ra.start), TS_MIN(from->span.stop, ra.stop)};
+    bool plain = !ts_flux_given(args, 3) && !ts_flux_given(args, 4) && !ts_flux_given(args, 5);
+    if (plain && ts_flux_scan_of(from) && (meets || !from->span.set)) {
+        rc = ts_flux_scan_range(run, from, span, &from);
+        *out = ts_flux_stream_value(from);
         return rc;
-    struct ts_flux_span *span = &out->stream->span;
-    bool meets = span->set && TS_MAX(span->start, ra.start) < TS_MIN(span->stop, ra.stop);
-    *span = meets ? (struct ts_flux_span){true, TS_MAX(span->start, ra.start), TS_MIN(span->stop, ra.stop)}
-                  : (struct ts_flux_span){true, ra.start, ra.stop};
-    return 0;
+    }
+    rc = ts_flux_plan(run, &range_op, &ra, sizeof ra, from, out);
+    if (rc == 0)
+        out->stream->span = span;
+    return rc;
 }
 
 /* ---- hourSelection ---- */

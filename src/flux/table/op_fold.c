@@ -2,79 +2,40 @@
  * aggregateWindow() with an aggregate or selector of the library, in one pass: no table is made for a window.
  * A table's windows are accumulators in the order of time; rows may come in any order. Over group() the
  * chunks go to the accumulators of their group at once, so that nothing is gathered. What a selector has
- * chosen is copied chunk by chunk, and memory is that of the result. Thread: the query's.
+ * chosen is copied chunk by chunk, and memory is that of the result. Over from() whole blocks are folded by their statistics.
+ * window() with such a function over from() is the same with a table for each window. Thread: the query's.
  */
 #include "config.h"
 #include "flux/table/table_std.h"
 
 #include "flux/exec/exec_interp.h"
-#include "flux/exec/exec_time.h"
+#include "flux/table/table_fold.h"
 #include "flux/table/table_group.h"
 #include "flux/table/table_index.h"
-
-enum kind { COUNT, SUM, MEAN, FIRST, LAST, MIN, MAX, NKINDS };
-
-static const ts_flux_builtin_fn builtins[NKINDS] = {
-    [COUNT] = ts_flux_op_count, [SUM] = ts_flux_op_sum, [MEAN] = ts_flux_op_mean, [FIRST] = ts_flux_op_first,
-    [LAST] = ts_flux_op_last,   [MIN] = ts_flux_op_min, [MAX] = ts_flux_op_max,
-};
+#include "flux/table/table_scan.h"
 
 struct fold_args {
     struct ts_flux_window win;
-    enum kind kind;
+    enum ts_flux_fold kind;
     bool create_empty, from_start; /* from_start: the window's beginning is its time */
+    bool stored;                   /* columns in the order in which InfluxDB's storage has them */
+    bool apart;                    /* a table for each window */
+    bool scanned;                  /* from() and filters are all there is below: but for time and value columns are constant */
     const struct ts_flux_name *column, *time, *start, *stop, *time_dst;
     const struct ts_flux_group_args *group; /* of the group() below, which is passed by; NULL: none */
 };
 
-union number {
-    int64_t i;
-    uint64_t u;
-    double f;
-};
-
-/* A window of a table: start … stop, not yet cut to the bounds. */
-struct slot {
-    int64_t start, stop;
-    uint64_t rows, n;          /* n: that are not null */
-    union number v;            /* sum, or the selected value */
-    struct ts_flux_chunk *chk; /* the selected row; NULL: none, or (fresh) in the present chunk */
-    uint32_t row;
-    bool fresh;
-};
-
-struct table {
-    struct ts_flux_key *key; /* the index's */
-    struct ts_flux_schema schema;
-    enum ts_flux_type type; /* of the column; 0: nothing has come */
-    struct slot *v;
-    size_t n, cap, at; /* at: the window that was found last */
-};
-
 struct fold {
     struct ts_flux_index index; /* of tables */
-    struct table *tables;
+    struct ts_flux_fold_table *tables;
     size_t n, cap;
 };
-
-static bool selects(enum kind kind)
-{
-    return kind >= FIRST;
-}
-
-static void table_fini(struct ts_flux_mem *mem, struct table *tbl)
-{
-    for (size_t i = 0; i < tbl->n; i++)
-        ts_flux_chunk_unref(&tbl->v[i].chk);
-    ts_flux_mem_free(mem, tbl->v, tbl->cap * sizeof *tbl->v);
-    ts_flux_schema_fini(&tbl->schema);
-}
 
 static void fold_close(struct ts_flux_cursor *cur)
 {
     struct fold *st = cur->st;
     for (size_t i = 0; i < st->n; i++)
-        table_fini(&cur->run->mem, &st->tables[i]);
+        ts_flux_fold_table_fini(&cur->run->mem, &st->tables[i]);
     ts_flux_mem_free(&cur->run->mem, st->tables, st->cap * sizeof *st->tables);
     ts_flux_index_fini(&st->index);
 }
@@ -88,7 +49,7 @@ static int fold_open(struct ts_flux_cursor *cur)
     return 0;
 }
 
-static struct table *table_of(struct ts_flux_cursor *cur, struct ts_flux_key *key)
+static struct ts_flux_fold_table *table_of(struct ts_flux_cursor *cur, struct ts_flux_key *key)
 {
     struct fold *st = cur->st;
     struct ts_flux_mem *mem = &cur->run->mem;
@@ -99,7 +60,7 @@ static struct table *table_of(struct ts_flux_cursor *cur, struct ts_flux_key *ke
         return NULL;
     if (st->n == st->cap) {
         size_t cap = TS_MAX(st->cap * 2, (size_t)4);
-        struct table *more = ts_flux_mem_alloc(mem, cap * sizeof *more);
+        struct ts_flux_fold_table *more = ts_flux_mem_alloc(mem, cap * sizeof *more);
         if (!more)
             return NULL;
         if (st->n)
@@ -108,104 +69,12 @@ static struct table *table_of(struct ts_flux_cursor *cur, struct ts_flux_key *ke
         st->tables = more;
         st->cap = cap;
     }
-    st->tables[st->n] = (struct table){.key = st->index.keys[at]};
+    st->tables[st->n] = (struct ts_flux_fold_table){.key = st->index.keys[at]};
     return &st->tables[st->n++];
 }
 
-/* Makes room for a window at place i. */
-static struct slot *insert(struct ts_flux_mem *mem, struct table *tbl, size_t i, struct ts_flux_bounds b)
-{
-    if (tbl->n == tbl->cap) {
-        size_t cap = TS_MAX(tbl->cap * 2, (size_t)16);
-        struct slot *v = ts_flux_mem_alloc(mem, cap * sizeof *v);
-        if (!v)
-            return NULL;
-        if (tbl->n)
-            memcpy(v, tbl->v, tbl->n * sizeof *v);
-        ts_flux_mem_free(mem, tbl->v, tbl->cap * sizeof *v);
-        tbl->v = v;
-        tbl->cap = cap;
-    }
-    memmove(tbl->v + i + 1, tbl->v + i, (tbl->n - i) * sizeof *tbl->v);
-    tbl->n++;
-    tbl->v[i] = (struct slot){.start = b.start, .stop = b.stop};
-    return &tbl->v[i];
-}
-
-/* The window that t is in. */
-static struct slot *slot_of(struct ts_flux_cursor *cur, struct table *tbl, int64_t t)
-{
-    const struct fold_args *args = cur->args;
-    size_t lo = 0, hi = tbl->n;
-    if (tbl->at < tbl->n && t >= tbl->v[tbl->at].start) {
-        lo = tbl->at;
-        if (lo + 1 < tbl->n && t >= tbl->v[lo + 1].start && t < tbl->v[lo + 1].stop)
-            lo++;
-    }
-    while (lo < hi) { /* the first window that ends after t */
-        size_t mid = tbl->v[lo].stop > t ? lo : lo + (hi - lo) / 2;
-        if (tbl->v[mid].stop <= t)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    tbl->at = lo;
-    if (lo < tbl->n && tbl->v[lo].start <= t)
-        return &tbl->v[lo];
-    return insert(&cur->run->mem, tbl, lo, ts_flux_window_at(&args->win, t));
-}
-
-static bool wins(enum kind kind, enum ts_flux_type type, union number v, union number than)
-{
-    if (type == TS_FLUX_FLOAT)
-        return kind == MIN ? v.f < than.f : v.f > than.f;
-    if (type == TS_FLUX_UINT)
-        return kind == MIN ? v.u < than.u : v.u > than.u;
-    return kind == MIN ? v.i < than.i : v.i > than.i;
-}
-
-/* Rows from … to, which are all of one window. */
-static void fold_run(enum kind kind, struct slot *slt, const struct ts_flux_column *col, size_t from,
-                     size_t to)
-{
-    size_t mask = col->mask;
-    slt->rows += to - from;
-    if (kind == COUNT)
-        return;
-    if (!col->nulls && kind <= MEAN) {
-        slt->n += to - from;
-        if (col->type == TS_FLUX_FLOAT) {
-            double sum = slt->v.f;
-            for (size_t i = from; i < to; i++)
-                sum += col->f[i & mask];
-            slt->v.f = sum;
-        } else {
-            for (size_t i = from; i < to; i++)
-                slt->v.u += col->u[i & mask];
-        }
-        return;
-    }
-    for (size_t i = from; i < to; i++) {
-        if (ts_flux_column_null(col, i))
-            continue;
-        union number v = {0};
-        if (col->type != TS_FLUX_STRING && col->type != TS_FLUX_BOOL)
-            v.u = col->u[i & mask];
-        if (kind <= MEAN && col->type == TS_FLUX_FLOAT)
-            slt->v.f += v.f;
-        else if (kind <= MEAN)
-            slt->v.u += v.u;
-        else if (slt->n == 0 || kind == LAST || (kind >= MIN && wins(kind, col->type, v, slt->v))) {
-            slt->v = v;
-            slt->row = (uint32_t)i;
-            slt->fresh = true;
-        }
-        slt->n++;
-    }
-}
-
 /* Copies the rows selected in this chunk, so that the chunk can go. */
-static int keep_selected(struct ts_flux_cursor *cur, struct table *tbl, struct ts_flux_chunk *chk)
+static int keep_selected(struct ts_flux_cursor *cur, struct ts_flux_fold_table *tbl, struct ts_flux_chunk *chk)
 {
     struct ts_flux_run *run = cur->run;
     struct ts_flux_mark mark = ts_flux_arena_mark(&run->scratch);
@@ -232,6 +101,43 @@ static int keep_selected(struct ts_flux_cursor *cur, struct table *tbl, struct t
     return 0;
 }
 
+/* Of rows that differ in time and value alone, the value is all that is to be kept. */
+static bool keeps_rows(const struct fold_args *args, enum ts_flux_type type)
+{
+    return ts_flux_fold_selects(args->kind) && !(args->scanned && !args->apart && ts_flux_is_numeric(type));
+}
+
+/* The end of the rows from i on that are in the window; of a scan they are in order. */
+static size_t rows_end(const struct ts_flux_column *time, const struct ts_flux_pane *pan, size_t i, size_t n)
+{
+    const int64_t *t = time->i;
+    size_t to = i + 1, step = 1;
+    if (!time->lent) {
+        while (to < n && t[to & time->mask] >= pan->start && t[to & time->mask] < pan->stop && !ts_flux_column_null(time, to))
+            to++;
+        return to;
+    }
+    while (to + step < n && t[to + step] < pan->stop) {
+        to += step;
+        step *= 2;
+    }
+    for (; step; step /= 2)
+        while (to + step <= n && t[to + step - 1] < pan->stop)
+            to += step;
+    return to;
+}
+
+static int fold_stats(struct ts_flux_cursor *cur, struct ts_flux_fold_table *tbl, const struct ts_scan_chunk *stats)
+{
+    const struct fold_args *args = cur->args;
+    struct ts_flux_pane *pan = ts_flux_fold_slot(&cur->run->mem, &args->win, tbl, stats->min_ns);
+    if (!pan)
+        return ts_flux_fail_nomem(cur->run);
+    TS_ASSERT(stats->max_ns < pan->stop);
+    ts_flux_fold_stats(args->kind, pan, stats);
+    return 0;
+}
+
 static int check(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, struct ts_flux_column **time,
                  struct ts_flux_column **col)
 {
@@ -242,87 +148,98 @@ static int check(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, struct t
         return ts_flux_fail(run, "missing time column \"%s\"", args->time->z);
     *col = ts_flux_chunk_column(chk, args->column);
     if (!*col)
-        return selects(args->kind) ? ts_flux_fail(run, "no column \"%s\" exists", args->column->z)
+        return ts_flux_fold_selects(args->kind) ? ts_flux_fail(run, "no column \"%s\" exists", args->column->z)
                                    : ts_flux_fail(run, "column \"%s\" does not exist", args->column->z);
     enum ts_flux_type type = (*col)->type;
-    if ((args->kind == SUM || args->kind == MEAN) && !ts_flux_is_numeric(type) && type != TS_FLUX_NULL)
+    if ((args->kind == TS_FLUX_FOLD_SUM || args->kind == TS_FLUX_FOLD_MEAN) && !ts_flux_is_numeric(type) && type != TS_FLUX_NULL)
         return ts_flux_fail(run, "unsupported aggregate column type %s", ts_flux_type_text(type));
-    if (args->kind >= MIN && (type == TS_FLUX_STRING || type == TS_FLUX_BOOL))
+    if (args->kind >= TS_FLUX_FOLD_MIN && (type == TS_FLUX_STRING || type == TS_FLUX_BOOL))
         return ts_flux_fail(
             run, "%s: invalid use of function: *universe.%sSelector has no implementation for type %s",
-            args->kind == MIN ? "min" : "max", args->kind == MIN ? "Min" : "Max", ts_flux_type_text(type));
+            args->kind == TS_FLUX_FOLD_MIN ? "min" : "max", args->kind == TS_FLUX_FOLD_MIN ? "Min" : "Max", ts_flux_type_text(type));
     return 0;
 }
 
-static int fold_chunk(struct ts_flux_cursor *cur, struct table *tbl, struct ts_flux_chunk *chk)
+static int fold_chunk(struct ts_flux_cursor *cur, struct ts_flux_fold_table *tbl, struct ts_flux_chunk *chk)
 {
     const struct fold_args *args = cur->args;
     const struct ts_flux_span *span = &cur->stream->span;
     struct ts_flux_column *time = NULL, *col = NULL;
     int rc = check(cur, chk, &time, &col);
-    if (rc == 0 && !selects(args->kind) && ts_flux_key_get(tbl->key, args->column))
+    if (rc == 0 && !ts_flux_fold_selects(args->kind) && ts_flux_key_get(tbl->key, args->column))
         rc = ts_flux_fail(cur->run, "cannot aggregate columns that are part of the group key");
-    if (rc == 0 && (selects(args->kind) || tbl->type == 0 || tbl->type != col->type))
+    if (rc == 0 && (ts_flux_fold_selects(args->kind) || tbl->type == 0 || tbl->type != col->type))
         rc = ts_flux_schema_add(cur->run, &tbl->schema, chk);
     if (rc)
         return rc;
     if (col->type != TS_FLUX_NULL)
         tbl->type = col->type;
+    const struct ts_scan_chunk *stats = ts_flux_scan_stats(cur->in[0]);
+    if (stats)
+        return fold_stats(cur, tbl, stats);
     for (size_t i = 0; i < chk->n;) {
         int64_t t = time->i[i & time->mask];
         if (ts_flux_column_null(time, i) || t < span->start || t >= span->stop) {
             i++;
             continue;
         }
-        struct slot *slt = slot_of(cur, tbl, t);
-        size_t to = i + 1;
+        struct ts_flux_pane *slt = ts_flux_fold_slot(&cur->run->mem, &args->win, tbl, t);
         if (!slt)
             return ts_flux_fail_nomem(cur->run);
-        while (to < chk->n && time->i[to & time->mask] >= slt->start &&
-               time->i[to & time->mask] < slt->stop && !ts_flux_column_null(time, to))
-            to++;
-        if (col->type != TS_FLUX_NULL || args->kind == COUNT)
-            fold_run(args->kind, slt, col, i, to);
+        size_t to = rows_end(time, slt, i, chk->n);
+        if (col->type != TS_FLUX_NULL || args->kind == TS_FLUX_FOLD_COUNT)
+            ts_flux_fold_rows(args->kind, slt, col, i, to);
         else
             slt->rows += to - i;
         i = to;
     }
-    return selects(args->kind) ? keep_selected(cur, tbl, chk) : 0;
+    return keeps_rows(args, tbl->type) ? keep_selected(cur, tbl, chk) : 0;
 }
 
 /* ---- results ---- */
 
-static int fill_windows(struct ts_flux_cursor *cur, struct table *tbl)
+/* A pane for each window of the bounds. */
+static int fill_windows(struct ts_flux_cursor *cur, struct ts_flux_fold_table *tbl)
 {
     const struct fold_args *args = cur->args;
     const struct ts_flux_span *span = &cur->stream->span;
+    struct ts_flux_mem *mem = &cur->run->mem;
     struct ts_flux_bounds b = ts_flux_window_at(&args->win, span->start);
-    for (size_t i = 0; b.start < span->stop; i++) {
-        int rc = ts_flux_tick(cur->run, 1);
-        if (rc)
-            return rc;
-        while (i < tbl->n && tbl->v[i].start < b.start)
-            i++;
-        if (b.stop > span->start && (i == tbl->n || tbl->v[i].start != b.start) &&
-            !insert(&cur->run->mem, tbl, i, b))
-            return ts_flux_fail_nomem(cur->run);
+    struct ts_flux_fold_table all = {0};
+    size_t i = 0;
+    int rc = 0;
+    while (rc == 0 && b.start < span->stop) {
         struct ts_flux_bounds next = ts_flux_window_step(&args->win, b, 1);
+        struct ts_flux_pane *pan = b.stop > span->start ? ts_flux_fold_insert(mem, &all, all.n, b) : NULL;
+        while (i < tbl->n && tbl->v[i].start < b.start)
+            ts_flux_chunk_unref(&tbl->v[i++].chk);
+        if (pan && i < tbl->n && tbl->v[i].start == b.start)
+            *pan = tbl->v[i++];
+        if (!pan && b.stop > span->start)
+            rc = ts_flux_fail_nomem(cur->run);
+        rc = rc ? rc : ts_flux_tick(cur->run, 1);
         if (next.start <= b.start)
             break;
         b = next;
     }
-    return 0;
+    for (; i < tbl->n; i++)
+        ts_flux_chunk_unref(&tbl->v[i].chk);
+    ts_flux_mem_free(mem, tbl->v, tbl->cap * sizeof *tbl->v);
+    tbl->v = all.v;
+    tbl->n = all.n;
+    tbl->cap = all.cap;
+    return rc;
 }
 
-static struct ts_flux_value result(const struct fold_args *args, const struct table *tbl,
-                                   const struct slot *slt)
+static struct ts_flux_value result(const struct fold_args *args, const struct ts_flux_fold_table *tbl,
+                                   const struct ts_flux_pane *slt)
 {
     enum ts_flux_type type = ts_flux_is_numeric(tbl->type) ? tbl->type : TS_FLUX_FLOAT;
-    if (args->kind == COUNT)
+    if (args->kind == TS_FLUX_FOLD_COUNT)
         return ts_flux_int((int64_t)slt->rows);
     if (slt->n == 0)
-        return ts_flux_null(args->kind == MEAN ? TS_FLUX_FLOAT : type);
-    if (args->kind == SUM)
+        return ts_flux_null(args->kind == TS_FLUX_FOLD_MEAN ? TS_FLUX_FLOAT : type);
+    if (args->kind != TS_FLUX_FOLD_MEAN)
         return (struct ts_flux_value){.type = (uint8_t)type, .u = slt->v.u};
     double sum = type == TS_FLUX_FLOAT  ? slt->v.f
                  : type == TS_FLUX_UINT ? (double)slt->v.u
@@ -330,11 +247,11 @@ static struct ts_flux_value result(const struct fold_args *args, const struct ta
     return ts_flux_float(sum / (double)slt->n);
 }
 
-static struct ts_flux_column *result_column(struct ts_flux_cursor *cur, const struct table *tbl)
+static struct ts_flux_column *result_column(struct ts_flux_cursor *cur, const struct ts_flux_fold_table *tbl)
 {
     const struct fold_args *args = cur->args;
-    enum ts_flux_type type = args->kind == COUNT             ? TS_FLUX_INT
-                             : args->kind == MEAN            ? TS_FLUX_FLOAT
+    enum ts_flux_type type = args->kind == TS_FLUX_FOLD_COUNT             ? TS_FLUX_INT
+                             : args->kind == TS_FLUX_FOLD_MEAN            ? TS_FLUX_FLOAT
                              : ts_flux_is_numeric(tbl->type) ? tbl->type
                                                              : TS_FLUX_FLOAT;
     struct ts_flux_column *col = ts_flux_column_new(&cur->run->mem, type, TS_MAX(tbl->n, (size_t)1));
@@ -345,7 +262,7 @@ static struct ts_flux_column *result_column(struct ts_flux_cursor *cur, const st
 }
 
 /* A column of the selected rows; of windows without one, null. */
-static struct ts_flux_column *selected_column(struct ts_flux_cursor *cur, const struct table *tbl,
+static struct ts_flux_column *selected_column(struct ts_flux_cursor *cur, const struct ts_flux_fold_table *tbl,
                                               const struct ts_flux_field *fld)
 {
     struct ts_flux_mem *mem = &cur->run->mem;
@@ -362,7 +279,7 @@ static struct ts_flux_column *selected_column(struct ts_flux_cursor *cur, const 
 }
 
 /* The windows' times, as columns of their own. */
-static struct ts_flux_column *time_column(struct ts_flux_cursor *cur, const struct table *tbl)
+static struct ts_flux_column *time_column(struct ts_flux_cursor *cur, const struct ts_flux_fold_table *tbl)
 {
     const struct fold_args *args = cur->args;
     const struct ts_flux_span *span = &cur->stream->span;
@@ -375,32 +292,39 @@ static struct ts_flux_column *time_column(struct ts_flux_cursor *cur, const stru
     return out;
 }
 
-static int give(struct ts_flux_cursor *cur, struct table *tbl)
+static int give(struct ts_flux_cursor *cur, struct ts_flux_fold_table *tbl)
 {
     const struct fold_args *args = cur->args;
     const struct ts_flux_span *span = &cur->stream->span;
     struct ts_flux_run *run = cur->run;
     struct ts_flux_maker mk = TS_FLUX_MAKER(run);
     struct ts_flux_value start = ts_flux_time(span->start), stop = ts_flux_time(span->stop);
+    bool rows = keeps_rows(args, tbl->type);
     /* the columns as InfluxDB has them: of aggregates the time first, then the key, then the value */
-    if (!selects(args->kind))
+    if (!ts_flux_fold_selects(args->kind) && !args->stored)
         ts_flux_maker_add(&mk, args->time_dst, time_column(cur, tbl));
     for (uint32_t i = 0; i < tbl->schema.n; i++) {
         const struct ts_flux_field *fld = &tbl->schema.fields[i];
         const struct ts_flux_value *v = ts_flux_key_get(tbl->key, fld->name);
         bool bound = fld->name == args->start || fld->name == args->stop;
-        if (bound && (v || selects(args->kind)))
+        if (bound && (v || ts_flux_fold_selects(args->kind)))
             ts_flux_maker_const(&mk, fld->name, fld->name == args->start ? start : stop);
         else if (v)
             ts_flux_maker_const(&mk, fld->name, *v);
-        else if (!bound && selects(args->kind) && fld->type != TS_FLUX_NULL)
-            ts_flux_maker_add(&mk, fld->name, selected_column(cur, tbl, fld));
+        else if (args->stored && !ts_flux_fold_selects(args->kind) && fld->name == args->time)
+            ts_flux_maker_add(&mk, args->time_dst, time_column(cur, tbl));
+        else if (args->stored && !ts_flux_fold_selects(args->kind) && fld->name == args->column)
+            ts_flux_maker_add(&mk, args->column, result_column(cur, tbl));
+        else if (!bound && ts_flux_fold_selects(args->kind) && fld->type != TS_FLUX_NULL && fld->name != args->time_dst)
+            ts_flux_maker_add(&mk, fld->name, rows ? selected_column(cur, tbl, fld) : result_column(cur, tbl));
+        else if (!bound && ts_flux_fold_selects(args->kind) && fld->name == args->time_dst)
+            ts_flux_maker_add(&mk, fld->name, time_column(cur, tbl));
     }
     ts_flux_maker_const(&mk, args->start, start);
     ts_flux_maker_const(&mk, args->stop, stop);
-    if (selects(args->kind))
+    if (ts_flux_fold_selects(args->kind))
         ts_flux_maker_add(&mk, args->time_dst, time_column(cur, tbl));
-    else
+    else if (!args->stored)
         ts_flux_maker_add(&mk, args->column, result_column(cur, tbl));
     struct ts_flux_key *half = ts_flux_key_with(run, tbl->key, args->start, start);
     struct ts_flux_key *key = half ? ts_flux_key_with(run, half, args->stop, stop) : NULL;
@@ -411,7 +335,49 @@ static int give(struct ts_flux_cursor *cur, struct table *tbl)
         args->group || (was && was->i != span->start) || ts_flux_key_get(tbl->key, args->stop) == NULL;
     ts_flux_key_unref(&half);
     ts_flux_key_unref(&key);
+    if (args->group && args->group->stored && !cur->tables && (cur->tables = ts_flux_tables_new(run)))
+        ts_flux_tables_order(cur->tables, args->group->cols.v, args->group->cols.n);
     return merges ? ts_flux_collect(cur, out) : ts_flux_emit(cur, out);
+}
+
+/* A window as a table of its own: the selected row as it is, or the key and the result. */
+static int give_window(struct ts_flux_cursor *cur, const struct ts_flux_fold_table *tbl, const struct ts_flux_pane *pan)
+{
+    const struct fold_args *args = cur->args;
+    const struct ts_flux_span *span = &cur->stream->span;
+    struct ts_flux_run *run = cur->run;
+    struct ts_flux_maker mk = TS_FLUX_MAKER(run);
+    struct ts_flux_value start = ts_flux_time(TS_MAX(pan->start, span->start)),
+                         stop = ts_flux_time(TS_MIN(pan->stop, span->stop));
+    bool none = ts_flux_fold_selects(args->kind) && !pan->chk;
+    for (uint32_t i = 0; i < tbl->schema.n; i++) {
+        const struct ts_flux_field *fld = &tbl->schema.fields[i];
+        const struct ts_flux_value *v = ts_flux_key_get(tbl->key, fld->name);
+        if (fld->name == args->start || fld->name == args->stop)
+            ts_flux_maker_const(&mk, fld->name, fld->name == args->start ? start : stop);
+        else if (v)
+            ts_flux_maker_const(&mk, fld->name, *v);
+        else if (none)
+            ts_flux_maker_const(&mk, fld->name, ts_flux_null(fld->type));
+        else if (pan->chk)
+            ts_flux_maker_const(&mk, fld->name, ts_flux_column_get(ts_flux_chunk_column(pan->chk, fld->name), pan->row));
+        else if (fld->name == args->column)
+            ts_flux_maker_const(&mk, fld->name, result(args, tbl, pan));
+    }
+    struct ts_flux_key *half = ts_flux_key_with(run, tbl->key, args->start, start);
+    struct ts_flux_key *key = half ? ts_flux_key_with(run, half, args->stop, stop) : NULL;
+    struct ts_flux_chunk *out = ts_flux_maker_end(&mk, key, none ? 0 : 1);
+    ts_flux_key_unref(&half);
+    ts_flux_key_unref(&key);
+    return ts_flux_emit(cur, out);
+}
+
+static int give_windows(struct ts_flux_cursor *cur, const struct ts_flux_fold_table *tbl)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < tbl->n; i++)
+        rc = give_window(cur, tbl, &tbl->v[i]);
+    return rc;
 }
 
 static int end_tables(struct ts_flux_cursor *cur)
@@ -420,19 +386,19 @@ static int end_tables(struct ts_flux_cursor *cur)
     struct fold *st = cur->st;
     int rc = 0;
     for (size_t i = 0; i < st->n; i++) {
-        struct table *tbl = &st->tables[i];
+        struct ts_flux_fold_table *tbl = &st->tables[i];
         if (rc == 0 && args->create_empty)
             rc = fill_windows(cur, tbl);
         size_t to = 0;
         for (size_t k = 0; k < tbl->n; k++) { /* a selector gives nothing where there is nothing */
-            if (selects(args->kind) && !args->create_empty && !tbl->v[k].chk)
+            if (ts_flux_fold_selects(args->kind) && !args->create_empty && tbl->v[k].n == 0)
                 continue;
             tbl->v[to++] = tbl->v[k];
         }
         tbl->n = to;
         if (rc == 0 && tbl->n)
-            rc = give(cur, tbl);
-        table_fini(&cur->run->mem, tbl);
+            rc = args->apart ? give_windows(cur, tbl) : give(cur, tbl);
+        ts_flux_fold_table_fini(&cur->run->mem, tbl);
     }
     st->n = 0;
     ts_flux_index_clear(&st->index);
@@ -443,7 +409,7 @@ static int end_tables(struct ts_flux_cursor *cur)
 static int on_part(void *arg, struct ts_flux_chunk *part)
 {
     struct ts_flux_cursor *cur = arg;
-    struct table *tbl = part ? table_of(cur, part->key) : NULL;
+    struct ts_flux_fold_table *tbl = part ? table_of(cur, part->key) : NULL;
     int rc = tbl ? fold_chunk(cur, tbl, part) : ts_flux_fail_nomem(cur->run);
     ts_flux_chunk_unref(&part);
     return rc;
@@ -467,15 +433,6 @@ static const struct ts_flux_operator fold_op = {.name = "aggregateWindow",
 
 /* ---- the plan ---- */
 
-static enum kind kind_of(struct ts_flux_value fn)
-{
-    const struct ts_flux_builtin *builtin = fn.func->builtin;
-    for (enum kind k = 0; builtin && k < NKINDS; k++)
-        if (builtins[k] == builtin->fn)
-            return k;
-    return NKINDS;
-}
-
 static int fold_names(struct ts_flux_run *run, const struct ts_flux_args *args, struct fold_args *fa)
 {
     struct ts_flux_value none = {0};
@@ -486,13 +443,35 @@ static int fold_names(struct ts_flux_run *run, const struct ts_flux_args *args, 
     return rc ? rc : ts_flux_arg_name(run, args->v[8], "_time", &fa->time_dst);
 }
 
+static bool is_utc(const struct ts_flux_window *win)
+{
+    return !win->clock.zone && !win->clock.offset_ns;
+}
+
+/* What is below reads no more than this wants. Blocks within a window need not be read when their statistics are known. */
+static int plan_fold(struct ts_flux_run *run, struct fold_args *fa, struct ts_flux_stream *from, struct ts_flux_value *out)
+{
+    struct ts_flux_scan_tune tune = {.want = TS_SCAN_TIMES | (fa->kind == TS_FLUX_FOLD_COUNT ? 0 : TS_SCAN_VALUES)};
+    bool selects = ts_flux_fold_selects(fa->kind);
+    bool by_value = strcmp(fa->column->z, "_value") == 0 && !(fa->group && ts_flux_group_has(fa->group, fa->column));
+    if (!by_value)
+        return ts_flux_plan(run, &fold_op, fa, sizeof *fa, from, out);
+    fa->scanned = !fa->group && ts_flux_scan_root(from);
+    tune.stats = is_utc(&fa->win) && !fa->win.every.months && fa->kind != TS_FLUX_FOLD_FIRST && fa->kind != TS_FLUX_FOLD_LAST &&
+                 !(selects && !(fa->scanned && !fa->apart));
+    tune.every_ns = fa->win.every.ns;
+    tune.offset_ns = fa->win.offset.ns;
+    int rc = fa->win.offset.months ? 0 : ts_flux_scan_tuned(run, from, &tune, &from);
+    return rc ? rc : ts_flux_plan(run, &fold_op, fa, sizeof *fa, from, out);
+}
+
 /* tables, every, fn, period, offset, location, column, timeSrc, timeDst, createEmpty, otherwise */
 int ts_flux_op_aggregate_window(struct ts_flux_run *run, const struct ts_flux_args *args,
                                 struct ts_flux_value *out)
 {
     struct ts_flux_dur every = ts_flux_dur_of(args->v[1]), period = ts_flux_dur_of(args->v[3]);
     struct fold_args fa = {.win = {.every = every, .period = every, .offset = ts_flux_dur_of(args->v[4])},
-                           .kind = kind_of(args->v[2]),
+                           .kind = ts_flux_fold_of(args->v[2].func->builtin ? args->v[2].func->builtin->fn : NULL),
                            .create_empty = args->v[9].b,
                            .from_start = ts_flux_is(args->v[7], "_start")};
     int rc = fold_names(run, args, &fa);
@@ -503,7 +482,7 @@ int ts_flux_op_aggregate_window(struct ts_flux_run *run, const struct ts_flux_ar
     bool plain = fa.column != fa.start && fa.column != fa.stop && fa.column != fa.time_dst &&
                  fa.column != fa.time && fa.time_dst != fa.start && fa.time_dst != fa.stop &&
                  fa.time_dst == fa.time;
-    if (fa.kind == NKINDS || !tumbles || !plain || every.ns == INT64_MAX || (!every.ns && !every.months) ||
+    if (fa.kind == TS_FLUX_FOLD_NONE || !tumbles || !plain || every.ns == INT64_MAX || (!every.ns && !every.months) ||
         (!fa.from_start && !ts_flux_is(args->v[7], "_stop")))
         return ts_flux_call(run, args->v[10], NULL, 0, out);
     rc = ts_flux_clock_of(run, args->v[5], &fa.win.clock);
@@ -512,7 +491,22 @@ int ts_flux_op_aggregate_window(struct ts_flux_run *run, const struct ts_flux_ar
         return rc;
     struct ts_flux_stream *from = args->v[0].stream;
     fa.group = ts_flux_group_of(from);
+    fa.stored = ts_flux_scan_stored(from) && is_utc(&fa.win) && ts_flux_is(args->v[6], "_value");
     if (fa.group && ts_flux_group_has(fa.group, fa.time_dst))
         return ts_flux_call(run, args->v[10], NULL, 0, out);
-    return ts_flux_plan(run, &fold_op, &fa, sizeof fa, fa.group ? from->from[0] : from, out);
+    return plan_fold(run, &fa, fa.group ? from->from[0] : from, out);
+}
+
+/* window() |> fn(column) of what storage would window itself. *out stays NONE when it is not that. */
+int ts_flux_plan_windows(struct ts_flux_run *run, struct ts_flux_stream *from, ts_flux_builtin_fn fn,
+                         const struct ts_flux_name *column, struct ts_flux_value *out)
+{
+    struct ts_flux_args none = {.v = (const struct ts_flux_value[9]){{0}}, .n = 9};
+    struct fold_args fa = {.kind = ts_flux_fold_of(fn), .stored = true, .apart = true};
+    *out = (struct ts_flux_value){0};
+    if (!ts_flux_window_of(from, &fa.win, &fa.create_empty) || !ts_flux_scan_stored(from->from[0]) || !is_utc(&fa.win) ||
+        strcmp(column->z, "_value") != 0)
+        return 0;
+    int rc = fold_names(run, &none, &fa);
+    return rc ? rc : plan_fold(run, &fa, from->from[0], out);
 }

@@ -7,6 +7,7 @@
 #include "flux/table/table_std.h"
 
 #include "flux/table/table_group.h"
+#include "flux/table/table_scan.h"
 
 static uint64_t hash_row(const struct ts_flux_split *sp, size_t row)
 {
@@ -103,6 +104,7 @@ struct target {
     struct ts_flux_run *run;
     ts_flux_part_fn fn;
     void *arg;
+    bool nulls; /* a grouping column that the chunk lacks is null, instead of left out */
 };
 
 /* The rows sel of chk as a table whose key is these columns of its first row. */
@@ -134,6 +136,12 @@ static int give(const struct target *to, struct ts_flux_chunk *chk, const struct
             ts_flux_maker_add(&mk, slot.name,
                               sel ? ts_flux_column_gather(slot.col, sel, nsel)
                                   : ts_flux_column_ref(slot.col));
+    }
+    for (size_t k = 0; to->nulls && k < n; k++) {
+        if (ts_flux_chunk_col(chk, names[k]) >= 0)
+            continue;
+        cols[nkey++] = (struct ts_flux_key_col){names[k], ts_flux_null(TS_FLUX_STRING)};
+        ts_flux_maker_const(&mk, names[k], ts_flux_null(TS_FLUX_STRING));
     }
     struct ts_flux_key *key = ts_flux_key_new(&run->mem, cols, nkey);
     struct ts_flux_chunk *out = ts_flux_maker_end(&mk, key, sel ? nsel : chk->n);
@@ -180,7 +188,7 @@ static int collect(void *arg, struct ts_flux_chunk *part)
 int ts_flux_regroup(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk,
                     const struct ts_flux_name *const *names, size_t n)
 {
-    return split(&(struct target){cur->run, collect, cur}, chk, names, n);
+    return split(&(struct target){cur->run, collect, cur, false}, chk, names, n);
 }
 
 bool ts_flux_group_has(const struct ts_flux_group_args *args, const struct ts_flux_name *name)
@@ -192,11 +200,15 @@ int ts_flux_group_chunk(struct ts_flux_run *run, const struct ts_flux_group_args
                         struct ts_flux_chunk *chk, ts_flux_part_fn fn, void *arg)
 {
     struct ts_flux_mark mark = ts_flux_arena_mark(&run->scratch);
-    const struct ts_flux_name **names = ts_flux_arena_alloc(&run->scratch, chk->ncols * sizeof *names);
+    const struct ts_flux_name **names =
+        ts_flux_arena_alloc(&run->scratch, (chk->ncols + args->cols.n) * sizeof *names);
     if (!names)
         return ts_flux_fail_nomem(run);
     size_t n = 0;
-    bool in_key = true;
+    bool in_key = true, nulls = args->stored && fn != collect; /* as InfluxDB has it when it folds what storage has grouped */
+    for (unsigned i = 0; nulls && i < args->cols.n; i++)
+        if (ts_flux_chunk_col(chk, args->cols.v[i]) < 0)
+            names[n++] = args->cols.v[i];
     for (uint32_t i = 0; i < chk->ncols; i++) {
         const struct ts_flux_name *name = chk->cols[i].name;
         bool was = ts_flux_key_get(chk->key, name) != NULL;
@@ -206,13 +218,20 @@ int ts_flux_group_chunk(struct ts_flux_run *run, const struct ts_flux_group_args
         }
     }
     /* of an empty table only a key that it had can be known */
-    int rc = chk->n == 0 && !in_key ? 0 : split(&(struct target){run, fn, arg}, chk, names, n);
+    int rc = chk->n == 0 && !in_key ? 0 : split(&(struct target){run, fn, arg, nulls}, chk, names, n);
     ts_flux_arena_release(&run->scratch, mark);
     return rc;
 }
 
 static int group_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 {
+    const struct ts_flux_group_args *args = cur->args;
+    if (args->stored && !cur->tables) {
+        cur->tables = ts_flux_tables_new(cur->run);
+        if (!cur->tables)
+            return ts_flux_fail_nomem(cur->run);
+        ts_flux_tables_order(cur->tables, args->cols.v, args->cols.n);
+    }
     return ts_flux_group_chunk(cur->run, cur->args, chk, collect, cur);
 }
 
@@ -223,6 +242,29 @@ const struct ts_flux_group_args *ts_flux_group_of(const struct ts_flux_stream *s
     return stream->op == &group_op ? stream->args : NULL;
 }
 
+/* Storage groups by tags, within the bounds: they stay in the key. */
+static int stored_cols(struct ts_flux_run *run, struct ts_flux_group_args *ga)
+{
+    static const char *const names[] = {"_start", "_stop", "_time", "_value"};
+    const struct ts_flux_name *nm[TS_ARRAY_SIZE(names)];
+    for (size_t i = 0; i < TS_ARRAY_SIZE(names); i++)
+        if (!(nm[i] = ts_flux_name_of(&run->names, ts_str_of(names[i]))))
+            return ts_flux_fail_nomem(run);
+    if (ts_flux_cols_has(&ga->cols, nm[2]) || ts_flux_cols_has(&ga->cols, nm[3]))
+        return 0;
+    struct ts_flux_cols cols = {.v = ts_flux_new(run, (ga->cols.n + 2) * sizeof *cols.v)};
+    if (!cols.v)
+        return -TS_EQUERY;
+    for (unsigned i = 0; i < ga->cols.n; i++)
+        cols.v[cols.n++] = ga->cols.v[i];
+    for (unsigned i = 0; i < 2; i++)
+        if (!ts_flux_cols_has(&cols, nm[i]))
+            cols.v[cols.n++] = nm[i];
+    ga->cols = cols;
+    ga->stored = true;
+    return 0;
+}
+
 int ts_flux_op_group(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {
     struct ts_flux_group_args ga = {.except = ts_flux_is(args->v[1], "except"),
@@ -230,5 +272,7 @@ int ts_flux_op_group(struct ts_flux_run *run, const struct ts_flux_args *args, s
     if (ts_flux_given(args, 1) && !ga.except && !ga.extend && !ts_flux_is(args->v[1], "by"))
         return ts_flux_fail(run, "invalid group mode: must be \"by\" or \"except\"");
     int rc = ts_flux_arg_cols(run, args->v[2], "", &ga.cols);
+    if (rc == 0 && !ga.except && !ga.extend && ts_flux_scan_stored(args->v[0].stream))
+        rc = stored_cols(run, &ga);
     return rc ? rc : ts_flux_plan(run, &group_op, &ga, sizeof ga, args->v[0].stream, out);
 }

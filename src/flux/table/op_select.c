@@ -4,6 +4,9 @@
  * the query's.
  */
 #include "config.h"
+#include "flux/table/table_fold.h"
+#include "flux/table/table_group.h"
+#include "flux/table/table_scan.h"
 #include "flux/table/table_std.h"
 
 #include <math.h>
@@ -14,6 +17,7 @@ enum kind { FIRST, LAST, MIN, MAX };
 struct select_args {
     enum kind kind;
     const struct ts_flux_name *column;
+    const struct ts_flux_name *time; /* FIRST and LAST of what storage groups: by time; NULL: by order */
 };
 
 struct selected {
@@ -29,6 +33,23 @@ static bool better(enum kind kind, struct ts_flux_value v, struct ts_flux_value 
     case TS_FLUX_UINT: return kind == MIN ? v.u < than.u : v.u > than.u;
     default: return kind == MIN ? v.i < than.i : v.i > than.i;
     }
+}
+
+/* By time, as InfluxDB's storage has it: of equal times the first row for FIRST, and the last for LAST. */
+static bool best_time(const struct select_args *args, struct selected *st, const struct ts_flux_column *time,
+                      const struct ts_flux_column *col, size_t n)
+{
+    bool found = false, has = st->chk != NULL;
+    for (size_t i = 0; i < n; i++) {
+        int64_t t = time->i[i & time->mask];
+        if (ts_flux_column_null(col, i) || ts_flux_column_null(time, i) ||
+            (has && (args->kind == FIRST ? t >= st->v.i : t < st->v.i)))
+            continue;
+        has = found = true;
+        st->v = ts_flux_time(t);
+        st->row = i;
+    }
+    return found;
 }
 
 /* The row of the chunk that wins; false: none does. */
@@ -92,9 +113,11 @@ static int select_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
             cur->run, "%s: invalid use of function: *universe.%sSelector has no implementation for type %s",
             args->kind == MIN ? "min" : "max", args->kind == MIN ? "Min" : "Max",
             ts_flux_type_text(col->type));
-    if (!st->first)
-        st->first = ts_flux_chunk_ref(chk);
-    if (best_row(args, st, col, chk->n)) {
+    if (!st->first && !(st->first = ts_flux_chunk_slice(chk, 0, 0)))
+        return ts_flux_fail_nomem(cur->run);
+    const struct ts_flux_column *time = args->time ? ts_flux_chunk_column(chk, args->time) : NULL;
+    bool by_time = time && time->type == TS_FLUX_TIME;
+    if (by_time ? best_time(args, st, time, col, chk->n) : best_row(args, st, col, chk->n)) {
         ts_flux_chunk_unref(&st->chk);
         st->chk = ts_flux_chunk_ref(chk);
     }
@@ -114,12 +137,31 @@ static const struct ts_flux_operator select_op = {.name = "select",
                                                   .finish = select_end,
                                                   .close = select_close};
 
+/* Of first and last a scan needs no more than a row of each series. */
+static int plan_select(struct ts_flux_run *run, const struct ts_flux_args *args, ts_flux_builtin_fn fn, enum kind kind,
+                       struct ts_flux_value *out)
+{
+    struct select_args sa = {.kind = kind};
+    struct ts_flux_stream *from = args->v[0].stream;
+    const struct ts_flux_group_args *group = ts_flux_group_of(from);
+    struct ts_flux_scan_tune tune = {.want = TS_SCAN_TIMES | TS_SCAN_VALUES,
+                                     .rows = kind == FIRST ? TS_FLUX_SCAN_OLDEST : TS_FLUX_SCAN_NEWEST};
+    int rc = ts_flux_arg_name(run, args->v[1], "_value", &sa.column);
+    rc = rc ? rc : ts_flux_plan_windows(run, from, fn, sa.column, out);
+    if (rc || out->type != TS_FLUX_NONE)
+        return rc;
+    bool value = strcmp(sa.column->z, "_value") == 0;
+    if (kind <= LAST && value && group && group->stored)
+        rc = ts_flux_arg_name(run, (struct ts_flux_value){0}, "_time", &sa.time);
+    if (rc == 0 && kind <= LAST && value && (!group || group->stored))
+        rc = ts_flux_scan_tuned(run, from, &tune, &from);
+    return rc ? rc : ts_flux_plan(run, &select_op, &sa, sizeof sa, from, out);
+}
+
 #define SELECTOR(fn, k)                                                                                      \
     int ts_flux_op_##fn(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out) \
     {                                                                                                        \
-        struct select_args sa = {.kind = (k)};                                                               \
-        int rc = ts_flux_arg_name(run, args->v[1], "_value", &sa.column);                                    \
-        return rc ? rc : ts_flux_plan(run, &select_op, &sa, sizeof sa, args->v[0].stream, out);              \
+        return plan_select(run, args, ts_flux_op_##fn, (k), out);                                            \
     }
 SELECTOR(first, FIRST)
 SELECTOR(last, LAST)
@@ -197,7 +239,7 @@ static int distinct_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 
 static const struct ts_flux_operator distinct_op = {.name = "distinct", .whole = true, .feed = distinct_feed};
 
-/* The rows of the values that occur most often, sorted by value; nothing when each occurs once. */
+/* The rows of the values that occur most often, sorted by value; nothing when all occur equally often. */
 static size_t modes(const struct ts_flux_split *sp, const struct ts_flux_column *col, uint32_t *rows)
 {
     size_t n = 0, best = 0, values = 0;
@@ -213,7 +255,7 @@ static size_t modes(const struct ts_flux_split *sp, const struct ts_flux_column 
         if (count == best)
             rows[n++] = sp->first[g];
     }
-    if (best == 1 && values > 1)
+    if (n == values && values > 1)
         return 0;
     for (size_t i = 1; i < n; i++) /* few as a rule */
         for (size_t k = i; k > 0 && ts_flux_value_cmp(ts_flux_column_get(col, rows[k - 1]),

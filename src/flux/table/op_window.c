@@ -6,7 +6,7 @@
 #include "config.h"
 #include "flux/table/table_std.h"
 
-#include "flux/exec/exec_time.h"
+#include "flux/table/table_fold.h"
 
 #include <stdlib.h>
 
@@ -227,6 +227,18 @@ static int window_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
 }
 
 static const struct ts_flux_operator window_op = {.name = "window", .open = window_open, .feed = window_feed};
+
+bool ts_flux_window_of(const struct ts_flux_stream *stream, struct ts_flux_window *win, bool *create_empty)
+{
+    const struct window_args *args = stream->args;
+    if (stream->op != &window_op || args->all || args->win.every.ns != args->win.period.ns ||
+        args->win.every.months != args->win.period.months || strcmp(args->time->z, "_time") != 0 ||
+        strcmp(args->start_col->z, "_start") != 0 || strcmp(args->stop_col->z, "_stop") != 0)
+        return false;
+    *win = args->win;
+    *create_empty = args->create_empty;
+    return true;
+}
 
 int ts_flux_op_window(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {

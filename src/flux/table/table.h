@@ -17,6 +17,7 @@ struct ts_flux_column {
     uint32_t refs;
     uint8_t type; /* BOOL, INT, UINT, FLOAT, STRING, TIME; NULL: constant nulls of a type nobody knows */
     bool konst;
+    bool lent; /* data is somebody else's */
     size_t n, cap, mask;
     uint64_t *nulls; /* a bit for each value; NULL: none is null */
     union {
@@ -60,6 +61,16 @@ int ts_flux_column_reserve(struct ts_flux_column *col, size_t more) TS_MUST_CHEC
 int ts_flux_column_push(struct ts_flux_column *col, struct ts_flux_value v) TS_MUST_CHECK;
 int ts_flux_column_append(struct ts_flux_column *col, const struct ts_flux_column *from, size_t start,
                           size_t n) TS_MUST_CHECK;
+
+/** Lets an empty column show n values that are somebody else's. Before they go or change, ts_flux_column_own. */
+static inline void ts_flux_column_lend(struct ts_flux_column *col, const void *data, size_t n)
+{
+    col->lent = true;
+    col->data = (void *)(uintptr_t)data;
+    col->n = n;
+}
+/** Copies what is lent. @return 0; -TS_ENOMEM: all of the column is null now. */
+int ts_flux_column_own(struct ts_flux_column *col) TS_MUST_CHECK;
 
 /** Marks row i (< n) as null. @return 0, -TS_ENOMEM. */
 int ts_flux_column_set_null(struct ts_flux_column *col, size_t i) TS_MUST_CHECK;
@@ -243,6 +254,8 @@ struct ts_flux_tables *ts_flux_tables_new(struct ts_flux_run *run) TS_MUST_CHECK
 void ts_flux_tables_free(struct ts_flux_tables **tables);
 /** Takes the chunk over, also when it fails. */
 int ts_flux_tables_add(struct ts_flux_tables *tables, struct ts_flux_chunk *chk) TS_MUST_CHECK;
+/** Tables are to be given in the order of these columns of their keys, n of them, tables without one behind those with it. */
+void ts_flux_tables_order(struct ts_flux_tables *tables, const struct ts_flux_name *const *by, size_t n);
 bool ts_flux_tables_has(const struct ts_flux_tables *tables, const struct ts_flux_key *key);
 /** The next chunk in the order of the keys, all of one table with one schema; NULL at the end. */
 int ts_flux_tables_take(struct ts_flux_tables *tables, struct ts_flux_chunk **out) TS_MUST_CHECK;

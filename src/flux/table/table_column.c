@@ -76,8 +76,9 @@ void ts_flux_column_unref(struct ts_flux_column **colp)
     if (!col || --col->refs > 0)
         return;
     struct ts_flux_mem *mem = col->mem;
-    ts_flux_mem_free(mem, col->data, col->cap * width_of(col->type));
-    if (col->nulls)
+    if (!col->lent)
+        ts_flux_mem_free(mem, col->data, col->cap * width_of(col->type));
+    if (col->nulls && !col->lent)
         ts_flux_mem_free(mem, col->nulls, null_words(col->cap) * 8);
     while (col->heap) {
         struct ts_flux_heap *heap = col->heap;
@@ -238,6 +239,29 @@ int ts_flux_column_append(struct ts_flux_column *col, const struct ts_flux_colum
         for (size_t k = 0; k < n; k++)
             if (ts_flux_column_null(from, start + k) && ts_flux_column_set_null(col, base + k))
                 return -TS_ENOMEM;
+    return 0;
+}
+
+int ts_flux_column_own(struct ts_flux_column *col)
+{
+    static uint64_t all_null = 1;
+    if (!col->lent)
+        return 0;
+    struct ts_flux_column *copy = ts_flux_column_new(col->mem, col->type, TS_MAX(col->n, (size_t)1));
+    if (!copy || ts_flux_column_append(copy, col, 0, col->n) != 0) {
+        ts_flux_column_unref(&copy);
+        col->konst = true;
+        col->mask = 0;
+        col->nulls = &all_null;
+        return -TS_ENOMEM;
+    }
+    col->data = copy->data;
+    col->cap = copy->cap;
+    col->heap = copy->heap;
+    col->lent = false;
+    copy->data = NULL;
+    copy->heap = NULL;
+    ts_flux_column_unref(&copy);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 struct ts_flux_group_args {
     struct ts_flux_cols cols;
     bool except, extend;
+    bool stored; /* of rows as InfluxDB's storage gives them: it would group them itself */
 };
 
 /** What the stream groups by; NULL: it is no group(). */

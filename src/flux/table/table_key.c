@@ -129,8 +129,8 @@ static int cmp(struct ts_flux_value a, struct ts_flux_value b)
 int ts_flux_key_cmp(const struct ts_flux_key *a, const struct ts_flux_key *b)
 {
     for (uint32_t i = 0; i < a->n && i < b->n; i++) {
-        if (a->cols[i].name != b->cols[i].name)
-            return by_name(&a->cols[i], &b->cols[i]);
+        if (a->cols[i].name != b->cols[i].name) /* the other lacks the lesser name, and what is missing comes first */
+            return by_name(&b->cols[i], &a->cols[i]);
         struct ts_flux_value x = a->cols[i].v, y = b->cols[i].v;
         int c = x.type != y.type ? (int)x.type - (int)y.type : cmp(x, y);
         if (c)

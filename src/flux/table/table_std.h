@@ -77,6 +77,10 @@ TS_FLUX_TABLE_OP(gen_tables);
 TS_FLUX_TABLE_OP(join_tables);
 TS_FLUX_TABLE_OP(preview);
 TS_FLUX_TABLE_OP(experimental_join);
+TS_FLUX_TABLE_OP(from);
+TS_FLUX_TABLE_OP(buckets);
+TS_FLUX_TABLE_OP(tag_keys);
+TS_FLUX_TABLE_OP(tag_values);
 #undef TS_FLUX_TABLE_OP
 
 #endif

@@ -25,6 +25,8 @@ struct ts_flux_tables {
     uint32_t *slots; /* index + 1 of a table; 0: empty */
     size_t nslots;
     struct ts_flux_schema schema; /* of the table being taken */
+    const struct ts_flux_name *const *by; /* NULL: the order of keys */
+    size_t nby;
     bool sorted;                  /* taking has begun: slots no longer lead to tables */
 };
 
@@ -178,16 +180,31 @@ static int begin(struct ts_flux_tables *tables, struct table *tbl)
     return 0;
 }
 
-static int by_key(const void *a, const void *b)
+void ts_flux_tables_order(struct ts_flux_tables *tables, const struct ts_flux_name *const *by, size_t n)
 {
-    return ts_flux_key_cmp(((const struct table *)a)->key, ((const struct table *)b)->key);
+    tables->by = by;
+    tables->nby = n;
+}
+
+static int by_key(const void *a, const void *b, void *arg)
+{
+    const struct ts_flux_tables *tables = arg;
+    const struct ts_flux_key *x = ((const struct table *)a)->key, *y = ((const struct table *)b)->key;
+    for (size_t i = 0; i < tables->nby; i++) {
+        const struct ts_flux_value *v = ts_flux_key_get(x, tables->by[i]), *w = ts_flux_key_get(y, tables->by[i]);
+        bool no_v = !v || v->null, no_w = !w || w->null;
+        int c = no_v || no_w ? (int)no_v - (int)no_w : ts_flux_value_cmp(*v, *w);
+        if (c)
+            return c;
+    }
+    return ts_flux_key_cmp(x, y);
 }
 
 int ts_flux_tables_take(struct ts_flux_tables *tables, struct ts_flux_chunk **out)
 {
     *out = NULL;
     if (!tables->sorted && tables->n > 1)
-        qsort(tables->tables, tables->n, sizeof *tables->tables, by_key);
+        qsort_r(tables->tables, tables->n, sizeof *tables->tables, by_key, tables);
     tables->sorted = true;
     while (tables->at < tables->n && tables->tables[tables->at].taken == tables->tables[tables->at].n)
         tables->at++;

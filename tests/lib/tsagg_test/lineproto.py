@@ -28,6 +28,8 @@ def read_value(text):
     """A field's value: text, an integer or a float."""
     if text.startswith('"'):
         return re.sub(r'\\(["\\])', r"\1", text[1:-1])
+    if text in ("true", "false"):
+        return text == "true"
     return int(text[:-1]) if text.endswith("i") else float(text)
 
 

@@ -13,17 +13,34 @@ tagValues = (
     predicate=(r) => true,
     start=-30d,
     stop=now(),
-) =>
-    _series(bucket, predicate, start, stop)
-        |> keep(columns: [tag])
-        |> group()
-        |> distinct(column: tag)
+) => {
+    series = _series(bucket, predicate, start, stop)
 
-tagKeys = (bucket, predicate=(r) => true, start=-30d, stop=now()) =>
-    _series(bucket, predicate, start, stop)
-        |> keys()
-        |> keep(columns: ["_value"])
-        |> distinct()
+    return
+        series
+            |> _tagValues(
+                tag,
+                otherwise: () =>
+                    series
+                        |> keep(columns: [tag])
+                        |> group()
+                        |> distinct(column: tag),
+            )
+}
+
+tagKeys = (bucket, predicate=(r) => true, start=-30d, stop=now()) => {
+    series = _series(bucket, predicate, start, stop)
+
+    return
+        series
+            |> _tagKeys(
+                otherwise: () =>
+                    series
+                        |> keys()
+                        |> keep(columns: ["_value"])
+                        |> distinct(),
+            )
+}
 
 measurementTagValues = (
     bucket,
