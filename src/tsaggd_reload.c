@@ -7,6 +7,7 @@
 #include "tsaggd_reload.h"
 
 #include "core/clock.h"
+#include "core/counters.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/pressure.h"
@@ -29,6 +30,7 @@ struct reload {
     uint64_t asked, done; /* requests, and how many of them the answer is for */
     int rc;
     struct ts_buf text; /* the answer */
+    struct ts_counters *cnt; /* @thread main */
     bool ended;
 };
 
@@ -41,7 +43,7 @@ struct plan {
 void reload_init(struct daemon *dmn, const char *file, const char *const *set, unsigned nset)
 {
     struct reload *rld = dmn->reload = ts_xalloc(sizeof *rld);
-    *rld = (struct reload){.file = file, .set = set, .nset = nset};
+    *rld = (struct reload){.file = file, .set = set, .nset = nset, .cnt = ts_counters_new(NULL, NULL)};
     pthread_mutex_init(&rld->lock, NULL);
     pthread_cond_init(&rld->answered, NULL);
 }
@@ -187,6 +189,7 @@ void reload_now(struct daemon *dmn)
     pthread_mutex_unlock(&rld->lock);
     notify(false);
     int rc = reload(dmn, &text);
+    ts_count(rld->cnt, rc ? TS_C_RELOADS_FAILED : TS_C_RELOADS_DONE, 1);
     notify(true);
     pthread_mutex_lock(&rld->lock);
     ts_buf_fini(&rld->text);

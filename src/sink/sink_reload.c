@@ -140,9 +140,11 @@ static int take_over(struct ts_sink *snk, struct ts_sink *fresh)
     struct ts_err err;
     set_jobs(snk, fresh->njobs);
     if (snk->njobs > fresh->njobs) { /* it was opened for fewer */
+        unsigned njobs = fresh->njobs;
         fresh->ops->close(fresh);
         fresh->njobs = snk->njobs;
         int rc = fresh->ops->open(fresh, &err);
+        fresh->njobs = njobs; /* so many it has */
         if (rc) {
             ts_log(TS_LOG_ERROR, "sink_open_failed", "stage=sink sink=%s error=%s", snk->feed->name, ts_log_quote_z(err.msg));
             return rc;

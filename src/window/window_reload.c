@@ -54,7 +54,7 @@ static void drop_source(void *arg)
         return;
     for (uint32_t id = 0; id < src->nslots; id++)
         ts_worker_retire(wk, src, id);
-    ts_free(src->slots);
+    ts_pages_free(src->slots, src->nslots * sizeof *src->slots);
     *src = wk->sources[--wk->conf.nsources];
 }
 

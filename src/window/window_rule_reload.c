@@ -101,15 +101,30 @@ static void end_rule(struct ts_rule *rule, const int64_t until_ns[TS_DOMAINS])
     }
 }
 
+/* When the last window of it is over; none may have begun. */
+static int64_t over_ns(const struct ts_rule *rule, enum ts_domain domain)
+{
+    if (rule->from_ns[domain] >= rule->until_ns[domain])
+        return INT64_MIN;
+    return rule->conf->calendar ? ts_zone_next(rule->until_ns[domain], rule->conf->calendar) : rule->until_ns[domain] + rule->period_ns;
+}
+
+/* Whether panes of the base may have to be merged into a window of it. */
+static bool base_has_more(const struct ts_rule *rule)
+{
+    for (const struct ts_window *win = rule->base ? rule->base->windows : NULL; win; win = win->next)
+        for (unsigned d = 0; d < TS_DOMAINS; d++)
+            if (win->start_ns < over_ns(rule, (enum ts_domain)d) && win->used[d] && win->state[d] != TS_WINDOW_SEALED)
+                return true;
+    return false;
+}
+
 /* Whether no window of it can begin any more. */
 static bool is_past(const struct ts_worker *wk, const struct ts_rule *rule)
 {
-    bool never = true;
-    for (unsigned d = 0; d < TS_DOMAINS; d++)
-        never &= rule->from_ns[d] >= rule->until_ns[d];
-    int64_t wm = ts_worker_watermark(wk, rule), until_ns = rule->until_ns[TS_DOMAIN_EVENT];
-    bool events = wk->watermark_ns == TS_TIME_NONE || wk->idle || wm >= until_ns;
-    return never || (events && wk->clock_ns >= rule->until_ns[TS_DOMAIN_ARRIVAL]);
+    bool no_events = wk->watermark_ns == TS_TIME_NONE || wk->idle;
+    return (no_events || ts_worker_watermark(wk, rule) >= over_ns(rule, TS_DOMAIN_EVENT)) &&
+           wk->clock_ns >= over_ns(rule, TS_DOMAIN_ARRIVAL) && !base_has_more(rule);
 }
 
 static void leave_base(struct ts_rule *rule)
