@@ -21,6 +21,10 @@ COUNTS = {"name": "counts", "every": "500ms", "aggregates": ["count", "sum"]}
 
 
 class Reloaded(Tsaggd):
+    def __init__(self, **config):
+        super().__init__(**config)
+        self.config["listen"][0]["block"] = "10s"  # a slow build drops nothing
+
     def write(self, **changes):
         """The configuration file with these keys; takes the place of the former in one step."""
         self.config.update(changes)
@@ -152,8 +156,8 @@ def test_changed_listener_keeps_its_socket():
     with Reloaded(rollups=[COUNTS]) as tsaggd:
         url = tsaggd.config["listen"][0]["url"]
         before = tsaggd.sockets()
-        hup = Hup(tsaggd, {"listen": [{"url": url, "when_full": "drop_new"}]}, {"listen": [{"url": url, "when_full": "block"}]},
-                  {"listen": [{"url": url, "format": "statsd"}]})
+        hup = Hup(tsaggd, {"listen": [{"url": url, "block": "9s"}]}, {"listen": [{"url": url, "block": "10s"}]},
+                  {"listen": [{"url": url, "block": "9s", "format": "statsd"}]})
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.connect((LOOPBACK, tsaggd.udp_port))
         for _ in range(n := scaled(20_000, 3000)):
@@ -161,7 +165,7 @@ def test_changed_listener_keeps_its_socket():
             time.sleep(0.001)
         hup.stop()
         tsaggd.wait_read(2 * n)
-        tsaggd.reload(listen=[{"url": url}])
+        tsaggd.reload(listen=[{"url": url, "block": "10s"}])
         status = tsaggd.status()
         assert status["lines"]["received"] == 2 * n == status["samples"]["aggregated"], status
         assert status["datagrams"]["kernel_dropped"] == 0 and len(status["listeners"]) == 1, status["listeners"]
@@ -181,11 +185,13 @@ def test_changed_rule_has_whole_windows():
             time.sleep(0.001)
         hup.stop()
         tsaggd.wait_read(n)
+        samples = tsaggd.status()["samples"]
+        assert samples["received"] == n and samples["dropped"] == 0, samples
         tsaggd.stop()
         text = (tsaggd.dir / "state" / "rollups.lp").read_text().splitlines()
         points = tsaggd.points()
         assert len(points) == len(text), "a window was sent twice"
-        assert counted(points) == n
+        assert counted(points) == n, sorted((key[2], fields) for key, fields in points.items())
         kinds = {frozenset(fields) for fields in points.values()}
         assert len(kinds) > 1 or scaled(1.0, 0.0) < 0.5, kinds
         tsaggd.start()
