@@ -20,7 +20,7 @@ workers: {workers}
 listen: [{{url: "udp://127.0.0.1:{port}"}}]
 http: {{address: "127.0.0.1:0"}}
 limits: {{series: 2000000}}
-rollups: [{{name: base, every: 1h, lateness: 2s, aggregates: [count, sum, min, max, mean, stddev{more}], to: [file]}}]
+rollups: [{{name: base, every: {every}, lateness: 2s, aggregates: [count, sum, min, max, mean, stddev{more}], to: [file]}}]
 sinks: {{file: {{type: file, path: "{dir}/out.lp"}}}}
 """
 STATSD_CONFIG = '{{port: {port}, address: "127.0.0.1", mgmt_address: "127.0.0.1", mgmt_port: {mgmt}, backends: [], ' \
@@ -128,7 +128,7 @@ class Tsaggd(Server):
 
     def command(self):
         config = self.folder / "tsagg.yaml"
-        config.write_text(CONFIG.format(dir=self.folder, port=self.port, workers=self.row.workers,
+        config.write_text(CONFIG.format(dir=self.folder, port=self.port, workers=self.row.workers, every=self.row.every,
                                         more=", p50, p95, p99" if self.row.quantiles else ""))
         return [self.args.programs / "tsaggd", "-c", config]
 

@@ -2,7 +2,7 @@
  * What a sample costs in the worker, without parsing: ns of CPU, and the ratio to a plain loop that adds the
  * same points up in an array (count, sum, min, max) and knows no windows. Medians of five rounds, in each of
  * which all of them run in turn. Heap is in bytes; arrays of sketches come on top, from huge pages, 137 bytes
- * a series. usage: window [SERIES]
+ * a series. Behind it the rows of window_rows.c. usage: window [SERIES]
  */
 #include "config.h"
 #include "core/clock.h"
@@ -10,6 +10,7 @@
 #include "core/mem.h"
 #include "core/num.h"
 #include "window/window_priv.h"
+#include "window_rows.h"
 
 #include <malloc.h>
 #include <math.h>
@@ -208,5 +209,6 @@ int main(int argc, char **argv)
     printf("%-20s %8s %8s %16s\n", "", "ns", "ratio", "heap a series");
     for (unsigned k = 0; k < 3; k++)
         printf("%-20s %8.1f %8.2f %16.0f\n", names[k], median(cost[k]), median(ratio[k]), bytes[k]);
+    window_rows(nseries);
     return 0;
 }

@@ -12,6 +12,8 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/pressure.h"
+#include "core/skew.h"
+#include "core/thread.h"
 #include "tsaggd_reload.h"
 #include "tsaggd_store.h"
 
@@ -138,6 +140,9 @@ static unsigned count_workers(const struct ts_conf *conf)
 
 static void make_workers(struct daemon *dmn)
 {
+    for (unsigned i = 0; i < dmn->conf->nrollups && !dmn->gather; i++)
+        if (ts_conf_is_grouped(&dmn->conf->rollups[i]))
+            dmn->gather = ts_gather_new(dmn->conf, dmn->nshards);
     for (unsigned w = 0; w < dmn->nshards; w++) {
         struct shard *shard = &dmn->shards[w];
         shard->lanes = ts_xalloc(dmn->nsources * sizeof(struct ts_lane *));
@@ -150,7 +155,9 @@ static void make_workers(struct daemon *dmn)
                                       .rollups = ts_journal_input(dmn->journal, w),
                                       .rollups_bell = ts_journal_bell(dmn->journal),
                                       .seal_first = dmn->input_path != NULL,
-                                      .census = dmn->census};
+                                      .census = dmn->census,
+                                      .number = w,
+                                      .gather = dmn->gather};
         shard->worker = ts_worker_new(&conf);
     }
 }
@@ -174,6 +181,8 @@ static void show_gauges(void *arg, struct ts_buf *out)
     ts_buf_printf(out, "tsagg_windows %llu\n", (unsigned long long)windows);
     ts_buf_puts(out, "# HELP tsagg_series Series that live, overflow series included\n# TYPE tsagg_series gauge\n");
     ts_buf_printf(out, "tsagg_series %llu\n", (unsigned long long)ts_census_count(dmn->census));
+    ts_buf_puts(out, "# HELP tsagg_groups Groups that live, of rollups with group_by or without\n# TYPE tsagg_groups gauge\n");
+    ts_buf_printf(out, "tsagg_groups %llu\n", (unsigned long long)(dmn->gather ? ts_gather_count(dmn->gather) : 0));
     ts_buf_puts(out, "# HELP tsagg_workers Worker threads\n# TYPE tsagg_workers gauge\n");
     ts_buf_printf(out, "tsagg_workers %u\n", dmn->nshards);
     if (lowest_ns != INT64_MAX) {
@@ -289,10 +298,12 @@ static void free_all(struct daemon *dmn)
     ts_free(dmn->sources);
     ts_free(dmn->shards);
     ts_free(dmn->worker_bells);
+    ts_gather_free(&dmn->gather);
     ts_census_free(&dmn->census);
     ts_conf_free(&dmn->conf);
     reload_free(dmn);
     ts_conf_keep_free();
+    ts_skew_free_all();
     ts_counters_free_all();
 }
 
@@ -334,6 +345,9 @@ static int start(struct daemon *dmn, struct ts_err *err)
                                   .write_arg = &dmn->write,
                                   .reload = dmn->input_path ? NULL : reload_ask,
                                   .reload_arg = dmn,
+                                  .ask = store_ask,
+                                  .changed = dmn->store ? store_changed : NULL,
+                                  .ask_arg = dmn->store,
                                   .admin = dmn->store ? ts_store_admin(dmn->store) : NULL};
     if (dmn->conf->http.address[0])
         rc = ts_server_start(&info, &dmn->server, err);

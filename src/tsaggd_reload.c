@@ -1,7 +1,7 @@
 /*
  * SIGHUP and POST /api/v1/reload: the configuration is read again and takes the running one's place, as far as that can be. Thread: main;
- * requests ask and wait. First all that can fail, beside what runs: reading, checking, opening sockets, files and clients. Then rules, sinks,
- * listeners. What needs a restart is said.
+ * requests ask and wait. First all that can fail, beside what runs: reading, checking, opening sockets, files and clients. Then where rollups go,
+ * sinks, listeners. What needs a restart is said.
  */
 #include "config.h"
 #include "tsaggd_reload.h"
@@ -18,8 +18,6 @@
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
 #endif
-
-#define AHEAD_NS (50 * TS_MS) /* all workers have their new rules by then */
 
 struct reload {
     const char *file;
@@ -76,23 +74,10 @@ static int prepare_store(struct daemon *dmn, const struct ts_conf *next, struct 
     return dmn->store ? store_put_buckets(next, dmn->store, err) : 0;
 }
 
-static int prepare_rules(struct daemon *dmn, const struct ts_conf *next, struct ts_err *err)
-{
-    for (unsigned w = 0; w < dmn->nshards; w++) {
-        int rc = ts_worker_prepare_rules(dmn->shards[w].worker, next);
-        if (rc == -TS_ELIMIT)
-            return ts_fail(err, TS_ELIMIT, "too many rollups while windows of former ones are open; try again when these are over");
-        if (rc)
-            return ts_fail(err, TS_ENOMEM, "no memory for the rollups");
-    }
-    return 0;
-}
-
 static int prepare(struct daemon *dmn, struct plan *plan, struct ts_err *err)
 {
     struct ts_feeds feeds = {add_feed, leave_feed, dmn->journal};
-    int rc = prepare_rules(dmn, plan->next, err);
-    rc = rc ? rc : prepare_store(dmn, plan->next, err);
+    int rc = prepare_store(dmn, plan->next, err);
     rc = rc ? rc : ts_sinks_prepare(dmn->sinks, plan->next, &feeds, &plan->sinks, err);
     rc = rc ? rc : listeners_prepare(dmn, plan->next, &plan->listeners, err);
     if (rc && plan->sinks)
@@ -102,10 +87,8 @@ static int prepare(struct daemon *dmn, struct plan *plan, struct ts_err *err)
 
 static void commit(struct daemon *dmn, struct plan *plan, struct ts_buf *text)
 {
-    unsigned opened, closed, rules = 0;
-    int64_t begun_ns = ts_clock_mono_ns(), from_ns = ts_clock_now_ns() + AHEAD_NS;
-    for (unsigned w = 0; w < dmn->nshards; w++)
-        rules = ts_worker_set_rules(dmn->shards[w].worker, plan->next, from_ns);
+    unsigned opened, closed, moved = ts_conf_move_rollups(dmn->conf, plan->next);
+    int64_t begun_ns = ts_clock_mono_ns();
     unsigned sinks = ts_sinks_commit(dmn->sinks, &plan->sinks);
     dmn->events_to = ts_conf_keep(plan->next->events.to);
     for (unsigned s = 0; s < dmn->nsources; s++)
@@ -115,10 +98,10 @@ static void commit(struct daemon *dmn, struct plan *plan, struct ts_buf *text)
     ts_pressure_init(plan->next->limits.memory_bytes);
     struct ts_buf line = TS_BUF_INIT;
     daemon_put_listeners(dmn, &line);
-    ts_log(TS_LOG_INFO, "reloaded", "rollups_changed=%u sinks_changed=%u sockets_opened=%u sockets_closed=%u ms=%lld%s", rules, sinks, opened, closed,
+    ts_log(TS_LOG_INFO, "reloaded", "rollups_moved=%u sinks_changed=%u sockets_opened=%u sockets_closed=%u ms=%lld%s", moved, sinks, opened, closed,
            (long long)((ts_clock_mono_ns() - begun_ns) / TS_MS), line.len ? ts_buf_cstr(&line) : "");
     ts_buf_fini(&line);
-    ts_buf_printf(text, "reloaded: %u rollups changed, %u sinks changed, %u sockets opened, %u closed\n", rules, sinks, opened, closed);
+    ts_buf_printf(text, "reloaded: %u rollups go elsewhere, %u sinks changed, %u sockets opened, %u closed\n", moved, sinks, opened, closed);
 }
 
 static void tell_fixed(const struct daemon *dmn, const struct ts_conf *next, struct ts_buf *text)

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "tsaggd_store.h"
 
+#include "flux/flux.h"
 #include "sink/sink.h"
 
 static bool is_wanted(const struct ts_conf *conf)
@@ -34,8 +35,21 @@ int store_open(const struct ts_conf *conf, struct ts_store **out, struct ts_err 
     int rc = z ? ts_store_open(z, out, err) : ts_fail(err, TS_ENOMEM, "no memory for a path");
     ts_buf_fini(&dir);
     rc = rc ? rc : store_put_buckets(conf, *out, err);
+    if (rc == 0)
+        ts_store_limit_io(*out, conf->store.io_limit_bytes);
     rc = rc ? rc : ts_store_start(*out, err);
     if (rc == 0)
         ts_sinks_use_store(ts_store_writer(*out));
     return rc;
+}
+
+struct ts_answer *store_ask(void *arg, const struct ts_ask *ask)
+{
+    struct ts_store *store = arg;
+    return ts_flux_answer(store ? ts_store_source(store) : NULL, ask);
+}
+
+bool store_changed(void *arg, uint64_t *since, int64_t start_ns, int64_t stop_ns)
+{
+    return ts_store_changed(arg, since, start_ns, stop_ns);
 }

@@ -1,6 +1,7 @@
 #ifndef TSAGGD_STORE_H
 #define TSAGGD_STORE_H
 /* The embedded store of the daemon: opened when the configuration has a use for it. */
+#include "core/ask.h"
 #include "core/conf.h"
 #include "store/store.h"
 
@@ -13,5 +14,10 @@ int store_open(const struct ts_conf *conf, struct ts_store **out, struct ts_err 
 
 /** Makes the buckets of the configuration's sinks, or sets how long they keep points. @return as ts_store_put_bucket */
 int store_put_buckets(const struct ts_conf *conf, struct ts_store *store, struct ts_err *err) TS_MUST_CHECK;
+/** A ts_ask_changed_fn over the store, arg. */
+bool store_changed(void *arg, uint64_t *since, int64_t start_ns, int64_t stop_ns);
+
+/** A ts_ask_fn: Flux over the store, arg, which may be NULL. */
+struct ts_answer *store_ask(void *arg, const struct ts_ask *ask) TS_MUST_CHECK;
 
 #endif

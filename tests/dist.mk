@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	tests/lib/tsagg_test/__init__.py \
 	tests/lib/tsagg_test/certs.py \
 	tests/lib/tsagg_test/clients.py \
+	tests/lib/tsagg_test/flux_http.py \
 	tests/lib/tsagg_test/daemon.py \
 	tests/lib/tsagg_test/influx.py \
 	tests/lib/tsagg_test/lineproto.py \
@@ -24,6 +25,8 @@ EXTRA_DIST += \
 	tests/e2e/test_config.py \
 	tests/e2e/test_delivery.py \
 	tests/e2e/test_events.py \
+	tests/e2e/test_flux_http.py \
+	tests/e2e/test_group.py \
 	tests/e2e/test_http_write.py \
 	tests/e2e/test_hmac.py \
 	tests/e2e/test_input.py \
@@ -38,6 +41,7 @@ EXTRA_DIST += \
 	tests/e2e/test_statsd.py \
 	tests/e2e/test_store.py \
 	tests/e2e/test_tls.py \
+	tests/e2e/test_times.py \
 	tests/e2e/test_transports.py \
 	tests/integration/build-client-go \
 	tests/integration/build-influxd \
@@ -52,7 +56,7 @@ EXTRA_DIST += \
 	tests/integration/flux_diff/window.flux \
 	tests/integration/client-go/go.mod \
 	tests/integration/client-go/go.sum \
-	tests/integration/client-go/main.go \
+	tests/integration/client-go/main.go tests/integration/client-go/query.go \
 	tests/integration/influxd/main.go \
 	tests/integration/test_api.py \
 	tests/integration/test_clients.py \
@@ -60,5 +64,5 @@ EXTRA_DIST += \
 	tests/integration/test_store_clients.py \
 	tests/integration/test_influx1.py \
 	tests/integration/test_influx2.py \
-	tests/integration/test_query.py \
+	tests/integration/test_query.py tests/integration/test_query_clients.py \
 	tests/integration/test_servers.py

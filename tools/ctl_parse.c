@@ -5,6 +5,7 @@
  */
 #include "config.h"
 #include "ctl.h"
+#include "ctl_parse_rules.h"
 
 #include "core/buf.h"
 #include "core/clock.h"
@@ -31,6 +32,8 @@ struct parse_tool {
     const char *joiner;
     struct ts_templates *templates;
     struct ts_parser *parser;
+    struct ctl_rules *rules; /* with -c */
+    unsigned samples;        /* of the line being read */
     struct ts_buf in, out;
     uint64_t line;     /* number of the line at the start of `in`, from 1 */
     bool bad;          /* a line was */
@@ -226,6 +229,7 @@ static void put_check(struct ts_buf *out, const struct ts_parsed *parsed)
 static void on_parsed(const struct ts_parsed *parsed, void *arg)
 {
     struct parse_tool *tool = arg;
+    tool->samples += ts_parsed_samples(parsed);
     ts_buf_putc(&tool->out, '{');
     switch (parsed->what) {
     case TS_PARSED_METRIC: put_metric(&tool->out, parsed, tool); break;
@@ -245,13 +249,25 @@ static void report(struct parse_tool *tool, unsigned column, const char *why)
     ts_buf_puts(&tool->out, "}\n");
 }
 
+/* What becomes of the line's samples, in the last of its objects. */
+static void put_samples(struct parse_tool *tool, struct ts_str line)
+{
+    tool->out.len -= strlen("}\n");
+    put_key(&tool->out, "samples");
+    ctl_rules_put(tool->rules, line, &tool->out);
+    ts_buf_puts(&tool->out, "}\n");
+}
+
 static void take_line(struct parse_tool *tool, const char *p, size_t len)
 {
     struct ts_parse_error error;
+    tool->samples = 0;
     if (tool->passing_over)
         tool->passing_over = false;
     else if (ts_parse_line(tool->parser, (struct ts_str){p, len}, on_parsed, tool, &error) < 0)
         report(tool, error.column, error.why);
+    else if (tool->rules && tool->samples && !ts_buf_failed(&tool->out))
+        put_samples(tool, (struct ts_str){p, len});
     for (size_t i = 0; i < len; i++) /* a quoted string may hold line ends */
         tool->line += p[i] == '\n';
     tool->line++;
@@ -319,7 +335,8 @@ static int wrong_value(const char *option, const char *value, const char *right)
 static const char usage[] =
     "Usage: tsagg-ctl parse [OPTION]... [FILE]\n"
     "Show what tsagg makes of lines: one JSON object per sample, event and bad line.\n\n"
-    "  -c, --config FILE                    read as the first listener of this configuration would\n"
+    "  -c, --config FILE                    read as the first listener of this configuration would, and\n"
+    "                                       tell what its pipeline and rollups make of it\n"
     "  --format auto|statsd|influx          dialect (auto: told apart line by line)\n"
     "  --precision ns|us|ms|s               unit of line-protocol times (ns)\n"
     "  --default-time NS                    time of points that have none\n"
@@ -461,8 +478,14 @@ int ctl_parse(int argc, char **argv)
     }
     tool.templates = ts_templates_new(ts_buf_cstr(&tool.list), tool.joiner);
     tool.parser = ts_parser_new(&tool.opts);
+    if (tool.conf) {
+        struct ts_parse_opts opts = tool.opts;
+        opts.templates = tool.templates;
+        tool.rules = ctl_rules_new(tool.conf, &opts);
+    }
     rc = tool.parser ? parse_input(&tool, fd, name) : 2;
 done:
+    ctl_rules_free(&tool.rules);
     ts_parser_free(&tool.parser);
     ts_templates_free(&tool.templates);
     ts_conf_free(&tool.conf);

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 packages=(build-essential autoconf automake libtool pkg-config libck-dev libcurl4-openssl-dev
-	libmicrohttpd-dev libgnutls28-dev libyaml-dev libjansson-dev libsqlite3-dev libxxhash-dev libdeflate-dev libpcre2-dev
+	libmicrohttpd-dev libgnutls28-dev libyaml-dev libjansson-dev libsqlite3-dev libxxhash-dev libdeflate-dev libpcre2-dev zlib1g-dev
 	libcmocka-dev libsystemd-dev python3 tzdata)
 test_packages=(clang libclang-rt-14-dev influxdb iproute2 netcat-openbsd openssl python3-venv)
 

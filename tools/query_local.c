@@ -1,5 +1,4 @@
-/* Runs or formats a script in this process. Thread: main. Owns the run; its memory is bounded by the request.
- */
+/* Runs or formats a script in this process. Thread: main. Owns the answer; its memory is bounded by the request. */
 #include "config.h"
 #include "query_local.h"
 
@@ -7,24 +6,25 @@
 #include "core/conf.h"
 #include "core/mem.h"
 #include "flux/flux.h"
-#include "flux/table/table_csv.h"
 #include "store/store.h"
 
 #include <stdio.h>
 
-/* Reads the encoder to its end; each piece goes on as it comes. */
-static int send_all(struct ts_flux_csv *csv, const struct ts_query_http_events *events)
+/* Reads the answer to its end; each piece goes on as it comes. */
+static int send_all(struct ts_answer *ans, const struct ts_query_http_events *events, struct ts_buf *error)
 {
     struct ts_buf piece = TS_BUF_INIT;
     bool more = true;
     int rc = 0;
     while (more && rc == 0) {
         ts_buf_clear(&piece);
-        rc = ts_flux_csv_read(csv, &piece, &more);
-        if (rc == 0 && ts_buf_failed(&piece))
-            rc = -TS_ENOMEM;
-        if (rc == 0 && piece.len)
+        rc = ts_answer_read(ans, &piece, &more);
+        if (rc) {
+            ts_buf_clear(error);
+            ts_answer_put_error(ans, TS_ANSWER_SHOWN, error);
+        } else if (piece.len) {
             rc = events->body(events->arg, ts_buf_str(&piece));
+        }
         if (rc == 0)
             events->tick(events->arg);
     }
@@ -32,19 +32,10 @@ static int send_all(struct ts_flux_csv *csv, const struct ts_query_http_events *
     return rc;
 }
 
-static int run_script(struct ts_flux_run *run, const struct ts_query_request *req,
-                      const struct ts_query_http_events *events)
+static bool is_stopped(void *arg)
 {
-    struct ts_flux_given_param *params = ts_xalloc((req->nparams + 1) * sizeof *params);
-    struct ts_flux_csv *csv = NULL;
-    for (unsigned i = 0; i < req->nparams; i++)
-        params[i] = (struct ts_flux_given_param){req->params[i].name, req->params[i].value};
-    int rc = ts_flux_run_script(run, req->script, params, req->nparams);
-    rc = rc ? rc : ts_flux_csv_new(run, TS_FLUX_DIALECT_ANNOTATED, &csv);
-    rc = rc ? rc : send_all(csv, events);
-    ts_flux_csv_free(&csv);
-    TS_FREE(params);
-    return rc;
+    const struct ts_query_request *req = arg;
+    return req->stop && *req->stop;
 }
 
 /* *out stays NULL when there is no store and none was asked for: scripts that need no bucket run all the same. */
@@ -75,28 +66,25 @@ static int open_store(const char *dir, struct ts_scan_source **out, struct ts_bu
 int query_local_run(const struct ts_query_request *req, const struct ts_query_http_events *events,
                     struct ts_buf *error)
 {
-    struct ts_flux_limits limits = {.memory_bytes = req->memory_bytes};
-    struct ts_flux_run run;
-    struct ts_scan_source *store;
-    int64_t now_ns = ts_clock_now_ns();
-    if (req->now && ts_flux_read_time(ts_str_of(req->now), &now_ns) != 0) {
+    struct ts_ask ask = {.script = req->script,
+                         .params = req->params,
+                         .nparams = req->nparams,
+                         .dialect = TS_ASK_ANNOTATED,
+                         .now_ns = ts_clock_now_ns(),
+                         .memory_bytes = req->memory_bytes,
+                         .deadline_ns = req->timeout_ns ? ts_clock_mono_ns() + req->timeout_ns : 0,
+                         .is_over = is_stopped,
+                         .arg = (void *)(uintptr_t)req};
+    if (req->now && ts_flux_read_time(ts_str_of(req->now), &ask.now_ns) != 0) {
         ts_buf_printf(error, "--now %s: not a time that nanoseconds since 1970 can hold", req->now);
         return -TS_EQUERY;
     }
-    if (req->timeout_ns)
-        limits.deadline_ns = ts_clock_mono_ns() + req->timeout_ns;
+    struct ts_scan_source *store;
     int rc = open_store(req->store, &store, error);
-    if (rc)
-        return rc;
-    rc = ts_flux_run_init(&run, &limits, now_ns);
-    run.cancelled = req->stop;
-    ts_flux_run_source(&run, store);
-    rc = rc ? rc : run_script(&run, req, events);
-    if (rc == -TS_EQUERY && run.error.msg[0]) {
-        ts_buf_clear(error);
-        ts_flux_error_print(&run.error, error);
-    }
-    ts_flux_run_fini(&run);
+    struct ts_answer *ans = rc ? NULL : ts_flux_answer(store, &ask);
+    rc = rc || ans ? rc : -TS_ENOMEM;
+    rc = rc ? rc : send_all(ans, events, error);
+    ts_answer_free(&ans);
     ts_store_close_source(&store);
     return req->stop && *req->stop ? 0 : rc;
 }

@@ -64,7 +64,7 @@ static const struct {
 
 struct args {
     struct ts_query_request req;
-    struct ts_query_param *params; /* req.params; owned */
+    struct ts_ask_param *params; /* req.params; owned */
     const struct ts_query_format *format;
     const char *file, *profile;
     bool fail_empty, fmt;
@@ -165,7 +165,7 @@ static int add_param(struct args *args, const char *text)
         if (ts_str_eq(args->params[i].name, name))
             return usage_error("--param %.*s is given twice", (int)name.len, name.p);
     args->params = ts_xresize(args->params, (n + 1) * sizeof *args->params);
-    args->params[n] = (struct ts_query_param){name, ts_str_of(eq + 1)};
+    args->params[n] = (struct ts_ask_param){name, ts_str_of(eq + 1)};
     args->req.params = args->params;
     args->req.nparams = n + 1;
     return TS_QUERY_OK;

@@ -5,4 +5,7 @@
 
 void ts_buf_put_base64(struct ts_buf *buf, struct ts_str bytes);
 
+/** Appends the bytes of a text. @return false: it is no base64, or the buffer failed. */
+bool ts_buf_get_base64(struct ts_buf *buf, struct ts_str text) TS_MUST_CHECK;
+
 #endif

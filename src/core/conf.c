@@ -189,7 +189,7 @@ static void read_list(struct ts_conf_load *ld, const struct ts_conf_option *opt,
     struct ts_buf joined = TS_BUF_INIT;
     struct ts_err err;
     bool good = true;
-    if (value->kind != TS_NODE_LIST || value->n == 0) {
+    if (value->kind != TS_NODE_LIST || (value->n == 0 && !ts_conf_option_may_be_empty(opt))) {
         ts_conf_error(ld, value, "%s is %s; give a list of one or more, such as [%s]", opt->key,
                       value->kind == TS_NODE_LIST ? "an empty list" : kind_name(value),
                       ts_conf_option_is_secret(opt)                   ? "\"1:${TSAGG_KEY}\""
@@ -385,8 +385,10 @@ void ts_conf_free(struct ts_conf **conf)
     }
     for (unsigned i = 0; i < (*conf)->npipeline; i++)
         free_texts(TS_SECTION_pipeline, &(*conf)->pipeline[i]);
-    for (unsigned i = 0; i < (*conf)->nrollups; i++)
+    for (unsigned i = 0; i < (*conf)->nrollups; i++) {
         free_texts(TS_SECTION_rollups, &(*conf)->rollups[i]);
+        ts_free((*conf)->rollups[i].into);
+    }
     for (unsigned i = 0; i < (*conf)->nsinks; i++) {
         free_texts(TS_SECTION_sinks, &(*conf)->sinks[i]);
         ts_free((*conf)->sinks[i].name);

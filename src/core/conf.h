@@ -84,11 +84,12 @@ struct ts_conf_stage {
 
 struct ts_conf_rollup {
     char *name;
-    char *match;       /* glob of measurements; NULL: every one */
-    char *match_tags;  /* KEY=GLOB, a line each; NULL: no condition */
+    char *match;       /* of measurements, see core/matcher.h; NULL: every one */
+    char *match_tags;  /* KEY= and the same of a value, a line each; NULL: no condition */
     int64_t every_ns;          /* of a calendar: about so long */
     enum ts_calendar calendar; /* what windows are, unless NONE */
     int64_t period_ns;         /* longer than every_ns, or 0: the same */
+    int64_t session_ns, session_max_ns; /* gap of sessions, which have no every, and their longest length, or 0 */
     int64_t lateness_ns;
     enum ts_late late;
     uint32_t aggregates; /* bits of enum ts_aggregate */
@@ -100,11 +101,29 @@ struct ts_conf_rollup {
     char *measurement; /* what points are called; "{name}" in it is the series' measurement; NULL: as it is */
     char *tags;        /* KEY=VALUE of extra tags, a line each; NULL: none */
     char *to; /* sink names, comma-separated, without blanks; every one exists */
+    char *bucket; /* NULL: that of each sink */
+    char *into;   /* with a bucket: the sinks that are meant (conf_bucket.c); see ts_conf_sinks_of */
+    char *group_by;     /* tags that series are told apart by, a line each; "": none; NULL: not grouped, or see without */
+    char *without;      /* tags that they are not told apart by; NULL: see group_by */
+    bool drop_original; /* keep_original: false: what matches goes to no later rollup */
 };
+
+/** The sinks that its points go to, comma-separated. */
+static inline const char *ts_conf_sinks_of(const struct ts_conf_rollup *rule)
+{
+    return rule->into ? rule->into : rule->to;
+}
+
+/** Whether its points are of groups, not of series. */
+static inline bool ts_conf_is_grouped(const struct ts_conf_rollup *rule)
+{
+    return rule->group_by || rule->without;
+}
 
 /* Options of every sink type side by side; which apply to which type says tbl/options.def. */
 struct ts_conf_sink {
     char *name;
+    bool derived; /* made for a rollup's bucket: not in the file */
     char *type; /* a name in the sinks table */
     char *url, *org, *bucket, *token;
     char *database, *retention_policy, *username, *password;
@@ -133,12 +152,19 @@ struct ts_conf {
         char *allow_origin;      /* "" none, "*" any */
         enum ts_http_write write;
         uint64_t max_body_bytes; /* of a write request, as it comes and inflated */
+        uint64_t query_cache_bytes;
+        int64_t query_cache_ttl_ns; /* 0: no answer is kept */
     } http;
+    struct {
+        uint64_t io_limit_bytes; /* a second; 0: any */
+    } store;
     struct {
         uint64_t series;
         uint64_t tag_values;
         uint64_t memory_bytes; /* 0: no limit */
         int64_t expire_ns; /* 0: never */
+        uint64_t queries, query_memory_bytes;
+        int64_t query_time_ns; /* 0: any */
     } limits;
     bool keep_gauges;
     struct {
@@ -183,21 +209,25 @@ void ts_conf_print_options(struct ts_buf *out);
 
 /* ---- a configuration in place of another, while the daemon runs: conf_reload.c. All of it @thread main ---- */
 
-/** Whether all options are the same; of a rollup all but `to`. */
+/** Whether all options are the same. */
 bool ts_conf_listen_same(const struct ts_conf_listen *a, const struct ts_conf_listen *b);
 bool ts_conf_sink_same(const struct ts_conf_sink *a, const struct ts_conf_sink *b);
-bool ts_conf_rollup_same(const struct ts_conf_rollup *a, const struct ts_conf_rollup *b);
 
-/** Names what differs and cannot be changed without a restart: "workers, http.token, pipeline". */
+/** Names what differs and cannot be changed without a restart: "workers, http.token, rollups". */
 void ts_conf_fixed_changes(const struct ts_conf *was, const struct ts_conf *now, struct ts_buf *names);
+
+/** Rollups of `was`, the configuration of the start, go from now on where those of `now` go that are otherwise the same. @return how many
+ * go elsewhere. */
+unsigned ts_conf_move_rollups(const struct ts_conf *was, const struct ts_conf *now);
+
+/** Where a rollup goes at the moment. @thread any */
+const char *ts_conf_sinks_now(const struct ts_conf_rollup *rollup);
 
 /** Copies that own their texts. End the process without memory. */
 void ts_conf_listen_copy(struct ts_conf_listen *to, const struct ts_conf_listen *from);
 void ts_conf_listen_fini(struct ts_conf_listen *listen);
 void ts_conf_sink_copy(struct ts_conf_sink *to, const struct ts_conf_sink *from);
 void ts_conf_sink_fini(struct ts_conf_sink *sink);
-void ts_conf_rollup_copy(struct ts_conf_rollup *to, const struct ts_conf_rollup *from);
-void ts_conf_rollup_fini(struct ts_conf_rollup *rollup);
 
 /** A copy of a short text that other threads may hold, the same for equal texts. Lives until ts_conf_keep_free. */
 const char *ts_conf_keep(const char *text);
@@ -229,6 +259,9 @@ int ts_conf_read_hmac_key(struct ts_str s, uint32_t *id, struct ts_str *secret) 
 
 /** Takes the next KEY=REST off the lines of match_tags or tags. @return false at the end. */
 bool ts_conf_next_pair(struct ts_str *lines, struct ts_str *key, struct ts_str *rest);
+
+/** Whether the tag is one of the lines of group_by or without. */
+bool ts_conf_has_line(const char *lines, struct ts_str tag);
 
 /** Whether a host as ts_conf_read_address gives it is reached from this machine only. */
 bool ts_conf_is_loopback(const char *host);

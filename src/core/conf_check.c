@@ -156,6 +156,16 @@ static bool same_target(const struct ts_conf_sink *a, const struct ts_conf_sink 
                 : same(a->database, b->database) && same(a->retention_policy, b->retention_policy));
 }
 
+void ts_conf_check_target(struct ts_conf_load *ld, unsigned i)
+{
+    const struct ts_conf_sink *sink = &ld->conf->sinks[i];
+    for (unsigned j = 0; j < i; j++)
+        if (same_target(sink, &ld->conf->sinks[j]))
+            ts_conf_error(ld, sink->derived ? ts_conf_at(ld, TS_SECTION_sinks, j, "bucket") : ts_conf_at(ld, TS_SECTION_sinks, i, "type"),
+                          "sinks %s and %s write to the same place; %s", ld->conf->sinks[j].name, sink->name,
+                          sink->derived ? "let the rollup with this bucket go to this sink" : "remove one, or give it another target");
+}
+
 static void check_sink(struct ts_conf_load *ld, unsigned i)
 {
     struct ts_conf_sink *sink = &ld->conf->sinks[i];
@@ -169,11 +179,7 @@ static void check_sink(struct ts_conf_load *ld, unsigned i)
     if (same(sink->type, "influxdb1") && sink->password && sink->password[0] && !sink->username[0])
         ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_sinks, i, "password"),
                       "password without username; give both or none");
-    for (unsigned j = 0; j < i; j++)
-        if (same_target(sink, &ld->conf->sinks[j]))
-            ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_sinks, i, "type"),
-                          "sinks %s and %s write to the same place; remove one, or give it another target",
-                          ld->conf->sinks[j].name, sink->name);
+    ts_conf_check_target(ld, i);
 }
 
 static void check_sinks(struct ts_conf_load *ld)
@@ -224,6 +230,7 @@ void ts_conf_check(struct ts_conf_load *ld)
     for (unsigned i = 0; i < ld->conf->nrollups; i++)
         check_to(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "to"), &ld->conf->rollups[i].to);
     check_to(ld, ts_conf_at(ld, TS_SECTION_events, 0, "to"), &ld->conf->events.to);
+    ts_conf_check_buckets(ld);
     ts_conf_check_pipeline(ld);
     ts_conf_check_rollups(ld);
 }

@@ -17,6 +17,7 @@
 #define TS_OF_limits  struct ts_conf
 #define TS_OF_events  struct ts_conf
 #define TS_OF_journal struct ts_conf
+#define TS_OF_store   struct ts_conf
 #define TS_OF_listen  struct ts_conf_listen
 #define TS_OF_pipeline struct ts_conf_stage
 #define TS_OF_rollups struct ts_conf_rollup
@@ -132,7 +133,7 @@ static const char *fetch_text(const struct ts_conf_option *opt, const void *base
 
 bool ts_conf_option_is_set(const struct ts_conf_option *opt, const void *base)
 {
-    if (opt->type == TS_CONF_DURATION && !opt->def)
+    if ((opt->type == TS_CONF_DURATION || opt->type == TS_CONF_EVERY) && !opt->def)
         return fetch(opt, base) != 0;
     return !ts_conf_option_is_text(opt) || fetch_text(opt, base);
 }
@@ -241,11 +242,11 @@ static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *ba
     }
     if (!ok)
         return ts_fail(err, TS_ECONF, "%s: %s will not do", opt->key, shown.z);
-    if (s.len == 0 && (!opt->def || opt->def[0]) && opt->type != TS_CONF_ADDRESS)
+    if (s.len == 0 && (!opt->def || opt->def[0]) && opt->type != TS_CONF_ADDRESS && !ts_conf_option_may_be_empty(opt))
         return ts_fail(err, TS_ECONF, "%s is empty", opt->key);
     char **field = ts_conf_option_text(opt, base);
     ts_free(*field);
-    *field = ts_xstrndup(s.p, s.len);
+    *field = ts_xstrndup(s.len ? s.p : "", s.len);
     return 0;
 }
 

@@ -115,6 +115,12 @@ static inline bool ts_conf_option_is_secret(const struct ts_conf_option *opt)
     return opt->type == TS_CONF_SECRET || opt->type == TS_CONF_SECRETS;
 }
 
+/** Whether [] is a value of the list. */
+static inline bool ts_conf_option_may_be_empty(const struct ts_conf_option *opt)
+{
+    return opt->choices && strcmp(opt->choices, "[]") == 0;
+}
+
 /** What stands between the items of a list in its field. */
 static inline char ts_conf_option_between(const struct ts_conf_option *opt)
 {
@@ -154,8 +160,20 @@ const struct ts_conf_node *ts_conf_at(const struct ts_conf_load *ld, enum ts_con
 /** Whether a list with commas has the word. */
 bool ts_conf_has_word(const char *list, struct ts_str asked);
 
+/** Makes the sinks that rollups with a bucket go to. Errors are told. */
+void ts_conf_check_buckets(struct ts_conf_load *ld);
+
+/** Whether another sink before it writes to the same place; told. */
+void ts_conf_check_target(struct ts_conf_load *ld, unsigned i);
+
 /** What rollups can only say together; defaults that depend on others. Errors are told. */
 void ts_conf_check_rollups(struct ts_conf_load *ld);
+
+/** The same of what one matches, and of its groups. */
+void ts_conf_check_match(struct ts_conf_load *ld, unsigned i);
+
+/** Whether it can be seen that two rollups, b the later one, have no points of one series. */
+bool ts_conf_rollups_are_apart(const struct ts_conf_rollup *a, const struct ts_conf_rollup *b);
 
 enum ts_node_kind { TS_NODE_SCALAR, TS_NODE_LIST, TS_NODE_MAP };
 

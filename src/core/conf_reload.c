@@ -7,6 +7,8 @@
 
 #include "core/mem.h"
 
+#include <stdatomic.h>
+
 static const char *text_of(const struct ts_conf_option *opt, const void *base)
 {
     return *(char *const *)(const void *)((const char *)base + opt->offset);
@@ -48,11 +50,6 @@ bool ts_conf_sink_same(const struct ts_conf_sink *a, const struct ts_conf_sink *
     return same(TS_SECTION_sinks, a, b, NULL);
 }
 
-bool ts_conf_rollup_same(const struct ts_conf_rollup *a, const struct ts_conf_rollup *b)
-{
-    return same(TS_SECTION_rollups, a, b, "to");
-}
-
 /* What takes effect while the daemon runs, of sections that as a whole do not. */
 static bool is_live(const struct ts_conf_option *opt)
 {
@@ -75,11 +72,15 @@ void ts_conf_fixed_changes(const struct ts_conf *was, const struct ts_conf *now,
         const char *section = ts_conf_sections[opt->section].key;
         ts_buf_printf(names, "%s%s%s%s", names->len ? ", " : "", section, section[0] ? "." : "", opt->key);
     }
-    bool pipeline = was->npipeline == now->npipeline;
+    bool pipeline = was->npipeline == now->npipeline, rollups = was->nrollups == now->nrollups;
     for (unsigned i = 0; pipeline && i < was->npipeline; i++)
         pipeline = same(TS_SECTION_pipeline, &was->pipeline[i], &now->pipeline[i], NULL);
+    for (unsigned i = 0; rollups && i < was->nrollups; i++)
+        rollups = same(TS_SECTION_rollups, &was->rollups[i], &now->rollups[i], "to");
     if (!pipeline)
         ts_buf_printf(names, "%spipeline", names->len ? ", " : "");
+    if (!rollups)
+        ts_buf_printf(names, "%srollups", names->len ? ", " : "");
 }
 
 static char *copy_of(const char *text)
@@ -130,17 +131,6 @@ void ts_conf_sink_fini(struct ts_conf_sink *sink)
     TS_FREE(sink->name);
 }
 
-void ts_conf_rollup_copy(struct ts_conf_rollup *to, const struct ts_conf_rollup *from)
-{
-    *to = *from;
-    own_texts(TS_SECTION_rollups, to);
-}
-
-void ts_conf_rollup_fini(struct ts_conf_rollup *rollup)
-{
-    free_texts(TS_SECTION_rollups, rollup);
-}
-
 static char **kept;
 static unsigned nkept;
 
@@ -159,4 +149,45 @@ void ts_conf_keep_free(void)
         ts_free(kept[i]);
     TS_FREE(kept);
     nkept = 0;
+}
+
+/* Rollups whose sinks are not those of the start; by the name's address, which copies of their options share. */
+static struct {
+    const char *name;
+    _Atomic(const char *) to;
+} moved[TS_ROLLUPS_MAX];
+static _Atomic unsigned nmoved;
+
+const char *ts_conf_sinks_now(const struct ts_conf_rollup *rollup)
+{
+    /* Acquire: pairs with the releases below, for the entry and for the text. */
+    unsigned n = atomic_load_explicit(&nmoved, memory_order_acquire);
+    for (unsigned i = 0; i < n; i++)
+        if (moved[i].name == rollup->name)
+            return atomic_load_explicit(&moved[i].to, memory_order_acquire);
+    return ts_conf_sinks_of(rollup);
+}
+
+static bool set_sinks(const struct ts_conf_rollup *rollup, const char *to)
+{
+    unsigned n = atomic_load_explicit(&nmoved, memory_order_relaxed), i = 0;
+    if (strcmp(ts_conf_sinks_now(rollup), to) == 0)
+        return false;
+    while (i < n && moved[i].name != rollup->name)
+        i++;
+    moved[i].name = rollup->name;
+    atomic_store_explicit(&moved[i].to, ts_conf_keep(to), memory_order_release);
+    if (i == n)
+        atomic_store_explicit(&nmoved, n + 1, memory_order_release);
+    return true;
+}
+
+unsigned ts_conf_move_rollups(const struct ts_conf *was, const struct ts_conf *now)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < was->nrollups; i++)
+        for (unsigned k = 0; k < now->nrollups; k++)
+            if (same(TS_SECTION_rollups, &was->rollups[i], &now->rollups[k], "to"))
+                n += set_sinks(&was->rollups[i], ts_conf_sinks_of(&now->rollups[k]));
+    return n;
 }

@@ -6,7 +6,6 @@
 #include "core/conf_priv.h"
 
 #include "core/clock.h"
-#include "core/glob.h"
 #include "core/log.h"
 #include "core/num.h"
 
@@ -28,6 +27,15 @@ bool ts_conf_has_word(const char *list, struct ts_str asked)
     struct ts_str rest = ts_str_of(list), word;
     while (ts_conf_next(&rest, ',', &word))
         if (ts_str_eq(word, asked))
+            return true;
+    return false;
+}
+
+bool ts_conf_has_line(const char *lines, struct ts_str tag)
+{
+    struct ts_str rest = ts_str_of(lines), line;
+    while (ts_conf_next(&rest, '\n', &line))
+        if (ts_str_eq(line, tag))
             return true;
     return false;
 }
@@ -140,6 +148,36 @@ static void check_period(struct ts_conf_load *ld, unsigned i)
                       OVERLAP_MAX, every);
 }
 
+/* Windows of a given length, or sessions. */
+static void check_session(struct ts_conf_load *ld, unsigned i)
+{
+    const struct ts_conf_rollup *rule = &ld->conf->rollups[i];
+    const struct ts_conf_node *node = ts_conf_at(ld, TS_SECTION_rollups, i, "");
+    bool every = ts_conf_node_find(node, TS_STR("every")), period = ts_conf_node_find(node, TS_STR("period"));
+    bool session = ts_conf_node_find(node, TS_STR("session"));
+    char gap[TS_NUM_MAX + 1] = "";
+    gap[ts_clock_put_duration(gap, rule->session_ns)] = 0;
+    if (!every && !session)
+        ts_conf_error(ld, node, "every is missing; give the length of a window, such as 10s, or for sessions session: 30s");
+    else if (session && (every || period))
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, every ? "every" : "period"),
+                      "%s beside session: a session is as long as its samples make it; keep one of them", every ? "every" : "period");
+    if (session && ts_conf_is_grouped(rule))
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "session"),
+                      "session beside group_by or without: sessions are of one series each; give every, or leave the groups out");
+    if (rule->session_ns && rule->lateness_ns / OVERLAP_MAX > rule->session_ns)
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "lateness"),
+                      "lateness is more than %d times session (%s), and so many sessions of a series would be open; give a shorter one",
+                      OVERLAP_MAX, gap);
+    if (!rule->session_max_ns)
+        return;
+    if (!session)
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "session_max"), "session_max without session; give both or none");
+    else if (rule->session_ns && rule->session_max_ns < rule->session_ns)
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "session_max"),
+                      "session_max is shorter than session (%s), the gap in a session; give %s or more", gap, gap);
+}
+
 static void check_measurement(struct ts_conf_load *ld, unsigned i)
 {
     const char *text = ld->conf->rollups[i].measurement, *brace = text ? strchr(text, '{') : NULL;
@@ -156,38 +194,23 @@ static bool same(const char *a, const char *b)
     return !a || !b ? a == b : strcmp(a, b) == 0;
 }
 
-/* Whether no series can match both. */
-static bool are_disjoint(const struct ts_conf_rollup *a, const struct ts_conf_rollup *b)
-{
-    struct ts_str lines = ts_str_of(a->match_tags ? a->match_tags : ""), key, glob, other_key, other;
-    if (a->match && b->match && ts_globs_are_disjoint(ts_str_of(a->match), ts_str_of(b->match)))
-        return true;
-    while (b->match_tags && ts_conf_next_pair(&lines, &key, &glob)) {
-        struct ts_str others = ts_str_of(b->match_tags);
-        while (ts_conf_next_pair(&others, &other_key, &other))
-            if (ts_str_eq(key, other_key) && ts_globs_are_disjoint(glob, other))
-                return true;
-    }
-    return false;
-}
-
 /* Two rules may not meet in a sink: points of one series that share a time would replace each other. */
 static void check_pair(struct ts_conf_load *ld, unsigned i, unsigned j)
 {
     const struct ts_conf_rollup *a = &ld->conf->rollups[j], *b = &ld->conf->rollups[i];
-    struct ts_str rest = ts_str_of(b->to), word;
+    struct ts_str rest = ts_str_of(ts_conf_sinks_of(b)), word;
     if (!a->name || !b->name)
         return;
     if (strcmp(a->name, b->name) == 0)
         ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "name"),
                       "name: a second rollup \"%s\"; give it another name", b->name);
-    if (!same(a->measurement, b->measurement) || !same(a->tags, b->tags) || are_disjoint(a, b))
+    if (!same(a->measurement, b->measurement) || !same(a->tags, b->tags) || ts_conf_rollups_are_apart(a, b))
         return;
     while (ts_conf_next(&rest, ',', &word))
-        if (ts_conf_has_word(a->to, word))
+        if (ts_conf_has_word(ts_conf_sinks_of(a), word))
             ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "to"),
                           "to: rollups %s and %s both write to sink %.*s, where their points would replace "
-                          "each other; give one a measurement, tags or a sink of its own, or each a match "
+                          "each other; give one a measurement, tags, a bucket or a sink of its own, or each a match "
                           "that excludes the other",
                           a->name, b->name, (int)word.len, word.p);
 }
@@ -205,7 +228,9 @@ void ts_conf_check_rollups(struct ts_conf_load *ld)
     for (unsigned i = 0; i < ld->conf->nrollups; i++) {
         check_histogram(ld, i);
         check_period(ld, i);
+        check_session(ld, i);
         check_measurement(ld, i);
+        ts_conf_check_match(ld, i);
     }
     for (unsigned i = 0; i < ld->conf->nrollups; i++)
         for (unsigned j = 0; j < i; j++)

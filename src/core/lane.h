@@ -6,6 +6,7 @@
  */
 #include "core/base.h"
 #include "core/ring.h"
+#include "core/skew.h"
 #include "core/thread.h"
 #include "core/tile.h"
 
@@ -60,6 +61,7 @@ struct ts_lane {
     struct ts_ring full, empty;
     struct ts_bell *worker_bell, *ingest_bell;
     struct ts_slab *slabs;
+    struct ts_skew *skew; /* of the source, for the worker to count what is late; NULL: nobody asks */
 };
 
 /** Ends the process without memory. The bells belong to the two threads. */

@@ -1,7 +1,6 @@
 libtsagg_a_SOURCES += \
 	src/tbl/aggregates.def src/tbl/counters.def src/tbl/errors.def src/tbl/kinds.def src/tbl/listeners.def \
-	src/core/admin.h \
-	src/core/base.h \
+	src/core/admin.h src/core/ask.h src/core/base.h \
 	src/core/base64.c src/core/base64.h \
 	src/core/body.c src/core/body.h \
 	src/core/bucket.c src/core/bucket.h \
@@ -11,6 +10,7 @@ libtsagg_a_SOURCES += \
 	src/core/clock.c src/core/clock.h \
 	src/core/counters.c src/core/counters.h \
 	src/core/csv.c src/core/csv.h \
+	src/core/dd.h \
 	src/core/dead_letter.c src/core/dead_letter.h \
 	src/core/edit.c src/core/edit.h \
 	src/core/err.c src/core/err.h \
@@ -21,8 +21,10 @@ libtsagg_a_SOURCES += \
 	src/core/hash.h \
 	src/core/hll.c src/core/hll.h \
 	src/core/lane.c src/core/lane.h \
+	src/core/le.h \
 	src/core/log.c src/core/log.h \
 	src/core/map64.c src/core/map64.h \
+	src/core/matcher.c src/core/matcher.h \
 	src/core/mem.c src/core/mem.h \
 	src/core/near.c src/core/near.h \
 	src/core/num.c src/core/num.h \
@@ -40,6 +42,7 @@ libtsagg_a_SOURCES += \
 	src/core/sample.c src/core/sample.h \
 	src/core/scan.h \
 	src/core/series.c src/core/series.h \
+	src/core/skew.c src/core/skew.h \
 	src/core/sketch.c src/core/sketch_codec.c src/core/sketch.h \
 	src/core/stage.c src/core/stage.h \
 	src/core/stats.c src/core/stats.h \

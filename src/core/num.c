@@ -2,11 +2,12 @@
  * Numbers from and to text. Thread: any. Allocates nothing, but for reading texts of 400 characters and more.
  * Reading: up to 19 digits with a power of ten of at most 22 are exact in one multiplication or division
  * (Clinger, "How to read floating point numbers accurately", 1990); the rest goes to strtod_l in the C locale.
- * Printing: the shortest decimal that reads back (core/num_shortest.h).
+ * Printing: the shortest decimal that reads back (core/num_shortest.h), eight digits at a time.
  */
 #include "config.h"
 #include "core/num.h"
 
+#include "core/le.h"
 #include "core/num_shortest.h"
 
 #include <locale.h>
@@ -142,17 +143,43 @@ int ts_num_read_int(struct ts_str s, int64_t *out)
     return 0;
 }
 
+/* The eight decimal digits of v < 10^8 as bytes 0 … 9, the first one lowest: halves, quarters and digits side by side in one word. */
+TS_INLINE uint64_t eight_digits(uint32_t v)
+{
+    uint64_t x = v / 10000 | (uint64_t)(v % 10000) << 32;
+    uint64_t hundreds = x * 10486 >> 20 & UINT64_C(0x7f0000007f);
+    x = hundreds | (x - 100 * hundreds) << 16;
+    uint64_t tens = x * 103 >> 10 & UINT64_C(0x000f000f000f000f);
+    return tens | (x - 10 * tens) << 8;
+}
+
+#define E8    UINT64_C(100000000)
+#define ZEROS UINT64_C(0x3030303030303030) /* eight characters */
+
+/* v < 10^8 without leading zeros. */
+TS_INLINE size_t put_first(char *to, uint32_t v)
+{
+    uint64_t digits = eight_digits(v);
+    unsigned leading = (unsigned)__builtin_ctzll(digits | UINT64_C(1) << 56) / 8; /* a zero keeps one digit */
+    ts_le_put64(to, (digits + ZEROS) >> 8 * leading);
+    return 8 - leading;
+}
+
 size_t ts_num_put_uint(char *to, uint64_t v)
 {
-    char tmp[20];
-    size_t n = 0;
-    do {
-        tmp[n++] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v);
-    for (size_t i = 0; i < n; i++)
-        to[i] = tmp[n - 1 - i];
-    return n;
+    if (v < E8)
+        return put_first(to, (uint32_t)v);
+    uint64_t above = v / E8;
+    size_t n;
+    if (above < E8) {
+        n = put_first(to, (uint32_t)above);
+    } else {
+        n = put_first(to, (uint32_t)(above / E8));
+        ts_le_put64(to + n, eight_digits((uint32_t)(above % E8)) + ZEROS);
+        n += 8;
+    }
+    ts_le_put64(to + n, eight_digits((uint32_t)(v % E8)) + ZEROS);
+    return n + 8;
 }
 
 size_t ts_num_put_int(char *to, int64_t v)
@@ -163,40 +190,22 @@ size_t ts_num_put_int(char *to, int64_t v)
     return 1 + ts_num_put_uint(to + 1, 0 - (uint64_t)v);
 }
 
-/* Digits of m with the point before the last k of them. */
-static size_t put_fixed(char *to, uint64_t m, unsigned k)
-{
-    char digits[24];
-    size_t n = ts_num_put_uint(digits, m), len = 0;
-    if (k == 0) {
-        memcpy(to, digits, n);
-        return n;
-    }
-    if (n <= k) {
-        to[len++] = '0';
-        to[len++] = '.';
-        for (size_t i = n; i < k; i++)
-            to[len++] = '0';
-        memcpy(to + len, digits, n);
-        return len + n;
-    }
-    memcpy(to, digits, n - k);
-    to[n - k] = '.';
-    memcpy(to + n - k + 1, digits + n - k, k);
-    return n + 1;
-}
-
 /* m * 10^exp10, m without zeros at its end. */
 static size_t put_decimal(char *to, uint64_t m, int exp10)
 {
     char digits[24];
     size_t n = ts_num_put_uint(digits, m), len = 0;
     int scientific = (int)n - 1 + exp10;
-    if (scientific >= -5 && scientific <= 20) {
-        len = put_fixed(to, m, (unsigned)TS_MAX(-exp10, 0));
-        for (; exp10 > 0; exp10--)
-            to[len++] = '0';
-        return len;
+    if (scientific >= 0 && scientific <= 20) { /* a whole number: see put_positive */
+        memcpy(to, digits, n);
+        memset(to + n, '0', (size_t)exp10);
+        return n + (size_t)exp10;
+    }
+    if (scientific < 0 && scientific >= -5) {
+        size_t zeros = (size_t)(-1 - scientific);
+        memcpy(to, "0.0000", 6);
+        memcpy(to + 2 + zeros, digits, n);
+        return 2 + zeros + n;
     }
     to[len++] = digits[0];
     if (n > 1) {
@@ -210,6 +219,49 @@ static size_t put_decimal(char *to, uint64_t m, int exp10)
     if (e < 10)
         to[len++] = '0';
     return len + ts_num_put_uint(to + len, e);
+}
+
+TS_INLINE uint64_t power_of_ten(unsigned k)
+{
+    return (uint64_t)(int64_t)pow10_exact[k]; /* from a signed one it is one instruction */
+}
+
+/* digits / 10^k, which has this whole part and is not whole, without zeros at the end; k is at most 16. */
+static size_t put_parts(char *to, uint64_t whole, uint64_t digits, unsigned k)
+{
+    size_t n = ts_num_put_uint(to, whole);
+    uint64_t fraction = digits - whole * power_of_ten(k), second = 0;
+    to[n++] = '.';
+    if (k > 8) {
+        fraction *= power_of_ten(16 - k);
+        second = eight_digits((uint32_t)(fraction % E8));
+        ts_le_put64(to + n + 8, second + ZEROS);
+        fraction /= E8;
+    } else {
+        fraction *= power_of_ten(8 - k);
+    }
+    uint64_t first = eight_digits((uint32_t)fraction);
+    ts_le_put64(to + n, first + ZEROS);
+    return n + (second ? 16 - (size_t)__builtin_clzll(second) / 8 : 8 - (size_t)__builtin_clzll(first) / 8);
+}
+
+/* A number above 0 that is not whole, or large. */
+static size_t put_positive(char *to, double v)
+{
+    uint64_t digits;
+    int exp10;
+    if (v >= 1e-3 && v < 1e9) {
+        /* Six decimals are enough if a division says so, which is exact. No shorter number of at most 15 digits reads back as the same. */
+        digits = (uint64_t)(int64_t)(v * 1e6 + 0.5);
+        if ((double)(int64_t)digits / 1e6 == v)
+            return put_parts(to, (uint64_t)(int64_t)v, digits, 6);
+    }
+    ts_num_shortest(v, &digits, &exp10);
+    if (v > 1 && exp10 < 0) /* not whole, so below 2^52, where every whole number is a double: none lies between v and its decimal */
+        return put_parts(to, (uint64_t)(int64_t)v, digits, (unsigned)-exp10);
+    for (; digits % 10 == 0; exp10++)
+        digits /= 10;
+    return put_decimal(to, digits, exp10);
 }
 
 size_t ts_num_put_double(char *to, double v)
@@ -227,18 +279,9 @@ size_t ts_num_put_double(char *to, double v)
         to[sign++] = '-';
         v = -v;
     }
-    if (v == 0) {
-        to[sign] = '0';
-        return sign + 1;
-    }
-    if (v < 1e15 && v == (double)(uint64_t)v) /* a whole number that no shorter one reads back as */
-        return sign + ts_num_put_uint(to + sign, (uint64_t)v);
-    uint64_t digits;
-    int exp10;
-    ts_num_shortest(v, &digits, &exp10);
-    for (; digits % 10 == 0; exp10++)
-        digits /= 10;
-    return sign + put_decimal(to + sign, digits, exp10);
+    if (v < 1e15 && v == (double)(int64_t)v) /* a whole number that no shorter one reads back as */
+        return sign + ts_num_put_uint(to + sign, (uint64_t)(int64_t)v);
+    return sign + put_positive(to + sign, v);
 }
 
 int ts_num_read_bytes(struct ts_str s, uint64_t *out)

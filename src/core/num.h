@@ -6,7 +6,7 @@
 #include "core/base.h"
 #include "core/err.h"
 
-#define TS_NUM_MAX 40 /* bytes that any number printed here fits in */
+#define TS_NUM_MAX 40 /* bytes that any number printed here fits in; all of them may be written, whatever its length */
 
 /**
  * Reads a decimal number that fills s completely: [+-] digits [. digits] [eE [+-] digits], at least one digit
@@ -21,7 +21,7 @@ int ts_num_read_uint(struct ts_str s, uint64_t *out) TS_MUST_CHECK;
 
 /**
  * Shortest decimal that reads back as v; an exponent only outside 1e-5 … 1e21; NaN, +Inf, -Inf in words.
- * @return bytes written (at most TS_NUM_MAX, not terminated).
+ * @return its bytes (not terminated). to has room for TS_NUM_MAX.
  */
 size_t ts_num_put_double(char *to, double v);
 size_t ts_num_put_int(char *to, int64_t v);

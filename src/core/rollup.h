@@ -4,7 +4,8 @@
  * What goes to the sinks: a batch of rollup points that share rule and window. A point is a complete statement about
  * its series and window: sent twice it says the same, sent again with more samples it replaces the former.
  *
- * A batch of events and service checks is `passed`: its points were never in a window, are of kind PASSED, and have times of their own.
+ * A batch of events and service checks is `passed`: its points were never in a window, are of kind PASSED, and have times of their own. So have the
+ * points of a batch of `sessions`, and lengths.
  *
  * Ownership: the batch owns its points array and the bytes of `last_text`, `histogram`, `sketch` and `fields` (in `texts`); series bytes
  * are borrowed from the worker's series table, which keeps them until the batch has been freed and counted in *returned; those of passed points lie in `texts` too.
@@ -29,7 +30,8 @@ struct ts_rollup {
     struct ts_str sketch;     /* when there is one (ts_rollup_has_sketch): encoded (core/sketch.h, of a SET
                                  core/hll.h); empty: lost */
     struct ts_str fields;     /* PASSED: core/passed.h */
-    int64_t time_ns;          /* PASSED */
+    int64_t time_ns;          /* PASSED, and in batches of sessions */
+    int64_t duration_ns;      /* in batches of sessions: from the first sample to the last */
 };
 
 #define TS_ROLLUP_BATCH_MAX 4096 /* points of a batch */
@@ -44,9 +46,10 @@ struct ts_rollup_batch {
     bool stddev_sample;  /* sample form of the standard deviation */
     bool correction;     /* sent again after late samples */
     bool passed;         /* points that were never in a window: start, end and aggregates are 0 */
+    bool sessions;       /* start and end are 0 */
     bool coarse;         /* merged in a full journal from finer windows that were not delivered yet */
-    unsigned n;
-    struct ts_rollup *points; /* TS_ROLLUP_BATCH_MAX of them */
+    unsigned n, room;
+    struct ts_rollup *points; /* room for so many; what is in them is undefined until it is set */
     struct ts_buf texts;
     _Atomic uint64_t *returned; /* one more when the batch is freed; NULL: nobody waits for that. Batches of a worker are freed in order. */
 };
@@ -71,6 +74,9 @@ struct ts_rollup_batch *ts_rollup_batch_new(void);
 struct ts_rollup_batch *ts_rollup_batch_sized(unsigned points);
 void ts_rollup_batch_free(struct ts_rollup_batch **batch);
 
+/** Gives back what is kept of freed batches for new ones. @thread any */
+void ts_rollup_trim(void);
+
 #define TS_ROLLUP_ENCODED_MAX (16u << 20) /* bytes of an encoded batch; one point always fits */
 
 /**
@@ -94,7 +100,7 @@ struct ts_rollup_head {
     uint32_t aggregates;
     struct ts_quantiles quantiles;
     struct ts_buckets buckets;
-    bool stddev_sample, correction, coarse, passed;
+    bool stddev_sample, correction, coarse, passed, sessions;
     unsigned n;
     unsigned version; /* of the form */
 };

@@ -1,10 +1,10 @@
 /*
  * A batch of rollup points to bytes and back, for the journal. Thread: any. Version 2, little-endian:
  *
- *   u8 version = 2 | u8 flags: 1 stddev_sample, 2 correction, 4 coarse, 128 passed | u32 aggregates | i64 start_ns | i64 end_ns
+ *   u8 version = 2 | u8 flags: 1 stddev_sample, 2 correction, 4 coarse, 8 sessions, 128 passed | u32 aggregates | i64 start_ns | i64 end_ns
  *   u8 n, n times u32 quantile in millionths, rising | u8 n, n times f64 bound of a histogram's buckets, rising
  *   u16 n, rule | u16 n, to | u32 number of points | points
- *   point: u16 n, series | by the series' kind:
+ *   point: u16 n, series | in batches of sessions: i64 time_ns, i64 duration_ns | by the series' kind:
  *       SET      f64 count, f64 distinct | with the aggregate sketch: u32 n, HyperLogLog
  *       STRING   u32 n, last_text
  *       PASSED   i64 time_ns, u32 n, fields (core/passed.h); in passed batches, and nothing else in these
@@ -24,6 +24,7 @@
 #include "core/rollup.h"
 
 #include "core/hll.h"
+#include "core/le.h"
 #include "core/passed.h"
 #include "core/sketch.h"
 
@@ -34,8 +35,9 @@
 #define FLAG_SAMPLE       1
 #define FLAG_CORRECTION   2
 #define FLAG_COARSE       4
-#define FLAG_PASSED       128 /* a reader that does not know it refuses the batch */
-#define FLAGS             (FLAG_SAMPLE | FLAG_CORRECTION | FLAG_COARSE | FLAG_PASSED)
+#define FLAG_SESSIONS     8   /* a reader that does not know it refuses the batch */
+#define FLAG_PASSED       128 /* the same */
+#define FLAGS             (FLAG_SAMPLE | FLAG_CORRECTION | FLAG_COARSE | FLAG_SESSIONS | FLAG_PASSED)
 #define HEAD_BYTES        (1 + 1 + 4 + 8 + 8 + 1 + 1 + 2 + 2 + 4)
 #define POINT_BYTES_LEAST (2 + 7 + 4) /* shortest series, empty string */
 
@@ -43,13 +45,6 @@ static enum ts_kind kind_of(struct ts_str series)
 {
     return (enum ts_kind)series.p[0];
 }
-
-/* The moments in the order they are written. */
-static const size_t moments[] = {
-    offsetof(struct ts_stats, count), offsetof(struct ts_stats, sum),  offsetof(struct ts_stats, shift),
-    offsetof(struct ts_stats, sd),    offsetof(struct ts_stats, sd2),  offsetof(struct ts_stats, min),
-    offsetof(struct ts_stats, max),   offsetof(struct ts_stats, last),
-};
 
 /* Numbers that are there when the aggregates say so, in the order they are written. */
 static const struct {
@@ -60,64 +55,64 @@ static const struct {
     {TS_AGG_BIT(increase), offsetof(struct ts_rollup, increase)},
     {TS_AGG_BIT(distinct), offsetof(struct ts_rollup, distinct)},
 };
+#define EXTRAS (TS_AGG_BIT(first) | TS_AGG_BIT(increase) | TS_AGG_BIT(distinct))
 
-static size_t point_bytes(const struct ts_rollup_batch *batch, const struct ts_rollup *pt)
-{
-    enum ts_kind kind = kind_of(pt->series);
-    size_t len = 2 + pt->series.len;
-    if (ts_rollup_has_sketch(kind, batch->aggregates, batch->quantiles.n))
-        len += 4 + pt->sketch.len;
-    if (ts_rollup_has_histogram(kind, batch->aggregates))
-        len += 4 + pt->histogram.len;
-    switch (kind) {
-    case TS_KIND_SET: return len + 16;
-    case TS_KIND_STRING: return len + 4 + pt->last_text.len;
-    case TS_KIND_PASSED: return len + 8 + 4 + pt->fields.len;
-    default: break;
-    }
-    for (size_t i = 0; i < TS_ARRAY_SIZE(extras); i++)
-        len += ts_kind_aggregates(kind, batch->aggregates) & extras[i].aggregate ? 8 : 0;
-    return len + 8 * TS_ARRAY_SIZE(moments);
-}
-
-static char *put_uint(char *to, uint64_t v, unsigned bytes)
-{
-    for (unsigned i = 0; i < bytes; i++)
-        *to++ = (char)(v >> 8 * i & 0xff);
-    return to;
-}
-
-static char *put_double(char *to, double v)
-{
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return put_uint(to, bits, 8);
-}
+#define MOMENTS_BYTES     (8 * 8)
+#define POINT_FIXED_BYTES (2 + 16 + MOMENTS_BYTES + 3 * 8 + 4 + 4) /* of a point at most, beside its texts */
 
 static char *put_text(char *to, struct ts_str s, unsigned len_bytes)
 {
-    to = put_uint(to, s.len, len_bytes);
+    if (len_bytes == 2)
+        ts_le_put16(to, (uint16_t)s.len);
+    else
+        ts_le_put32(to, (uint32_t)s.len);
+    to += len_bytes;
     if (s.len)
         memcpy(to, s.p, s.len);
     return to + s.len;
 }
 
+static char *put_int64(char *to, int64_t v)
+{
+    ts_le_put64(to, (uint64_t)v);
+    return to + 8;
+}
+
+static char *put_double(char *to, double v)
+{
+    ts_le_put_double(to, v);
+    return to + 8;
+}
+
+static char *put_moments(char *to, const struct ts_stats *st)
+{
+    to = put_double(to, st->count);
+    to = put_double(to, st->sum);
+    to = put_double(to, st->shift);
+    to = put_double(to, st->sd);
+    to = put_double(to, st->sd2);
+    to = put_double(to, st->min);
+    to = put_double(to, st->max);
+    return put_double(to, st->last);
+}
+
 static char *put_point(char *to, const struct ts_rollup_batch *batch, const struct ts_rollup *pt)
 {
     enum ts_kind kind = kind_of(pt->series);
+    uint32_t aggregates = batch->aggregates & EXTRAS ? ts_kind_aggregates(kind, batch->aggregates) : 0;
     to = put_text(to, pt->series, 2);
+    if (batch->sessions)
+        to = put_int64(put_int64(to, pt->time_ns), pt->duration_ns);
     switch (kind) {
-    case TS_KIND_SET:
-        to = put_double(to, pt->stats.count);
-        to = put_double(to, pt->distinct);
-        break;
+    case TS_KIND_SET: to = put_double(put_double(to, pt->stats.count), pt->distinct); break;
     case TS_KIND_STRING: to = put_text(to, pt->last_text, 4); break;
-    case TS_KIND_PASSED: to = put_text(put_uint(to, (uint64_t)pt->time_ns, 8), pt->fields, 4); break;
+    case TS_KIND_PASSED:
+        to = put_text(put_int64(to, pt->time_ns), pt->fields, 4);
+        break;
     default:
-        for (size_t i = 0; i < TS_ARRAY_SIZE(moments); i++)
-            to = put_double(to, *(const double *)(const void *)((const char *)&pt->stats + moments[i]));
-        for (size_t i = 0; i < TS_ARRAY_SIZE(extras); i++)
-            if (ts_kind_aggregates(kind, batch->aggregates) & extras[i].aggregate)
+        to = put_moments(to, &pt->stats);
+        for (size_t i = 0; i < TS_ARRAY_SIZE(extras) && aggregates; i++)
+            if (aggregates & extras[i].aggregate)
                 to = put_double(to, *(const double *)(const void *)((const char *)pt + extras[i].offset));
     }
     if (ts_rollup_has_histogram(kind, batch->aggregates))
@@ -126,41 +121,58 @@ static char *put_point(char *to, const struct ts_rollup_batch *batch, const stru
                                                                              : to;
 }
 
-int ts_rollup_batch_encode(const struct ts_rollup_batch *batch, struct ts_buf *buf)
+static char *put_head(char *to, const struct ts_rollup_batch *batch)
 {
-    struct ts_str rule = ts_str_of(batch->rule), sinks = ts_str_of(batch->to);
-    if (rule.len > UINT16_MAX || sinks.len > UINT16_MAX)
-        return -TS_ELIMIT;
-    size_t len =
-        HEAD_BYTES + 4 * (size_t)batch->quantiles.n + 8 * (size_t)batch->buckets.n + rule.len + sinks.len;
-    for (unsigned i = 0; i < batch->n; i++)
-        len += point_bytes(batch, &batch->points[i]);
-    if (len > TS_ROLLUP_ENCODED_MAX)
-        return -TS_ELIMIT;
-    char *to = ts_buf_reserve(buf, len);
-    if (!to)
-        return -TS_ENOMEM;
     unsigned flags = (batch->stddev_sample ? FLAG_SAMPLE : 0) | (batch->correction ? FLAG_CORRECTION : 0) |
-                     (batch->coarse ? FLAG_COARSE : 0) | (batch->passed ? FLAG_PASSED : 0);
-    to = put_uint(to, LAYOUT, 1);
-    to = put_uint(to, flags, 1);
-    to = put_uint(to, batch->aggregates, 4);
-    to = put_uint(to, (uint64_t)batch->start_ns, 8);
-    to = put_uint(to, (uint64_t)batch->end_ns, 8);
-    to = put_uint(to, batch->quantiles.n, 1);
-    for (unsigned i = 0; i < batch->quantiles.n; i++)
-        to = put_uint(to, batch->quantiles.q[i], 4);
-    to = put_uint(to, batch->buckets.n, 1);
+                     (batch->coarse ? FLAG_COARSE : 0) | (batch->sessions ? FLAG_SESSIONS : 0) |
+                     (batch->passed ? FLAG_PASSED : 0);
+    *to++ = LAYOUT;
+    *to++ = (char)flags;
+    ts_le_put32(to, batch->aggregates);
+    ts_le_put64(to + 4, (uint64_t)batch->start_ns);
+    ts_le_put64(to + 12, (uint64_t)batch->end_ns);
+    to += 20;
+    *to++ = (char)batch->quantiles.n;
+    for (unsigned i = 0; i < batch->quantiles.n; i++, to += 4)
+        ts_le_put32(to, batch->quantiles.q[i]);
+    *to++ = (char)batch->buckets.n;
     for (unsigned i = 0; i < batch->buckets.n; i++)
         to = put_double(to, batch->buckets.bounds[i]);
-    to = put_text(to, rule, 2);
-    to = put_text(to, sinks, 2);
-    to = put_uint(to, batch->n, 4);
-    for (unsigned i = 0; i < batch->n; i++)
-        to = put_point(to, batch, &batch->points[i]);
-    buf->len += len;
-    TS_ASSERT(to == buf->p + buf->len);
+    to = put_text(to, ts_str_of(batch->rule), 2);
+    to = put_text(to, ts_str_of(batch->to), 2);
+    ts_le_put32(to, batch->n);
+    return to + 4;
+}
+
+/* Appends all points. @return 0, -TS_ENOMEM, -TS_ELIMIT: longer than TS_ROLLUP_ENCODED_MAX from `from` on. */
+static int put_points(struct ts_buf *buf, size_t from, const struct ts_rollup_batch *batch)
+{
+    for (unsigned i = 0; i < batch->n; i++) {
+        const struct ts_rollup *pt = &batch->points[i];
+        size_t most = POINT_FIXED_BYTES + pt->series.len + pt->last_text.len + pt->fields.len + pt->histogram.len + pt->sketch.len;
+        char *to = ts_buf_reserve(buf, most);
+        if (!to)
+            return -TS_ENOMEM;
+        buf->len += (size_t)(put_point(to, batch, pt) - to);
+        if (buf->len - from > TS_ROLLUP_ENCODED_MAX)
+            return -TS_ELIMIT;
+    }
     return 0;
+}
+
+int ts_rollup_batch_encode(const struct ts_rollup_batch *batch, struct ts_buf *buf)
+{
+    size_t from = buf->len, rule = strlen(batch->rule), sinks = strlen(batch->to);
+    if (rule > UINT16_MAX || sinks > UINT16_MAX)
+        return -TS_ELIMIT;
+    char *to = ts_buf_reserve(buf, HEAD_BYTES + 4 * (size_t)batch->quantiles.n + 8 * (size_t)batch->buckets.n + rule + sinks);
+    if (!to)
+        return -TS_ENOMEM;
+    buf->len += (size_t)(put_head(to, batch) - to);
+    int rc = put_points(buf, from, batch);
+    if (rc)
+        buf->len = from;
+    return rc;
 }
 
 /* Reading never goes beyond end: what is missing reads as zero and sets bad. */
@@ -169,37 +181,56 @@ struct input {
     bool bad;
 };
 
-static uint64_t get_uint(struct input *in, unsigned bytes)
+/* @return so many bytes; NULL when they are not there. */
+TS_INLINE const char *get_bytes(struct input *in, size_t bytes)
 {
-    if ((size_t)(in->end - in->p) < bytes) {
+    if (TS_UNLIKELY((size_t)(in->end - in->p) < bytes)) {
         in->bad = true;
-        return 0;
+        return NULL;
     }
-    uint64_t v = 0;
-    for (unsigned i = 0; i < bytes; i++)
-        v |= (uint64_t)(unsigned char)in->p[i] << 8 * i;
     in->p += bytes;
-    return v;
+    return in->p - bytes;
+}
+
+TS_INLINE uint64_t get_uint(struct input *in, unsigned bytes)
+{
+    const char *p = get_bytes(in, bytes);
+    if (!p)
+        return 0;
+    switch (bytes) {
+    case 1: return (unsigned char)*p;
+    case 2: return ts_le_get16(p);
+    case 4: return ts_le_get32(p);
+    default: return ts_le_get64(p);
+    }
 }
 
 static double get_double(struct input *in)
 {
-    uint64_t bits = get_uint(in, 8);
-    double v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
+    const char *p = get_bytes(in, 8);
+    return p ? ts_le_get_double(p) : 0;
 }
 
 static struct ts_str get_text(struct input *in, unsigned len_bytes)
 {
     size_t n = get_uint(in, len_bytes);
-    if ((size_t)(in->end - in->p) < n) {
-        in->bad = true;
-        return TS_STR("");
-    }
-    struct ts_str s = {in->p, n};
-    in->p += n;
-    return s;
+    const char *p = get_bytes(in, n);
+    return p ? (struct ts_str){p, n} : TS_STR("");
+}
+
+static void get_moments(struct input *in, struct ts_stats *st)
+{
+    const char *p = get_bytes(in, MOMENTS_BYTES);
+    if (!p)
+        return;
+    st->count = ts_le_get_double(p);
+    st->sum = ts_le_get_double(p + 8);
+    st->shift = ts_le_get_double(p + 16);
+    st->sd = ts_le_get_double(p + 24);
+    st->sd2 = ts_le_get_double(p + 32);
+    st->min = ts_le_get_double(p + 40);
+    st->max = ts_le_get_double(p + 48);
+    st->last = ts_le_get_double(p + 56);
 }
 
 /* Names become C strings again. */
@@ -246,6 +277,7 @@ static int get_head(struct input *in, struct ts_rollup_head *head)
     head->correction = flags & FLAG_CORRECTION;
     head->coarse = flags & FLAG_COARSE;
     head->passed = flags & FLAG_PASSED;
+    head->sessions = flags & FLAG_SESSIONS;
     head->aggregates = (uint32_t)get_uint(in, 4);
     head->start_ns = (int64_t)get_uint(in, 8);
     head->end_ns = (int64_t)get_uint(in, 8);
@@ -290,6 +322,11 @@ static int get_point(struct input *in, const struct ts_rollup_head *head, struct
     struct ts_series_view view;
     if (in->bad || ts_series_decode(pt->series, &view) != 0 || head->passed != (view.kind == TS_KIND_PASSED))
         return -TS_ECORRUPT;
+    uint32_t aggregates = !first_version && head->aggregates & EXTRAS ? ts_kind_aggregates(view.kind, head->aggregates) : 0;
+    if (head->sessions) {
+        pt->time_ns = (int64_t)get_uint(in, 8);
+        pt->duration_ns = (int64_t)get_uint(in, 8);
+    }
     switch (view.kind) {
     case TS_KIND_SET:
         pt->stats.count = get_double(in);
@@ -302,10 +339,9 @@ static int get_point(struct input *in, const struct ts_rollup_head *head, struct
         in->bad |= !ts_passed_is_sound(pt->fields);
         break;
     default:
-        for (size_t i = 0; i < TS_ARRAY_SIZE(moments); i++)
-            *(double *)(void *)((char *)&pt->stats + moments[i]) = get_double(in);
-        for (size_t i = 0; i < TS_ARRAY_SIZE(extras) && !first_version; i++)
-            if (ts_kind_aggregates(view.kind, head->aggregates) & extras[i].aggregate)
+        get_moments(in, &pt->stats);
+        for (size_t i = 0; i < TS_ARRAY_SIZE(extras) && aggregates; i++)
+            if (aggregates & extras[i].aggregate)
                 *(double *)(void *)((char *)pt + extras[i].offset) = get_double(in);
     }
     if (!first_version && ts_rollup_has_histogram(view.kind, head->aggregates)) {
@@ -346,6 +382,7 @@ int ts_rollup_batch_decode(struct ts_str bytes, struct ts_rollup_batch *out)
     out->correction = head.correction;
     out->coarse = head.coarse;
     out->passed = head.passed;
+    out->sessions = head.sessions;
     for (unsigned i = 0; i < head.n; i++) {
         if (get_point(&in, &head, &out->points[i]) != 0)
             return -TS_ECORRUPT;

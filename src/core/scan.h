@@ -153,6 +153,9 @@ typedef bool ts_scan_schema_fn(void *arg, struct ts_str value, enum ts_scan_type
 struct ts_scan_source;
 struct ts_scan_cursor;
 
+/** Of buckets, for clients of InfluxDB: there is one organization, which answers to any name; only its number is always the same. */
+#define TS_ORG_ID "7473616767000000"
+
 struct ts_scan_bucket {
     uint64_t id;
     struct ts_str name;             /* borrowed for the call */

@@ -2,6 +2,8 @@
 #include "config.h"
 #include "core/series.h"
 
+#include "core/le.h"
+
 static void sort_tags(struct ts_series_view *view)
 {
     /* Insertion sort: a handful of tags, mostly in order already; stable, so that the last of equals wins below. */
@@ -65,21 +67,20 @@ struct cursor {
     bool bad;
 };
 
-static size_t get_u16(struct cursor *c)
+TS_INLINE size_t get_u16(struct cursor *c)
 {
-    if (c->end - c->p < 2) {
+    if (TS_UNLIKELY(c->end - c->p < 2)) {
         c->bad = true;
         return 0;
     }
-    size_t v = (size_t)(unsigned char)c->p[0] | (size_t)(unsigned char)c->p[1] << 8;
     c->p += 2;
-    return v;
+    return ts_le_get16(c->p - 2);
 }
 
-static struct ts_str get_text(struct cursor *c)
+TS_INLINE struct ts_str get_text(struct cursor *c)
 {
     size_t n = get_u16(c);
-    if ((size_t)(c->end - c->p) < n) {
+    if (TS_UNLIKELY((size_t)(c->end - c->p) < n)) {
         c->bad = true;
         return TS_STR("");
     }

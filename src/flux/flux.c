@@ -53,7 +53,7 @@ void ts_flux_run_source(struct ts_flux_run *run, struct ts_scan_source *src)
 
 /* {name: "value", …} as params. */
 static int add_params(struct ts_flux_run *run, struct ts_flux_scope *scope,
-                      const struct ts_flux_given_param *params, unsigned n)
+                      const struct ts_ask_param *params, unsigned n)
 {
     struct ts_str *names = ts_flux_new(run, n * sizeof *names);
     const struct ts_flux_shape *shape;
@@ -69,8 +69,33 @@ static int add_params(struct ts_flux_run *run, struct ts_flux_scope *scope,
     return rc ? rc : ts_flux_scope_add(run, scope, ts_flux_name_of(&run->names, TS_STR("params")), rec);
 }
 
+void ts_flux_run_externs(struct ts_flux_run *run, struct ts_str json)
+{
+    run->externs = json;
+}
+
+static int exec_externs(struct ts_flux_run *run, struct ts_flux_scope *scope)
+{
+    struct ts_flux_source *src = ts_flux_new(run, sizeof *src);
+    struct ts_flux_file file;
+    struct ts_buf text = {.limit = TS_FLUX_SOURCE_MAX};
+    struct ts_flux_error wrong = {0};
+    int rc = ts_flux_extern_text(run->externs, &text, &wrong);
+    if (!src || ts_buf_failed(&text)) {
+        ts_buf_fini(&text);
+        return ts_flux_fail_nomem(run);
+    }
+    *src = (struct ts_flux_source){"", ts_flux_arena_str(&run->arena, ts_buf_str(&text))};
+    ts_buf_fini(&text);
+    rc = rc ? rc : ts_flux_parse(&run->arena, &run->names, src, &file, &wrong);
+    if (rc)
+        return ts_flux_fail(run, "extern: %s", wrong.msg);
+    rc = ts_flux_check(run, &file, scope);
+    return rc ? rc : ts_flux_exec_file(run, &file, scope);
+}
+
 int ts_flux_run_script(struct ts_flux_run *run, struct ts_str script,
-                       const struct ts_flux_given_param *params, unsigned nparams)
+                       const struct ts_ask_param *params, unsigned nparams)
 {
     struct ts_flux_source *src = ts_flux_new(run, sizeof *src);
     struct ts_flux_file file;
@@ -86,7 +111,9 @@ int ts_flux_run_script(struct ts_flux_run *run, struct ts_str script,
         return -TS_EQUERY;
     if (nparams)
         rc = add_params(run, imports, params, nparams);
-    rc = rc ? rc : ts_flux_check(run, &file, nparams > 0);
+    if (run->externs.len)
+        rc = rc ? rc : exec_externs(run, imports);
+    rc = rc ? rc : ts_flux_check(run, &file, imports);
     return rc ? rc : ts_flux_exec_file(run, &file, scope);
 }
 

@@ -31,6 +31,7 @@ flux_tables = \
 	src/flux/table/op_schema.c \
 	src/flux/table/op_select.c \
 	src/flux/table/op_series.c \
+	src/flux/table/op_sketch.c \
 	src/flux/table/op_sort.c \
 	src/flux/table/op_source.c \
 	src/flux/table/op_stat.c \
@@ -47,18 +48,20 @@ flux_tables = \
 	src/flux/table/table_fold.c src/flux/table/table_fold.h \
 	src/flux/table/table_group.h \
 	src/flux/table/table_index.c src/flux/table/table_index.h \
+	src/flux/table/table_kernel.c \
 	src/flux/table/table_key.c \
 	src/flux/table/table_rows.c \
 	src/flux/table/table_scan.h \
 	src/flux/table/table_tables.c
 libtsagg_a_SOURCES += src/tbl/flux_packages.def src/tbl/flux_types.def \
-	src/flux/flux.c src/flux/flux.h \
+	src/flux/flux.c src/flux/flux.h src/flux/flux_answer.c \
 	src/flux/flux_doc.c src/flux/flux_doc.h \
 	src/flux/flux_mem.c src/flux/flux_mem.h \
 	src/flux/lang/lang.h src/flux/lang/lang_ast.h \
 	src/flux/lang/lang_lex.c src/flux/lang/lang_lex.h \
 	src/flux/lang/lang_format.c src/flux/lang/lang_format.h \
 	src/flux/lang/lang_format_expr.c \
+	src/flux/lang/lang_extern.c \
 	src/flux/lang/lang_literal.c \
 	src/flux/lang/lang_parse.c src/flux/lang/lang_parse.h \
 	src/flux/lang/lang_parse_primary.c \

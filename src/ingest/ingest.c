@@ -172,11 +172,11 @@ bool ts_listener_waits(struct ts_listener *lis)
 
 bool ts_listener_tick(struct ts_listener *lis)
 {
-    int64_t now_ns = ts_clock_mono_ns();
-    if (now_ns - lis->ticked_ns < TS_INGEST_TICK_NS)
+    int64_t now_ns = ts_clock_now_ns(), tick_ns = ts_clock_floor(now_ns, TS_TICK_NS);
+    if (tick_ns == lis->ticked_ns)
         return false;
-    lis->ticked_ns = now_ns;
-    lis->to.tick(lis->to.arg, ts_clock_now_ns());
+    lis->ticked_ns = tick_ns;
+    lis->to.tick(lis->to.arg, now_ns);
     return true;
 }
 

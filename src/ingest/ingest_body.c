@@ -12,7 +12,6 @@
 #include <pthread.h>
 #include <time.h>
 
-#define TICK_NS (50 * TS_MS)
 #define PADDING 64 /* behind a piece, as the consumer wants it */
 
 /* A body in the queue; lives on the stack of the thread that waits for it. */
@@ -121,7 +120,7 @@ static void hand_on(struct ts_bodies *bds, const struct ts_body *body)
 /* Waits for a body until the next tick. @return false: none, and none will come. The lock is held. */
 static bool wait_for_post(struct ts_bodies *bds)
 {
-    int64_t until_ns = ts_clock_mono_ns() + TICK_NS;
+    int64_t until_ns = ts_clock_mono_ns() + ts_clock_to_tick(ts_clock_now_ns());
     struct timespec until = {until_ns / TS_SEC, until_ns % TS_SEC};
     if (!bds->first && !bds->stopped)
         pthread_cond_timedwait(&bds->come, &bds->lock, &until);

@@ -55,14 +55,19 @@ static uint32_t set_rcvbuf(const struct ts_listener *lis)
     return (uint32_t)got;
 }
 
+/* A read waits until the next tick. Called when one came to its end without data: one that did not ends the sooner. */
+static bool wait_for_tick(int fd)
+{
+    struct timeval left = {0, ts_clock_to_tick(ts_clock_now_ns()) / TS_US + 1};
+    return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &left, sizeof left) == 0;
+}
+
 static int datagrams_init(struct ts_listener *lis, struct ts_err *err)
 {
     struct datagrams *dg = (struct datagrams *)lis;
-    struct timeval tick = {0, TS_INGEST_TICK_NS / TS_US};
     int flags = fcntl(lis->fd, F_GETFL);
     /* An inherited socket may be one that does not block. */
-    if (flags < 0 || fcntl(lis->fd, F_SETFL, flags & ~O_NONBLOCK) != 0 ||
-        setsockopt(lis->fd, SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof tick) != 0)
+    if (flags < 0 || fcntl(lis->fd, F_SETFL, flags & ~O_NONBLOCK) != 0 || !wait_for_tick(lis->fd))
         return ts_fail_errno(err, TS_EIO, "listen %s", lis->conf->url);
     if (!ts_transport_info(lis->conf->transport)->is_path) /* a sixteenth of the buffer: a burst has room */
         dg->pace_for = TS_MIN(set_rcvbuf(lis) / 16 / DATAGRAM_BYTES, PACE_DATAGRAMS);
@@ -217,7 +222,9 @@ static void datagrams_run(struct ts_listener *lis)
         if (n < 0) {
             ts_log(TS_LOG_ERROR, "receive_failed", "url=%s error=%s", lis->conf->url,
                    ts_log_quote_z(strerror(-n)));
-            usleep(TS_INGEST_TICK_NS / TS_US);
+            usleep(TS_TICK_NS / TS_US);
+        } else if (n == 0) {
+            (void)wait_for_tick(lis->fd); /* it did at the start */
         }
         if (ts_listener_tick(lis)) {
             look_at_kernel_drops(dg, false);

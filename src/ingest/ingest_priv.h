@@ -15,7 +15,6 @@
 
 #define TS_INGEST_BYTES    65536 /* most in one piece of data */
 #define TS_INGEST_PADDING  64    /* behind it */
-#define TS_INGEST_TICK_NS  (50 * TS_MS)
 #define TS_INGEST_DRAIN_NS (2 * TS_SEC) /* at most this long for what the kernel holds when we stop */
 
 /* What the sockets of one listener have together. */
@@ -36,7 +35,7 @@ struct ts_listener {
     bool own_path;     /* the socket's file is ours to remove */
     bool inherited;    /* the socket was there before us */
     _Atomic bool stop; /* relaxed: only its own value matters */
-    int64_t ticked_ns; /* monotonic */
+    int64_t ticked_ns; /* wall clock: the last tick */
     int64_t waited_ns; /* since when, or since when not any more: see ts_listener_waits */
     struct ts_listener_share *share;
     struct ts_cidr *allow; /* NULL: everyone */

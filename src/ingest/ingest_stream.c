@@ -321,7 +321,7 @@ static void stream_run(struct ts_listener *lis)
     struct stream *st = (struct stream *)lis;
     while (!ts_listener_stopped(lis)) {
         bool waits = ts_listener_waits(lis);
-        int n = waits ? 0 : read_batch(st, (int)(TS_INGEST_TICK_NS / TS_MS));
+        int n = waits ? 0 : read_batch(st, (int)(ts_clock_to_tick(ts_clock_now_ns()) / TS_MS) + 1);
         if (waits)
             usleep(WAIT_NS / TS_US);
         else if (n < BATCH)

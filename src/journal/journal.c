@@ -61,7 +61,7 @@ static struct ts_journal *journal_new(const struct ts_conf *conf, unsigned ninpu
     jr->segment_max = TS_SEGMENT_MAX;
     if (conf->journal.max_bytes)
         jr->segment_max = TS_MAX(TS_MIN(conf->journal.max_bytes / 16, TS_SEGMENT_MAX), TS_SEGMENT_LEAST);
-    jr->flush_at = jr->segment_max;
+    jr->flush_at = TS_MIN(jr->segment_max, TS_FLUSH_BYTES);
     snprintf(jr->shown.state, sizeof jr->shown.state, "ok");
     pthread_mutex_init(&jr->lock, NULL);
     ts_desk_init(&jr->desk);

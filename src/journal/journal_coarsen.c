@@ -5,7 +5,7 @@
  *
  * The segments are read backwards, so that of a window that was corrected the last version is seen first and
  * the others are passed over: what was merged cannot be taken out again. A second pass, forwards, copies what
- * is not merged: points that are more than moments, windows that do not fit (lengths that do not divide), and
+ * is not merged: points that are more than moments, sessions, windows that do not fit (lengths that do not divide), and
  * windows whose coarser one other segments touch as well, because two points of the same window would replace
  * each other; and windows of which only a correction is here, because what it corrects has been delivered
  * already.
@@ -401,7 +401,7 @@ static void begin_batch(struct merge *mrg, unsigned group)
     batch->quantiles = (struct ts_quantiles){0};
     batch->buckets = (struct ts_buckets){0};
     batch->stddev_sample = head->stddev_sample;
-    batch->correction = batch->passed = false;
+    batch->correction = batch->passed = batch->sessions = false;
     batch->coarse = true;
 }
 

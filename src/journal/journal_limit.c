@@ -355,7 +355,7 @@ void ts_limit_enforce(struct ts_journal *jr)
 {
     /* What is to be written next needs room; what a failing disk has made wait may be more than fits at all.
      */
-    uint64_t next = TS_MIN(jr->pending.len, 4 * jr->flush_at);
+    uint64_t next = TS_MIN(jr->pending.len, 4 * jr->segment_max);
     uint64_t max = jr->conf->journal.max_bytes, written = ts_counter_of(jr->cnt, TS_C_JOURNAL_BYTES);
     int64_t max_age_ns = jr->conf->journal.max_age_ns;
     while (max_age_ns && drop_oldest(jr, ts_clock_now_ns() - max_age_ns, "older than journal.max_age"))

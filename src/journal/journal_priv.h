@@ -17,6 +17,7 @@
 #define TS_SEGMENT_HEAD    32
 #define TS_SEGMENT_MAX     (16u << 20) /* bytes after which the next flush begins another, at most */
 #define TS_SEGMENT_LEAST   (64u << 10) /* the same, at least; a limit should hold many segments */
+#define TS_FLUSH_BYTES     (4u << 20)  /* that sinks can begin with while more is on its way */
 #define TS_SEGMENT_VERSION 1
 #define TS_RECORD_HEAD     16
 #define TS_RECORD_MAX      TS_ROLLUP_ENCODED_MAX

@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/log.h"
+#include "core/mem.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #define PENDING_MAX (64u << 20) /* bytes kept in memory while the disk fails */
 #define RETRY_NS    TS_SEC
 #define IDLE_NS     TS_SEC
+#define KEEP_MAX    (1u << 20) /* bytes of a buffer kept while nothing comes */
 
 /* Leaves the segment as it was after its last flush; one without any goes away and its sequence is used
  * again. */
@@ -175,6 +177,15 @@ static void append(struct ts_journal *jr, const struct ts_rollup_batch *batch)
     }
 }
 
+/* What a large window took is not kept for the next. */
+static void give_back(struct ts_journal *jr)
+{
+    if (jr->pending.len == 0 && jr->pending.cap > KEEP_MAX) {
+        ts_buf_fini(&jr->pending);
+        ts_mem_trim();
+    }
+}
+
 /* Empties the rings once around. @return batches taken. */
 static unsigned take(struct ts_journal *jr)
 {
@@ -235,6 +246,7 @@ void *ts_journal_run(void *journal)
         if (now - looked_ns >= IDLE_NS) { /* age passes also when nothing comes */
             looked_ns = now;
             ts_limit_enforce(jr);
+            give_back(jr);
         }
         ts_bell_prepare(&jr->bell);
         if (has_input(jr) || is_stopping(jr) || ts_desk_is_asked(&jr->desk))

@@ -13,4 +13,4 @@ libtsagg_a_SOURCES += \
 	src/parse/parse_statsd.c \
 	src/parse/parse_template.c src/parse/parse_template.h \
 	src/parse/parse_tile.c src/parse/parse_tile.h src/parse/parse_tile_priv.h \
-	src/parse/parse_tile_feed.c src/parse/parse_tile_feed.h
+	src/parse/parse_tile_feed.c src/parse/parse_tile_feed.inc

@@ -1,5 +1,5 @@
 /*
- * The fast way of reading lines, compiled for processors with AVX2 and BMI2 and for any other (parse_tile_feed.h is the text of both).
+ * The fast way of reading lines, compiled for processors with AVX2 and BMI2 and for any other (parse_tile_feed.inc is the text of both).
  * Thread: ingest.
  */
 #include "config.h"
@@ -96,7 +96,7 @@ static size_t fast_rest(const struct ts_parse_opts *opts, const char *data, cons
 
 #define FEED(name)  name##_plain
 #define READ_NUMBER ts_number_plain
-#include "parse/parse_tile_feed.h"
+#include "parse/parse_tile_feed.inc"
 #undef FEED
 #undef READ_NUMBER
 
@@ -106,7 +106,7 @@ static size_t fast_rest(const struct ts_parse_opts *opts, const char *data, cons
 #include "parse/parse_number_avx2.h"
 #define FEED(name)  name##_avx2
 #define READ_NUMBER ts_number_avx2
-#include "parse/parse_tile_feed.h"
+#include "parse/parse_tile_feed.inc"
 #pragma GCC pop_options
 #endif
 

@@ -4,6 +4,7 @@ libtsagg_a_SOURCES += \
 	src/query/query_decode.c src/query/query_decode.h \
 	src/query/query_format.c src/query/query_format.h \
 	src/query/query_format_annotated.c \
+	src/query/query_format_chart.c \
 	src/query/query_format_csv.c \
 	src/query/query_format_json.c \
 	src/query/query_format_table.c \

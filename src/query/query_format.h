@@ -45,7 +45,7 @@ struct ts_query_format {
 };
 
 /** Every format, in the order in which people see them. */
-#define TS_QUERY_FORMATS(F) F(table) F(csv) F(tsv) F(json) F(ndjson) F(annotated)
+#define TS_QUERY_FORMATS(F) F(table) F(csv) F(tsv) F(json) F(ndjson) F(annotated) F(chart)
 
 #define TS_QUERY_FORMAT_DECLARE(name) extern const struct ts_query_format ts_query_format_##name;
 TS_QUERY_FORMATS(TS_QUERY_FORMAT_DECLARE)

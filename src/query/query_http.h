@@ -1,16 +1,12 @@
 #ifndef TS_QUERY_HTTP_H
 #define TS_QUERY_HTTP_H
 /* One query to an InfluxDB 2 server: POST /api/v2/query. */
+#include "core/ask.h"
 #include "core/base.h"
 #include "core/buf.h"
 #include "query/query_target.h"
 
 #include <signal.h>
-
-/** Reaches the script as the text params.NAME. */
-struct ts_query_param {
-    struct ts_str name, value;
-};
 
 struct ts_query_request;
 struct ts_query_http_events;
@@ -25,7 +21,7 @@ struct ts_query_request {
     struct ts_query_target target; /* host is set; the rest may be NULL */
     struct ts_str script;
     const char *now; /* RFC 3339; NULL: the server's clock */
-    const struct ts_query_param *params;
+    const struct ts_ask_param *params;
     unsigned nparams;
     int64_t timeout_ns;                /* of the whole request; 0: none */
     const char *store;                 /* directory that a query in this process reads; NULL: the default */

@@ -16,7 +16,6 @@
 
 #define POINT_FLAGS (TS_POINT_RELATIVE | TS_POINT_TEXT) /* those that a sample brings along */
 
-#define TICK_NS (50 * TS_MS) /* a worker hears of the time at least this often */
 
 #define SAY_EVERY_NS (10 * TS_SEC)
 /* The way to a worker. Slabs that came back are kept in a stack and the last one is filled first: it is still in the cache. */
@@ -306,7 +305,11 @@ static bool emit_ext(struct ts_router *rt, const struct ts_entry *entry, struct 
     int64_t time_ns = TS_TIME_NONE;
     if (raw->flags & TS_RAW_TIME) {
         time_ns = raw->time_ns;
+        if (rt->conf.skew)
+            ts_skew_note(rt->conf.skew, raw, rt->arrival_ns);
         if (time_ns > rt->arrival_ns && time_ns - rt->arrival_ns > rt->conf.future_ns) {
+            if (rt->conf.skew)
+                ts_skew_count(&rt->conf.skew->future);
             drop(rt, raw, TS_C_DROPPED_FUTURE);
             return true;
         }
@@ -399,7 +402,7 @@ void ts_router_tick(struct ts_router *rt, int64_t now_ns)
     for (unsigned w = 0; w < rt->conf.nworkers; w++) {
         if (rt->backlog)
             (void)ts_backlog_advance(rt->backlog, w, &rt->conf.lanes[w]);
-        if (rt->arrival_ns - rt->outlets[w].told_ns < TICK_NS)
+        if (rt->arrival_ns - rt->outlets[w].told_ns < ts_clock_to_tick(rt->outlets[w].told_ns)) /* it has heard of this tick */
             continue;
         struct ts_slab *slab = close_slab(&rt->outlets[w]);
         if (!slab)

@@ -1,6 +1,6 @@
 /*
  * Hashes of keys and the first steps of their look-up, compiled for processors with AVX2 and AES instructions and for any other
- * (route_look_up.h is the text of both). Thread: ingest.
+ * (route_look_up.inc is the text of both). Thread: ingest.
  *
  * Both hashes are keyed at random, so that nobody can choose names that collide. The second one takes the key in blocks of 16 bytes,
  * each added to the state and followed by two rounds of AES, after which every bit of the block has reached every byte (Daemen,
@@ -14,7 +14,7 @@
 #define LOOK_UP(name)           name##_plain
 #define HASH(raw, in)           ts_key_hash_seeded(raw, (in)->key[0])
 #define SLOTS_WITH(bucket, tag) ts_bucket_slots_with(bucket, tag)
-#include "route/route_look_up.h"
+#include "route/route_look_up.inc"
 #undef LOOK_UP
 #undef HASH
 #undef SLOTS_WITH
@@ -77,7 +77,7 @@ TS_INLINE unsigned slots_with_avx2(const struct ts_bucket *bucket, uint32_t tag)
 #define LOOK_UP(name)           name##_avx2
 #define HASH(raw, in)           hash_aes(raw, in)
 #define SLOTS_WITH(bucket, tag) slots_with_avx2(bucket, tag)
-#include "route/route_look_up.h"
+#include "route/route_look_up.inc"
 #pragma GCC pop_options
 #endif
 

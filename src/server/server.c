@@ -1,5 +1,5 @@
 /*
- * Requests to pages and writes over libmicrohttpd: a table of paths. Threads: one of libmicrohttpd's per
+ * Requests to pages, writes and queries over libmicrohttpd: a table of paths. Threads: one of libmicrohttpd's per
  * connection, at most CONNECTIONS; what comes beyond is refused by it. Owns its listening socket. A
  * connection that says nothing for TS_SERVER_TIMEOUT_S is closed; a body sent to a page is read and thrown
  * away.
@@ -22,25 +22,27 @@
 #include <unistd.h>
 
 #define CONNECTIONS 64u
+#define CONNECTION_BYTES ((size_t)128 << 10) /* its buffers, taken as they are used */
+#define STACK_BYTES      ((size_t)8 << 20)   /* address space: queries run on it */
 #define BODY_MAX    ((size_t)16 << 20) /* of a page */
-#define PAGE_RELOAD 3u
 #define POLL_NS     (5 * TS_MS)
 
 static const struct page {
     const char *path, *type;
     bool open;                                                            /* without a token */
     void (*body)(const struct ts_server_info *info, struct ts_buf *body); /* NULL: 204 */
-    unsigned write; /* takes a POST: as InfluxDB of this version does, or PAGE_RELOAD */
+    enum { NO_POST, LINES_V1, LINES_V2, SCRIPT, RELOAD } post;
 } pages[] = {
-    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", false, ts_server_metrics, 0},
-    {"/health", "application/json; charset=utf-8", true, ts_server_health, 0},
-    {"/ready", "application/json; charset=utf-8", true, ts_server_ready, 0},
-    {"/api/v1/status", "application/json; charset=utf-8", false, ts_server_status, 0},
-    {"/api/v1/cardinality", "application/json; charset=utf-8", false, ts_server_cardinality, 0},
-    {"/api/v1/reload", NULL, false, NULL, PAGE_RELOAD},
-    {"/ping", NULL, true, NULL, 0},
-    {"/api/v2/write", NULL, true, NULL, 2},
-    {"/write", NULL, true, NULL, 1},
+    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", false, ts_server_metrics, NO_POST},
+    {"/health", "application/json; charset=utf-8", true, ts_server_health, NO_POST},
+    {"/ready", "application/json; charset=utf-8", true, ts_server_ready, NO_POST},
+    {"/api/v1/status", "application/json; charset=utf-8", false, ts_server_status, NO_POST},
+    {"/api/v1/cardinality", "application/json; charset=utf-8", false, ts_server_cardinality, NO_POST},
+    {"/api/v1/reload", NULL, false, NULL, RELOAD},
+    {"/ping", NULL, true, NULL, NO_POST},
+    {"/api/v2/query", NULL, true, NULL, SCRIPT},
+    {"/api/v2/write", NULL, true, NULL, LINES_V2},
+    {"/write", NULL, true, NULL, LINES_V1},
 };
 
 static const struct page *find_page(const char *path)
@@ -62,9 +64,9 @@ static enum MHD_Result answer(const struct ts_server *srv, struct MHD_Connection
     if (!page->open && !ts_server_is_allowed(srv, con))
         return ts_server_error(con, MHD_HTTP_UNAUTHORIZED, "unauthorized access",
                                MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"tsagg\"");
-    if (page->write == PAGE_RELOAD && strcmp(method, MHD_HTTP_METHOD_POST) == 0)
+    if (page->post == RELOAD && strcmp(method, MHD_HTTP_METHOD_POST) == 0)
         return ts_server_reload(srv, con);
-    if (page->write)
+    if (page->post)
         return ts_server_error(con, MHD_HTTP_METHOD_NOT_ALLOWED, "only POST", MHD_HTTP_HEADER_ALLOW, "POST");
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
         return ts_server_error(con, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD", MHD_HTTP_HEADER_ALLOW,
@@ -88,8 +90,11 @@ static enum MHD_Result begin(struct ts_server *srv, struct MHD_Connection *con, 
 {
     const struct page *page = find_page(path);
     struct ts_request *req = NULL;
-    if (page && page->write && page->write != PAGE_RELOAD && srv->info.write && strcmp(method, MHD_HTTP_METHOD_POST) == 0)
-        req = ts_write_new(srv, con, page->write);
+    bool post = strcmp(method, MHD_HTTP_METHOD_POST) == 0;
+    if (post && page && page->post == SCRIPT && srv->info.ask)
+        req = ts_server_query_new(srv, con);
+    else if (post && page && (page->post == LINES_V1 || page->post == LINES_V2) && srv->info.write)
+        req = ts_write_new(srv, con, page->post == LINES_V1 ? 1 : 2);
     else if (page || strcmp(method, MHD_HTTP_METHOD_OPTIONS) == 0 ||
              !ts_api_new(srv, con, method, path, &req)) {
         *state = &page_asked;
@@ -207,6 +212,7 @@ static struct MHD_Daemon *start_daemon(struct ts_server *srv, int fd)
             MHD_USE_ERROR_LOG | tls_flag,
         0, NULL, NULL, on_request, srv, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
         fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TS_SERVER_TIMEOUT_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, srv,
         MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &former, NULL);
@@ -225,6 +231,11 @@ int ts_server_start(const struct ts_server_info *info, struct ts_server **out, s
     srv->info = *info;
     srv->cnt = ts_counters_new(NULL, NULL);
     pthread_mutex_init(&srv->lock, NULL);
+    srv->info.queries = srv->queries = ts_queries_new();
+    if (!srv->queries) {
+        rc = ts_fail(err, TS_ENOMEM, "http: out of memory");
+        goto fail_srv;
+    }
     if (ts_conf_read_address(ts_str_of(info->conf->http.address), host, &port)) {
         rc = ts_fail(err, TS_EINVAL, "http: %s is no address", info->conf->http.address);
         goto fail_srv;
@@ -252,6 +263,7 @@ fail_fd:
 fail_tls:
     ts_server_tls_close(srv);
 fail_srv:
+    ts_queries_free(&srv->queries);
     pthread_mutex_destroy(&srv->lock);
     TS_FREE(srv);
     return rc;
@@ -273,8 +285,10 @@ void ts_server_stop(struct ts_server **srv)
 {
     if (!*srv)
         return;
+    atomic_store(&(*srv)->ending, true);
     MHD_stop_daemon((*srv)->mhd);
     ts_server_tls_close(*srv);
+    ts_queries_free(&(*srv)->queries);
     pthread_mutex_destroy(&(*srv)->lock);
     TS_FREE(*srv);
 }

@@ -2,10 +2,12 @@
 #define TS_SERVER_SERVER_H
 /*
  * The HTTP server. GET /metrics, /health, /ready, /ping, /api/v1/status show counters and what the functions
- * of struct ts_server_info tell; POST /api/v2/write and /write give a body of line protocol to one of them.
+ * of struct ts_server_info tell; POST /api/v2/write and /write give a body of line protocol to one of them, POST
+ * /api/v2/query gives a Flux script.
  * /api/v2/buckets, /api/v2/orgs and /api/v2/delete are InfluxDB 2's.
  */
 #include "core/admin.h"
+#include "core/ask.h"
 #include "core/base.h"
 #include "core/body.h"
 #include "core/buf.h"
@@ -38,6 +40,10 @@ struct ts_server_info {
     void *write_arg;
     ts_reload_fn *reload; /* NULL: there is nothing to reload */
     void *reload_arg;
+    ts_ask_fn *ask; /* who answers queries; NULL: they are not accepted */
+    ts_ask_changed_fn *changed; /* what answers are kept by; NULL: nothing ever changes */
+    void *ask_arg;
+    struct ts_queries *queries; /* the server's own */
     struct ts_admin *admin; /* buckets and deletes; NULL: there is no store */
 };
 

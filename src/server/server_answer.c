@@ -13,12 +13,23 @@ static const char *code_of(unsigned status)
     case MHD_HTTP_UNAUTHORIZED: return "unauthorized";
     case MHD_HTTP_NOT_FOUND: return "not found";
     case MHD_HTTP_METHOD_NOT_ALLOWED: return "method not allowed";
+    case MHD_HTTP_REQUEST_TIMEOUT: return "request timeout";
     case MHD_HTTP_CONTENT_TOO_LARGE: return "request too large";
     case MHD_HTTP_UNPROCESSABLE_CONTENT: return "unprocessable entity";
+    case MHD_HTTP_TOO_MANY_REQUESTS: return "too many requests";
     case MHD_HTTP_NOT_IMPLEMENTED: return "not implemented";
     case MHD_HTTP_SERVICE_UNAVAILABLE: return "unavailable";
     default: return "internal error";
     }
+}
+
+enum MHD_Result ts_server_add_common(struct MHD_Connection *con, struct MHD_Response *rsp)
+{
+    /* Clients of InfluxDB ask /ping for these two. */
+    enum MHD_Result ok = MHD_add_response_header(rsp, "X-Influxdb-Build", "tsagg");
+    if (ok)
+        ok = MHD_add_response_header(rsp, "X-Influxdb-Version", PACKAGE_VERSION);
+    return ok ? ts_server_add_cors(con, rsp) : ok;
 }
 
 static enum MHD_Result respond(struct MHD_Connection *con, unsigned status, const char *type,
@@ -28,18 +39,13 @@ static enum MHD_Result respond(struct MHD_Connection *con, unsigned status, cons
         MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
     if (!rsp)
         return MHD_NO;
-    /* Clients of InfluxDB ask /ping for these two. */
-    enum MHD_Result ok = MHD_add_response_header(rsp, "X-Influxdb-Build", "tsagg");
-    if (ok)
-        ok = MHD_add_response_header(rsp, "X-Influxdb-Version", PACKAGE_VERSION);
+    enum MHD_Result ok = ts_server_add_common(con, rsp);
     if (ok && type)
         ok = MHD_add_response_header(rsp, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     if (ok && code)
         ok = MHD_add_response_header(rsp, "X-Platform-Error-Code", code);
     if (ok && header)
         ok = MHD_add_response_header(rsp, header, value);
-    if (ok)
-        ok = ts_server_add_cors(con, rsp);
     if (ok)
         ok = MHD_queue_response(con, status, rsp);
     MHD_destroy_response(rsp);

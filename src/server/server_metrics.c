@@ -96,6 +96,7 @@ void ts_server_metrics(const struct ts_server_info *info, struct ts_buf *body)
         put_counter(body, (enum ts_counter)i, &sets);
     ts_free(sets.set);
     ts_server_listeners_metrics(body);
+    ts_server_queries_metrics(info, body);
     ts_buf_puts(body,
                 "# HELP tsagg_build_info The version, as a label; always 1\n# TYPE tsagg_build_info gauge\n"
                 "tsagg_build_info{version=\"" PACKAGE_VERSION "\"} 1\n"

@@ -1,6 +1,7 @@
 #ifndef TS_SERVER_SERVER_PRIV_H
 #define TS_SERVER_SERVER_PRIV_H
 #include "core/counters.h"
+#include "core/scan.h"
 #include "server/server.h"
 
 #include <gnutls/gnutls.h>
@@ -22,6 +23,8 @@ struct ts_server {
     _Atomic bool writes_ended;
     pthread_mutex_t lock; /* of cnt */
     struct ts_counters *cnt;
+    _Atomic bool ending; /* the server stops: queries end */
+    struct ts_queries *queries;
 };
 
 /* The pages. Each appends its body; a failed buffer becomes status 500. @thread server */
@@ -31,6 +34,7 @@ void ts_server_cardinality(const struct ts_server_info *info, struct ts_buf *bod
 /* Parts of the first two above. */
 void ts_server_listeners_metrics(struct ts_buf *body);
 void ts_server_listeners_status(struct ts_buf *body);
+void ts_server_sources_status(struct ts_buf *body);
 void ts_server_stages_status(const struct ts_server_info *info, struct ts_buf *body);
 /** {label="value"} */
 void ts_server_put_label(struct ts_buf *body, const char *label, const char *value);
@@ -46,6 +50,9 @@ enum MHD_Result ts_server_reload(const struct ts_server *srv, struct MHD_Connect
 /** Sends body (which is copied) with a header of the caller's choice. */
 enum MHD_Result ts_server_respond(struct MHD_Connection *con, unsigned status, const char *type,
                                   struct ts_str body, const char *header, const char *value);
+
+/** The headers that every answer has. */
+enum MHD_Result ts_server_add_common(struct MHD_Connection *con, struct MHD_Response *rsp);
 
 /** InfluxDB 2's form of an error: {"code":…,"message":…}. */
 enum MHD_Result ts_server_error(struct MHD_Connection *con, unsigned status, const char *message,
@@ -113,7 +120,20 @@ struct ts_request *ts_write_new(struct ts_server *srv, struct MHD_Connection *co
 const char *ts_server_parameter(struct MHD_Connection *con, const char *name);
 const char *ts_server_header(struct MHD_Connection *con, const char *name);
 
-/* ---- InfluxDB's API beside /api/v2/write (server_api.c) ---- */
+/* ---- POST /api/v2/query (server_query.c, server_queries.c) ---- */
+
+struct ts_queries;
+struct ts_queries *ts_queries_new(void); /* @return NULL without memory */
+void ts_queries_free(struct ts_queries **qs);
+
+/** The headers have come. @return NULL without memory. */
+struct ts_request *ts_server_query_new(struct ts_server *srv, struct MHD_Connection *con);
+
+/* Parts of the status and of the metrics. */
+void ts_server_queries_status(const struct ts_server_info *info, struct ts_buf *body);
+void ts_server_queries_metrics(const struct ts_server_info *info, struct ts_buf *body);
+
+/* ---- InfluxDB's API beside these (server_api.c) ---- */
 
 struct ts_call {
     struct ts_request req; /* first */
@@ -135,9 +155,6 @@ bool ts_api_new(struct ts_server *srv, struct MHD_Connection *con, const char *m
 enum MHD_Result ts_call_respond(struct ts_call *call, unsigned status, const struct ts_buf *body);
 /** Answers with what an operation on the store has failed with. */
 enum MHD_Result ts_call_fail(struct ts_call *call, int rc, const struct ts_err *err);
-
-/** There is one organization, which answers to any name; only its number is always the same. */
-#define TS_ORG_ID "7473616767000000"
 
 /** 16 hexadecimal digits, not all 0. */
 bool ts_api_read_id(const char *text, int64_t *out);

@@ -179,7 +179,9 @@ void ts_server_status(const struct ts_server_info *info, struct ts_buf *body)
     put_journal(body, info);
     put_memory(body);
     ts_server_listeners_status(body);
+    ts_server_sources_status(body);
     ts_server_stages_status(info, body);
+    ts_server_queries_status(info, body);
     put_sinks(body, look.sinks, look.nsinks);
     ts_buf_puts(body, "}\n");
 }

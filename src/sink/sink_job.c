@@ -13,8 +13,7 @@ struct ts_sink_job *ts_sink_job_at(struct ts_sink *snk, unsigned i)
     return &snk->jobs[(snk->head + i) % snk->njobs];
 }
 
-struct ts_sink_job *ts_sink_job_new(struct ts_sink *snk, struct ts_str text, const size_t *ends, size_t base,
-                                    unsigned n)
+struct ts_sink_job *ts_sink_job_new(struct ts_sink *snk, struct ts_buf *text, const size_t *ends, unsigned n)
 {
     if (snk->nused == snk->njobs || n == 0)
         return NULL;
@@ -27,11 +26,16 @@ struct ts_sink_job *ts_sink_job_new(struct ts_sink *snk, struct ts_str text, con
         job->cap = n;
     }
     ts_buf_clear(&job->text);
-    ts_buf_put_str(&job->text, text);
-    if (ts_buf_failed(&job->text))
-        return NULL;
-    for (unsigned i = 0; i < n; i++)
-        job->ends[i] = ends[i] - base;
+    if (ends[n - 1] == text->len) {
+        struct ts_buf empty = job->text;
+        job->text = *text;
+        *text = empty;
+    } else {
+        ts_buf_put(&job->text, text->p, ends[n - 1]);
+        if (ts_buf_failed(&job->text))
+            return NULL;
+    }
+    memcpy(job->ends, ends, n * sizeof *ends);
     job->n = n;
     job->todo[0] = (struct ts_sink_range){0, n};
     job->ntodo = 1;

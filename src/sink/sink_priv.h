@@ -172,9 +172,11 @@ int64_t ts_sink_time_left(struct ts_sink *snk);
 
 /* sink_job.c */
 
-/** A job for n points of text, the newest; NULL when all are in use or without memory. */
-struct ts_sink_job *ts_sink_job_new(struct ts_sink *snk, struct ts_str text, const size_t *ends, size_t base,
-                                    unsigned n);
+/**
+ * A job for the first n points of text, the newest; takes the bytes when these are all of them, and leaves text empty. NULL when all are in
+ * use or without memory.
+ */
+struct ts_sink_job *ts_sink_job_new(struct ts_sink *snk, struct ts_buf *text, const size_t *ends, unsigned n);
 /** Job number i, the oldest being 0. */
 struct ts_sink_job *ts_sink_job_at(struct ts_sink *snk, unsigned i);
 struct ts_str ts_sink_job_text(const struct ts_sink_job *job, struct ts_sink_range r);
@@ -194,7 +196,6 @@ bool ts_sink_queue_reserve(struct ts_sink_queue *queue, unsigned n);
 void ts_sink_queue_add(struct ts_sink_queue *queue);
 /** All points so far lie before pos. */
 void ts_sink_queue_mark(struct ts_sink_queue *queue, struct ts_feed_pos pos);
-struct ts_str ts_sink_queue_text(const struct ts_sink_queue *queue, unsigned from, unsigned to);
 /** Drops points behind the first n, which were added but not marked. */
 void ts_sink_queue_cut(struct ts_sink_queue *queue, unsigned n);
 /** Removes the first n. @return whether a mark was passed; *pos is the last. */

@@ -43,12 +43,6 @@ static size_t begin_of(const struct ts_sink_queue *queue, unsigned i)
     return i ? queue->ends[i - 1] : 0;
 }
 
-struct ts_str ts_sink_queue_text(const struct ts_sink_queue *queue, unsigned from, unsigned to)
-{
-    size_t begin = begin_of(queue, from);
-    return (struct ts_str){queue->text.p + begin, begin_of(queue, to) - begin};
-}
-
 void ts_sink_queue_cut(struct ts_sink_queue *queue, unsigned n)
 {
     queue->n = n;
@@ -70,7 +64,10 @@ bool ts_sink_queue_pop(struct ts_sink_queue *queue, unsigned n, struct ts_feed_p
     queue->n -= n;
     for (unsigned i = 0; i < queue->n; i++)
         queue->ends[i] = queue->ends[i + n] - bytes;
-    ts_buf_drop_front(&queue->text, bytes);
+    if (queue->n == 0)
+        ts_buf_clear(&queue->text); /* a job may have taken it as a whole */
+    else
+        ts_buf_drop_front(&queue->text, bytes);
     return passed > 0;
 }
 

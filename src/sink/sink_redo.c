@@ -66,7 +66,7 @@ static int make_job(struct ts_sink *snk)
         rc = -TS_EAGAIN;
     else if (rc == 0) {
         struct ts_sink_job *job =
-            ts_buf_failed(&text) ? NULL : ts_sink_job_new(snk, ts_buf_str(&text), ends, 0, n);
+            ts_buf_failed(&text) ? NULL : ts_sink_job_new(snk, &text, ends, n);
         rc = job ? 0 : -TS_ENOMEM;
         if (job) {
             job->dead = true;

@@ -8,8 +8,12 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/mem.h"
 
 #define BODY_MAX (8u << 20) /* bytes of a batch before compression; InfluxDB 1 takes 25 MB */
+#define ALL_MAX  (4u << 20) /* the same of a sink that takes all: it is sent while more becomes durable */
+#define KEEP_MAX (1u << 20) /* bytes of a buffer kept while there is nothing to send */
+#define KEEP_NS  (2 * TS_SEC)
 #define AGAIN_NS TS_SEC     /* between tries to read the feed */
 #define LOOK_NS  TS_SEC     /* at most between looks for dead letters to try again */
 #define REDO_NS  (50 * TS_MS)
@@ -35,7 +39,7 @@ static void drop_unsent(struct ts_sink *snk, unsigned points, const char *why)
 /* Whether to leave the rest of the feed for later. */
 static bool has_enough(const struct ts_sink *snk)
 {
-    return snk->ops->takes_all ? snk->queue.text.len >= BODY_MAX : is_full(snk);
+    return snk->ops->takes_all ? snk->queue.text.len >= ALL_MAX : is_full(snk);
 }
 
 /* Encodes all points of the record in hand behind the queue. @return 0, or -TS_ENOMEM with the queue as it
@@ -133,7 +137,7 @@ static int64_t make_jobs(struct ts_sink *snk, bool all)
         if (!is_full(snk) && !all && due_ns > ts_clock_mono_ns())
             return due_ns;
         unsigned n = batch_size(snk);
-        struct ts_sink_job *job = ts_sink_job_new(snk, ts_sink_queue_text(queue, 0, n), queue->ends, 0, n);
+        struct ts_sink_job *job = ts_sink_job_new(snk, &queue->text, queue->ends, n);
         if (!job)
             return ts_clock_mono_ns() + AGAIN_NS;
         job->barrier = snk->barrier_at > 0;
@@ -154,10 +158,29 @@ static void log_end(struct ts_sink *snk)
            pending ? " what=\"pending points stay in the journal and go out after the next start\"" : "");
 }
 
+/* What a large window took is not kept for the next. */
+static void give_back(struct ts_sink *snk)
+{
+    bool any = snk->queue.text.cap > KEEP_MAX;
+    if (snk->queue.n || snk->nused || ts_clock_mono_ns() - snk->queued_since_ns < KEEP_NS)
+        return;
+    if (any)
+        ts_buf_fini(&snk->queue.text);
+    for (unsigned i = 0; i < snk->njobs; i++) {
+        if (snk->jobs[i].text.cap > KEEP_MAX) {
+            ts_buf_fini(&snk->jobs[i].text);
+            any = true;
+        }
+    }
+    if (any)
+        ts_mem_trim();
+}
+
 /* Waits for answers, for more to send, or for the time when something is due. */
 static void wait_for_more(struct ts_sink *snk, int64_t due_ns, int64_t idle_ns)
 {
     int64_t now = ts_clock_mono_ns();
+    give_back(snk);
     due_ns = TS_MIN(due_ns, ts_sink_next_start(snk));
     idle_ns = idle_ns ? idle_ns : INT64_MAX; /* a full queue wants no more */
     int64_t wait_ns = due_ns == INT64_MAX ? idle_ns : TS_MIN(TS_MAX(due_ns - now, 0), idle_ns);

@@ -4,6 +4,7 @@ libtsagg_a_SOURCES += \
 	src/store/store_batch.c src/store/store_batch.h \
 	src/store/store_buckets.c \
 	src/store/store_catalog.c \
+	src/store/store_changes.c \
 	src/store/store_codec.c src/store/store_codec.h \
 	src/store/store_commit.c \
 	src/store/store_db.c src/store/store_db.h src/store/store_sql.def \

@@ -47,6 +47,8 @@ static int open_all(struct ts_store *store, struct ts_err *err)
     const char *z = ts_buf_cstr(&path);
     rc = z ? ts_db_open(z, TS_DB_READ, &store->work, err) : -TS_ENOMEM;
     ts_buf_fini(&path);
+    uint64_t former;
+    rc = rc ? rc : ts_work_read(store->work, &store->before, &former, err);
     return rc ? rc : ts_reader_open(store->dir, &store->reader, err);
 }
 
@@ -60,6 +62,7 @@ int ts_store_open(const char *dir, struct ts_store **out, struct ts_err *err)
     pthread_mutex_init(&store->lock, NULL);
     pthread_mutex_init(&store->tending, NULL);
     pthread_mutex_init(&store->work_lock, NULL);
+    pthread_mutex_init(&store->changes.lock, NULL);
     int rc = open_all(store, err);
     if (rc)
         ts_store_close(&store);
@@ -93,6 +96,7 @@ void ts_store_close(struct ts_store **pstore)
     pthread_mutex_destroy(&store->lock);
     pthread_mutex_destroy(&store->tending);
     pthread_mutex_destroy(&store->work_lock);
+    pthread_mutex_destroy(&store->changes.lock);
     ts_buf_fini(&store->scratch);
     ts_free(store->dir);
     TS_FREE(*pstore);

@@ -131,6 +131,8 @@ static int run(struct ts_store *store, int (*fn)(struct ts_store *, void *, stru
     else if (rc == 0)
         loaded = ts_catalog_load_buckets(&store->cat, err);
     pthread_mutex_unlock(&store->lock);
+    if (rc == 0)
+        ts_changes_note(store, INT64_MIN, INT64_MAX);
     return rc ? rc : loaded;
 }
 

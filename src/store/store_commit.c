@@ -418,6 +418,16 @@ static int insert(struct ts_store *store, void *arg, struct ts_err *err)
     return rc;
 }
 
+static void note_change(struct ts_store *store, const struct landing *lan)
+{
+    int64_t min_ns = INT64_MAX, max_ns = INT64_MIN;
+    for (uint32_t i = 0; i < lan->nparts; i++) {
+        min_ns = TS_MIN(min_ns, lan->parts[i].min_ns);
+        max_ns = TS_MAX(max_ns, lan->parts[i].max_ns);
+    }
+    ts_changes_note(store, min_ns, max_ns);
+}
+
 int ts_batch_commit(struct ts_points *pts, struct ts_str mark, struct ts_str value, struct ts_err *err)
 {
     struct ts_batch *bat = (struct ts_batch *)pts;
@@ -438,6 +448,7 @@ int ts_batch_commit(struct ts_points *pts, struct ts_str mark, struct ts_str val
         pthread_mutex_unlock(&store->lock);
     }
     if (rc == 0) {
+        note_change(store, &lan);
         atomic_fetch_add_explicit(&store->landed_bytes, lan.datas.len, memory_order_relaxed);
         ts_bell_ring(&store->bell);
         bat->nrows = bat->ncells = 0;

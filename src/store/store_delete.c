@@ -65,6 +65,8 @@ int ts_delete_points(struct ts_admin *adm, int64_t bucket, const struct ts_scan_
     pthread_mutex_lock(&store->lock);
     rc = ts_store_change(store, add_tombs, &del, err);
     pthread_mutex_unlock(&store->lock);
+    if (rc == 0)
+        ts_changes_note(store, start_ns, stop_ns);
     ts_bell_ring(&store->bell);
     return rc;
 }

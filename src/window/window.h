@@ -12,6 +12,7 @@
 #include "core/rollup.h"
 
 struct ts_worker;
+struct ts_gather; /* what workers have in common for rollups of groups */
 
 struct ts_worker_conf {
     const struct ts_conf *conf;
@@ -22,6 +23,8 @@ struct ts_worker_conf {
     struct ts_bell *rollups_bell;
     bool seal_first;             /* lanes wait while windows are being sealed: data comes faster than its time goes by */
     struct ts_census *census;    /* of all series; a released id is one holder less */
+    unsigned number;             /* of this worker, from 0 */
+    struct ts_gather *gather;    /* NULL: no rollup has group_by or without */
 };
 
 /** What a running worker tells about itself; read by any thread. */
@@ -30,6 +33,13 @@ struct ts_worker_gauges {
     _Atomic uint64_t windows;         /* open or kept for corrections */
     _Atomic int64_t watermark_ns;     /* of event time, TS_TIME_NONE without */
 };
+
+/** For so many workers. Ends the process without memory; lives longer than the workers. @thread main */
+struct ts_gather *ts_gather_new(const struct ts_conf *conf, unsigned nworkers);
+void ts_gather_free(struct ts_gather **gather);
+
+/** The groups that there are, of all rollups. @thread any */
+uint64_t ts_gather_count(struct ts_gather *gather);
 
 /** Ends the process without memory. @thread main */
 struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf);
@@ -44,19 +54,6 @@ int ts_worker_add_source(struct ts_worker *worker, struct ts_lane *lane) TS_MUST
 
 /** Forgets a source whose thread has ended, with its ids. @return false: the worker has yet to read what it sent. */
 bool ts_worker_drop_source(struct ts_worker *worker, struct ts_lane *lane);
-
-/**
- * Sees to it that ts_worker_set_rules can do its work. @return 0; -TS_ELIMIT too many rules, with former ones that have open windows;
- * -TS_ENOMEM.
- */
-int ts_worker_prepare_rules(struct ts_worker *worker, const struct ts_conf *next) TS_MUST_CHECK;
-
-/**
- * The configuration's rollups in place of the present ones, which are known by their names. One that stays the same goes on; `to` may change at
- * once. Windows of one that changed or is gone, which began before now_ns (in event time: that a sample has come for), are filled,
- * sealed and sent as before; those that begin later are the new one's. @return how many rules were added, changed or removed.
- */
-unsigned ts_worker_set_rules(struct ts_worker *worker, const struct ts_conf *next, int64_t now_ns);
 
 const struct ts_worker_gauges *ts_worker_gauges(const struct ts_worker *worker);
 

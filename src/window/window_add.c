@@ -92,8 +92,10 @@ static void move_to_event_time(struct ts_worker *wk, uint32_t slot)
     }
 }
 
-static TS_COLD void count_verdict(struct ts_worker *wk, enum ts_verdict verdict)
+static TS_COLD void count_verdict(struct ts_worker *wk, const struct ts_source *src, enum ts_verdict verdict)
 {
+    if (verdict != TS_NO_MEMORY && src->lane->skew)
+        ts_skew_count(&src->lane->skew->late);
     switch (verdict) {
     case TS_TAKEN: break;
     case TS_TAKEN_LATE: ts_count(wk->cnt, TS_C_LATE_CORRECTED, 1); break;
@@ -103,7 +105,6 @@ static TS_COLD void count_verdict(struct ts_worker *wk, enum ts_verdict verdict)
         ts_count(wk->cnt, TS_C_DROPPED_LATE, 1);
         break;
     case TS_NO_MEMORY: ts_count(wk->cnt, TS_C_DROPPED_NO_MEMORY, 1); break;
-    case TS_NO_RULE: ts_count(wk->cnt, TS_C_DROPPED_NO_ROLLUP, 1); break;
     }
 }
 
@@ -162,7 +163,7 @@ static bool add_special(struct ts_worker *wk, struct ts_source *src, const struc
         sl->gauge = pt->flags & TS_POINT_RELATIVE ? sl->gauge + pt->value : pt->value;
         smp.value = sl->gauge;
     }
-    enum ts_verdict best = TS_NO_RULE;
+    enum ts_verdict best = TS_NO_MEMORY;
     for (unsigned r = 0; r < wk->nadding; r++) {
         if (!ts_rule_matches(wk, &wk->rules[r], slot))
             continue;
@@ -172,25 +173,11 @@ static bool add_special(struct ts_worker *wk, struct ts_source *src, const struc
     if (sl->kind == TS_KIND_STRING)
         ts_free(pt->text);
     if (TS_UNLIKELY(best != TS_TAKEN))
-        count_verdict(wk, best);
+        count_verdict(wk, src, best);
     return best <= TS_TAKEN_ASIDE;
 }
 
-static bool takes_arrival(const struct ts_rule *rule, int64_t arrival_ns)
-{
-    return rule->nderived || ts_rule_owns(rule, ts_rule_floor(rule, arrival_ns), TS_DOMAIN_ARRIVAL);
-}
-
-/* Why no rule has added the sample. */
-static TS_COLD enum ts_verdict why_untaken(const struct ts_worker *wk, uint32_t slot, int64_t arrival_ns)
-{
-    for (unsigned r = 0; r < wk->nadding; r++)
-        if (ts_rule_matches(wk, &wk->rules[r], slot) && takes_arrival(&wk->rules[r], arrival_ns))
-            return TS_NO_MEMORY;
-    return TS_NO_RULE;
-}
-
-/* The plain way. @return false without memory, or when no rule has the time. */
+/* The plain way. @return false without memory. */
 TS_INLINE bool add_plain(struct ts_worker *wk, const struct ts_slab *slab, uint32_t slot, double value, double weight)
 {
     bool taken = false;
@@ -198,9 +185,14 @@ TS_INLINE bool add_plain(struct ts_worker *wk, const struct ts_slab *slab, uint3
         struct ts_rule *rule = &wk->rules[r];
         if (!ts_rule_matches(wk, rule, slot))
             continue;
+        if (TS_UNLIKELY(rule->sessions)) {
+            struct ts_placed smp = {.slot = slot, .time_ns = slab->arrival_ns, .weight = weight, .value = value};
+            taken |= ts_session_add(wk, rule, &smp, slab->arrival_ns) == TS_TAKEN;
+            continue;
+        }
         struct ts_window *win = rule->arrival;
         if (TS_UNLIKELY(!win)) {
-            win = rule->arrival = takes_arrival(rule, slab->arrival_ns) ? ts_rule_window(rule, slab->arrival_ns) : NULL;
+            win = rule->arrival = ts_rule_window(rule, slab->arrival_ns);
             if (!win)
                 continue;
         }
@@ -384,7 +376,7 @@ static uint32_t add_point(struct ts_worker *wk, struct ts_source *src, const str
         if (TS_LIKELY(add_plain(wk, slab, slot, pt->value, ext.weight)))
             ++*aggregated;
         else
-            count_verdict(wk, why_untaken(wk, slot, slab->arrival_ns));
+            count_verdict(wk, src, TS_NO_MEMORY);
     } else {
         *aggregated += add_special(wk, src, slab, pt, ext, slot & ~TS_SLOT_MARKS);
     }

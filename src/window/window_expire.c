@@ -102,6 +102,7 @@ void ts_worker_forget(struct ts_worker *wk)
         } else if (is_in_window(wk, slot)) {
             ts_slot_list_push(tab, &tab->leaving, slot);
         } else {
+            ts_worker_leave_groups(wk, slot);
             ts_series_table_remove(tab, slot, wk->nbatches);
             ts_count(wk->cnt, TS_C_SERIES_EXPIRED, 1);
         }

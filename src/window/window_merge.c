@@ -56,8 +56,8 @@ static void merge_stats(struct ts_worker *wk, const struct ts_rule *rule, struct
         ts_window_merge_sketch(wk, rule, to, from, slot);
 }
 
-static void merge_pane(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *to,
-                       const struct ts_pane_chunk *from, uint32_t slot)
+void ts_window_merge_pane(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *to, const struct ts_pane_chunk *from,
+                          uint32_t slot)
 {
     const union ts_pane *pane = &from->panes[slot % TS_CHUNK_PANES];
     bool good = true;
@@ -105,14 +105,12 @@ static struct targets targets_of(const struct ts_rule *to, const struct ts_windo
     return (struct targets){last_ns - more * to->every_ns, last_ns};
 }
 
-static bool make_targets(const struct ts_rule *rule, const struct ts_window *win, uint32_t index, enum ts_domain domain)
+static bool make_targets(const struct ts_rule *rule, const struct ts_window *win, uint32_t index)
 {
     for (unsigned d = 0; d < rule->nderived; d++) {
         struct ts_rule *to = rule->derived[d];
         struct targets range = targets_of(to, win);
         for (int64_t start_ns = range.first_ns; start_ns <= range.last_ns; start_ns += to->every_ns) {
-            if (!ts_rule_owns(to, start_ns, domain))
-                continue;
             struct ts_window *target = ts_rule_window_at(to, start_ns);
             if (!target || !ts_window_chunk(target, index * TS_CHUNK_PANES))
                 return false;
@@ -133,7 +131,7 @@ static void merge_into(struct ts_worker *wk, const struct ts_rule *rule, struct 
     for (uint32_t w = 0; w < TS_CHUNK_PANES / 64; w++) {
         for (uint64_t rest = bits[w]; rest; rest &= rest - 1) {
             uint32_t slot = index * TS_CHUNK_PANES + w * 64 + (uint32_t)__builtin_ctzll(rest);
-            merge_pane(wk, rule, to, from, slot);
+            ts_window_merge_pane(wk, rule, to, from, slot);
             if (target->state[domain] != TS_WINDOW_OPEN)
                 ts_window_mark_dirty(target, to, slot, wk->clock_ns);
         }
@@ -147,14 +145,13 @@ bool ts_window_merge_chunk(struct ts_worker *wk, const struct ts_rule *rule, con
     uint64_t bits[TS_CHUNK_PANES / 64];
     if (choose(wk, ch, index, domain, bits) == 0)
         return true;
-    if (!make_targets(rule, win, index, domain))
+    if (!make_targets(rule, win, index))
         return false;
     for (unsigned d = 0; d < rule->nderived; d++) {
         struct ts_rule *to = rule->derived[d];
         struct targets range = targets_of(to, win);
         for (int64_t start_ns = range.first_ns; start_ns <= range.last_ns; start_ns += to->every_ns)
-            if (ts_rule_owns(to, start_ns, domain))
-                merge_into(wk, to, ts_rule_window_at(to, start_ns), ch, index, domain, bits);
+            merge_into(wk, to, ts_rule_window_at(to, start_ns), ch, index, domain, bits);
     }
     for (uint32_t w = 0; w < TS_CHUNK_PANES / 64; w++)
         ch->merged[w] |= bits[w];

@@ -210,6 +210,21 @@ void ts_window_tell_more(const struct ts_pane_chunk *ch, uint32_t slot, struct t
     point->distinct = more && more->hll ? round(ts_hll_estimate(more->hll)) : NAN;
 }
 
+void ts_window_peek_more(const struct ts_pane_chunk *ch, uint32_t slot, struct ts_more_view *out)
+{
+    const struct ts_more *more = ch && ch->more ? &ch->more[slot % TS_CHUNK_PANES] : NULL;
+    *out = (struct ts_more_view){0};
+    if (!more)
+        return;
+    out->has_first = more->has_first;
+    out->first = more->first;
+    out->first_ns = more->first_ns;
+    out->has_increase = more->rises.n;
+    out->increase = more->rises.n ? more->rises.before + rises(more->rises.kept, more->rises.n) : 0;
+    out->hll = more->hll;
+    out->histogram = more->histogram;
+}
+
 size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot,
                                struct ts_buf *texts)
 {
@@ -228,12 +243,20 @@ size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_
     return 8 * n;
 }
 
+void ts_window_clear_more(struct ts_pane_chunk *ch, uint32_t slot)
+{
+    struct ts_more *more = ch->more ? &ch->more[slot % TS_CHUNK_PANES] : NULL;
+    if (!more)
+        return;
+    ts_free(more->rises.kept);
+    ts_free(more->histogram);
+    ts_hll_free(&more->hll);
+    *more = (struct ts_more){.rises.from_ns = TS_TIME_NONE};
+}
+
 void ts_window_free_more(struct ts_pane_chunk *ch)
 {
-    for (uint32_t i = 0; ch->more && i < TS_CHUNK_PANES; i++) {
-        ts_free(ch->more[i].rises.kept);
-        ts_free(ch->more[i].histogram);
-        ts_hll_free(&ch->more[i].hll);
-    }
+    for (uint32_t i = 0; i < TS_CHUNK_PANES; i++)
+        ts_window_clear_more(ch, i);
     TS_FREE(ch->more);
 }

@@ -63,21 +63,37 @@ TS_COLD struct ts_pane_chunk *ts_window_make_chunk(struct ts_window *win, uint32
     return win->chunks[index];
 }
 
+static void free_pane(union ts_pane *pane, enum ts_kind kind)
+{
+    switch (kind) {
+    case TS_KIND_SET: ts_hll_free(&pane->set.hll); break;
+    case TS_KIND_STRING: TS_FREE(pane->string.text); break;
+    default: break;
+    }
+}
+
+void ts_window_clear_pane(struct ts_pane_chunk *ch, uint32_t slot, enum ts_kind kind)
+{
+    uint32_t i = slot % TS_CHUNK_PANES;
+    free_pane(&ch->panes[i], kind);
+    ch->panes[i] = (union ts_pane){0};
+    if (ch->last_ns)
+        ch->last_ns[i] = TS_TIME_NONE;
+    if (ch->sketches)
+        ts_sketch_fini(&ch->sketches[i]);
+    ts_window_clear_more(ch, slot);
+}
+
 void ts_window_free_chunk(struct ts_window *win, uint32_t index, const struct ts_series_table *tab)
 {
     struct ts_pane_chunk *ch = win->chunks[index];
     if (!ch || ch == TS_CHUNK_GONE)
         return;
-    for (uint32_t i = 0; ch->owns && i < TS_CHUNK_PANES && index * TS_CHUNK_PANES + i < tab->count; i++) {
-        union ts_pane *pane = &ch->panes[i];
-        switch (tab->slots[index * TS_CHUNK_PANES + i].kind) {
-        case TS_KIND_SET: ts_hll_free(&pane->set.hll); break;
-        case TS_KIND_STRING: TS_FREE(pane->string.text); break;
-        default: break;
-        }
-    }
+    for (uint32_t i = 0; ch->owns && i < TS_CHUNK_PANES && index * TS_CHUNK_PANES + i < tab->count; i++)
+        free_pane(&ch->panes[i], (enum ts_kind)tab->slots[index * TS_CHUNK_PANES + i].kind);
     ts_window_free_sketches(ch);
     ts_window_free_more(ch);
+    ts_free(ch->sessions);
     ts_free(ch->last_ns);
     ts_pool_give(ch);
     win->chunks[index] = TS_CHUNK_GONE;
@@ -94,6 +110,7 @@ void ts_rule_forget(struct ts_rule *rule, struct ts_window *win, const struct ts
     if (rule->arrival == win)
         rule->arrival = NULL;
     rule->nwindows--;
+    ts_window_free_folds(rule, win);
     for (uint32_t i = 0; i < win->nchunks; i++)
         ts_window_free_chunk(win, i, tab);
     ts_free(win->chunks);

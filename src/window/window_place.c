@@ -62,9 +62,9 @@ static bool put_set(union ts_pane *pane, const struct ts_placed *smp)
     return true;
 }
 
-static bool put(struct ts_worker *wk, const struct ts_rule *rule, union ts_pane *pane,
-                struct ts_pane_chunk *ch, const struct ts_placed *smp)
+bool ts_window_put(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, const struct ts_placed *smp)
 {
+    union ts_pane *pane = &ch->panes[smp->slot % TS_CHUNK_PANES];
     switch (wk->series.slots[smp->slot].kind) {
     case TS_KIND_SET: ch->owns = true; return put_set(pane, smp);
     case TS_KIND_STRING: ch->owns = true; return put_string(pane, smp);
@@ -75,6 +75,8 @@ static bool put(struct ts_worker *wk, const struct ts_rule *rule, union ts_pane 
     ts_stats_add(&pane->stats, smp->value, smp->weight);
     if (smp->timed && !ts_window_is_latest(ch, smp->slot, first, smp->time_ns))
         pane->stats.last = last;
+    if (!smp->timed && rule->folded)
+        (void)ts_window_is_latest(ch, smp->slot, first, smp->time_ns);
     if (rule->wants)
         ts_window_add_wanted(wk, rule, ch, smp->slot, smp->value, smp->weight, smp->time_ns);
     return true;
@@ -114,9 +116,8 @@ static enum ts_verdict add_to_window(struct ts_worker *wk, struct ts_rule *rule,
     struct ts_pane_chunk *ch = ts_window_chunk(win, smp->slot);
     if (!ch || ch == TS_CHUNK_GONE)
         return ch ? TS_TOO_LATE : TS_NO_MEMORY;
-    union ts_pane *pane = &ch->panes[smp->slot % TS_CHUNK_PANES];
-    bool fresh = pane->stats.count == 0;
-    if (!put(wk, rule, pane, ch, smp))
+    bool fresh = ch->panes[smp->slot % TS_CHUNK_PANES].stats.count == 0;
+    if (!ts_window_put(wk, rule, ch, smp))
         return TS_NO_MEMORY;
     wk->adds++;
     if (fresh && win->state[event ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL] != TS_WINDOW_OPEN)
@@ -143,11 +144,6 @@ static enum ts_verdict add_or_put_aside(struct ts_worker *wk, struct ts_rule *ru
     return verdict;
 }
 
-static enum ts_domain domain_of(const struct ts_worker *wk, uint32_t slot)
-{
-    return wk->series.slots[slot].flags & TS_SLOT_EVENT ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL;
-}
-
 /* Adds the sample to a derived rule: to every window that it is in. */
 static enum ts_verdict add_past_base(struct ts_worker *wk, struct ts_rule *rule, const struct ts_placed *smp,
                                      int64_t now_ns)
@@ -158,8 +154,6 @@ static enum ts_verdict add_past_base(struct ts_worker *wk, struct ts_rule *rule,
     for (int64_t start_ns = last_ns - more * rule->every_ns; start_ns <= last_ns;
          start_ns += rule->every_ns) {
         bool ignored;
-        if (!ts_rule_owns(rule, start_ns, domain_of(wk, smp->slot)))
-            continue;
         enum ts_verdict verdict = add_or_put_aside(wk, rule, start_ns, smp, now_ns, &ignored);
         best = TS_MIN(best, verdict);
     }
@@ -170,10 +164,10 @@ enum ts_verdict ts_rule_add(struct ts_worker *wk, struct ts_rule *rule, const st
                             int64_t now_ns)
 {
     bool merged;
-    int64_t start_ns = ts_rule_floor(rule, smp->time_ns);
-    if (!rule->nderived && !ts_rule_owns(rule, start_ns, domain_of(wk, smp->slot)))
-        return TS_NO_RULE;
-    enum ts_verdict best = add_or_put_aside(wk, rule, start_ns, smp, now_ns, &merged);
+    if (rule->sessions)
+        return ts_session_add(wk, rule, smp, now_ns);
+    enum ts_verdict best =
+        add_or_put_aside(wk, rule, ts_rule_floor(rule, smp->time_ns), smp, now_ns, &merged);
     for (unsigned d = 0; merged && d < rule->nderived; d++) {
         enum ts_verdict verdict = add_past_base(wk, rule->derived[d], smp, now_ns);
         best = TS_MIN(best, verdict);

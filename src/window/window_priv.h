@@ -8,6 +8,7 @@
 #include "core/sketch.h"
 #include "core/zone.h"
 #include "window/window.h"
+#include "window/window_group.h"
 
 /* ---- series of this worker: window_series.c ---- */
 
@@ -102,11 +103,13 @@ struct ts_pane_chunk {
     union ts_pane panes[TS_CHUNK_PANES] TS_ALIGNED;
     struct ts_sketch *sketches; /* beside the panes, made when a rule wants them: window_sketch.c */
     struct ts_more *more;       /* the same for other aggregates: window_more.c */
+    struct ts_pane_sessions *sessions; /* when the panes are sessions: window_session.c */
     int64_t *last_ns; /* event time of each `last`; made when the first sample with a time of its own comes */
     bool event;       /* holds a pane of a series in event time */
     bool owns;        /* holds panes of sets or strings, which own memory */
     uint64_t dirty[TS_CHUNK_PANES / 64]; /* sealed panes that late samples have changed */
     uint64_t merged[TS_CHUNK_PANES / 64]; /* panes that rules derived from this one have */
+    uint64_t folded[TS_CHUNK_PANES / 64]; /* panes that groups have as they were sealed in arrival time */
 };
 
 enum ts_window_state {
@@ -128,6 +131,7 @@ struct ts_window {
     int64_t dirty_since_ns;      /* arrival time of the first of them */
     uint32_t nchunks;
     struct ts_pane_chunk **chunks; /* NULL: untouched; TS_CHUNK_GONE: freed after it was sent */
+    struct ts_partials **folds;    /* by fold and domain, of panes sealed so far; NULL: none */
     struct ts_window *next;        /* by start, earliest first */
 };
 
@@ -146,14 +150,16 @@ struct ts_rule {
     unsigned nderived;
     uint32_t nmerges; /* windows that a pane is merged into */
     struct ts_rule *side; /* of what is too late here; NULL: dropped */
+    struct ts_sessions *sessions; /* its windows are these and begin nowhere, every_ns is 0; NULL: they are not */
     bool is_side;
-    bool hidden;          /* panes only: nothing is sent */
+    bool hidden;          /* panes only: no series is sent */
+    struct ts_fold *folds; /* rollups of groups that have these windows */
+    unsigned nfolds;
+    bool folded;              /* it, or one derived, has folds */
+    struct ts_gather *gather; /* with folds */
     bool tracks_last;     /* it, or one derived, asks for `last` */
     uint64_t bit;         /* in ts_worker.masks */
     struct ts_conf_rollup own; /* what conf points to when the rule is not as configured */
-    struct ts_conf_rollup *copy; /* what it points to when a reload has made the rule, else NULL */
-    const char *name, *to;       /* live as long as the process: batches borrow them */
-    int64_t from_ns[TS_DOMAINS], until_ns[TS_DOMAINS]; /* where its windows start that are sent: see window_reload.c */
     struct ts_window *windows;
     struct ts_window *recent;  /* the last one found: nearly always the next one too */
     struct ts_window *arrival; /* that of the slab being added, or NULL */
@@ -161,12 +167,6 @@ struct ts_rule {
     unsigned wants; /* bits of enum ts_wants: what its aggregates need beside panes, and those of rules derived from it */
     unsigned sends; /* what its own need */
 };
-
-/** Whether the window that starts there is the rule's, and not that of the one before or after it. */
-TS_INLINE bool ts_rule_owns(const struct ts_rule *rule, int64_t start_ns, enum ts_domain domain)
-{
-    return start_ns >= rule->from_ns[domain] && start_ns < rule->until_ns[domain];
-}
 
 /** Where the window starts that t_ns falls into, of overlapping ones the last. */
 TS_INLINE int64_t ts_rule_floor(const struct ts_rule *rule, int64_t t_ns)
@@ -208,6 +208,9 @@ void ts_window_free_chunk(struct ts_window *win, uint32_t index, const struct ts
 /** Takes a window off the rule's list and frees it. */
 void ts_rule_forget(struct ts_rule *rule, struct ts_window *win, const struct ts_series_table *tab);
 
+/** Forgets a pane and what is kept beside it. */
+void ts_window_clear_pane(struct ts_pane_chunk *ch, uint32_t slot, enum ts_kind kind);
+
 /* ---- what only some rules keep: window_sketch.c, window_more.c ---- */
 
 enum ts_wants {
@@ -216,6 +219,7 @@ enum ts_wants {
     TS_WANTS_INCREASE = 4,
     TS_WANTS_DISTINCT = 8, /* of numbers */
     TS_WANTS_HISTOGRAM = 16,
+    TS_WANTS_LAST = 32, /* the time of `last` also in arrival time, to tell which series of a group has the latest */
     TS_WANTS_MORE = TS_WANTS_FIRST | TS_WANTS_INCREASE | TS_WANTS_DISTINCT | TS_WANTS_HISTOGRAM
 };
 
@@ -245,6 +249,16 @@ void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct
 /** What a pane's `more` says, into a point; NaN for what it does not. */
 void ts_window_tell_more(const struct ts_pane_chunk *ch, uint32_t slot, struct ts_rollup *point);
 
+/** The same as it is kept; borrowed. ch may be NULL. */
+struct ts_more_view {
+    bool has_first, has_increase;
+    double first, increase;
+    int64_t first_ns;
+    struct ts_hll *hll;
+    const double *histogram;
+};
+void ts_window_peek_more(const struct ts_pane_chunk *ch, uint32_t slot, struct ts_more_view *out);
+
 /** Appends the pane's histogram to texts as a rollup point has it. @return its bytes; without memory texts
  * are marked. */
 size_t ts_window_put_histogram(const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot,
@@ -256,11 +270,12 @@ void ts_window_merge_sketch(struct ts_worker *wk, const struct ts_rule *rule, st
 void ts_window_merge_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *to,
                           const struct ts_pane_chunk *from, uint32_t slot);
 
-/** After every chunk has gone. */
-
 /** Frees both with what they own. */
 void ts_window_free_sketches(struct ts_pane_chunk *ch);
 void ts_window_free_more(struct ts_pane_chunk *ch);
+
+/** Takes one pane's part away. */
+void ts_window_clear_more(struct ts_pane_chunk *ch, uint32_t slot);
 
 /* ---- the worker ---- */
 
@@ -282,8 +297,10 @@ struct ts_worker {
     struct ts_series_table series;
     struct ts_source *sources;
     struct ts_rule *rules; /* first those that samples are added to, then derived ones, then sides */
-    unsigned nrules, nadding, nended; /* ended: by a reload; they may have windows yet */
+    unsigned nrules, nadding;
+    struct ts_matcher *matcher;
     uint64_t *masks;       /* by slot: the rules that match; NULL: all of them match everything */
+    bool gathering;        /* there is more that all workers have passed and that is to be sent */
     uint64_t adds;         /* to panes, of the slab being added */
     uint8_t *event_chunks; /* by slot / TS_CHUNK_PANES: whether a series in event time is among them */
     uint32_t nevent_chunks;
@@ -332,28 +349,16 @@ void ts_worker_forget(struct ts_worker *wk);
 void ts_worker_make_rules(struct ts_worker *wk);
 void ts_worker_free_rules(struct ts_worker *wk);
 
-/** Parts of ts_worker_make_rules that a reload needs, too. */
-void ts_rule_init(struct ts_worker *wk, struct ts_rule *rule, const struct ts_conf_rollup *conf, uint64_t bit);
-bool ts_rule_divides(const struct ts_rule *base, const struct ts_conf_rollup *conf);
-void ts_rule_derive(struct ts_rule *base, struct ts_rule *rule);
-void ts_rule_make_side(struct ts_worker *wk, struct ts_rule *rule); /* appends it */
-bool ts_rule_match_series(const struct ts_rule *rule, const struct ts_series_view *view);
-
-#define TS_RULES_MAX (3 * TS_ROLLUPS_MAX) /* each with hidden panes and a side */
-
-/** Takes away rules that a reload has ended, once their windows are over: window_reload.c. */
-void ts_worker_prune_rules(struct ts_worker *wk);
-
 /** The rules that match a series, bits of ts_rule.bit. */
 uint64_t ts_worker_match(const struct ts_worker *wk, struct ts_str series);
+
+/** Makes of a rollup the one of what is too late for it; its measurement is the caller's to free. */
+void ts_rule_make_side(const struct ts_worker *wk, struct ts_conf_rollup *rollup);
 
 TS_INLINE bool ts_rule_matches(const struct ts_worker *wk, const struct ts_rule *rule, uint32_t slot)
 {
     return !wk->masks || wk->masks[slot] & rule->bit;
 }
-
-/** Appends the series as the rule's points have it. @return 0; -TS_ELIMIT too long; -TS_ENOMEM. */
-int ts_rule_rename(const struct ts_rule *rule, struct ts_str series, struct ts_buf *out) TS_MUST_CHECK;
 
 /**
  * Merges a chunk's panes of the domain into the windows of derived rules: window_merge.c.
@@ -362,6 +367,10 @@ int ts_rule_rename(const struct ts_rule *rule, struct ts_str series, struct ts_b
 bool ts_window_merge_chunk(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t index,
                            enum ts_domain domain);
 
+/** Merges a pane into that of the same slot in another chunk. */
+void ts_window_merge_pane(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *to, const struct ts_pane_chunk *from,
+                          uint32_t slot);
+
 TS_INLINE bool ts_slot_is_of(const struct ts_worker *wk, uint32_t slot, enum ts_domain domain)
 {
     return !(wk->series.slots[slot].flags & TS_SLOT_EVENT) == (domain == TS_DOMAIN_ARRIVAL);
@@ -369,7 +378,7 @@ TS_INLINE bool ts_slot_is_of(const struct ts_worker *wk, uint32_t slot, enum ts_
 
 /* ---- samples that need more than the plain way: window_place.c ---- */
 
-enum ts_verdict { TS_TAKEN, TS_TAKEN_LATE, TS_TAKEN_ASIDE, TS_TOO_LATE, TS_NO_MEMORY, TS_NO_RULE };
+enum ts_verdict { TS_TAKEN, TS_TAKEN_LATE, TS_TAKEN_ASIDE, TS_TOO_LATE, TS_NO_MEMORY };
 
 struct ts_placed {
     uint32_t slot;
@@ -383,6 +392,9 @@ struct ts_placed {
     };
 };
 
+/** Adds the sample to the slot's pane. @return false without memory. */
+bool ts_window_put(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, const struct ts_placed *smp);
+
 /** Adds the sample to a rule that samples are added to, and to those derived from it that its pane has gone to by now. */
 enum ts_verdict ts_rule_add(struct ts_worker *wk, struct ts_rule *rule, const struct ts_placed *smp, int64_t now_ns);
 
@@ -392,6 +404,27 @@ void ts_window_mark_dirty(struct ts_window *win, struct ts_pane_chunk *ch, uint3
 /** Notes the time of the slot's `last`; first: it has none yet. @return whether it is the latest. */
 bool ts_window_is_latest(struct ts_pane_chunk *ch, uint32_t slot, bool first, int64_t time_ns);
 
+/* ---- sessions: window_session.c, window_session_seal.c ---- */
+
+/** Ends the process without memory. */
+struct ts_sessions *ts_sessions_new(const struct ts_conf_rollup *conf);
+
+/** After its windows have gone. */
+void ts_sessions_free(struct ts_sessions **sessions);
+
+/** Adds the sample to a rule of sessions. */
+enum ts_verdict ts_session_add(struct ts_worker *wk, struct ts_rule *rule, const struct ts_placed *smp, int64_t now_ns);
+
+/** Does a bounded piece of sealing, correcting and forgetting. @return false: paused. */
+bool ts_session_seal(struct ts_worker *wk, struct ts_rule *rule, uint32_t *budget);
+
+/** Time and length of the slot's session, into its point. */
+void ts_session_tell(const struct ts_pane_chunk *ch, uint32_t slot, struct ts_rollup *point);
+
+/** Appends the slot's point to a batch; the chunk is the pane's, or NULL for a gauge that is sent again. @return false: not now. */
+bool ts_window_send_pane(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t slot,
+                         const union ts_pane *pane, const struct ts_pane_chunk *ch, bool correction);
+
 /** Adds a slab's points to the windows: window_add.c. */
 void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struct ts_slab *slab);
 
@@ -400,6 +433,10 @@ void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struc
  * @return true when there is more to do now; false when nothing is due or the journal has no room.
  */
 bool ts_worker_seal(struct ts_worker *wk);
+
+/** The batch being filled, or a new one, of this window, with room for a point: window_seal.c. @return NULL: not now. */
+struct ts_rollup_batch *ts_worker_open_batch(struct ts_worker *wk, const struct ts_conf_rollup *conf, int64_t start_ns, int64_t end_ns,
+                                             bool correction);
 
 /** Whether sealing has paused in the middle of a window. */
 bool ts_worker_is_sealing(const struct ts_worker *wk);

@@ -1,5 +1,5 @@
 /*
- * Sources and rules of a worker that runs. Thread: main asks, the worker does it between two slabs (ts_desk).
+ * Sources of a worker that runs. Thread: main asks, the worker does it between two slabs (ts_desk).
  */
 #include "config.h"
 #include "window/window_priv.h"

@@ -6,6 +6,8 @@
 #include "config.h"
 #include "window/window_priv.h"
 
+#include "core/matcher.h"
+
 #include <math.h>
 
 #define STEP_SLOTS       8192 /* looked at in one call */
@@ -43,14 +45,13 @@ static bool push_batch(struct ts_worker *wk)
     return true;
 }
 
-/* An open batch of this window with room for a point. @return NULL: not now. */
-static struct ts_rollup_batch *open_batch(struct ts_worker *wk, const struct ts_rule *rule,
-                                          const struct ts_window *win, bool correction)
+struct ts_rollup_batch *ts_worker_open_batch(struct ts_worker *wk, const struct ts_conf_rollup *conf, int64_t start_ns, int64_t end_ns,
+                                             bool correction)
 {
     struct ts_rollup_batch *batch = wk->batch;
     if (batch && batch->n > 0 &&
         (batch->n == TS_ROLLUP_BATCH_MAX || batch->texts.len >= BATCH_TEXT_MAX ||
-         batch->rule != rule->name || batch->to != rule->to || batch->start_ns != win->start_ns ||
+         batch->rule != conf->name || batch->start_ns != start_ns ||
          batch->correction != correction)) {
         if (!push_batch(wk))
             return NULL;
@@ -64,15 +65,16 @@ static struct ts_rollup_batch *open_batch(struct ts_worker *wk, const struct ts_
         wk->nbatches++;
     }
     if (batch->n == 0) {
-        batch->rule = rule->name;
-        batch->to = rule->to;
-        batch->start_ns = win->start_ns;
-        batch->end_ns = win->end_ns;
-        batch->aggregates = rule->conf->aggregates;
-        batch->quantiles = rule->conf->quantiles;
-        batch->buckets = rule->conf->histogram;
-        batch->stddev_sample = rule->conf->stddev_sample;
+        batch->rule = conf->name;
+        batch->to = ts_conf_sinks_now(conf);
+        batch->start_ns = start_ns;
+        batch->end_ns = end_ns;
+        batch->aggregates = conf->aggregates;
+        batch->quantiles = conf->quantiles;
+        batch->buckets = conf->histogram;
+        batch->stddev_sample = conf->stddev_sample;
         batch->correction = correction;
+        batch->sessions = conf->session_ns != 0;
     }
     return batch;
 }
@@ -138,23 +140,24 @@ static int put_series(struct ts_rollup_batch *batch, struct ts_rollup *point, co
     if (!rule->conf->measurement && !rule->conf->tags)
         return 0;
     size_t from = batch->texts.len;
-    int rc = ts_rule_rename(rule, series, &batch->texts);
+    int rc = ts_rollup_rename(rule->conf, series, &batch->texts);
     point->series = (struct ts_str){NULL, batch->texts.len - from};
     return rc;
 }
 
-/* The chunk is the pane's, or NULL for a gauge that is sent again. @return false: not now. */
-static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t slot,
-                      const union ts_pane *pane, const struct ts_pane_chunk *ch, bool correction)
+bool ts_window_send_pane(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t slot,
+                         const union ts_pane *pane, const struct ts_pane_chunk *ch, bool correction)
 {
     const struct ts_slot *sl = &wk->series.slots[slot];
-    if (rule->hidden || !ts_rule_owns(rule, win->start_ns, sl->flags & TS_SLOT_EVENT ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL))
+    if (rule->hidden)
         return true;
-    struct ts_rollup_batch *batch = open_batch(wk, rule, win, correction);
+    struct ts_rollup_batch *batch = ts_worker_open_batch(wk, rule->conf, win->start_ns, win->end_ns, correction);
     if (!batch)
         return false;
     struct ts_rollup *point = &batch->points[batch->n];
     *point = (struct ts_rollup){0};
+    if (rule->sessions)
+        ts_session_tell(ch, slot, point);
     size_t from = batch->texts.len;
     int rc = put_series(batch, point, rule, (struct ts_str){sl->series, sl->len});
     if (rc == 0 && put_pane(batch, point, rule, (enum ts_kind)sl->kind, slot, pane, ch)) {
@@ -169,17 +172,30 @@ static bool send_pane(struct ts_worker *wk, const struct ts_rule *rule, const st
     return true;
 }
 
+/* The pane as it is sealed: its series' own point, and its part in those of groups. @return false: not now. */
+static bool send_sealed(struct ts_worker *wk, const struct ts_rule *rule, struct ts_window *win, enum ts_domain domain, uint32_t slot,
+                        const union ts_pane *pane, struct ts_pane_chunk *ch)
+{
+    if (rule->nfolds && !ts_window_make_folds(wk, rule, win, domain, slot))
+        return false;
+    if (!ts_window_send_pane(wk, rule, win, slot, pane, ch, false))
+        return false;
+    if (rule->nfolds)
+        ts_window_fold(wk, rule, win, domain, slot, pane, ch);
+    return true;
+}
+
 /* A gauge that no sample came for is sent again. @return false: not now. */
-static bool send_kept(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t slot)
+static bool send_kept(struct ts_worker *wk, const struct ts_rule *rule, struct ts_window *win, uint32_t slot)
 {
     union ts_pane pane = {0};
     ts_stats_add(&pane.stats, wk->series.slots[slot].kept, 1);
-    return send_pane(wk, rule, win, slot, &pane, NULL, false);
+    return send_sealed(wk, rule, win, TS_DOMAIN_ARRIVAL, slot, &pane, NULL);
 }
 
 /* The slot's part of a window; the chunk may be NULL. @return false: not now. */
-static bool send_slot(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win,
-                      enum ts_domain domain, uint32_t slot, const struct ts_pane_chunk *ch)
+static bool send_slot(struct ts_worker *wk, const struct ts_rule *rule, struct ts_window *win, enum ts_domain domain, uint32_t slot,
+                      struct ts_pane_chunk *ch)
 {
     struct ts_slot *sl = &wk->series.slots[slot];
     const union ts_pane *pane = ch ? &ch->panes[slot % TS_CHUNK_PANES] : NULL;
@@ -189,7 +205,7 @@ static bool send_slot(struct ts_worker *wk, const struct ts_rule *rule, const st
         bool again = sl->flags & TS_SLOT_KEPT && !rule->is_side && ts_rule_matches(wk, rule, slot);
         return !again || send_kept(wk, rule, win, slot);
     }
-    if (!send_pane(wk, rule, win, slot, pane, ch, false))
+    if (!send_sealed(wk, rule, win, domain, slot, pane, ch))
         return false;
     ts_slot_saw(sl, wk->clock_ns);
     if (sl->kind == TS_KIND_GAUGE && domain == TS_DOMAIN_ARRIVAL && wk->conf.conf->keep_gauges) {
@@ -225,7 +241,7 @@ static bool send_window(struct ts_worker *wk, const struct ts_rule *rule, struct
         }
         win->cursor[domain] = chunk_end;
     }
-    return push_batch(wk);
+    return ts_window_give_folds(wk, rule, win, domain) && push_batch(wk);
 }
 
 static bool correct_chunk(struct ts_worker *wk, const struct ts_rule *rule, struct ts_window *win, uint32_t index)
@@ -234,7 +250,7 @@ static bool correct_chunk(struct ts_worker *wk, const struct ts_rule *rule, stru
     for (uint32_t w = 0; w < TS_CHUNK_PANES / 64; w++) {
         while (ch->dirty[w]) {
             uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(ch->dirty[w]);
-            if (!send_pane(wk, rule, win, index * TS_CHUNK_PANES + i, &ch->panes[i], ch, true))
+            if (!ts_window_send_pane(wk, rule, win, index * TS_CHUNK_PANES + i, &ch->panes[i], ch, true))
                 return false;
             ch->dirty[w] &= ch->dirty[w] - 1;
             win->dirty--;
@@ -246,6 +262,8 @@ static bool correct_chunk(struct ts_worker *wk, const struct ts_rule *rule, stru
 /* Sends panes again that changed after they were sent. @return false: paused. */
 static bool send_corrections(struct ts_worker *wk, const struct ts_rule *rule, struct ts_window *win)
 {
+    if (rule->nfolds && !ts_window_refold(wk, rule, win))
+        return false;
     for (uint32_t c = 0; c < win->nchunks && win->dirty; c++)
         if (win->chunks[c] && win->chunks[c] != TS_CHUNK_GONE && !correct_chunk(wk, rule, win, c))
             return false;
@@ -310,10 +328,10 @@ static void make_windows(struct ts_worker *wk)
     if (!wk->conf.conf->keep_gauges || !wk->series.live || wk->clock_ns == TS_TIME_NONE || wk->draining)
         return;
     for (unsigned r = 0; r < wk->nrules; r++) {
-        struct ts_rule *rule = &wk->rules[r];
-        if (rule->hidden || rule->is_side || !ts_rule_owns(rule, ts_rule_floor(rule, wk->clock_ns), TS_DOMAIN_ARRIVAL))
+        const struct ts_rule *rule = &wk->rules[r];
+        if ((rule->hidden && !rule->nfolds) || rule->is_side || rule->sessions)
             continue;
-        struct ts_window *win = ts_rule_window(rule, wk->clock_ns);
+        struct ts_window *win = ts_rule_window(&wk->rules[r], wk->clock_ns);
         if (win)
             win->used[TS_DOMAIN_ARRIVAL] = true;
     }
@@ -325,6 +343,11 @@ bool ts_worker_seal(struct ts_worker *wk)
     make_windows(wk);
     for (unsigned r = 0; r < wk->nrules; r++) {
         struct ts_rule *rule = &wk->rules[r];
+        if (rule->sessions) {
+            if (!ts_session_seal(wk, rule, &budget))
+                return budget < TS_CHUNK_PANES;
+            continue;
+        }
         for (struct ts_window *win = rule->windows, *next; win; win = next) {
             next = win->next;
             if (!seal_window(wk, rule, win, &budget))
@@ -332,9 +355,12 @@ bool ts_worker_seal(struct ts_worker *wk)
             if (is_done(wk, rule, win))
                 ts_rule_forget(rule, win, &wk->series);
         }
+        if (rule->nfolds)
+            ts_gather_pass(wk, rule);
     }
+    bool more = ts_gather_send(wk);
     (void)push_batch(wk); /* one that found no room before */
-    return false;
+    return more;
 }
 
 bool ts_worker_is_sealing(const struct ts_worker *wk)

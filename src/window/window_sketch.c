@@ -15,6 +15,7 @@ unsigned ts_rule_wants(const struct ts_conf_rollup *conf)
     wants |= conf->aggregates & TS_AGG_BIT(increase) ? TS_WANTS_INCREASE : 0;
     wants |= conf->aggregates & TS_AGG_BIT(distinct) ? TS_WANTS_DISTINCT : 0;
     wants |= conf->aggregates & TS_AGG_BIT(histogram) ? TS_WANTS_HISTOGRAM : 0;
+    wants |= ts_conf_is_grouped(conf) && conf->aggregates & TS_AGG_BIT(last) ? TS_WANTS_LAST : 0;
     return wants;
 }
 
@@ -109,6 +110,8 @@ bool ts_window_add_sketched_group(struct ts_worker *wk, const struct ts_source *
 void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch,
                           uint32_t slot, double value, double weight, int64_t time_ns)
 {
+    if (rule->wants & TS_WANTS_LAST)
+        (void)ts_window_is_latest(ch, slot, false, time_ns);
     if (rule->wants & TS_WANTS_MORE)
         ts_window_add_more(wk, rule, ch, slot, value, weight, time_ns);
     if (!(rule->wants & TS_WANTS_SKETCH) || (!ch->sketches && !has_quantiles(wk, slot)))

@@ -5,6 +5,7 @@
 #include "config.h"
 #include "window/window_priv.h"
 
+#include "core/matcher.h"
 #include "core/mem.h"
 
 /* Of one source, before others get their turn and windows are looked at: by points, so that a source whose slabs are full gets no
@@ -54,6 +55,7 @@ void ts_worker_free(struct ts_worker **worker)
     ts_worker_free_rules(wk);
     ts_free(wk->event_chunks);
     ts_free(wk->masks);
+    ts_matcher_free(&wk->matcher);
     ts_series_table_fini(&wk->series);
     ts_desk_fini(&wk->desk);
     TS_FREE(*worker);
@@ -131,6 +133,7 @@ static void trim(struct ts_worker *wk)
     if (!quiet || !wk->trim_due || wk->clock_ns - wk->trimmed_ns < TRIM_EVERY_NS ||
         atomic_load_explicit(&wk->returned, memory_order_relaxed) != wk->nbatches)
         return;
+    ts_rollup_trim();
     ts_mem_trim();
     wk->trim_due = false;
     wk->trimmed_ns = wk->clock_ns;
@@ -146,7 +149,7 @@ static bool lanes_are_empty(const struct ts_worker *wk)
 
 static bool must_seal_first(const struct ts_worker *wk)
 {
-    return wk->conf.seal_first && ts_worker_is_sealing(wk);
+    return wk->conf.seal_first && (wk->gathering || ts_worker_is_sealing(wk));
 }
 
 void *ts_worker_run(void *arg)
@@ -158,11 +161,9 @@ void *ts_worker_run(void *arg)
         for (unsigned i = 0; i < wk->conf.nsources && !must_seal_first(wk); i++)
             more |= read_lane(wk, &wk->sources[i]);
         more |= ts_worker_seal(wk);
-        if (TS_UNLIKELY(wk->nended))
-            ts_worker_prune_rules(wk);
         ts_worker_forget(wk);
         publish(wk);
-        if (wk->draining && ts_worker_is_empty(wk))
+        if (wk->draining && ts_worker_is_empty(wk) && ts_gather_may_end(wk))
             return NULL;
         if (more)
             continue;

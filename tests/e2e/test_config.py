@@ -18,6 +18,8 @@ http: {address: "127.0.0.1:18186"}
 limits: {series: 5000}
 rollups:
   - {name: r10s, every: 10s, lateness: 2s, aggregates: [count, mean], to: [out, influx]}
+  - {name: g, match: '/^a[.]"\\d/', every: 1m, group_by: [], keep_original: false, bucket: "a, b", measurement: g, to: [influx]}
+  - {name: w, match_tags: [k=/x/], every: 1m, without: ["a b", "c=d,e"], measurement: "{name}_w", to: [influx]}
 sinks:
   out: {type: file, path: /tmp/tsagg-test.lp}
   influx: {type: influxdb, url: "http://127.0.0.1:8086", org: o, bucket: b, token: "${TSAGG_TEST_TOKEN}", batch: 500}
@@ -81,7 +83,7 @@ def test_errors_of_yaml_have_a_place():
 def test_all_errors_at_once():
     text = GOOD.replace("workers", "wrokers").replace("every: 10s", "every: 10x").replace("type: file", "type: files")
     _, out, err = tsaggd(text, "--check")
-    assert re.findall(r"^FILE:(\d+):", out + err, re.MULTILINE) == ["2", "8", "10"], out + err
+    assert re.findall(r"^FILE:(\d+):", out + err, re.MULTILINE) == ["2", "8", "12"], out + err
 
 
 def test_nothing_starts_with_an_error():

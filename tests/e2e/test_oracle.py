@@ -34,6 +34,30 @@ def test_overlapping_windows():
     assert {key[3]: agg["sum"] for key, agg in got.items()} == {-10 * S: 1, 0: 3, 10 * S: 2}, got
 
 
+def starts_and_values(found):
+    return {key[3] // S: [smp.value for smp in members] for key, members in found.items()}
+
+
+def test_sessions():
+    samples = [field(t, t * S) for t in (45, 0, 30, 76, 107, 300)]
+    assert starts_and_values(oracle.sessions(samples, 31 * S)) == {0: [0, 30, 45, 76, 107], 300: [300]}
+    assert starts_and_values(oracle.sessions(samples, 30 * S)) == {0: [0, 30, 45], 76: [76], 107: [107], 300: [300]}
+    other = field(9, 20 * S, tags=(("host", "b"),))
+    assert len(oracle.sessions([*samples, other], 31 * S)) == 3
+    assert oracle.duration(samples) == 300
+
+
+def test_sessions_with_a_longest_length():
+    """Of 80 s: parts of 10 s, and nothing is cut that fits."""
+    samples = [field(t, t * S) for t in range(5, 175, 10)]
+    got = starts_and_values(oracle.sessions(samples, 30 * S, 80 * S))
+    assert got == {5: list(range(5, 86, 10)), 95: list(range(95, 166, 10))}, got
+    assert len(oracle.sessions(samples[:9], 30 * S, 80 * S)) == 1
+    # the last part, 80 and 86, would make it 81 s long
+    samples = [field(t, t * S) for t in (5, 30, 55, 80, 86)]
+    assert starts_and_values(oracle.sessions(samples, 30 * S, 80 * S)) == {5: [5, 30, 55], 80: [80, 86]}
+
+
 def test_stddev_of_large_values():
     samples = [field(1e9 + v, 0) for v in (4, 7, 13)]
     agg = oracle.aggregates(samples, 10 * S)

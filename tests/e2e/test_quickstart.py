@@ -27,7 +27,7 @@ class Quickstart(Process):
 
     def wait(self, code):
         assert self.popen.wait(60) == code, self.popen.returncode
-        return self.log()
+        return self.log_path.read_text()
 
     def points(self):
         file = self.state / "tsagg/rollups.lp"
@@ -57,6 +57,17 @@ def assert_ledger_is_shown(shown):
     assert received == aggregated + in_flight and aggregated > 0 and rejected == dropped == 0
 
 
+def assert_load_is_shown(shown):
+    """A table of all modes of the processors, whose shares add up to 100 %, and a chart of how busy they were."""
+    table = shown[shown.index("--format table"):shown.index("--format chart")]
+    shares = [float(row.split()[-1]) for row in table.splitlines() if re.match(r" *(user|system|idle|iowait|irq|steal) ", row)]
+    assert len(shares) == 6 and shares == sorted(shares, reverse=True) and math.isclose(sum(shares), 100, abs_tol=0.1), table
+    chart = shown[shown.index("--format chart"):]
+    axis = re.findall(r"^ +(\S+) [┤]", chart, re.M)
+    assert len(axis) == 3 and float(axis[2]) == 0 and 0 < float(axis[0]) <= 100 and "█" in chart, chart
+    assert re.search(r"^ +\d\d:\d\d:\d\d +\d\d:\d\d:\d\d$", chart, re.M), chart
+
+
 def test_once():
     quickstart = Quickstart("--once")
     shown = quickstart.wait(0)
@@ -66,6 +77,7 @@ def test_once():
     assert re.search(r"^measurement +tags +type +count +mean +min +max +stddev", shown, re.M)
     assert re.search(r"^cpu\.percent +mode=idle +timing +\d+ ", shown, re.M)
     assert re.search(r"^memory used +field +\d+ ", shown, re.M)
+    assert_load_is_shown(shown)
     assert "\033" not in shown, "no colours but on a terminal"
     assert re.search(r"^tsaggd has drained: \d+ rollups in all, 0 of them not delivered yet\.$", shown, re.M)
     check_measurements(quickstart.points())

@@ -32,6 +32,13 @@ RULES = [
     ("m1s", 5, 15, "m1", None),
     ("h", 3, 3, "m*", "h00?"),
 ]
+# (name, gap, longest length or None, match), in seconds; the pauses of the streams are about as long
+SESSIONS = [
+    ("x1", 1, None, None),
+    ("x3", 3, None, "m*"),
+    ("x2c", 2, 4, None),
+    ("x9c", 9, 16, "m1"),
+]
 
 
 def rule_config(name, every, period, match, host):
@@ -43,6 +50,14 @@ def rule_config(name, every, period, match, host):
         rule["match"] = match
     if host:
         rule["match_tags"] = ["host=" + host]
+    return rule
+
+
+def session_config(name, gap, longest, match):
+    rule = {**rule_config(name, None, None, match, None), "session": f"{gap}s"}
+    del rule["every"]
+    if longest:
+        rule["session_max"] = f"{longest}s"
     return rule
 
 
@@ -76,26 +91,43 @@ def stream(rnd):
     return samples
 
 
-def expected(samples, name, every, period, match, host):
-    """What the rule makes of the samples, under its own measurement and tags."""
-    chosen = [smp for smp in samples if (not match or fnmatch.fnmatchcase(smp.measurement, match))
-              and (not host or fnmatch.fnmatchcase(dict(smp.tags)["host"], host))]
+def expected(name, windows):
+    """What the rule makes of the samples of each window, under its own measurement and tags."""
     found = {}
-    for (measurement, tags, field, start_ns), members in oracle.windows(chosen, period * NS, every * NS).items():
+    for (measurement, tags, field, start_ns), members in windows.items():
         own = tuple(sorted([*tags, ("rule", name), ("odd", "a b,c")]))
         by_time = sorted(members, key=lambda smp: smp.time_ns)
         found[measurement + "." + name, own, field, start_ns] = {
-            **oracle.aggregates(members, period * NS), "first": by_time[0].value, "increase": oracle.increase(members),
+            **oracle.aggregates(members, NS), "first": by_time[0].value, "increase": oracle.increase(members),
             "p50": oracle.quantile(members, 0.5), "p99": oracle.quantile(members, 0.99)}
     return found
 
 
-def assert_as_expected(lines, samples, rules):
+def expected_windows(samples, name, every, period, match, host):
+    chosen = [smp for smp in samples if (not match or fnmatch.fnmatchcase(smp.measurement, match))
+              and (not host or fnmatch.fnmatchcase(dict(smp.tags)["host"], host))]
+    return expected(name, oracle.windows(chosen, period * NS, every * NS))
+
+
+def expected_sessions(samples, name, gap, longest, match):
+    chosen = [smp for smp in samples if not match or fnmatch.fnmatchcase(smp.measurement, match)]
+    windows = oracle.sessions(chosen, gap * NS, longest and longest * NS)
+    found = expected(name, windows)
+    for aggregates, members in zip(found.values(), windows.values()):
+        aggregates["duration"] = oracle.duration(members)
+    return found
+
+
+def assert_as_expected(lines, samples, rules, sessions):
     got = oracle.from_points(lineproto.read_points("\n".join(lines) + "\n"))
-    want = {}
+    want, names = {}, ("count", "sum", "min", "max", "mean", "stddev", "first", "last", "increase")
     for rule in rules:
-        want |= expected(samples, *rule)
-    oracle.assert_equal(got, want, ("count", "sum", "min", "max", "mean", "stddev", "first", "last", "increase"))
+        want |= expected_windows(samples, *rule)
+    for rule in sessions:
+        want |= expected_sessions(samples, *rule)
+    oracle.assert_equal(got, want, names)
+    of_sessions = {key: aggregates for key, aggregates in want.items() if "duration" in aggregates}
+    oracle.assert_equal({key: got[key] for key in got if "duration" in got[key]}, of_sessions, ("duration",))
     for key, aggregates in want.items():
         for name in ("p50", "p99"):
             assert abs(got[key][name] - aggregates[name]) <= 0.01 * abs(aggregates[name]), (key, name, got[key], aggregates)
@@ -111,12 +143,27 @@ def test_random_streams_in_any_order_and_with_any_number_of_workers():
         rnd = random.Random(seed)
         samples = stream(rnd)
         some = rnd.sample(RULES, rnd.randrange(1, len(RULES) + 1))
-        rules = [rule_config(*rule) for rule in some]
+        sessions = rnd.sample(SESSIONS, rnd.randrange(len(SESSIONS) + 1))
+        rules = [rule_config(*rule) for rule in some] + [session_config(*rule) for rule in sessions]
+        rnd.shuffle(rules)
         one = Replay([lineproto.write(smp) for smp in samples], rules, 1).run()
-        assert_as_expected(one, samples, some)
+        assert_as_expected(one, samples, some, sessions)
         mixed = [lineproto.write(smp) for smp in oracle.shuffled(seed, samples, LATENESS_NS)]
         other = Replay(mixed, rules, rnd.choice((1, 2, 8))).run()
         assert without_stddev(one) == without_stddev(other), seed
+
+
+def test_long_streams_of_sessions():
+    """So long that sessions are sealed while others are still read: what one replay gives, every other does."""
+    samples = list(oracle.stream(5, wait.scaled(10000), 40, 30, 10 * NS))
+    samples = [smp._replace(field="f", value=float(round(smp.value) % 1000)) for smp in samples]
+    sessions = [("x4", 4, None, None), ("x1c", 1, 2, None), ("x3c", 3, 20, None)]
+    rules = [session_config(*rule) for rule in sessions] + [rule_config(*RULES[1])]
+    one = Replay([lineproto.write(smp) for smp in samples], rules, 1).run()
+    assert_as_expected(one, samples, RULES[1:2], sessions)
+    for seed in range(3):
+        mixed = [lineproto.write(smp) for smp in oracle.shuffled(seed, samples, LATENESS_NS)]
+        assert without_stddev(one) == without_stddev(Replay(mixed, rules, (1, 2, 8)[seed]).run()), seed
 
 
 def test_days_and_months_of_a_time_zone():
@@ -208,6 +255,25 @@ def test_late_samples_go_aside():
     assert points == {("m", (), t * NS): {"f_count": 2, "f_sum": 3}, ("m_late", (), t * NS): {"f_count": 2, "f_sum": 30},
                       ("m", (), (t + 20) * NS): {"f_count": 1, "f_sum": 0},
                       ("m", (), (t + 70) * NS): {"f_count": 1, "f_sum": 0}}, points
+
+
+def test_a_session_that_was_sent_is_sent_again():
+    """A late sample before its first: the point stays where it is and has all."""
+    t = oracle.EPOCH_NS // NS
+    rule = {"name": "r", "session": "10s", "aggregates": ["count", "sum"], "to": ["out"]}
+    with daemon_with([rule]) as daemon:
+        say(daemon, f"m f=1,g=1 {t * NS}", f"m f=2 {(t + 8) * NS}", f"m f=0 {(t + 30) * NS}", "api:3|c", "api:4|c")
+        daemon.wait_sealed(2)
+        say(daemon, f"m f=4 {(t - 6) * NS}", f"m g=5 {(t + 2) * NS}")
+        wait.until(lambda: daemon.status()["rollups"]["corrected"] == 2, 30, "corrections sent")
+        daemon.assert_balanced()
+        daemon.stop()
+        points = lineproto.read_points((daemon.dir / "out.lp").read_text())
+    [api] = [fields for key, fields in points.items() if key[0] == "api"]
+    assert api["count"] == 2 and api["sum"] == 7 and 0 <= api["duration"] < 10, api
+    assert {key[2:]: fields for key, fields in points.items() if key[0] == "m"} == {
+        (t * NS,): {"f_count": 3, "f_sum": 7, "f_duration": 14, "g_count": 2, "g_sum": 6, "g_duration": 2},
+        ((t + 30) * NS,): {"f_count": 1, "f_sum": 0, "f_duration": 0}}, points
 
 
 def test_a_corrected_sample_is_in_every_window():

@@ -7,10 +7,12 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from tsagg_test import lineproto, load, runner
+from tsagg_test import lineproto, load, oracle, runner, udp
 from tsagg_test.daemon import BUILD, Tsaggd
 from tsagg_test.ports import LOOPBACK
+from tsagg_test.times import NS
 
+T = oracle.EPOCH_NS // NS
 SINK = {"st": {"type": "store", "bucket": "rollups", "flush_interval": "100ms"}}
 
 
@@ -38,6 +40,21 @@ def test_rollups_are_stored():
         sent.assert_rolled_up(stored(tsaggd))  # another process reads while the daemon has it open
         assert "whole" in ctl(tsaggd, "check")
         assert "landing" in ctl(tsaggd, "stats")
+
+
+def test_a_bucket_for_each_rollup():
+    """The same names and tags in three buckets, one of them written to by two rollups that match apart."""
+    rules = [{"name": "a", "every": "1s"}, {"name": "b", "every": "10s", "bucket": "ten seconds", "match": "m*"},
+             {"name": "c", "every": "10s", "bucket": "ten seconds", "match": "n*", "group_by": []}]
+    daemon = Tsaggd(rollups=[{**rule, "aggregates": ["sum"], "to": ["st"]} for rule in rules], sinks=SINK, **load.ONLY_BY_WATERMARK)
+    with daemon as tsaggd:
+        lines = [f"{name},h={i} f={i} {(T + i) * NS}" for i in range(4) for name in "mn"] + [f"m,h=0 f=0 {(T + 60) * NS}"]
+        udp.send(tsaggd.udp_port, [line.encode() for line in lines], read=tsaggd.lines_read)
+        tsaggd.wait_delivered("st", 8)
+        tsaggd.wait_delivered("st.ten%20seconds", 5)
+        own, ten = stored(tsaggd), lineproto.read_points(ctl(tsaggd, "export", "--bucket", "ten seconds"))
+    assert own == {(name, (("h", str(i)),), (T + i) * NS): {"f_sum": i} for i in range(4) for name in "mn"}, own
+    assert ten == {**{("m", (("h", str(i)),), T * NS): {"f_sum": i} for i in range(4)}, ("n", (), T * NS): {"f_sum": 6}}, ten
 
 
 def test_kill9_loses_nothing():

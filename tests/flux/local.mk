@@ -1,6 +1,6 @@
 # Scripts with what they print, run by tsagg-query --local.
 TESTS += tests/flux/run
-EXTRA_DIST += tests/flux/run $(flux_cases) $(flux_cases:.flux=.out)
+EXTRA_DIST += tests/flux/run tests/flux/stored/points.lp $(flux_cases) $(flux_cases:.flux=.out)
 flux_cases = \
 	tests/flux/annotated/aggregates.flux \
 	tests/flux/annotated/columns.flux \
@@ -19,6 +19,15 @@ flux_cases = \
 	tests/flux/map_functions.flux \
 	tests/flux/map_guarded.flux \
 	tests/flux/reduce.flux \
+	tests/flux/stored/error_no_bucket.flux \
+	tests/flux/stored/error_no_range.flux \
+	tests/flux/stored/error_no_sketch.flux \
+	tests/flux/stored/error_two_sorts.flux \
+	tests/flux/stored/group_last.flux \
+	tests/flux/stored/one_field.flux \
+	tests/flux/stored/schema.flux \
+	tests/flux/stored/sketches.flux \
+	tests/flux/stored/window_mean.flux \
 	tests/flux/strings.flux \
 	tests/flux/two_results.flux \
 	tests/flux/window_berlin_dst.flux

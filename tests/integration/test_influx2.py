@@ -201,6 +201,31 @@ def test_missing_bucket_keeps_the_data():
 
 
 @runner.needs(Influx2)
+def test_a_bucket_for_each_rollup():
+    """The same names and tags in two buckets; a third that is missing holds back its own points alone, until it is there."""
+    db, t = Influx2().start().setup(), 1_767_225_600
+    db.create_bucket("ten, s")
+    rules = [{"name": "a", "every": "1s"}, {"name": "b", "every": "10s", "bucket": "ten, s"},
+             {"name": "c", "every": "20s", "bucket": "later", "group_by": []}]
+    daemon = Tsaggd(rollups=[{**rule, "aggregates": ["sum"], "to": ["influx"]} for rule in rules], sinks=sink(db, flush_interval="50ms"),
+                    **load.ONLY_BY_WATERMARK)
+    with daemon as tsaggd:
+        lines = [f"m,h={i} f={i} {(t + i) * NS}" for i in range(4)] + [f"m,h=0 f=0 {(t + 60) * NS}"]
+        udp.send(tsaggd.udp_port, [line.encode() for line in lines], read=tsaggd.lines_read)
+        tsaggd.wait_delivered("influx", 4)
+        tsaggd.wait_delivered("influx.ten%2C%20s", 4)
+        until(lambda: "held" in tsaggd.sink("influx.later")["state"], 30, "the missing bucket is told")
+        db.create_bucket("later")
+        tsaggd.wait_delivered("influx.later", 1)
+    got = {}
+    for bucket in (db.bucket, "ten, s", "later"):
+        rows = query(db, f"""from(bucket: "{bucket}") |> range(start: {to_rfc3339(t * NS)}, stop: {to_rfc3339((t + 30) * NS)}) |> group()""")
+        got[bucket] = {(row.get("h", ""), from_rfc3339(row["_time"]) // NS - t, float(row["_value"])) for row in rows}
+    assert got == {db.bucket: {(str(i), i, float(i)) for i in range(4)}, "ten, s": {(str(i), 0, float(i)) for i in range(4)},
+                   "later": {("", 0, 6.0)}}, got
+
+
+@runner.needs(Influx2)
 def test_query_errors_have_exit_codes():
     db = Influx2().start().setup()
     db.write("cpu,host=a usage=1.5 1000000000")

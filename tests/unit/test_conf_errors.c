@@ -27,12 +27,13 @@ static const struct example examples[] = {
     {"unknown key at the top", "state_dir: /x\nsinsk: {}\n",
      "2:1: unknown key \"sinsk\"; did you mean \"sinks\"? known here: state_dir, workers, idle_after, "
      "correct_for, future, "
-     "keep_gauges, log_level, timezone, listen, http, limits, events, journal, pipeline, rollups, sinks\n"},
+     "keep_gauges, log_level, timezone, listen, http, limits, store, events, journal, pipeline, rollups, sinks\n"},
     {"unknown key like none", "limits:\n  disk: 2GiB\n",
-     "2:3: unknown key \"disk\"; known here: series, tag_values, memory, expire\n"},
+     "2:3: unknown key \"disk\"; known here: series, tag_values, memory, expire, queries, query_memory, query_time\n"},
     {"unknown key in a flow mapping", "rollups: [{name: a, evry: 10s, every: 10s}]\n",
-     "1:21: unknown key \"evry\"; did you mean \"every\"? known here: name, match, match_tags, every, "
-     "period, lateness, late, aggregates, sketch_buckets, buckets, stddev, measurement, tags, to\n"},
+     "1:21: unknown key \"evry\"; did you mean \"every\"? known here: name, match, match_tags, keep_original, "
+     "group_by, without, every, "
+     "period, session, session_max, lateness, late, aggregates, sketch_buckets, buckets, stddev, measurement, tags, to, bucket\n"},
     {"option of another sink type", "sinks:\n  a:\n    type: file\n    url: http://h\n",
      "4:5: url does not belong to a sink of type file; known here: type, path, batch, flush_interval, "
      "retry_min, retry_max\n"},
@@ -138,15 +139,69 @@ static const struct example examples[] = {
      "3:3: duplicate key \"a\", first in line 2; keep one of them\n"},
     {"two rules to one sink", "rollups:\n  - {name: x, every: 1s}\n  - {name: y, every: 1s, to: [file]}\n",
      "3:30: to: rollups x and y both write to sink file, where their points would replace each other; give "
-     "one a measurement, tags or a sink of its own, or each a match that excludes the other\n"},
+     "one a measurement, tags, a bucket or a sink of its own, or each a match that excludes the other\n"},
+    {"a bucket where there are none", "rollups: [{name: a, every: 1s, bucket: b}]\n",
+     "1:40: bucket: rollup a goes to no sink of type influxdb or store, and others have no buckets; remove it, or name such a sink in to\n"},
+    {"a bucket that another sink has",
+     "sinks:\n  x: {type: store, bucket: p}\n  y: {type: store, bucket: q}\nrollups: [{name: a, every: 1s, bucket: q, to: [x]}]\n",
+     "3:28: sinks y and x.q write to the same place; let the rollup with this bucket go to this sink\n"},
+    {"two rollups in one bucket",
+     "sinks: {x: {type: store, bucket: p}}\nrollups:\n  - {name: a, every: 1s, bucket: q}\n  - {name: b, every: 2s, bucket: r}\n"
+     "  - {name: c, every: 3s, bucket: q, to: [x]}\n",
+     "5:41: to: rollups a and c both write to sink x.q, where their points would replace each other; give "
+     "one a measurement, tags, a bucket or a sink of its own, or each a match that excludes the other\n"},
+    {"both ways to say a group", "rollups: [{name: a, every: 1s, group_by: [x], without: [y]}]\n",
+     "1:56: without beside group_by: one names the tags that stay, the other those that go; remove one\n"},
+    {"sessions of groups", "rollups: [{name: a, session: 30s, group_by: [x]}]\n",
+     "1:30: session beside group_by or without: each series has its own sessions, which have no window in common; give every\n"},
+    {"kinds that cannot be added up", "rollups:\n  - {name: a, every: 1s, without: [x, metric_type]}\n",
+     "2:39: without: metric_type tells counters, gauges, timings and sets apart, which cannot be added up; remove it\n"},
+    {"a tag twice", "rollups: [{name: a, every: 1s, group_by: [x, x]}]\n",
+     "1:46: group_by: \"x\" twice; keep one of them\n"},
+    {"no tag left out", "rollups: [{name: a, every: 1s, without: []}]\n",
+     "1:41: without is an empty list; give a list of one or more, such as [a, b]\n"},
+    {"a bad regular expression", "rollups:\n  - name: a\n    every: 1s\n    match: '/^(a/'\n",
+     "4:12: match: \"/^(a/\" is no regular expression: missing closing parenthesis, at byte 4 of it; correct it, or write a "
+     "pattern of * and ? without slashes around it\n"},
+    {"a bad regular expression for a tag", "rollups: [{name: a, every: 1s, match_tags: [h=x, 'k=/[/']}]\n",
+     "1:50: match_tags: \"/[/\" is no regular expression: missing terminating ] for character class, at byte 2 of it; correct it, "
+     "or write a pattern of * and ? without slashes around it\n"},
+    {"a rollup that gets nothing",
+     "rollups:\n  - {name: x, every: 1s, match: a*, keep_original: false}\n  - {name: y, every: 1s, match: a*, measurement: m}\n",
+     "3:33: rollup y gets nothing: x stands before it, matches all that it could and has keep_original: false; put it first, or "
+     "narrow the match of x\n"},
+    {"regular expressions that may match the same",
+     "rollups:\n  - {name: x, every: 1s, match: /^a/}\n  - {name: y, every: 1s, match: b*, to: [file]}\n",
+     "3:41: to: rollups x and y both write to sink file, where their points would replace each other; give "
+     "one a measurement, tags, a bucket or a sink of its own, or each a match that excludes the other\n"},
+    {"groups of different series that are called the same",
+     "rollups:\n  - {name: x, every: 1s, match: a*, measurement: m, group_by: [k]}\n"
+     "  - {name: y, every: 1s, match: b*, measurement: m, group_by: [k], to: [file]}\n",
+     "3:72: to: rollups x and y both write to sink file, where their points would replace each other; give "
+     "one a measurement, tags, a bucket or a sink of its own, or each a match that excludes the other\n"},
     {"rules that may match the same series",
      "rollups:\n  - {name: x, every: 1s, match: \"a*\"}\n  - {name: y, every: 1s, match: \"*b\", to: [file]}\n",
      "3:43: to: rollups x and y both write to sink file, where their points would replace each other; give "
-     "one a measurement, tags or a sink of its own, or each a match that excludes the other\n"},
+     "one a measurement, tags, a bucket or a sink of its own, or each a match that excludes the other\n"},
     {"a period shorter than every", "rollups: [{name: a, every: 10s, period: 5s}]\n",
      "1:41: period is shorter than every (10s): samples between two windows would be in none; give 10s or more\n"},
     {"windows that do not divide", "rollups: [{name: a, every: 10s, period: 25s}]\n",
      "1:41: period is no multiple of every (10s); give one\n"},
+    {"neither windows nor sessions", "rollups:\n  - name: a\n",
+     "2:5: every is missing; give the length of a window, such as 10s, or for sessions session: 30s\n"},
+    {"a gap of nothing", "rollups: [{name: a, session: 0s}]\n", "1:30: session: \"0s\" is too small; " DURATION("1ms", "1d") "\n"},
+    {"sessions and windows", "rollups: [{name: a, session: 30s, every: 10s}]\n",
+     "1:42: every beside session: a session is as long as its samples make it; keep one of them\n"},
+    {"sessions and a period", "rollups: [{name: a, session: 30s, period: 10s}]\n",
+     "1:43: period beside session: a session is as long as its samples make it; keep one of them\n"},
+    {"sessions of groups", "rollups: [{name: a, session: 30s, group_by: [region]}]\n",
+     "1:30: session beside group_by or without: sessions are of one series each; give every, or leave the groups out\n"},
+    {"sessions shorter than their gap", "rollups:\n  - name: a\n    session: 1m\n    session_max: 30s\n",
+     "4:18: session_max is shorter than session (1m), the gap in a session; give 1m or more\n"},
+    {"a longest session without sessions", "rollups: [{name: a, every: 10s, session_max: 1h}]\n",
+     "1:46: session_max without session; give both or none\n"},
+    {"too many sessions at once", "rollups: [{name: a, session: 1s, lateness: 20m}]\n",
+     "1:44: lateness is more than 1000 times session (1s), and so many sessions of a series would be open; give a shorter one\n"},
     {"too many windows at once", "rollups: [{name: a, every: 1s, period: 1001s}]\n",
      "1:40: period is more than 1000 times every (1s); give a shorter one, or a longer every\n"},
     {"a brace in a measurement", "rollups: [{name: a, every: 1s, measurement: \"x{tag}\"}]\n",

@@ -281,7 +281,7 @@ static void wrong_settings_are_told(void **state)
     assert_setting_fails(
         "wrkers=1",
         "--set wrkers=1: unknown key \"wrkers\"; did you mean \"workers\"? known here: state_dir, workers, "
-        "idle_after, correct_for, future, keep_gauges, log_level, timezone, listen, http, limits, events, journal, pipeline, rollups, sinks\n");
+        "idle_after, correct_for, future, keep_gauges, log_level, timezone, listen, http, limits, store, events, journal, pipeline, rollups, sinks\n");
     assert_setting_fails("workers=x", "--set workers=x: workers: \"x\" is not a whole number; give a whole "
                                       "number from 1 to 64, or auto\n");
     assert_setting_fails(

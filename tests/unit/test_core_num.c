@@ -127,6 +127,18 @@ static void prints_the_shortest(void **state)
     assert_prints(0.0000099, "9.9e-06");
     assert_prints(9007199254740993.0, "9007199254740992");
     assert_prints(1e15, "1000000000000000");
+    assert_prints(1000000000000000.5, "1000000000000000.5");
+    assert_prints(4503599627370495.5, "4503599627370495.5");
+    assert_prints(4503599627370497.0, "4503599627370497");
+    assert_prints(999999999.999999, "999999999.999999");
+    assert_prints(1.0000001, "1.0000001");
+    assert_prints(1.0000000000000002, "1.0000000000000002");
+    assert_prints(0.9999999999999999, "0.9999999999999999");
+    assert_prints(4.999999999999999, "4.999999999999999");
+    assert_prints(0.5, "0.5");
+    assert_prints(0.001, "0.001");
+    assert_prints(0.000999, "0.000999");
+    assert_prints(-0.00123, "-0.00123");
     assert_prints(123456789012345680000.0, "123456789012345680000");
     assert_prints(1e21, "1e+21");
     assert_prints(1.7976931348623157e308, "1.7976931348623157e+308");
@@ -142,6 +154,24 @@ static uint64_t next_random(uint64_t *x)
     *x ^= *x << 13;
     *x ^= *x >> 7;
     return *x ^= *x << 17;
+}
+
+/* Whole numbers of every length, against printf. */
+static void prints_whole_numbers(void **state)
+{
+    uint64_t x = 88172645463325252;
+    (void)state;
+    for (unsigned i = 0; i < 200000; i++) {
+        uint64_t v = next_random(&x) >> i % 64;
+        char text[TS_NUM_MAX + 1], want[32];
+        v -= i % 3 == 0 ? v % 1000000 : 0;
+        text[ts_num_put_uint(text, v)] = 0;
+        snprintf(want, sizeof want, "%llu", (unsigned long long)v);
+        assert_string_equal(text, want);
+        text[ts_num_put_int(text, (int64_t)v)] = 0;
+        snprintf(want, sizeof want, "%lld", (long long)v);
+        assert_string_equal(text, want);
+    }
 }
 
 /* Significant digits: without the point, the exponent, and zeros at either end. */
@@ -169,7 +199,7 @@ static void prints_what_reads_back(void **state)
             uint64_t bits;
             double v;
         } u = {.bits = next_random(&x)};
-        double v = i % 2 ? u.v : (double)(int64_t)(u.bits >> 20) / 1000;
+        double v = i % 2 ? u.v : (double)(int64_t)(u.bits >> (20 + i % 40)) / pow(10, i % 9);
         char text[TS_NUM_MAX];
         if (!isfinite(v))
             continue;
@@ -225,7 +255,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_number),
         cmocka_unit_test(long_numbers),
         cmocka_unit_test(integers),
-        cmocka_unit_test(prints_the_shortest),
+        cmocka_unit_test(prints_the_shortest), cmocka_unit_test(prints_whole_numbers),
         cmocka_unit_test(prints_what_reads_back),
         cmocka_unit_test(sizes),
         cmocka_unit_test(for_people),

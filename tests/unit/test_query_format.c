@@ -166,6 +166,45 @@ static void test_table_fits_the_terminal(void **state)
     ts_query_out_fini(&to.out);
 }
 
+static void test_chart(void **state)
+{
+#define TWICE(a)  a a
+#define TEN(a)    TWICE(a a a a a)
+#define BLOCKS_19 TEN("█") "█████████"
+#define FULL      BLOCKS_19 "█\n"
+    (void)state;
+    /* 8 until the last second, then 4: the upper half of the picture ends a column before the lower one. */
+    const char *want = "host=a\n"
+                       "       8 ┤" BLOCKS_19 " \n         │" BLOCKS_19 " \n         │" BLOCKS_19 " \n         │" BLOCKS_19 " \n"
+                       "       4 ┤" FULL "         │" FULL "         │" FULL "       0 ┤" FULL "          00:00:00    00:00:10\n\n"
+                       "host=b\n  no numbers to show\n\n";
+    struct target to;
+    format("chart",
+           "#datatype,string,long,dateTime:RFC3339,long,string\n#group,false,false,false,false,true\n"
+           "#default,_result,,,,\n,result,table,_time,_value,host\n"
+           ",,0,2026-01-01T00:00:00Z,8,a\n,,0,2026-01-01T00:00:10Z,4,a\n,,1,2026-01-01T00:00:00Z,,b\n\n",
+           30, 0, &to);
+    assert_string_equal(ts_buf_cstr(&to.out.buf), want);
+    ts_query_out_fini(&to.out);
+}
+
+/* More points than are kept: the picture is that of their means, and its right end that of the last. */
+static void test_chart_of_many(void **state)
+{
+    struct ts_buf input = TS_BUF_INIT;
+    struct target to;
+    (void)state;
+    ts_buf_puts(&input, "#datatype,string,long,double\n#group,false,false,false\n#default,_result,,\n,result,table,x\n");
+    for (int i = 0; i < 100000; i++)
+        ts_buf_printf(&input, ",,0,%s\n", i < 50000 ? "1" : "2");
+    format("chart", ts_buf_cstr(&input), 30, 0, &to);
+    const char *text = ts_buf_cstr(&to.out.buf);
+    assert_non_null(strstr(text, "       2 ┤          " TEN("█") "\n"));
+    assert_non_null(strstr(text, "       1 ┤" TWICE(TEN("█")) "\n"));
+    ts_buf_fini(&input);
+    ts_query_out_fini(&to.out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +215,8 @@ int main(void)
         cmocka_unit_test(test_table_cells),
         cmocka_unit_test(test_table_widens),
         cmocka_unit_test(test_table_fits_the_terminal),
+        cmocka_unit_test(test_chart),
+        cmocka_unit_test(test_chart_of_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

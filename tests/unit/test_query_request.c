@@ -69,7 +69,7 @@ static void test_body(void **state)
         "{\"query\":\"from(bucket: \\\"b\\\")\\n\",\"type\":\"flux\",\"dialect\":{\"header\":true,"
         "\"delimiter\":\",\",\"annotations\":[\"datatype\",\"group\",\"default\"]}}");
     ts_buf_clear(&body);
-    struct ts_query_param params[] = {{TS_STR("a"), TS_STR("1")}, {TS_STR("b"), TS_STR("\"")}};
+    struct ts_ask_param params[] = {{TS_STR("a"), TS_STR("1")}, {TS_STR("b"), TS_STR("\"")}};
     req = (struct ts_query_request){
         .script = TS_STR("x"), .now = "2026-01-01T00:00:00Z", .params = params, .nparams = 2};
     ts_query_request_put_body(&req, &body);

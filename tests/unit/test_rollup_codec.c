@@ -65,6 +65,35 @@ static void round_trip_keeps_everything(void **state)
     free_series();
 }
 
+/* Points with times and lengths of their own. */
+static void round_trip_of_sessions(void **state)
+{
+    (void)state;
+    struct ts_rollup_batch *in = all_kinds(), *out = ts_rollup_batch_new();
+    struct ts_buf buf = TS_BUF_INIT;
+    struct ts_rollup_head head;
+    in->sessions = true;
+    in->start_ns = in->end_ns = 0;
+    for (unsigned i = 0; i < in->n; i++) {
+        in->points[i].time_ns = 1700000000000000001 + i;
+        in->points[i].duration_ns = 7 * i;
+    }
+    assert_int_equal(ts_rollup_batch_encode(in, &buf), 0);
+    assert_int_equal(ts_rollup_head_decode(ts_buf_str(&buf), &head), 0);
+    assert_true(head.sessions);
+    assert_int_equal(ts_rollup_batch_decode(ts_buf_str(&buf), out), 0);
+    assert_true(out->sessions && out->n == in->n);
+    for (unsigned i = 0; i < out->n; i++)
+        assert_true(out->points[i].time_ns == in->points[i].time_ns && out->points[i].duration_ns == in->points[i].duration_ns);
+    assert_memory_equal(&out->points[TS_KIND_FIELD].stats, &in->points[TS_KIND_FIELD].stats, sizeof(struct ts_stats));
+    for (size_t len = 0; len < buf.len; len++)
+        assert_int_equal(ts_rollup_batch_decode((struct ts_str){buf.p, len}, out), -TS_ECORRUPT);
+    ts_buf_fini(&buf);
+    ts_rollup_batch_free(&in);
+    ts_rollup_batch_free(&out);
+    free_series();
+}
+
 static bool same_number(double a, double b)
 {
     return a == b || (isnan(a) && isnan(b));
@@ -298,6 +327,29 @@ static void damaged_bytes_do_no_harm(void **state)
     free_series();
 }
 
+/* More of them than are kept: what comes back is as good as new. */
+static void batches_are_used_again(void **state)
+{
+    (void)state;
+    struct ts_rollup_batch *batches[20];
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < TS_ARRAY_SIZE(batches); i++) {
+            batches[i] = i % 5 ? ts_rollup_batch_new() : ts_rollup_batch_sized(3);
+            assert_non_null(batches[i]);
+            assert_int_equal(batches[i]->n, 0);
+            assert_int_equal(batches[i]->room, i % 5 ? TS_ROLLUP_BATCH_MAX : 3);
+            for (unsigned k = 0; k < i; k++)
+                assert_ptr_not_equal(batches[i]->points, batches[k]->points);
+            batches[i]->points[batches[i]->room - 1] = (struct ts_rollup){.distinct = i};
+        }
+        for (unsigned i = 0; i < TS_ARRAY_SIZE(batches); i++)
+            ts_rollup_batch_free(&batches[i]);
+        if (round == 1)
+            ts_rollup_trim();
+    }
+    ts_rollup_trim();
+}
+
 static void sink_lists(void **state)
 {
     (void)state;
@@ -312,12 +364,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip_keeps_everything),
+        cmocka_unit_test(round_trip_of_sessions),
         cmocka_unit_test(round_trip_of_what_is_asked_for),
         cmocka_unit_test(version_1_is_read),
         cmocka_unit_test(layout_is_the_documented_one),
         cmocka_unit_test(passed_points_have_a_form_of_their_own),
         cmocka_unit_test(every_cut_is_refused),
         cmocka_unit_test(damaged_bytes_do_no_harm),
+        cmocka_unit_test(batches_are_used_again),
         cmocka_unit_test(sink_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

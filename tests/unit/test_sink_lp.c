@@ -87,6 +87,24 @@ static void passed_points_go_out_as_they_came(void **state)
     ts_rollup_batch_free(&batch);
 }
 
+static void sessions_have_times_and_lengths(void **state)
+{
+    (void)state;
+    struct ts_rollup_batch *batch = make_batch("x", 0);
+    batch->sessions = true;
+    batch->end_ns = 0;
+    batch->aggregates = TS_AGG_BIT(count) | TS_AGG_BIT(rate);
+    add_numbers(batch, make_series(TS_KIND_TIMING, "m", "", 0, NULL), 2, (const double[]){3, 4});
+    add_numbers(batch, make_series(TS_KIND_FIELD, "m", "f", 0, NULL), 1, (const double[]){3});
+    batch->points[0].time_ns = 7;
+    batch->points[0].duration_ns = 3500000000;
+    batch->points[1].time_ns = 8; /* of one sample: as long as nothing, so it has no rate */
+    expect_point(batch, 0, "m,metric_type=timing count=2,rate=2,duration=3.5 7\n");
+    expect_point(batch, 1, "m f_count=1,f_duration=0 8\n");
+    ts_rollup_batch_free(&batch);
+    free_series();
+}
+
 static void names_are_escaped(void **state)
 {
     (void)state;
@@ -99,6 +117,28 @@ static void names_are_escaped(void **state)
                  "l\\nm,k\\t=v__ f\\r_count=1 7\n");
     expect_names(f, "m", "\xc3\xa9", 1, (const char *const[]){"\xf0\x9f\x98\x80", "\"q\""},
                  "m,\xf0\x9f\x98\x80=\"q\" \xc3\xa9_count=1 7\n");
+}
+
+/* One special character at each place of names of each length: they are looked at eight characters at a time. */
+static void every_place_of_a_name_is_looked_at(void **state)
+{
+    static const struct {
+        char c;
+        const char *measurement, *field; /* what becomes of it */
+    } cases[] = {{' ', "\\ ", "\\ "}, {',', "\\,", "\\,"}, {'=', "=", "\\="}, {'\n', "\\n", "\\n"}, {'\t', "\\t", "\\t"},
+                 {'\001', "_", "_"},  {'\177', "_", "_"}, {'-', "-", "-"},   {'!', "!", "!"},    {'\377', "\377", "\377"}};
+    (void)state;
+    for (unsigned i = 0; i < TS_ARRAY_SIZE(cases); i++)
+        for (unsigned len = 1; len <= 26; len++)
+            for (unsigned at = 0; at < len; at++) {
+                char name[32] = "abcdefghijklmnopqrstuvwxyz", want[128];
+                name[len] = 0;
+                name[at] = cases[i].c;
+                snprintf(want, sizeof want, "%.*s%s%s %.*s%s%s_count=1 7\n", (int)at, name, cases[i].measurement, name + at + 1, (int)at,
+                         name, cases[i].field, name + at + 1);
+                expect_names(TS_KIND_FIELD, name, name, 0, NULL, want);
+                free_series();
+            }
 }
 
 static void backslashes_stand_for_themselves_where_they_can(void **state)
@@ -223,7 +263,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(kinds_and_their_fields),
         TEST(passed_points_go_out_as_they_came),
+        TEST(sessions_have_times_and_lengths),
         TEST(names_are_escaped),
+        TEST(every_place_of_a_name_is_looked_at),
         TEST(backslashes_stand_for_themselves_where_they_can),
         TEST(tags_that_cannot_be_sent),
         TEST(numbers_that_are_none_are_left_out),

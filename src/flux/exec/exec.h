@@ -41,7 +41,11 @@ struct ts_flux_run {
     int64_t now_ns;         /* what now() returns when the option now is not set */
     struct ts_flux_pos pos; /* of the call being made: where errors without a place of their own belong */
     struct ts_flux_yield *yields, **yields_end;
-    const volatile int *cancelled;                /* not 0: end soon; NULL: never */
+    bool (*is_over)(void *arg);                   /* asked ten times a second: whether to end; NULL: never */
+    void *over_arg;
+    int64_t looked_ns;                            /* when it was asked last */
+    bool asked_clock;                             /* the results depend on now_ns, or on the clock */
+    struct ts_str externs;                        /* JSON of definitions; empty: none */
     void *stream_state;                           /* belongs to the operators */
     void (*stream_fini)(struct ts_flux_run *run); /* set by them; called before the arenas go */
     struct ts_scan_source *source;                /* of buckets; NULL: there is none */
@@ -52,6 +56,9 @@ struct ts_flux_run {
 int ts_flux_fail(struct ts_flux_run *run, const char *fmt, ...) TS_PRINTF(2, 3);
 int ts_flux_fail_at(struct ts_flux_run *run, struct ts_flux_pos pos, const char *fmt, ...) TS_PRINTF(3, 4);
 int ts_flux_fail_nomem(struct ts_flux_run *run);
+
+/** The same with what the whole query returns in the end: -TS_ENOTFOUND, -TS_ELIMIT, -TS_ETIMEOUT, -TS_EIO. @return -TS_EQUERY. */
+int ts_flux_fail_as(struct ts_flux_run *run, int rc, const char *fmt, ...) TS_PRINTF(3, 4);
 
 /** Counts n steps and looks at limits, deadline and cancellation. To be called for each chunk, or some rows.
  */

@@ -124,18 +124,15 @@ int ts_flux_check_list(struct ts_flux_checker *ck, const struct ts_flux_node *li
     return rc;
 }
 
-int ts_flux_check(struct ts_flux_run *run, const struct ts_flux_file *file, bool has_params)
+int ts_flux_check(struct ts_flux_run *run, const struct ts_flux_file *file, const struct ts_flux_scope *given)
 {
     struct ts_flux_known_scope outer = {0}, scope = {.up = &outer};
     struct ts_flux_checker ck = {.run = run, .src = file->src, .scope = &outer};
     struct ts_flux_known ignored;
     int rc = imports(&ck, file->root->b);
-    if (rc == 0 && has_params) {
-        const struct ts_flux_name *name = ts_flux_name_of(&run->names, TS_STR("params"));
-        rc = name ? ts_flux_check_define(&ck, file->root, name,
-                                         (struct ts_flux_known){.types = TS_FLUX_BIT(RECORD)})
-                  : ts_flux_fail_nomem(run);
-    }
+    for (uint32_t i = 0; i < given->n && rc == 0; i++)
+        rc = ts_flux_check_define(&ck, file->root, given->b[i].name,
+                                  ts_flux_known_of_value(run, given->b[i].value));
     ck.scope = &scope;
     return rc ? rc : ts_flux_check_list(&ck, file->root->list, &ignored);
 }

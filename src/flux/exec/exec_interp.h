@@ -142,7 +142,8 @@ bool ts_flux_package_known(struct ts_str path, struct ts_near *near);
 const struct ts_flux_package *ts_flux_package_of(const struct ts_flux_run *run,
                                                  const struct ts_flux_record *rec);
 
-/** Checks a parsed script before it runs. */
-int ts_flux_check(struct ts_flux_run *run, const struct ts_flux_file *file, bool has_params) TS_MUST_CHECK;
+/** Checks a parsed script before it runs. given: names that it finds beside those of the language. */
+int ts_flux_check(struct ts_flux_run *run, const struct ts_flux_file *file,
+                  const struct ts_flux_scope *given) TS_MUST_CHECK;
 
 #endif

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define LOOK_NS (100 * TS_MS)
+
 int ts_flux_fail(struct ts_flux_run *run, const char *fmt, ...)
 {
     char msg[sizeof run->error.msg];
@@ -25,25 +27,42 @@ int ts_flux_fail_at(struct ts_flux_run *run, struct ts_flux_pos pos, const char 
     return ts_flux_error_set(&run->error, pos, "%s", msg);
 }
 
+int ts_flux_fail_as(struct ts_flux_run *run, int rc, const char *fmt, ...)
+{
+    char msg[sizeof run->error.msg];
+    bool first = !run->error.msg[0];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(msg, sizeof msg, fmt, ap);
+    va_end(ap);
+    if (first)
+        run->error.rc = rc;
+    return ts_flux_error_set(&run->error, run->pos, "%s", msg);
+}
+
 int ts_flux_fail_nomem(struct ts_flux_run *run)
 {
     if (run->mem.limit)
-        return ts_flux_fail(run, "memory limit of %zu bytes reached", run->mem.limit);
-    return ts_flux_fail(run, "out of memory");
+        return ts_flux_fail_as(run, -TS_ELIMIT, "memory limit of %zu bytes reached", run->mem.limit);
+    return ts_flux_fail_as(run, -TS_ENOMEM, "out of memory");
 }
 
 int ts_flux_tick(struct ts_flux_run *run, uint64_t n)
 {
     run->steps += n;
     if (run->limits.steps && run->steps > run->limits.steps)
-        return ts_flux_fail(run, "limit of %llu steps reached", (unsigned long long)run->limits.steps);
+        return ts_flux_fail_as(run, -TS_ELIMIT, "limit of %llu steps reached", (unsigned long long)run->limits.steps);
     if (run->error.msg[0]) /* of a place that had no way to say so */
         return -TS_EQUERY;
-    if (run->cancelled && *run->cancelled)
-        return ts_flux_fail(run, "the query was cancelled");
-    if (run->limits.deadline_ns && ts_clock_mono_ns() > run->limits.deadline_ns)
-        return ts_flux_fail(run, "the query took longer than it may");
-    return 0;
+    if (!run->is_over && !run->limits.deadline_ns)
+        return 0;
+    int64_t now_ns = ts_clock_mono_ns();
+    if (run->limits.deadline_ns && now_ns > run->limits.deadline_ns)
+        return ts_flux_fail_as(run, -TS_ETIMEOUT, "the query took longer than it may");
+    if (!run->is_over || now_ns - run->looked_ns < LOOK_NS)
+        return 0;
+    run->looked_ns = now_ns;
+    return run->is_over(run->over_arg) ? ts_flux_fail(run, "the query was cancelled") : 0;
 }
 
 void *ts_flux_new(struct ts_flux_run *run, size_t bytes)

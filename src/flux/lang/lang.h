@@ -15,6 +15,7 @@
 /** What was wrong, and where; the first error of a text. */
 struct ts_flux_error {
     struct ts_flux_pos pos;
+    int rc; /* what kind of error it is; 0: the script is wrong */
     char msg[400];
 };
 
@@ -28,12 +29,21 @@ int ts_flux_error_set(struct ts_flux_error *error, struct ts_flux_pos pos, const
  */
 void ts_flux_error_print(const struct ts_flux_error *error, struct ts_buf *to);
 
+/** The first line of that. */
+void ts_flux_error_print_line(const struct ts_flux_error *error, struct ts_buf *to);
+
 /**
  * Parses src, which must stay as long as the tree. names and arena own what is made.
  * @return 0; -TS_EQUERY: syntax or nesting, see error; -TS_ENOMEM.
  */
 int ts_flux_parse(struct ts_flux_arena *arena, struct ts_flux_names *names, const struct ts_flux_source *src,
                   struct ts_flux_file *out, struct ts_flux_error *error) TS_MUST_CHECK;
+
+/**
+ * The text of a syntax tree in JSON as InfluxDB's clients send it (`extern` of a query): a File of assignments and options of values.
+ * @return 0; -TS_EQUERY: error says why; -TS_ENOMEM.
+ */
+int ts_flux_extern_text(struct ts_str json, struct ts_buf *to, struct ts_flux_error *error) TS_MUST_CHECK;
 
 /** Writes the file in its one form; comments stay. Formatting the result again changes nothing. */
 void ts_flux_format(const struct ts_flux_file *file, struct ts_buf *to);

@@ -123,7 +123,7 @@ static void put_line(struct ts_buf *to, struct ts_flux_where where, unsigned wid
         ts_buf_putc(to, '^');
 }
 
-void ts_flux_error_print(const struct ts_flux_error *error, struct ts_buf *to)
+static void put_error(const struct ts_flux_error *error, bool shown, struct ts_buf *to)
 {
     const struct ts_flux_source *src = error->pos.src;
     if (!src) {
@@ -137,7 +137,18 @@ void ts_flux_error_print(const struct ts_flux_error *error, struct ts_buf *to)
         ts_buf_printf(to, "in package %s ", src->name);
     ts_buf_printf(to, "@%u:%u-%u:%u: %s", from.line, from.column, till.line, till.column, error->msg);
     unsigned width = till.line == from.line && till.column > from.column ? till.column - from.column : 1;
-    put_line(to, from, width);
+    if (shown)
+        put_line(to, from, width);
+}
+
+void ts_flux_error_print(const struct ts_flux_error *error, struct ts_buf *to)
+{
+    put_error(error, true, to);
+}
+
+void ts_flux_error_print_line(const struct ts_flux_error *error, struct ts_buf *to)
+{
+    put_error(error, false, to);
 }
 
 const char *ts_flux_op_text(enum ts_flux_op op)

@@ -192,3 +192,10 @@ const struct ts_flux_builtin ts_flux_std_gen[] = {
     {"tables", "(n: int, nulls?: float, tags?: array, seed?: int) => stream", ts_flux_op_gen_tables},
     {0},
 };
+
+const struct ts_flux_builtin ts_flux_std_tsagg_tables[] = {
+    {"distinct", "(<-tables: stream, column?: string) => stream", ts_flux_op_sketch_distinct},
+    {"merge", "(<-tables: stream, column?: string) => stream", ts_flux_op_sketch_merge},
+    {"quantile", "(<-tables: stream, q: float, column?: string) => stream", ts_flux_op_sketch_quantile},
+    {0},
+};

@@ -236,6 +236,7 @@ static int die(struct ts_flux_run *run, const struct ts_flux_args *args, struct 
 static int now(struct ts_flux_run *run, const struct ts_flux_args *args, struct ts_flux_value *out)
 {
     (void)args;
+    run->asked_clock = true;
     *out = ts_flux_time(run->now_ns);
     return 0;
 }

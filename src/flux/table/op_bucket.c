@@ -8,8 +8,6 @@
 
 #include <stdio.h>
 
-#define ORGANIZATION "0000000000000001" /* there is one */
-
 struct listing {
     struct ts_flux_run *run;
     struct ts_flux_column *names, *ids, *retentions;
@@ -166,10 +164,11 @@ static int buckets_next(struct ts_flux_cursor *cur, struct ts_flux_chunk **out)
                          .names = ts_flux_column_new(mem, TS_FLUX_STRING, 8),
                          .ids = ts_flux_column_new(mem, TS_FLUX_STRING, 8),
                          .retentions = ts_flux_column_new(mem, TS_FLUX_INT, 8)};
-    if (to.names && ts_scan_schema(run->source, &req, on_bucket, &to, &err) != 0 && to.rc == 0)
-        to.rc = ts_flux_fail(run, "%s", err.msg);
+    int rc = to.names ? ts_scan_schema(run->source, &req, on_bucket, &to, &err) : 0;
+    if (to.rc == 0 && rc)
+        to.rc = ts_flux_scan_failed(run, rc, (struct ts_str){0}, &err);
     size_t n = to.names ? to.names->n : 0;
-    struct ts_flux_key_col key = {nm[2], ts_flux_string(TS_STR(ORGANIZATION))};
+    struct ts_flux_key_col key = {nm[2], ts_flux_string(TS_STR(TS_ORG_ID))};
     struct ts_flux_maker mk = TS_FLUX_MAKER(run);
     ts_flux_maker_add(&mk, nm[0], to.names);
     ts_flux_maker_add(&mk, nm[1], to.ids);

@@ -504,7 +504,7 @@ int ts_flux_plan_windows(struct ts_flux_run *run, struct ts_flux_stream *from, t
     struct ts_flux_args none = {.v = (const struct ts_flux_value[9]){{0}}, .n = 9};
     struct fold_args fa = {.kind = ts_flux_fold_of(fn), .stored = true, .apart = true};
     *out = (struct ts_flux_value){0};
-    if (!ts_flux_window_of(from, &fa.win, &fa.create_empty) || !ts_flux_scan_stored(from->from[0]) || !is_utc(&fa.win) ||
+    if (fa.kind == TS_FLUX_FOLD_NONE || !ts_flux_window_of(from, &fa.win, &fa.create_empty) || !ts_flux_scan_stored(from->from[0]) || !is_utc(&fa.win) ||
         strcmp(column->z, "_value") != 0)
         return 0;
     int rc = fold_names(run, &none, &fa);

@@ -52,6 +52,15 @@ static bool by_id(void *arg, struct ts_str value, enum ts_scan_type type)
     return false;
 }
 
+int ts_flux_scan_failed(struct ts_flux_run *run, int rc, struct ts_str bucket, const struct ts_err *err)
+{
+    if (!run->source)
+        return ts_flux_fail(run, "there is no store to read buckets from");
+    if (rc == -TS_ENOTFOUND)
+        return ts_flux_fail_as(run, rc, "could not find bucket \"%.*s\"", (int)bucket.len, bucket.p);
+    return ts_flux_fail_as(run, rc, "%s", err->msg);
+}
+
 static int bucket_name(struct ts_flux_run *run, const struct ts_flux_scan *scan, struct ts_str *out)
 {
     struct find_bucket find = {.src = run->source, .id = scan->id, .run = run};
@@ -60,19 +69,11 @@ static int bucket_name(struct ts_flux_run *run, const struct ts_flux_scan *scan,
     *out = scan->bucket;
     if (scan->bucket.len)
         return 0;
-    if (ts_scan_schema(run->source, &req, by_id, &find, &err) != 0)
-        return ts_flux_fail(run, "%s", err.msg);
+    int rc = ts_scan_schema(run->source, &req, by_id, &find, &err);
+    if (rc)
+        return ts_flux_fail_as(run, rc, "%s", err.msg);
     *out = find.name;
-    return find.name.p ? 0 : ts_flux_fail(run, "could not find bucket \"%016llx\"", (unsigned long long)scan->id);
-}
-
-int ts_flux_scan_failed(struct ts_flux_run *run, int rc, struct ts_str bucket, const struct ts_err *err)
-{
-    if (!run->source)
-        return ts_flux_fail(run, "there is no store to read buckets from");
-    if (rc == -TS_ENOTFOUND)
-        return ts_flux_fail(run, "could not find bucket \"%.*s\"", (int)bucket.len, bucket.p);
-    return ts_flux_fail(run, "%s", err->msg);
+    return find.name.p ? 0 : ts_flux_fail_as(run, -TS_ENOTFOUND, "could not find bucket \"%016llx\"", (unsigned long long)scan->id);
 }
 
 int ts_flux_scan_request(struct ts_flux_run *run, const struct ts_flux_stream *stream, struct ts_scan_request *req)
@@ -258,8 +259,9 @@ static int from_next(struct ts_flux_cursor *cur, struct ts_flux_chunk **out)
         return rc;
     if (st->chk && scan->tune.rows != TS_FLUX_SCAN_ALL)
         ts_scan_skip(st->scan);
-    if (ts_scan_next(st->scan, &st->chk, &err) != 0)
-        return ts_flux_fail(run, "%s", err.msg);
+    rc = ts_scan_next(st->scan, &st->chk, &err);
+    if (rc)
+        return ts_flux_fail_as(run, rc, "%s", err.msg);
     if (!st->chk) {
         damaged(st);
         ts_scan_close(&st->scan);

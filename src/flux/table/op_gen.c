@@ -143,6 +143,7 @@ int ts_flux_op_gen_tables(struct ts_flux_run *run, const struct ts_flux_args *ar
                           .nulls = ts_flux_arg_float(args->v[1], 0),
                           .seed = (uint64_t)ts_flux_arg_int(args->v[3], run->now_ns)};
     struct ts_flux_value none = {0};
+    run->asked_clock |= !ts_flux_given(args, 3);
     if (ga.n < 0)
         return ts_flux_fail(run, "gen.tables: n cannot be negative");
     int rc = ts_flux_given(args, 2) ? read_tags(run, args->v[2].array, &ga) : 0;

@@ -23,17 +23,8 @@ struct select_args {
 struct selected {
     struct ts_flux_chunk *first, *chk; /* of the table; the one that has the row, NULL: none yet */
     size_t row;
-    struct ts_flux_value v;
+    union ts_scan_value v; /* of MIN and MAX the value, by time the time */
 };
-
-static bool better(enum kind kind, struct ts_flux_value v, struct ts_flux_value than)
-{
-    switch (v.type) {
-    case TS_FLUX_FLOAT: return kind == MIN ? v.f < than.f : v.f > than.f;
-    case TS_FLUX_UINT: return kind == MIN ? v.u < than.u : v.u > than.u;
-    default: return kind == MIN ? v.i < than.i : v.i > than.i;
-    }
-}
 
 /* By time, as InfluxDB's storage has it: of equal times the first row for FIRST, and the last for LAST. */
 static bool best_time(const struct select_args *args, struct selected *st, const struct ts_flux_column *time,
@@ -46,7 +37,7 @@ static bool best_time(const struct select_args *args, struct selected *st, const
             (has && (args->kind == FIRST ? t >= st->v.i : t < st->v.i)))
             continue;
         has = found = true;
-        st->v = ts_flux_time(t);
+        st->v.i = t;
         st->row = i;
     }
     return found;
@@ -68,13 +59,15 @@ static bool best_row(const struct select_args *args, struct selected *st, const 
     bool has = st->chk != NULL;
     if (args->kind == FIRST && has)
         return false;
+    if (args->kind != FIRST && !col->nulls && !col->konst)
+        return ts_flux_extreme(col->type, args->kind == MAX, col->u, n, has, &st->v, &st->row);
     for (size_t i = 0; i < n; i++) {
+        union ts_scan_value v = {0};
         if (ts_flux_column_null(col, i))
             continue;
-        struct ts_flux_value v = {.type = col->type};
         if (args->kind != FIRST)
             v.i = col->i[i & col->mask];
-        if (has && !better(args->kind, v, st->v))
+        if (has && !ts_flux_beats(col->type, args->kind == MAX, v, st->v))
             continue;
         has = found = true;
         st->v = v;

@@ -14,7 +14,7 @@
 
 struct ts_flux_csv {
     struct ts_flux_run *run;
-    struct ts_flux_dialect dialect;
+    struct ts_ask_dialect dialect;
     const struct ts_flux_yield **results;
     size_t nresults, at;
     struct ts_flux_cursor *cur;  /* of results[at]; NULL: not begun */
@@ -95,7 +95,12 @@ static bool shown(const struct ts_flux_chunk *chk, uint32_t i)
     return chk->cols[i].col->type != TS_FLUX_NULL;
 }
 
-static char delimiter_of(struct ts_flux_dialect dialect)
+static bool has_default(struct ts_ask_dialect dialect)
+{
+    return memchr(dialect.annotate, TS_ASK_DEFAULT, sizeof dialect.annotate) != NULL;
+}
+
+static char delimiter_of(struct ts_ask_dialect dialect)
 {
     return dialect.delimiter ? dialect.delimiter : ',';
 }
@@ -120,25 +125,36 @@ static void put_default(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk
     ts_buf_puts(to, "\r\n");
 }
 
+static void put_types(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk, struct ts_buf *to)
+{
+    char d = delimiter_of(csv->dialect);
+    ts_buf_printf(to, "#datatype%cstring%clong", d, d);
+    for (uint32_t i = 0; i < chk->ncols; i++)
+        if (shown(chk, i))
+            ts_buf_printf(to, "%c%s", d, datatype(chk->cols[i].col->type));
+    ts_buf_puts(to, "\r\n");
+}
+
+static void put_group(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk, struct ts_buf *to)
+{
+    char d = delimiter_of(csv->dialect);
+    ts_buf_printf(to, "#group%cfalse%cfalse", d, d);
+    for (uint32_t i = 0; i < chk->ncols; i++)
+        if (shown(chk, i))
+            ts_buf_printf(to, "%c%s", d, ts_flux_key_get(chk->key, chk->cols[i].name) ? "true" : "false");
+    ts_buf_puts(to, "\r\n");
+}
+
 static void put_schema(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk, struct ts_buf *to)
 {
     char d = delimiter_of(csv->dialect);
-    if (csv->dialect.annotate_type) {
-        ts_buf_printf(to, "#datatype%cstring%clong", d, d);
-        for (uint32_t i = 0; i < chk->ncols; i++)
-            if (shown(chk, i))
-                ts_buf_printf(to, "%c%s", d, datatype(chk->cols[i].col->type));
-        ts_buf_puts(to, "\r\n");
+    for (unsigned a = 0; a < TS_ASK_ANNOTATIONS && csv->dialect.annotate[a]; a++) {
+        switch (csv->dialect.annotate[a]) {
+        case TS_ASK_DATATYPE: put_types(csv, chk, to); break;
+        case TS_ASK_GROUP: put_group(csv, chk, to); break;
+        default: put_default(csv, chk, to); break;
+        }
     }
-    if (csv->dialect.annotate_group) {
-        ts_buf_printf(to, "#group%cfalse%cfalse", d, d);
-        for (uint32_t i = 0; i < chk->ncols; i++)
-            if (shown(chk, i))
-                ts_buf_printf(to, "%c%s", d, ts_flux_key_get(chk->key, chk->cols[i].name) ? "true" : "false");
-        ts_buf_puts(to, "\r\n");
-    }
-    if (csv->dialect.annotate_default)
-        put_default(csv, chk, to);
     if (csv->dialect.no_header)
         return;
     ts_buf_printf(to, "%cresult%ctable", d, d);
@@ -229,23 +245,25 @@ static bool is_short(double v)
     return v == 0 || v != v || (fabs(v) >= 1e-4 && fabs(v) < 1e20);
 }
 
-static void put_row(struct ts_buf *to, const struct ts_flux_chunk *chk, size_t row, char d,
-                    struct ts_str head, const struct ts_buf *fixed, const size_t *ends, struct day *day)
+/* What all rows have between the values of two columns that vary: constant columns, and delimiters. */
+struct piece {
+    size_t end;                       /* of its bytes */
+    const struct ts_flux_column *col; /* whose value follows; NULL: the end of the row */
+};
+
+static void put_row(struct ts_buf *to, size_t row, char d, const struct ts_buf *fixed, const struct piece *pieces, size_t room,
+                    struct day *day)
 {
-    char *p = ts_buf_reserve(to, head.len + fixed->len + (chk->ncols + 1) * CELL_MAX);
+    char *p = ts_buf_reserve(to, room);
+    size_t from = 0;
     if (!p)
         return;
-    memcpy(p, head.p, head.len);
-    p += head.len;
-    for (uint32_t i = 0; i < chk->ncols; i++) {
-        const struct ts_flux_column *col = chk->cols[i].col;
-        size_t from = i ? ends[i - 1] : 0;
-        if (col->konst) { /* with its delimiter; nothing when it is not shown */
-            memcpy(p, fixed->p + from, ends[i] - from);
-            p += ends[i] - from;
-            continue;
-        }
-        *p++ = d;
+    for (const struct piece *pc = pieces;; from = pc++->end) {
+        const struct ts_flux_column *col = pc->col;
+        memcpy(p, fixed->p + from, pc->end - from);
+        p += pc->end - from;
+        if (!col)
+            break;
         if (ts_flux_column_null(col, row))
             continue;
         if (col->type != TS_FLUX_STRING && (col->type != TS_FLUX_FLOAT || is_short(col->f[row]))) {
@@ -254,41 +272,44 @@ static void put_row(struct ts_buf *to, const struct ts_flux_chunk *chk, size_t r
         }
         to->len = (size_t)(p - to->p);
         put_value(to, d, ts_flux_column_get(col, row));
-        p = ts_buf_reserve(to, fixed->len + (chk->ncols + 1) * CELL_MAX);
+        p = ts_buf_reserve(to, room);
         if (!p)
             return;
     }
-    memcpy(p, "\r\n", 2);
-    to->len = (size_t)(p + 2 - to->p);
+    to->len = (size_t)(p - to->p);
 }
 
 static void put_rows(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk, struct ts_buf *to)
 {
     char d = delimiter_of(csv->dialect);
-    struct ts_buf head = TS_BUF_INIT,
-                  fixed = TS_BUF_INIT; /* what all rows begin with; constant columns, and where each ends */
-    size_t *ends = ts_alloc(TS_MAX(chk->ncols, 1u) * sizeof *ends);
+    struct ts_buf fixed = TS_BUF_INIT;
+    struct piece *pieces = ts_alloc((chk->ncols + 1) * sizeof *pieces);
     struct day day = {0};
-    ts_buf_putc(&head, d);
-    if (!csv->dialect.annotate_default)
-        put_text(&head, d, csv->results[csv->at]->name);
-    ts_buf_putc(&head, d);
-    ts_buf_put_int(&head, csv->table);
-    ts_buf_reserve(&fixed, 1);
-    for (uint32_t i = 0; ends && i < chk->ncols; i++) {
-        if (chk->cols[i].col->konst && shown(chk, i)) {
-            ts_buf_putc(&fixed, d);
-            put_value(&fixed, d, ts_flux_column_get(chk->cols[i].col, 0));
-        }
-        ends[i] = fixed.len;
+    size_t n = 0;
+    ts_buf_putc(&fixed, d);
+    if (!has_default(csv->dialect))
+        put_text(&fixed, d, csv->results[csv->at]->name);
+    ts_buf_putc(&fixed, d);
+    ts_buf_put_int(&fixed, csv->table);
+    for (uint32_t i = 0; pieces && i < chk->ncols; i++) {
+        const struct ts_flux_column *col = chk->cols[i].col;
+        if (col->konst && !shown(chk, i))
+            continue;
+        ts_buf_putc(&fixed, d);
+        if (col->konst)
+            put_value(&fixed, d, ts_flux_column_get(col, 0));
+        else
+            pieces[n++] = (struct piece){fixed.len, col};
     }
-    bool ok = ends && !head.failed && !fixed.failed;
+    ts_buf_puts(&fixed, "\r\n");
+    bool ok = pieces && !fixed.failed;
+    if (ok)
+        pieces[n] = (struct piece){fixed.len, NULL};
     for (size_t row = 0; ok && row < chk->n; row++)
-        put_row(to, chk, row, d, ts_buf_str(&head), &fixed, ends, &day);
+        put_row(to, row, d, &fixed, pieces, fixed.len + (n + 1) * CELL_MAX, &day);
     to->failed = to->failed || !ok;
-    ts_buf_fini(&head);
     ts_buf_fini(&fixed);
-    ts_free(ends);
+    ts_free(pieces);
 }
 
 static void put_chunk(struct ts_flux_csv *csv, struct ts_flux_chunk *chk, struct ts_buf *to)
@@ -306,8 +327,11 @@ static void put_chunk(struct ts_flux_csv *csv, struct ts_flux_chunk *chk, struct
     put_rows(csv, chk, to);
     csv->before_empty = chk->n == 0;
     csv->any = true;
-    ts_flux_chunk_unref(&csv->before);
-    csv->before = ts_flux_chunk_ref(chk);
+    if (schema || !more) { /* its key and its columns' names, without the rows */
+        ts_flux_chunk_unref(&csv->before);
+        csv->before = ts_flux_chunk_slice(chk, 0, 0);
+        to->failed = to->failed || !csv->before;
+    }
 }
 
 /* The next chunk of the result; one without rows only when its table has no others. */
@@ -337,7 +361,7 @@ static int pull(struct ts_flux_csv *csv, struct ts_flux_chunk **out)
     return rc;
 }
 
-int ts_flux_csv_new(struct ts_flux_run *run, struct ts_flux_dialect dialect, struct ts_flux_csv **out)
+int ts_flux_csv_new(struct ts_flux_run *run, struct ts_ask_dialect dialect, struct ts_flux_csv **out)
 {
     size_t n = 0;
     for (const struct ts_flux_yield *y = run->yields; y; y = y->next)
@@ -400,18 +424,19 @@ int ts_flux_csv_read(struct ts_flux_csv *csv, struct ts_buf *to, bool *more)
     return ts_buf_failed(to) ? ts_flux_fail_nomem(csv->run) : 0;
 }
 
-void ts_flux_csv_put_error(struct ts_flux_csv *csv, struct ts_flux_dialect dialect, struct ts_str message,
+void ts_flux_csv_put_error(struct ts_flux_csv *csv, struct ts_ask_dialect dialect, struct ts_str message,
                            struct ts_buf *to)
 {
     char d = delimiter_of(dialect);
     if (csv && csv->any)
         ts_buf_puts(to, "\r\n");
-    if (dialect.annotate_type)
-        ts_buf_printf(to, "#datatype%cstring%cstring\r\n", d, d);
-    if (dialect.annotate_group)
-        ts_buf_printf(to, "#group%ctrue%ctrue\r\n", d, d);
-    if (dialect.annotate_default)
-        ts_buf_printf(to, "#default%c%c\r\n", d, d);
+    for (unsigned a = 0; a < TS_ASK_ANNOTATIONS && dialect.annotate[a]; a++) {
+        static const struct {
+            const char *name, *cell;
+        } rows[] = {[TS_ASK_DATATYPE] = {"#datatype", "string"}, [TS_ASK_GROUP] = {"#group", "true"}, [TS_ASK_DEFAULT] = {"#default", ""}};
+        ts_buf_printf(to, "%s%c%s%c%s\r\n", rows[dialect.annotate[a]].name, d, rows[dialect.annotate[a]].cell, d,
+                      rows[dialect.annotate[a]].cell);
+    }
     ts_buf_printf(to, "%cerror%creference\r\n%c", d, d, d);
     put_text(to, d, message);
     ts_buf_printf(to, "%c\r\n", d);

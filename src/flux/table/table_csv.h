@@ -1,16 +1,10 @@
 #ifndef TS_FLUX_TABLE_CSV_H
 #define TS_FLUX_TABLE_CSV_H
 /* Results as annotated CSV, as InfluxDB encodes them. */
+#include "core/ask.h"
 #include "flux/table/table.h"
 
-/** What the client wants of it. */
-struct ts_flux_dialect {
-    bool no_header;
-    char delimiter; /* 0: a comma */
-    bool annotate_type, annotate_group, annotate_default;
-};
-
-#define TS_FLUX_DIALECT_ANNOTATED ((struct ts_flux_dialect){0, 0, true, true, true})
+#define TS_FLUX_DIALECT_ANNOTATED TS_ASK_ANNOTATED
 
 struct ts_flux_csv;
 
@@ -19,7 +13,7 @@ struct ts_flux_csv;
  * read.
  * @return 0, -TS_EQUERY.
  */
-int ts_flux_csv_new(struct ts_flux_run *run, struct ts_flux_dialect dialect,
+int ts_flux_csv_new(struct ts_flux_run *run, struct ts_ask_dialect dialect,
                     struct ts_flux_csv **out) TS_MUST_CHECK;
 void ts_flux_csv_free(struct ts_flux_csv **csv);
 
@@ -28,7 +22,7 @@ void ts_flux_csv_free(struct ts_flux_csv **csv);
 int ts_flux_csv_read(struct ts_flux_csv *csv, struct ts_buf *to, bool *more) TS_MUST_CHECK;
 
 /** The error that ended a query as a table; csv may be NULL: nothing was written before. */
-void ts_flux_csv_put_error(struct ts_flux_csv *csv, struct ts_flux_dialect dialect, struct ts_str message,
+void ts_flux_csv_put_error(struct ts_flux_csv *csv, struct ts_ask_dialect dialect, struct ts_str message,
                            struct ts_buf *to);
 
 /** A cell without quotes: times with as many fraction digits as needed; a null is nothing. */

@@ -70,31 +70,6 @@ struct ts_flux_pane *ts_flux_fold_slot(struct ts_flux_mem *mem, const struct ts_
     return ts_flux_fold_insert(mem, tbl, lo, ts_flux_window_at(win, t));
 }
 
-/* Eight sums side by side: one after the other would wait for each addition. */
-#ifdef __x86_64__
-__attribute__((target_clones("avx2", "default")))
-#endif
-double ts_flux_sum_floats(const double *v, size_t n)
-{
-    double s[8] = {0};
-    size_t i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (size_t k = 0; k < 8; k++)
-            s[k] += v[i + k];
-    for (; i < n; i++)
-        s[0] += v[i];
-    return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
-}
-
-static bool wins(enum ts_flux_fold fold, enum ts_flux_type type, union ts_scan_value v, union ts_scan_value than)
-{
-    if (type == TS_FLUX_FLOAT)
-        return fold == TS_FLUX_FOLD_MIN ? v.f < than.f : v.f > than.f;
-    if (type == TS_FLUX_UINT)
-        return fold == TS_FLUX_FOLD_MIN ? v.u < than.u : v.u > than.u;
-    return fold == TS_FLUX_FOLD_MIN ? v.i < than.i : v.i > than.i;
-}
-
 void ts_flux_fold_rows(enum ts_flux_fold fold, struct ts_flux_pane *slt, const struct ts_flux_column *col, size_t from,
                      size_t to)
 {
@@ -115,6 +90,16 @@ void ts_flux_fold_rows(enum ts_flux_fold fold, struct ts_flux_pane *slt, const s
         }
         return;
     }
+    if (fold >= TS_FLUX_FOLD_MIN && !col->nulls && mask) {
+        size_t row;
+        bool has = slt->n != 0;
+        slt->n += to - from;
+        if (ts_flux_extreme(col->type, fold == TS_FLUX_FOLD_MAX, col->u + from, to - from, has, &slt->v, &row)) {
+            slt->row = (uint32_t)(from + row);
+            slt->fresh = true;
+        }
+        return;
+    }
     if (fold == TS_FLUX_FOLD_LAST && !col->nulls && from < to) /* no other row counts */
         slt->n += to - 1 - from, from = to - 1;
     for (size_t i = from; i < to; i++) {
@@ -127,7 +112,7 @@ void ts_flux_fold_rows(enum ts_flux_fold fold, struct ts_flux_pane *slt, const s
             slt->v.f += v.f;
         else if (fold <= TS_FLUX_FOLD_MEAN)
             slt->v.u += v.u;
-        else if (slt->n == 0 || fold == TS_FLUX_FOLD_LAST || (fold >= TS_FLUX_FOLD_MIN && wins(fold, col->type, v, slt->v))) {
+        else if (slt->n == 0 || fold == TS_FLUX_FOLD_LAST || (fold >= TS_FLUX_FOLD_MIN && ts_flux_beats(col->type, fold == TS_FLUX_FOLD_MAX, v, slt->v))) {
             slt->v = v;
             slt->row = (uint32_t)i;
             slt->fresh = true;
@@ -148,7 +133,7 @@ void ts_flux_fold_stats(enum ts_flux_fold fold, struct ts_flux_pane *slt, const 
         slt->v.f += chk->sum.f;
     else if (fold <= TS_FLUX_FOLD_MEAN)
         slt->v.u += chk->sum.u;
-    else if (slt->n == 0 || wins(fold, type, *v, slt->v))
+    else if (slt->n == 0 || ts_flux_beats(type, fold == TS_FLUX_FOLD_MAX, *v, slt->v))
         slt->v = *v;
     slt->n += chk->n;
 }

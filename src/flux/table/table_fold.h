@@ -67,7 +67,26 @@ bool ts_flux_window_of(const struct ts_flux_stream *stream, struct ts_flux_windo
 int ts_flux_plan_windows(struct ts_flux_run *run, struct ts_flux_stream *from, ts_flux_builtin_fn fn,
                          const struct ts_flux_name *column, struct ts_flux_value *out) TS_MUST_CHECK;
 
+/* ---- kernels: table_kernel.c ---- */
+
 /** The sum of n floats. */
 double ts_flux_sum_floats(const double *v, size_t n);
+
+/** Whether v is more, or with !max less, than `than`. NaN is neither. */
+static inline bool ts_flux_beats(enum ts_flux_type type, bool max, union ts_scan_value v, union ts_scan_value than)
+{
+    if (type == TS_FLUX_FLOAT)
+        return max ? v.f > than.f : v.f < than.f;
+    if (type == TS_FLUX_UINT)
+        return max ? v.u > than.u : v.u < than.u;
+    return max ? v.i > than.i : v.i < than.i;
+}
+
+/**
+ * The greatest (least) of n numbers or times. best: in, with has, what there was before. @return whether one of these beats it;
+ * then *best is it, *row the first that has it.
+ */
+bool ts_flux_extreme(enum ts_flux_type type, bool max, const uint64_t *v, size_t n, bool has, union ts_scan_value *best,
+                     size_t *row);
 
 #endif

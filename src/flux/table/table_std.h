@@ -81,6 +81,9 @@ TS_FLUX_TABLE_OP(from);
 TS_FLUX_TABLE_OP(buckets);
 TS_FLUX_TABLE_OP(tag_keys);
 TS_FLUX_TABLE_OP(tag_values);
+TS_FLUX_TABLE_OP(sketch_distinct);
+TS_FLUX_TABLE_OP(sketch_merge);
+TS_FLUX_TABLE_OP(sketch_quantile);
 #undef TS_FLUX_TABLE_OP
 
 #endif

@@ -1,4 +1,5 @@
-// A client of InfluxDB 2 as its users write them: prints one JSON object of what it found. Arguments: URL, token, points.
+// A client of InfluxDB 2 as its users write them: prints one JSON object of what it found. Arguments: URL, token, points; or
+// URL, token, query: see query.go.
 package main
 
 import (
@@ -22,6 +23,10 @@ func must(err error) {
 
 func main() {
 	url, token := os.Args[1], os.Args[2]
+	if os.Args[3] == "query" {
+		query(url, token)
+		return
+	}
 	points, err := strconv.Atoi(os.Args[3])
 	must(err)
 	ctx := context.Background()

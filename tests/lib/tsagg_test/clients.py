@@ -116,9 +116,9 @@ class Go:
         return Go.binary() is not None
 
     @staticmethod
-    def run(*args, deadline_s=120):
+    def run(*args, stdin="", deadline_s=120):
         """What it has printed."""
-        done = subprocess.run([Go.binary(), *map(str, args)], capture_output=True, text=True, timeout=deadline_s)
+        done = subprocess.run([Go.binary(), *map(str, args)], input=stdin, capture_output=True, text=True, timeout=deadline_s)
         assert done.returncode == 0, done
         return done.stdout
 

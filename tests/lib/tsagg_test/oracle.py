@@ -1,4 +1,4 @@
-"""An independent computation of tumbling-window rollups, slow and simple, and streams of samples to feed it.
+"""An independent computation of the rollups of windows and sessions, slow and simple, and streams of samples to feed it.
 
 The aggregates are InfluxDB's and statsd's by definition; a weight of 10 is ten samples of that value.
 """
@@ -38,6 +38,44 @@ def windows(samples, window_ns, every_ns=None):
             found[sample.measurement, sample.tags, sample.field, start_ns].append(sample)
             start_ns -= every_ns
     return found
+
+
+def sessions(samples, gap_ns, max_ns=None):
+    """The same of sessions. What is longer than max_ns is made of parts that lie between multiples of an eighth of it, as many as fit."""
+    series, found = collections.defaultdict(list), {}
+    for sample in samples:
+        series[sample.measurement, sample.tags, sample.field].append(sample)
+    for key, members in series.items():
+        for run in runs(sorted(members, key=lambda sample: sample.time_ns), gap_ns):
+            for session in [run] if max_ns is None else cut(run, max_ns):
+                found[(*key, session[0].time_ns)] = session
+    return found
+
+
+def runs(members, gap_ns):
+    """Samples in the order of time, parted where two are more than the gap apart."""
+    found = []
+    for sample in members:
+        if not found or sample.time_ns - found[-1][-1].time_ns > gap_ns:
+            found.append([])
+        found[-1].append(sample)
+    return found
+
+
+def cut(run, max_ns):
+    parts, found = collections.defaultdict(list), []
+    for sample in run:
+        parts[sample.time_ns // (max_ns // 8)].append(sample)
+    for part in (parts[at] for at in sorted(parts)):
+        if not found or part[-1].time_ns - found[-1][0].time_ns > max_ns:
+            found.append([])
+        found[-1] += part
+    return found
+
+
+def duration(samples):
+    times = [sample.time_ns for sample in samples]
+    return (max(times) - min(times)) / NS
 
 
 def aggregates(samples, window_ns):
@@ -80,7 +118,7 @@ def increase(samples):
     return math.fsum(b - a if b >= a else b for a, b in zip(values, values[1:]))
 
 
-EXACT = ("count", "min", "max", "last")
+EXACT = ("count", "min", "max", "last", "duration")
 
 
 def difference(got, want, names):
@@ -146,3 +184,29 @@ def from_points(points):
             field, aggregate = name.rsplit("_", 1)
             found[measurement, tags, field, time_ns][aggregate] = value
     return dict(found)
+
+
+def grouped(samples, window_ns, every_ns, keeps):
+    """The same of groups: series that differ only in tags for which keeps() is false are one.
+
+    increase is each series' own, added up; of the series' first and last values the earliest and latest count, of equal times the
+    least for the first, the greatest for the last.
+    """
+    found = {}
+    for key, members in windows(samples, window_ns, every_ns).items():
+        group = key[0], tuple(tag for tag in key[1] if keeps(tag[0])), key[2], key[3]
+        found.setdefault(group, []).append(members)
+    return {key: group_aggregates(series, window_ns) for key, series in found.items()}
+
+
+def group_aggregates(series, window_ns):
+    """series: the samples of each, in the order they came."""
+    every = [sample for members in series for sample in members]
+    firsts = [min(members, key=lambda sample: sample.time_ns) for members in series]
+    lasts = [max(reversed(members), key=lambda sample: sample.time_ns) for members in series]
+    return {**aggregates(every, window_ns),
+            "first": min((sample.time_ns, sample.value) for sample in firsts)[1],
+            "last": max((sample.time_ns, sample.value) for sample in lasts)[1],
+            "increase": math.fsum(increase(members) for members in series),
+            "distinct": len({sample.value for sample in every}),
+            "samples": every}

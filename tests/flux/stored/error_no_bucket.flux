@@ -1,0 +1,1 @@
+from(bucket: "other") |> range(start: -1h)

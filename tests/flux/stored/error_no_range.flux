@@ -1,0 +1,1 @@
+from(bucket: "b") |> limit(n: 1)
