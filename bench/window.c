@@ -164,8 +164,7 @@ struct snapshot {
 /* The worker's part of a snapshot; what the writer would write is thrown away. */
 static struct snapshot snap(struct bench *be)
 {
-    static const uint64_t keys[1] = {0};
-    struct ts_snapshots_conf conf = {.conf = &be->conf, .workers = &be->worker, .nworkers = 1, .source_keys = keys};
+    struct ts_snapshots_conf conf = {.conf = &be->conf, .workers = &be->worker, .nworkers = 1};
     struct ts_snapshots *snaps = ts_snapshots_new(&conf);
     struct ts_snapper *per = be->worker->snap;
     struct snapshot cost = {0};

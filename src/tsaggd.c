@@ -7,25 +7,15 @@
 #include "config.h"
 
 #include "core/buf.h"
-#include "core/census.h"
 #include "core/clock.h"
-#include "core/conf.h"
 #include "core/counters.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/pressure.h"
 #include "core/skew.h"
 #include "core/thread.h"
-#include "ingest/ingest.h"
-#include "journal/journal.h"
-#include "server/server.h"
-#include "sink/sink.h"
-#include "tsaggd_input.h"
-#include "tsaggd_snapshot.h"
-#include "tsaggd_source.h"
+#include "tsaggd_reload.h"
 #include "tsaggd_store.h"
-#include "tsaggd_write.h"
-#include "window/window.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -41,37 +31,9 @@ enum { EXIT_OK = 0, EXIT_FATAL = 1, EXIT_USAGE = 2, EXIT_CONF = 3 };
 #define SINKS_STOP_NS   (5 * TS_SEC)
 #define WRITES_STOP_NS  (5 * TS_SEC)
 
-struct shard {
-    struct ts_worker *worker;
-    struct ts_lane **lanes; /* [nsources], borrowed from the sources */
-    pthread_t thread;
-};
-
-struct daemon {
-    struct ts_conf *conf;
-    int64_t started_ns;
-    unsigned nsources, nshards;
-    struct source *sources;
-    struct source *http; /* the last of them, NULL when the server is off */
-    struct shard *shards;
-    struct ts_bell *worker_bells; /* [nshards] */
-    struct ts_worker **workers;   /* [nshards], those of the shards */
-    struct snapshots snapshots;
-    struct ts_journal *journal;
-    struct ts_store *store; /* NULL: nothing needs it */
-    struct ts_sinks *sinks;
-    struct write_target write;
-    struct ts_server *server;
-    const char *input_path; /* --input; NULL: listen */
-    struct input input;
-    struct ts_census *census; /* of the series of all workers */
-    struct ts_gather *gather; /* NULL: no rollup is of groups */
-    _Atomic uint64_t passed;  /* numbers events and service checks, of all sources */
-};
-
 /* ---- sources ---- */
 
-static struct source_wiring wiring(struct daemon *dmn)
+struct source_wiring daemon_wiring(struct daemon *dmn)
 {
     return (struct source_wiring){
         .conf = dmn->conf, .nworkers = dmn->nshards, .worker_bells = dmn->worker_bells, .census = dmn->census};
@@ -85,24 +47,40 @@ static unsigned count_sources(const struct daemon *dmn)
     return dmn->input_path ? 1 : n;
 }
 
+struct source *daemon_add_source(struct daemon *dmn)
+{
+    for (unsigned place = 0; place < dmn->nplaces; place++) {
+        bool taken = false;
+        for (unsigned s = 0; s < dmn->nsources; s++)
+            taken |= dmn->sources[s]->place == place;
+        if (taken)
+            continue;
+        struct source *src = ts_xalloc_aligned(sizeof *src, TS_CACHELINE);
+        src->place = place;
+        return dmn->sources[dmn->nsources++] = src;
+    }
+    return NULL;
+}
+
 static int open_sources(struct daemon *dmn, struct ts_inherited *inh, struct ts_err *err)
 {
-    dmn->sources = ts_xalloc_aligned(dmn->nsources * sizeof *dmn->sources, TS_CACHELINE);
-    struct source *src = dmn->sources;
-    struct source_wiring to = wiring(dmn);
+    struct source_wiring to = daemon_wiring(dmn);
     for (unsigned i = 0; i < dmn->conf->nlisten; i++) {
         const struct ts_conf_listen *listen = &dmn->conf->listen[i];
+        struct source *sibling = NULL;
         uint16_t port = listen->port;
-        for (unsigned s = 0; s < listen->sockets; s++, src++) {
-            int rc = source_open_listener(src, &to, listen, port, inh, s ? src - 1 : NULL, err);
+        for (unsigned s = 0; s < listen->sockets; s++) {
+            struct source *src = daemon_add_source(dmn);
+            int rc = source_open_listener(src, &to, listen, port, inh, sibling, err);
             if (rc)
                 return rc;
+            sibling = src;
             port = ts_listener_port(src->listener);
         }
     }
     if (dmn->conf->http.address[0]) {
-        source_open_http(src, &to);
-        dmn->http = src;
+        dmn->http = daemon_add_source(dmn);
+        source_open_http(dmn->http, &to);
     }
     return 0;
 }
@@ -110,16 +88,21 @@ static int open_sources(struct daemon *dmn, struct ts_inherited *inh, struct ts_
 /* --input: the file is the only source, and never idle: no pause may change what is sealed. */
 static int open_input(struct daemon *dmn, struct ts_err *err)
 {
-    struct source_wiring to = wiring(dmn);
-    dmn->sources = ts_xalloc_aligned(sizeof *dmn->sources, TS_CACHELINE);
-    int rc = source_open_file(&dmn->sources[0], &to, dmn->input_path, err);
+    struct source_wiring to = daemon_wiring(dmn);
+    int rc = source_open_file(daemon_add_source(dmn), &to, dmn->input_path, err);
     if (rc)
         return rc;
     dmn->conf->idle_after_ns = INT64_MAX;
     dmn->conf->limits.expire_ns = 0; /* by the clock, as is what follows */
     dmn->conf->keep_gauges = false;
-    input_begin(&dmn->input, dmn->input_path, dmn->conf, dmn->sources[0].file);
+    input_begin(&dmn->input, dmn->input_path, dmn->conf, dmn->sources[0]->file);
     return 0;
+}
+
+void daemon_wire_passing(struct daemon *dmn, struct source *src)
+{
+    source_set_pass(src, ts_journal_input(dmn->journal, dmn->nshards + src->place), ts_journal_bell(dmn->journal),
+                    dmn->events_to, &dmn->passed);
 }
 
 /*
@@ -130,17 +113,17 @@ static void wire_passing(struct daemon *dmn)
 {
     if (!dmn->input_path)
         atomic_store_explicit(&dmn->passed, (uint64_t)(dmn->started_ns / TS_US), memory_order_relaxed);
+    dmn->events_to = ts_conf_keep(dmn->conf->events.to);
     for (unsigned s = 0; s < dmn->nsources; s++)
-        source_set_pass(&dmn->sources[s], ts_journal_input(dmn->journal, dmn->nshards + s),
-                        ts_journal_bell(dmn->journal), dmn->conf->events.to, &dmn->passed);
+        daemon_wire_passing(dmn, dmn->sources[s]);
 }
 
 /* Requests in progress are finished before the source that they go to ends. */
 static void stop_sources(struct daemon *dmn)
 {
     for (unsigned s = 0; s < dmn->nsources; s++)
-        if (&dmn->sources[s] != dmn->http)
-            source_stop(&dmn->sources[s]);
+        if (dmn->sources[s] != dmn->http)
+            source_stop(dmn->sources[s]);
     if (dmn->http) {
         ts_server_end_writes(dmn->server, ts_clock_mono_ns() + WRITES_STOP_NS);
         source_stop(dmn->http);
@@ -164,7 +147,7 @@ static void make_workers(struct daemon *dmn)
         struct shard *shard = &dmn->shards[w];
         shard->lanes = ts_xalloc(dmn->nsources * sizeof(struct ts_lane *));
         for (unsigned s = 0; s < dmn->nsources; s++)
-            shard->lanes[s] = &dmn->sources[s].lanes[w];
+            shard->lanes[s] = &dmn->sources[s]->lanes[w];
         struct ts_worker_conf conf = {.conf = dmn->conf,
                                       .nsources = dmn->nsources,
                                       .lanes = shard->lanes,
@@ -225,24 +208,29 @@ static int start_threads(struct daemon *dmn, struct ts_err *err)
     if (rc)
         return rc;
     for (unsigned s = 0; s < dmn->nsources; s++)
-        if (source_start(&dmn->sources[s]) != 0)
+        if (source_start(dmn->sources[s]) != 0)
             return ts_fail(err, TS_ENOMEM, "cannot start an ingest thread");
     return 0;
+}
+
+void daemon_put_listeners(const struct daemon *dmn, struct ts_buf *line)
+{
+    for (unsigned s = 0; s < dmn->nsources; s++) {
+        const struct ts_conf_listen *listen = dmn->sources[s]->listen;
+        if (!dmn->sources[s]->listener)
+            continue;
+        const char *scheme = ts_transport_info(listen->transport)->scheme;
+        if (listen->path[0])
+            ts_buf_printf(line, " %s=%s", scheme, ts_log_quote_z(listen->path));
+        else
+            ts_buf_printf(line, " %s=%u", scheme, ts_listener_port(dmn->sources[s]->listener));
+    }
 }
 
 static void announce_ready(const struct daemon *dmn)
 {
     struct ts_buf line = TS_BUF_INIT;
-    for (unsigned s = 0; s < dmn->nsources; s++) {
-        const struct ts_conf_listen *listen = dmn->sources[s].listen;
-        if (!dmn->sources[s].listener)
-            continue;
-        const char *scheme = ts_transport_info(listen->transport)->scheme;
-        if (listen->path[0])
-            ts_buf_printf(&line, " %s=%s", scheme, ts_log_quote_z(listen->path));
-        else
-            ts_buf_printf(&line, " %s=%u", scheme, ts_listener_port(dmn->sources[s].listener));
-    }
+    daemon_put_listeners(dmn, &line);
     if (dmn->server)
         ts_buf_printf(&line, " http=%u", ts_server_port(dmn->server));
     ts_log(TS_LOG_INFO, "ready", "version=%s workers=%u state_dir=%s%s", PACKAGE_VERSION, dmn->nshards,
@@ -254,7 +242,7 @@ static void announce_ready(const struct daemon *dmn)
 }
 
 /* @return when SIGTERM or SIGINT came. */
-static void wait_for_signal(const sigset_t *signals)
+static void wait_for_signal(struct daemon *dmn, const sigset_t *signals)
 {
     for (;;) {
         int64_t look_ns = ts_pressure_look();
@@ -262,7 +250,7 @@ static void wait_for_signal(const sigset_t *signals)
         if (sig < 0)
             continue;
         if (sig == SIGHUP) {
-            ts_log(TS_LOG_WARN, "reload_unavailable", "remedy=\"restart to apply a changed configuration\"");
+            reload_now(dmn);
             continue;
         }
         ts_log(TS_LOG_INFO, "stopping", "signal=%s", sig == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -272,12 +260,13 @@ static void wait_for_signal(const sigset_t *signals)
 
 static int drain(struct daemon *dmn, const sigset_t *signals)
 {
+    reload_end(dmn);
 #ifdef HAVE_SYSTEMD
     sd_notify(0, "STOPPING=1");
 #endif
     stop_sources(dmn);
     for (unsigned s = 0; s < dmn->nsources; s++)
-        pthread_join(dmn->sources[s].thread, NULL);
+        pthread_join(dmn->sources[s]->thread, NULL);
     snapshots_stop(&dmn->snapshots);
     for (unsigned w = 0; w < dmn->nshards; w++)
         pthread_join(dmn->shards[w].thread, NULL);
@@ -298,7 +287,7 @@ static int drain(struct daemon *dmn, const sigset_t *signals)
 static void free_all(struct daemon *dmn)
 {
     for (unsigned s = 0; s < dmn->nsources; s++)
-        source_close(&dmn->sources[s]);
+        source_close(dmn->sources[s]);
     ts_sinks_free(&dmn->sinks);
     ts_store_close(&dmn->store);
     snapshots_close(&dmn->snapshots);
@@ -307,8 +296,10 @@ static void free_all(struct daemon *dmn)
         ts_worker_free(&dmn->shards[w].worker);
         ts_free(dmn->shards[w].lanes);
     }
-    for (unsigned s = 0; s < dmn->nsources; s++)
-        source_free_lanes(&dmn->sources[s]);
+    for (unsigned s = 0; s < dmn->nsources; s++) {
+        source_free_lanes(dmn->sources[s]);
+        ts_free(dmn->sources[s]);
+    }
     ts_free(dmn->sources);
     ts_free(dmn->shards);
     ts_free(dmn->worker_bells);
@@ -316,6 +307,8 @@ static void free_all(struct daemon *dmn)
     ts_gather_free(&dmn->gather);
     ts_census_free(&dmn->census);
     ts_conf_free(&dmn->conf);
+    reload_free(dmn);
+    ts_conf_keep_free();
     ts_skew_free_all();
     ts_counters_free_all();
 }
@@ -329,10 +322,11 @@ static int start(struct daemon *dmn, struct ts_err *err)
     dmn->shards = ts_xalloc(dmn->nshards * sizeof *dmn->shards);
     dmn->worker_bells = ts_xalloc_aligned(dmn->nshards * sizeof *dmn->worker_bells, TS_CACHELINE);
     dmn->workers = ts_xalloc(dmn->nshards * sizeof *dmn->workers);
-    dmn->nsources = count_sources(dmn);
+    dmn->nplaces = count_sources(dmn) + (dmn->input_path ? 0 : SPARE_SOURCES);
+    dmn->sources = ts_xalloc(dmn->nplaces * sizeof(struct source *));
     int rc = dmn->input_path ? open_input(dmn, err) : 0;
     if (rc == 0)
-        rc = ts_journal_open(dmn->conf, dmn->nshards + dmn->nsources, &dmn->journal, err);
+        rc = ts_journal_open(dmn->conf, dmn->nshards + dmn->nplaces, &dmn->journal, err);
     if (rc == 0)
         rc = store_open(dmn->conf, &dmn->store, err);
     if (rc == 0)
@@ -344,8 +338,7 @@ static int start(struct daemon *dmn, struct ts_err *err)
     ts_inherited_fini(&inh);
     wire_passing(dmn);
     make_workers(dmn);
-    snapshots_open(&dmn->snapshots, dmn->conf, dmn->journal, dmn->workers, dmn->nshards, dmn->sources, dmn->nsources,
-                   dmn->input_path != NULL);
+    snapshots_open(&dmn->snapshots, dmn->conf, dmn->journal, dmn->workers, dmn->nshards, dmn->input_path != NULL);
     write_target_init(&dmn->write, dmn->conf, dmn->store, dmn->http);
     struct ts_server_info info = {.conf = dmn->conf,
                                   .started_ns = dmn->started_ns,
@@ -360,6 +353,8 @@ static int start(struct daemon *dmn, struct ts_err *err)
                                   .snapshots = dmn->snapshots.writer,
                                   .write = dmn->http ? write_take_body : NULL,
                                   .write_arg = &dmn->write,
+                                  .reload = dmn->input_path ? NULL : reload_ask,
+                                  .reload_arg = dmn,
                                   .ask = store_ask,
                                   .changed = dmn->store ? store_changed : NULL,
                                   .ask_arg = dmn->store,
@@ -368,6 +363,13 @@ static int start(struct daemon *dmn, struct ts_err *err)
         rc = ts_server_start(&info, &dmn->server, err);
     return rc ? rc : start_threads(dmn, err);
 }
+
+struct options {
+    const char *file, *input;
+    const char **set; /* from 1 on; 0 is the one that comes with --input */
+    unsigned nset;
+    bool check, print;
+};
 
 /* Each connection takes one; the usual soft limit is there for programs that use select(). */
 static void raise_descriptor_limit(void)
@@ -379,7 +381,7 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static int run(struct ts_conf *conf, const char *input_path)
+static int run(struct ts_conf *conf, const struct options *opt)
 {
     sigset_t signals;
     sigemptyset(&signals);
@@ -390,9 +392,11 @@ static int run(struct ts_conf *conf, const char *input_path)
     signal(SIGPIPE, SIG_IGN);
     ts_log_set_level(conf->log_level);
     raise_descriptor_limit();
+    const char *input_path = opt->input;
     ts_pressure_init(input_path ? 0 : conf->limits.memory_bytes);
     struct daemon dmn = {.conf = conf, .started_ns = ts_clock_now_ns(), .input_path = input_path};
     struct ts_err err = {""};
+    reload_init(&dmn, opt->file, opt->set + 1, opt->nset);
     if (start(&dmn, &err) != 0) {
         ts_log(TS_LOG_ERROR, "start_failed", "error=%s", ts_log_quote_z(err.msg));
         return EXIT_FATAL; /* threads may be running: the process ends, and with it everything */
@@ -401,7 +405,7 @@ static int run(struct ts_conf *conf, const char *input_path)
     if (input_path)
         input_wait_read(&dmn.input, &signals);
     else
-        wait_for_signal(&signals);
+        wait_for_signal(&dmn, &signals);
     bool good = drain(&dmn, &signals) == 0;
     if (input_path)
         good &= input_report(&dmn.input, dmn.sinks);
@@ -424,7 +428,7 @@ static void print_usage(FILE *to)
           "      --print-config  print the configuration in force and end\n"
           "  -V, --version       print the version\n"
           "  -h, --help          this text\n\n"
-          "Signals: SIGTERM drains and ends. Exit: 0 ok, 1 fatal, 2 usage, 3 configuration.\n"
+          "Signals: SIGTERM drains and ends, SIGHUP reads the configuration again. Exit: 0 ok, 1 fatal, 2 usage, 3 configuration.\n"
           "More: tsaggd(8), tsagg.yaml(5)\n",
           to);
 }
@@ -438,13 +442,6 @@ static void print_help(void)
     fwrite(text.p, 1, text.len, stdout);
     ts_buf_fini(&text);
 }
-
-struct options {
-    const char *file, *input;
-    const char **set; /* from 1 on; 0 is the one that comes with --input */
-    unsigned nset;
-    bool check, print;
-};
 
 /* @return -1 to go on, else the exit code. */
 static int read_options(int argc, char **argv, struct options *opt)
@@ -504,7 +501,7 @@ static int load_and_go(const struct options *opt)
         return EXIT_OK;
     }
     ts_zone_set(conf->timezone);
-    return run(conf, opt->input);
+    return run(conf, opt);
 }
 
 int main(int argc, char **argv)

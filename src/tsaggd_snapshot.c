@@ -9,7 +9,6 @@
 #include "core/clock.h"
 #include "core/counters.h"
 #include "core/file.h"
-#include "core/hash.h"
 #include "core/log.h"
 #include "core/mem.h"
 
@@ -42,16 +41,6 @@ static void spoil(void *arg)
         ts_snapshots_spoil(snaps->writer);
     else
         (void)unlink(snaps->path); /* of a run before this replay */
-}
-
-/* What a source is called in every run. */
-static uint64_t source_key(const struct source *sources, unsigned s)
-{
-    unsigned same = 0; /* sockets of one listener stand side by side */
-    while (s > same && sources[s - same - 1].listen == sources[s].listen)
-        same++;
-    const char *url = sources[s].listen ? sources[s].listen->url : "http";
-    return ts_hash_seeded(url, strlen(url), same);
 }
 
 /* A file that is there and cannot be read, for good. */
@@ -137,7 +126,7 @@ static void read_former(struct snapshots *snaps, struct ts_journal *jr, bool inp
 }
 
 void snapshots_open(struct snapshots *snaps, const struct ts_conf *conf, struct ts_journal *jr, struct ts_worker *const *workers,
-                    unsigned nworkers, const struct source *sources, unsigned nsources, bool input)
+                    unsigned nworkers, bool input)
 {
     struct ts_restored got = {0};
     struct ts_journal_holder holder = {.spoil = spoil, .arg = snaps};
@@ -145,13 +134,9 @@ void snapshots_open(struct snapshots *snaps, const struct ts_conf *conf, struct 
     ts_buf_printf(&path, "%s/snapshot", conf->state_dir);
     snaps->path = ts_xstrndup(path.p, path.len);
     ts_buf_fini(&path);
-    snaps->source_keys = ts_xalloc(TS_MAX(nsources, 1u) * sizeof *snaps->source_keys);
-    for (unsigned s = 0; s < nsources; s++)
-        snaps->source_keys[s] = source_key(sources, s);
     snaps->conf = (struct ts_snapshots_conf){.conf = conf,
                                              .workers = workers,
                                              .nworkers = nworkers,
-                                             .source_keys = snaps->source_keys,
                                              .journal = {journal_end, journal_durable, journal_hold, jr}};
     read_former(snaps, jr, input, &got);
     if (!input && conf->snapshot_ns) {
@@ -182,6 +167,5 @@ void snapshots_commit(struct snapshots *snaps, bool good)
 void snapshots_close(struct snapshots *snaps)
 {
     ts_snapshots_free(&snaps->writer);
-    ts_free(snaps->source_keys);
     ts_free(snaps->path);
 }

@@ -6,6 +6,7 @@
 #include "tsaggd_source.h"
 
 #include "core/log.h"
+#include "core/hash.h"
 #include "core/mem.h"
 #include "parse/parse.h"
 
@@ -90,11 +91,14 @@ static struct ts_ingest_consumer wire(struct source *src, const struct source_wi
                                       const struct ts_conf_listen *listen, struct ts_counters *cnt, struct ts_skew *skew)
 {
     bool stream = ts_transport_info(listen->transport)->is_stream;
+    const char *name = listen->url ? listen->url : "http";
+    uint64_t key = ts_hash_seeded(name, strlen(name), src->nth);
     src->nlanes = to->nworkers;
     src->lanes = ts_xalloc_aligned(to->nworkers * sizeof *src->lanes, TS_CACHELINE);
     for (unsigned w = 0; w < to->nworkers; w++) {
         ts_lane_init(&src->lanes[w], &to->worker_bells[w], &src->bell);
         src->lanes[w].skew = skew;
+        src->lanes[w].source = key;
     }
     struct ts_router_conf route = {.lanes = src->lanes,
                                    .nworkers = to->nworkers,
@@ -139,10 +143,14 @@ void source_set_pass(struct source *src, struct ts_ring *out, struct ts_bell *ou
 int source_open_listener(struct source *src, const struct source_wiring *to, const struct ts_conf_listen *listen,
                          uint16_t port, struct ts_inherited *inh, const struct source *sibling, struct ts_err *err)
 {
-    struct ts_counters *cnt = ts_counters_new("listener", listen->url);
+    struct ts_counters *cnt = ts_counters_again("listener", listen->url);
+    src->nth = sibling ? sibling->nth + 1 : 0;
     int rc = ts_listener_open(listen, port, inh, cnt, sibling ? sibling->listener : NULL, &src->listener, err);
-    if (rc)
+    if (rc) {
+        ts_counters_let_go(cnt);
         return rc;
+    }
+    src->cnt = cnt;
     src->listen = listen;
     struct ts_ingest_consumer consumer = wire(src, to, listen, cnt, ts_skew_new(listen->url));
     ts_listener_set_consumer(src->listener, &consumer);
@@ -200,6 +208,18 @@ void source_close(struct source *src)
     ts_listener_close(&src->listener);
     ts_bodies_free(&src->bodies);
     ts_file_close(&src->file);
+    own_listen_unref(&src->own);
+    if (src->cnt)
+        ts_counters_let_go(src->cnt);
+}
+
+void own_listen_unref(struct own_listen **own)
+{
+    if (*own && --(*own)->refs == 0) {
+        ts_conf_listen_fini(&(*own)->conf);
+        ts_free(*own);
+    }
+    *own = NULL;
 }
 
 void source_free_lanes(struct source *src)

@@ -18,6 +18,10 @@ struct source {
     struct ts_bodies *bodies;
     struct ts_file *file;
     const struct ts_conf_listen *listen; /* of a listener */
+    struct own_listen *own; /* what listen is in, when it is not the configuration's of the start */
+    struct ts_counters *cnt;
+    unsigned place; /* the daemon's number for it */
+    unsigned nth;   /* of its listener's sockets */
     struct ts_tiler *tiler;
     struct ts_pipe *pipe; /* between tiler and router; NULL without stages */
     struct ts_router *router;
@@ -31,6 +35,13 @@ struct source {
     pthread_t thread;
 };
 
+/** Options that the sockets of a listener share, and own together. */
+struct own_listen {
+    unsigned refs;
+    struct ts_conf_listen conf;
+};
+void own_listen_unref(struct own_listen **own);
+
 /** Where a source's samples go. */
 struct source_wiring {
     const struct ts_conf *conf;
@@ -39,7 +50,7 @@ struct source_wiring {
     struct ts_census *census;
 };
 
-/** @param port that to bind, 0: the system chooses. sibling: of another socket of this listener, NULL for the first. @return 0, or what ts_listener_open says. */
+/** @param port that to bind, 0: the system chooses. sibling: of the listener's socket before, NULL for the first. @return 0, or what ts_listener_open says. */
 int source_open_listener(struct source *src, const struct source_wiring *to, const struct ts_conf_listen *listen,
                          uint16_t port, struct ts_inherited *inh, const struct source *sibling, struct ts_err *err) TS_MUST_CHECK;
 

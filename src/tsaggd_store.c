@@ -15,7 +15,7 @@ static bool is_wanted(const struct ts_conf *conf)
     return false;
 }
 
-static int put_buckets(const struct ts_conf *conf, struct ts_store *store, struct ts_err *err)
+int store_put_buckets(const struct ts_conf *conf, struct ts_store *store, struct ts_err *err)
 {
     int rc = 0;
     for (unsigned i = 0; i < conf->nsinks && rc == 0; i++)
@@ -34,7 +34,7 @@ int store_open(const struct ts_conf *conf, struct ts_store **out, struct ts_err 
     const char *z = ts_buf_cstr(&dir);
     int rc = z ? ts_store_open(z, out, err) : ts_fail(err, TS_ENOMEM, "no memory for a path");
     ts_buf_fini(&dir);
-    rc = rc ? rc : put_buckets(conf, *out, err);
+    rc = rc ? rc : store_put_buckets(conf, *out, err);
     if (rc == 0)
         ts_store_limit_io(*out, conf->store.io_limit_bytes);
     rc = rc ? rc : ts_store_start(*out, err);

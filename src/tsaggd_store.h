@@ -12,6 +12,8 @@
  */
 int store_open(const struct ts_conf *conf, struct ts_store **out, struct ts_err *err) TS_MUST_CHECK;
 
+/** Makes the buckets of the configuration's sinks, or sets how long they keep points. @return as ts_store_put_bucket */
+int store_put_buckets(const struct ts_conf *conf, struct ts_store *store, struct ts_err *err) TS_MUST_CHECK;
 /** A ts_ask_changed_fn over the store, arg. */
 bool store_changed(void *arg, uint64_t *since, int64_t start_ns, int64_t stop_ns);
 

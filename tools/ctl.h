@@ -14,6 +14,7 @@ enum ctl_exit {
 int ctl_check(int argc, char **argv);
 int ctl_dead_letter(int argc, char **argv);
 int ctl_parse(int argc, char **argv);
+int ctl_reload(int argc, char **argv);
 int ctl_status(int argc, char **argv);
 int ctl_store(int argc, char **argv);
 int ctl_top(int argc, char **argv);

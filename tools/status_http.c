@@ -8,6 +8,7 @@
 
 #define ANSWER_MAX ((size_t)16 << 20)
 #define TIMEOUT_S  10L
+#define POST_TIMEOUT_S 120L
 
 static size_t on_data(char *p, size_t one, size_t n, void *arg)
 {
@@ -39,13 +40,12 @@ static int judge_answer(const char *who, const char *host, CURLcode rc, long sta
     return status == 401 || status == 403 ? -TS_EAUTH : -TS_ECONNECT;
 }
 
-int status_fetch(const char *who, const char *host, const char *token, const char *ca, const char *page,
-                 struct ts_buf *answer)
+/* @return as curl says; *status is the answer's, why has room for CURL_ERROR_SIZE. */
+static CURLcode perform(const char *host, const char *token, const char *ca, const char *page, bool post, struct ts_buf *answer, long *status,
+                        char *why)
 {
     struct ts_buf url = TS_BUF_INIT, auth = TS_BUF_INIT;
     struct curl_slist *headers = NULL;
-    char why[CURL_ERROR_SIZE] = "";
-    long status = 0;
     size_t n = strlen(host);
     CURL *curl = curl_easy_init();
     answer->limit = ANSWER_MAX;
@@ -58,18 +58,39 @@ int status_fetch(const char *who, const char *host, const char *token, const cha
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, post ? POST_TIMEOUT_S : TIMEOUT_S);
+    if (post)
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     if (ca)
         curl_easy_setopt(curl, CURLOPT_CAINFO, ca);
     if (is_loopback(host))
         curl_easy_setopt(curl, CURLOPT_PROXY, "");
     CURLcode rc = curl_easy_perform(curl);
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    int result = judge_answer(who, host, rc, status, why[0] ? why : curl_easy_strerror(rc));
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
     ts_buf_fini(&url);
     ts_buf_fini(&auth);
-    return result;
+    return rc;
+}
+
+int status_fetch(const char *who, const char *host, const char *token, const char *ca, const char *page,
+                 struct ts_buf *answer)
+{
+    char why[CURL_ERROR_SIZE] = "";
+    long status = 0;
+    CURLcode rc = perform(host, token, ca, page, false, answer, &status, why);
+    return judge_answer(who, host, rc, status, why[0] ? why : curl_easy_strerror(rc));
+}
+
+int status_post(const char *who, const char *host, const char *token, const char *ca, const char *page,
+                struct ts_buf *answer)
+{
+    char why[CURL_ERROR_SIZE] = "";
+    long status = 0;
+    CURLcode rc = perform(host, token, ca, page, true, answer, &status, why);
+    if (rc == CURLE_OK && (status == 400 || status == 503))
+        return status == 400 ? -TS_ECONF : -TS_EBUSY;
+    return judge_answer(who, host, rc, status, why[0] ? why : curl_easy_strerror(rc));
 }

@@ -1,6 +1,6 @@
 #ifndef TSAGG_STATUS_HTTP_H
 #define TSAGG_STATUS_HTTP_H
-/* GET of a page of tsaggd, such as /api/v1/status, for the tools that read it. */
+/* GET of a page of tsaggd, such as /api/v1/status, or POST without a body, for the tools. */
 #include "core/buf.h"
 
 /**
@@ -11,5 +11,9 @@
  */
 int status_fetch(const char *who, const char *host, const char *token, const char *ca, const char *page,
                  struct ts_buf *answer) TS_MUST_CHECK;
+
+/** POST, which may take two minutes. @return 0; -TS_ECONF status 400, -TS_EBUSY status 503, and the answer says why; else as status_fetch. */
+int status_post(const char *who, const char *host, const char *token, const char *ca, const char *page,
+                struct ts_buf *answer) TS_MUST_CHECK;
 
 #endif

@@ -16,6 +16,7 @@ static const struct command {
     {"check", ctl_check, "is this configuration right?"},
     {"dead-letter", ctl_dead_letter, "what have servers refused? list, retry or drop it"},
     {"parse", ctl_parse, "what does tsagg make of these lines?"},
+    {"reload", ctl_reload, "make tsaggd read its configuration again"},
     {"status", ctl_status, "what has tsaggd received and delivered, and does it add up?"},
     {"store", ctl_store, "the embedded store: sizes, check, compact, export, import"},
     {"top", ctl_top, "who has how many series?"},

@@ -208,6 +208,32 @@ void ts_conf_print(const struct ts_conf *conf, struct ts_buf *out);
 /** One line per option, key and default, for --help. */
 void ts_conf_print_options(struct ts_buf *out);
 
+/* ---- a configuration in place of another, while the daemon runs: conf_reload.c. All of it @thread main ---- */
+
+/** Whether all options are the same. */
+bool ts_conf_listen_same(const struct ts_conf_listen *a, const struct ts_conf_listen *b);
+bool ts_conf_sink_same(const struct ts_conf_sink *a, const struct ts_conf_sink *b);
+
+/** Names what differs and cannot be changed without a restart: "workers, http.token, rollups". */
+void ts_conf_fixed_changes(const struct ts_conf *was, const struct ts_conf *now, struct ts_buf *names);
+
+/** Rollups of `was`, the configuration of the start, go from now on where those of `now` go that are otherwise the same. @return how many
+ * go elsewhere. */
+unsigned ts_conf_move_rollups(const struct ts_conf *was, const struct ts_conf *now);
+
+/** Where a rollup goes at the moment. @thread any */
+const char *ts_conf_sinks_now(const struct ts_conf_rollup *rollup);
+
+/** Copies that own their texts. End the process without memory. */
+void ts_conf_listen_copy(struct ts_conf_listen *to, const struct ts_conf_listen *from);
+void ts_conf_listen_fini(struct ts_conf_listen *listen);
+void ts_conf_sink_copy(struct ts_conf_sink *to, const struct ts_conf_sink *from);
+void ts_conf_sink_fini(struct ts_conf_sink *sink);
+
+/** A copy of a short text that other threads may hold, the same for equal texts. Lives until ts_conf_keep_free. */
+const char *ts_conf_keep(const char *text);
+void ts_conf_keep_free(void);
+
 #define TS_HOST_MAX 46 /* a numeric address and its end */
 
 /**

@@ -27,6 +27,22 @@ struct ts_counters *ts_counters_new(const char *label, const char *value)
     return cnt;
 }
 
+struct ts_counters *ts_counters_again(const char *label, const char *value)
+{
+    for (struct ts_counters *cnt = atomic_load_explicit(&sets, memory_order_acquire); cnt; cnt = cnt->next) {
+        if (cnt->free && strcmp(cnt->label, label) == 0 && strncmp(cnt->value, value, sizeof cnt->value - 1) == 0) {
+            cnt->free = false;
+            return cnt;
+        }
+    }
+    return ts_counters_new(label, value);
+}
+
+void ts_counters_let_go(struct ts_counters *cnt)
+{
+    cnt->free = true;
+}
+
 void ts_counters_free_all(void)
 {
     struct ts_counters *cnt = atomic_exchange_explicit(&sets, NULL, memory_order_acquire);

@@ -20,11 +20,18 @@ enum ts_counter {
 struct ts_counters {
     _Atomic uint64_t v[TS_C_COUNT] TS_ALIGNED;
     char label[16], value[128]; /* "sink", "influx"; empty: none */
+    bool free; /* @thread main */
     struct ts_counters *next;
 } TS_ALIGNED;
 
 /** Makes a set and puts it on the list of all. label/value may be NULL. Sets live until ts_counters_free_all. @thread any */
 struct ts_counters *ts_counters_new(const char *label, const char *value);
+
+/** A set with this label and value whose thread has ended and was let go, or a new one. @thread main */
+struct ts_counters *ts_counters_again(const char *label, const char *value);
+
+/** Its thread has ended: the set stays in every sum, and another thread may count on in it. @thread main */
+void ts_counters_let_go(struct ts_counters *cnt);
 
 /** Frees every set; only when no thread that counts is left. @thread main */
 void ts_counters_free_all(void);

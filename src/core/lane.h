@@ -58,6 +58,7 @@ struct ts_slab {
 };
 
 struct ts_lane {
+    uint64_t source; /* what tells its source from others, in the next run too */
     struct ts_ring full, empty;
     struct ts_bell *worker_bell, *ingest_bell;
     struct ts_slab *slabs;

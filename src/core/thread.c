@@ -1,4 +1,4 @@
-/* Thread start and the bell (a futex). Thread: any. */
+/* Thread start, the bell (a futex), the desk. Thread: any. */
 #include "config.h"
 #include "core/thread.h"
 
@@ -51,4 +51,37 @@ void ts_bell_wake(struct ts_bell *bell)
     /* Only the ringer that takes the mark away makes the system call. */
     if (atomic_exchange_explicit(&bell->parked, 0, memory_order_relaxed) == 1)
         syscall(SYS_futex, &bell->parked, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+void ts_desk_init(struct ts_desk *desk)
+{
+    pthread_mutex_init(&desk->lock, NULL);
+    pthread_cond_init(&desk->done, NULL);
+}
+
+void ts_desk_fini(struct ts_desk *desk)
+{
+    pthread_cond_destroy(&desk->done);
+    pthread_mutex_destroy(&desk->lock);
+}
+
+void ts_desk_ask(struct ts_desk *desk, struct ts_bell *bell, void (*fn)(void *arg), void *arg)
+{
+    pthread_mutex_lock(&desk->lock);
+    desk->fn = fn;
+    desk->arg = arg;
+    atomic_store_explicit(&desk->asked, true, memory_order_release);
+    ts_bell_ring(bell);
+    while (ts_desk_is_asked(desk))
+        pthread_cond_wait(&desk->done, &desk->lock);
+    pthread_mutex_unlock(&desk->lock);
+}
+
+void ts_desk_answer(struct ts_desk *desk)
+{
+    pthread_mutex_lock(&desk->lock);
+    desk->fn(desk->arg);
+    atomic_store_explicit(&desk->asked, false, memory_order_relaxed); /* the lock orders it */
+    pthread_cond_signal(&desk->done);
+    pthread_mutex_unlock(&desk->lock);
 }

@@ -35,4 +35,36 @@ TS_INLINE void ts_bell_ring(struct ts_bell *bell)
         ts_bell_wake(bell);
 }
 
+/**
+ * Where another thread is asked to run a function between two pieces of its work: no lock on its way but when somebody asks. One asker
+ * at a time, while the thread runs.
+ */
+struct ts_desk {
+    _Atomic bool asked;
+    pthread_mutex_t lock; /* of the rest */
+    pthread_cond_t done;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+void ts_desk_init(struct ts_desk *desk);
+void ts_desk_fini(struct ts_desk *desk);
+
+/** Wakes the thread by its bell, and waits until it has run fn. */
+void ts_desk_ask(struct ts_desk *desk, struct ts_bell *bell, void (*fn)(void *arg), void *arg);
+void ts_desk_answer(struct ts_desk *desk); /* the slow half of ts_desk_serve */
+
+/** Whether somebody asks. To be looked at after ts_bell_prepare. */
+TS_INLINE bool ts_desk_is_asked(struct ts_desk *desk)
+{
+    /* Acquire: pairs with the release in ts_desk_ask, for what the function will look at. */
+    return atomic_load_explicit(&desk->asked, memory_order_acquire);
+}
+
+TS_INLINE void ts_desk_serve(struct ts_desk *desk)
+{
+    if (TS_UNLIKELY(ts_desk_is_asked(desk)))
+        ts_desk_answer(desk);
+}
+
 #endif

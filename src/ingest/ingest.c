@@ -89,6 +89,14 @@ uint16_t ts_listener_port(const struct ts_listener *lis)
     return lis->port;
 }
 
+void ts_listener_hand_over(struct ts_listener *from, struct ts_listener *to)
+{
+    if (!from->own_path || to->own_path || strcmp(from->conf->path, to->conf->path) != 0)
+        return;
+    to->own_path = true;
+    from->own_path = false;
+}
+
 void ts_listener_set_consumer(struct ts_listener *lis, const struct ts_ingest_consumer *consumer)
 {
     lis->to = *consumer;

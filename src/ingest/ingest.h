@@ -31,6 +31,12 @@ struct ts_inherited {
 /** From the environment, which forgets them; none without libsystemd. */
 void ts_inherited_init(struct ts_inherited *inh);
 
+/** Adds a duplicate of the listener's socket, so that another listener of its address can take it while this one still reads. @return 0, -TS_EIO. */
+int ts_inherited_add(struct ts_inherited *inh, const struct ts_listener *lis) TS_MUST_CHECK;
+
+/** Closes those that were added and not taken. */
+void ts_inherited_close(struct ts_inherited *inh);
+
 /** Closes those that no listener took, and says so. */
 void ts_inherited_fini(struct ts_inherited *inh);
 
@@ -45,6 +51,9 @@ int ts_listener_open(const struct ts_conf_listen *conf, uint16_t port, struct ts
 
 /** 0 for a unix socket. */
 uint16_t ts_listener_port(const struct ts_listener *lis);
+
+/** Whether another listener has the same socket's file; if so it is that one's to remove from now on. @thread main */
+void ts_listener_hand_over(struct ts_listener *from, struct ts_listener *to);
 
 /** Where the bytes go; before the thread starts. */
 void ts_listener_set_consumer(struct ts_listener *lis, const struct ts_ingest_consumer *consumer);

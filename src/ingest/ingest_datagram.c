@@ -102,12 +102,14 @@ static void datagrams_fini(struct ts_listener *lis)
     ts_auth_reader_free(&dg->auth);
 }
 
-static void look_at_kernel_drops(struct datagrams *dg)
+static void look_at_kernel_drops(struct datagrams *dg, bool first)
 {
     uint32_t info[SK_MEMINFO_VARS];
     socklen_t len = sizeof info;
     if (getsockopt(dg->lis.fd, SOL_SOCKET, SO_MEMINFO, info, &len) != 0 || len < sizeof info)
         return;
+    if (first && dg->lis.inherited) /* what it dropped before is somebody else's to count */
+        dg->kernel_drops = info[SK_MEMINFO_DROPS];
     ts_count(dg->lis.cnt, TS_C_KERNEL_DROPPED, info[SK_MEMINFO_DROPS] - dg->kernel_drops);
     dg->kernel_drops = info[SK_MEMINFO_DROPS];
 }
@@ -211,6 +213,7 @@ static void pace(struct datagrams *dg)
 static void datagrams_run(struct ts_listener *lis)
 {
     struct datagrams *dg = (struct datagrams *)lis;
+    look_at_kernel_drops(dg, true);
     while (!ts_listener_stopped(lis)) {
         bool waits = ts_listener_waits(lis); /* the kernel's buffer takes what comes, as far as it goes */
         int n = waits ? 0 : read_batch(dg, MSG_WAITFORONE);
@@ -224,7 +227,7 @@ static void datagrams_run(struct ts_listener *lis)
             (void)wait_for_tick(lis->fd); /* it did at the start */
         }
         if (ts_listener_tick(lis)) {
-            look_at_kernel_drops(dg);
+            look_at_kernel_drops(dg, false);
             if (dg->auth)
                 tell_refused(dg);
         }
@@ -234,7 +237,7 @@ static void datagrams_run(struct ts_listener *lis)
     int64_t until_ns = ts_clock_mono_ns() + TS_INGEST_DRAIN_NS;
     while (read_batch(dg, MSG_DONTWAIT) > 0 && ts_clock_mono_ns() < until_ns)
         ;
-    look_at_kernel_drops(dg);
+    look_at_kernel_drops(dg, false);
 }
 
 const struct ts_listener_ops ts_datagram_ops = {sizeof(struct datagrams), datagrams_init, datagrams_run,

@@ -8,6 +8,7 @@
 
 #include "core/log.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -23,6 +24,21 @@ void ts_inherited_init(struct ts_inherited *inh)
     for (int i = 0; i < n && inh->n < TS_ARRAY_SIZE(inh->fds); i++)
         inh->fds[inh->n++] = SD_LISTEN_FDS_START + i;
 #endif
+}
+
+int ts_inherited_add(struct ts_inherited *inh, const struct ts_listener *lis)
+{
+    int fd = inh->n < TS_ARRAY_SIZE(inh->fds) ? fcntl(lis->fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (fd < 0)
+        return -TS_EIO;
+    inh->fds[inh->n++] = fd;
+    return 0;
+}
+
+void ts_inherited_close(struct ts_inherited *inh)
+{
+    while (inh->n)
+        close(inh->fds[--inh->n]);
 }
 
 void ts_inherited_fini(struct ts_inherited *inh)

@@ -33,6 +33,7 @@ struct ts_listener {
     int fd;
     uint16_t port;
     bool own_path;     /* the socket's file is ours to remove */
+    bool inherited;    /* the socket was there before us */
     _Atomic bool stop; /* relaxed: only its own value matters */
     int64_t ticked_ns; /* wall clock: the last tick */
     int64_t waited_ns; /* since when, or since when not any more: see ts_listener_waits */

@@ -61,7 +61,8 @@ static uint16_t bound_port(int fd)
 static void take_inherited(struct ts_listener *lis, struct ts_inherited *inh, const struct sockaddr *addr)
 {
     lis->fd = ts_inherited_take(inh, socket_type(lis), addr);
-    if (lis->fd >= 0)
+    lis->inherited = lis->fd >= 0;
+    if (lis->inherited)
         ts_log(TS_LOG_INFO, "socket_inherited", "url=%s fd=%d", lis->conf->url, lis->fd);
 }
 
@@ -78,6 +79,8 @@ static int open_ip(struct ts_listener *lis, uint16_t port, struct ts_inherited *
     lis->fd = -1;
     for (const struct addrinfo *ai = list; ai && lis->fd < 0; ai = ai->ai_next)
         take_inherited(lis, inh, ai->ai_addr);
+    if (lis->fd >= 0 && conf->sockets > 1) /* further ones may share its address */
+        (void)setsockopt(lis->fd, SOL_SOCKET, SO_REUSEPORT, &(int){1}, sizeof(int));
     for (const struct addrinfo *ai = list; ai && lis->fd < 0; ai = ai->ai_next)
         lis->fd = bind_ip(lis, ai);
     freeaddrinfo(list);

@@ -40,8 +40,9 @@ static void make_reader(struct ts_journal *jr, unsigned i, const char *name)
     struct reader *rd = &jr->readers[i];
     TS_ASSERT(*name && *name != '.' &&
               !strchr(name, '/')); /* it names files; the configuration has checked it */
+    rd->name = ts_xstrdup(name);
     rd->feed =
-        (struct ts_feed){.ops = &ts_journal_feed_ops, .name = name, .cnt = ts_counters_new("sink", name)};
+        (struct ts_feed){.ops = &ts_journal_feed_ops, .name = rd->name, .cnt = ts_counters_new("sink", name)};
     rd->rolled = ts_counters_new("sink", name);
     rd->jr = jr;
     rd->fd = -1;
@@ -63,13 +64,14 @@ static struct ts_journal *journal_new(const struct ts_conf *conf, unsigned ninpu
     jr->flush_at = TS_MIN(jr->segment_max, TS_FLUSH_BYTES);
     snprintf(jr->shown.state, sizeof jr->shown.state, "ok");
     pthread_mutex_init(&jr->lock, NULL);
+    ts_desk_init(&jr->desk);
     jr->cnt = ts_counters_new(NULL, NULL);
     jr->nreaders = conf->nsinks;
-    jr->readers = ts_xalloc_aligned(TS_MAX(conf->nsinks, 1u) * sizeof *jr->readers, TS_CACHELINE);
-    jr->feeds = ts_xalloc(TS_MAX(conf->nsinks, 1u) * sizeof *jr->feeds);
-    jr->pending_for = ts_xalloc(TS_MAX(conf->nsinks, 1u) * sizeof *jr->pending_for);
-    jr->wants = ts_xalloc(TS_MAX(conf->nsinks, 1u) * sizeof *jr->wants);
-    jr->wants2 = ts_xalloc(TS_MAX(conf->nsinks, 1u) * sizeof *jr->wants2);
+    jr->readers = ts_xalloc_aligned(TS_READERS_MAX * sizeof *jr->readers, TS_CACHELINE);
+    jr->feeds = ts_xalloc(TS_READERS_MAX * sizeof *jr->feeds);
+    jr->pending_for = ts_xalloc(TS_READERS_MAX * sizeof *jr->pending_for);
+    jr->wants = ts_xalloc(TS_READERS_MAX * sizeof *jr->wants);
+    jr->wants2 = ts_xalloc(TS_READERS_MAX * sizeof *jr->wants2);
     for (unsigned i = 0; i < conf->nsinks; i++)
         make_reader(jr, i, conf->sinks[i].name);
     jr->held.segment = UINT64_MAX;
@@ -83,6 +85,9 @@ static struct ts_journal *journal_new(const struct ts_conf *conf, unsigned ninpu
 
 int ts_journal_open(const struct ts_conf *conf, unsigned ninputs, struct ts_journal **out, struct ts_err *err)
 {
+    *out = NULL;
+    if (conf->nsinks > TS_READERS_MAX)
+        return ts_fail(err, TS_EINVAL, "%u sinks: there may be %u", conf->nsinks, TS_READERS_MAX);
     struct ts_journal *jr = journal_new(conf, ninputs);
     int rc = 0;
     if (ts_dir_make(jr->dir) != 0)
@@ -100,6 +105,48 @@ int ts_journal_open(const struct ts_conf *conf, unsigned ninputs, struct ts_jour
 struct ts_feed *const *ts_journal_feeds(struct ts_journal *jr)
 {
     return jr->feeds;
+}
+
+struct new_reader {
+    struct ts_journal *jr;
+    const char *name;
+};
+
+/* At the desk: the end of the log is the journal thread's to know, and nothing before it is for the new reader. */
+static void add_reader(void *arg)
+{
+    struct new_reader *new = arg;
+    struct ts_journal *jr = new->jr;
+    pthread_mutex_lock(&jr->lock);
+    struct reader *rd = &jr->readers[jr->nreaders];
+    make_reader(jr, jr->nreaders, new->name);
+    if (jr->nsegs)
+        rd->at = rd->saved = (struct ts_feed_pos){jr->segs[jr->nsegs - 1].seq, jr->segs[jr->nsegs - 1].end};
+    jr->nreaders++;
+    pthread_mutex_unlock(&jr->lock);
+}
+
+struct ts_feed *ts_journal_add_feed(struct ts_journal *jr, const char *name)
+{
+    for (unsigned i = 0; i < jr->nreaders; i++) {
+        if (strcmp(jr->readers[i].name, name) != 0)
+            continue;
+        pthread_mutex_lock(&jr->lock);
+        jr->readers[i].away = false;
+        pthread_mutex_unlock(&jr->lock);
+        return jr->feeds[i];
+    }
+    if (jr->nreaders == TS_READERS_MAX)
+        return NULL;
+    ts_desk_ask(&jr->desk, &jr->bell, add_reader, &(struct new_reader){jr, name});
+    return jr->feeds[jr->nreaders - 1];
+}
+
+void ts_journal_leave_feed(struct ts_journal *jr, struct ts_feed *feed)
+{
+    pthread_mutex_lock(&jr->lock);
+    ((struct reader *)feed)->away = true; /* its first member */
+    pthread_mutex_unlock(&jr->lock);
 }
 
 struct ts_ring *ts_journal_input(struct ts_journal *jr, unsigned i)
@@ -172,6 +219,7 @@ void ts_journal_close(struct ts_journal **journal)
         if (jr->readers[i].fd >= 0)
             close(jr->readers[i].fd);
         ts_buf_fini(&jr->readers[i].payload);
+        ts_free(jr->readers[i].name);
     }
     for (unsigned i = 0; i < jr->ninputs; i++) {
         for (struct ts_rollup_batch *batch; (batch = ts_ring_pop(&jr->inputs[i]));)
@@ -184,6 +232,7 @@ void ts_journal_close(struct ts_journal **journal)
         close(jr->lock_fd); /* which also unlocks */
     ts_buf_fini(&jr->pending);
     pthread_mutex_destroy(&jr->lock);
+    ts_desk_fini(&jr->desk);
     ts_segment_forget(jr, 0, jr->nsegs);
     ts_free(jr->segs);
     ts_free(jr->wants);

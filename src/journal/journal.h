@@ -39,6 +39,15 @@ int ts_journal_open(const struct ts_conf *conf, unsigned ninputs, struct ts_jour
 /** One feed for each of conf->sinks, in that order; they live until close. @thread main */
 struct ts_feed *const *ts_journal_feeds(struct ts_journal *jr);
 
+/**
+ * While the journal runs: the feed of a sink that was configured before, at its cursor; else a new one at the end of the log. @return
+ * NULL: there are too many. @thread main
+ */
+struct ts_feed *ts_journal_add_feed(struct ts_journal *jr, const char *name);
+
+/** The sink's thread has ended, and no other reads the feed now: what it has yet to deliver stays, within the limits. @thread main */
+void ts_journal_leave_feed(struct ts_journal *jr, struct ts_feed *feed);
+
 /** A ring for one thread to push its batches into (struct ts_rollup_batch *); a refused batch is still that
  * thread's. @thread main */
 struct ts_ring *ts_journal_input(struct ts_journal *jr, unsigned i);

@@ -438,7 +438,7 @@ void ts_coarsened_fini(struct coarsened *out)
 int ts_coarsen(struct ts_journal *jr, const struct segment *segs, unsigned n, const bool *wants,
                const struct spans *others, struct coarsened *out)
 {
-    size_t bytes = TS_MAX(jr->nreaders, 1u) * sizeof(uint64_t);
+    size_t bytes = TS_READERS_MAX * sizeof(uint64_t);
     struct merge mrg = {
         .jr = jr, .wants = wants, .others = *others, .out = out, .batch = ts_rollup_batch_new()};
     *out = (struct coarsened){.read = ts_alloc(bytes)};

@@ -41,6 +41,9 @@ static bool is_free(const struct ts_journal *jr, const struct segment *seg, bool
 {
     for (unsigned i = 0; i < jr->nreaders; i++) {
         const struct reader *rd = &jr->readers[i];
+        wants[i] = false;
+        if (rd->away && !ts_feed_pending(&rd->feed))
+            continue;
         wants[i] = rd->at.segment < seg->seq;
         if (!wants[i] && rd->saved.segment <= seg->seq)
             return false;

@@ -22,6 +22,8 @@
 #define TS_RECORD_HEAD     16
 #define TS_RECORD_MAX      TS_ROLLUP_ENCODED_MAX
 
+#define TS_READERS_MAX 256 /* sinks, with those that a reload has taken away: their cursors stay */
+
 #define TS_SPANS 32
 
 /** Which windows there are, roughly: when there are more than TS_SPANS runs of them, the nearest count as
@@ -42,11 +44,13 @@ struct segment {
 struct reader {
     struct ts_feed feed;
     struct ts_journal *jr;
+    char *name;
     struct ts_counters *rolled; /* what the journal's thread counts; under the lock */
     struct ts_feed_pos saved;   /* what the cursor file says; under the lock */
     /* @thread sink */
     struct ts_feed_pos at;
     uint64_t given, lost; /* points, since open */
+    bool away;            /* its sink is not configured now; under the lock */
     uint64_t gone;        /* points that were dropped or merged away before they were read; under the lock */
     int fd;               /* of segment fd_seq, or -1 */
     uint64_t fd_seq;
@@ -64,8 +68,8 @@ struct ts_journal {
     uint64_t claim_from,
         claim_to; /* sequences that are being coarsened: readers do not enter them; 0: none */
     struct ts_journal_status shown;
-    unsigned nreaders;
-    struct reader *readers;
+    unsigned nreaders; /* grows at the desk, under the lock */
+    struct reader *readers; /* [TS_READERS_MAX] */
     struct ts_feed **feeds; /* of the readers */
     struct ts_feed_pos held; /* ts_journal_hold; segment UINT64_MAX: nothing is; under the lock */
     struct ts_journal_holder holder;
@@ -80,6 +84,7 @@ struct ts_journal {
     bool started;
     _Atomic bool stopping;
     struct ts_bell bell;
+    struct ts_desk desk;
     /* @thread journal */
     struct ts_counters *cnt;
     int fd; /* of the segment being written, or -1 */

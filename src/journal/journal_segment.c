@@ -108,7 +108,7 @@ void ts_segment_add(struct ts_journal *jr, uint64_t seq, uint64_t end)
         (struct segment){.seq = seq,
                          .end = end,
                          .written_ns = ts_clock_now_ns(),
-                         .points = ts_xalloc(TS_MAX(jr->nreaders, 1u) * sizeof(uint64_t))};
+                         .points = ts_xalloc(TS_READERS_MAX * sizeof(uint64_t))};
 }
 
 void ts_segment_forget(struct ts_journal *jr, unsigned i, unsigned n)
@@ -125,7 +125,8 @@ void ts_segment_trim(struct ts_journal *jr)
 {
     uint64_t keep_from = jr->held.segment;
     for (unsigned i = 0; i < jr->nreaders; i++)
-        keep_from = TS_MIN(keep_from, jr->readers[i].saved.segment);
+        if (!jr->readers[i].away || ts_feed_pending(&jr->readers[i].feed))
+            keep_from = TS_MIN(keep_from, jr->readers[i].saved.segment);
     unsigned n = 0;
     while (n + 1 < jr->nsegs && jr->segs[n].seq < keep_from)
         ts_segment_remove(jr->dir, jr->segs[n++].seq);

@@ -246,6 +246,7 @@ void *ts_journal_run(void *journal)
     struct ts_journal *jr = journal;
     int64_t looked_ns = ts_clock_mono_ns();
     for (;;) {
+        ts_desk_serve(&jr->desk);
         bool last = is_stopping(jr); /* asked before looking: nothing can come after it */
         unsigned n = take(jr);
         int64_t now = ts_clock_mono_ns();
@@ -261,7 +262,7 @@ void *ts_journal_run(void *journal)
             give_back(jr);
         }
         ts_bell_prepare(&jr->bell);
-        if (has_input(jr) || is_stopping(jr))
+        if (has_input(jr) || is_stopping(jr) || ts_desk_is_asked(&jr->desk))
             ts_bell_cancel(&jr->bell);
         else
             ts_bell_sleep(&jr->bell, TS_MIN(TS_MAX(due_ns(jr) - now, 0), IDLE_NS));

@@ -39,7 +39,7 @@ struct ts_pipe *ts_pipe_new(const struct ts_pipe_conf *conf)
         unsigned item;
         int rc = ts_stage_read(&conf->conf->pipeline[i], i, &pipe->stages[i], &option, &item, &err);
         TS_ASSERT(rc == 0); /* the configuration has been checked */
-        pipe->cnt[i] = ts_counters_new("stage", pipe->stages[i].name);
+        pipe->cnt[i] = ts_counters_again("stage", pipe->stages[i].name);
         ts_map64_init(&pipe->memories[i].places);
         pipe->holds |= pipe->stages[i].type == TS_STAGE_DEDUP;
     }
@@ -60,6 +60,7 @@ void ts_pipe_free(struct ts_pipe **pipe)
         pipe_hold_fini(pp, i);
     pipe_forget_all(pp);
     for (unsigned i = 0; i < pp->nstages; i++) {
+        ts_counters_let_go(pp->cnt[i]);
         ts_map64_fini(&pp->memories[i].places);
         ts_stage_fini(&pp->stages[i]);
     }

@@ -25,6 +25,7 @@ struct ts_passer {
     struct ts_passer_conf conf;
     struct ts_rollup_batch *batch; /* NULL: none is open */
     int64_t arrival_ns;
+    _Atomic(const char *) to;
     bool gave_up; /* waited block_ns in this batch of data already */
 };
 
@@ -32,7 +33,14 @@ struct ts_passer *ts_passer_new(const struct ts_passer_conf *conf)
 {
     struct ts_passer *psr = ts_xalloc(sizeof *psr);
     psr->conf = *conf;
+    ts_passer_set_to(psr, conf->to);
     return psr;
+}
+
+/* Release: whoever takes the pointer sees the text. */
+void ts_passer_set_to(struct ts_passer *psr, const char *to)
+{
+    atomic_store_explicit(&psr->to, to, memory_order_release);
 }
 
 void ts_passer_free(struct ts_passer **passer)
@@ -91,7 +99,7 @@ static int open_batch(struct ts_passer *psr)
     if (!psr->batch)
         return -TS_ENOMEM;
     psr->batch->rule = "events";
-    psr->batch->to = psr->conf.to;
+    psr->batch->to = atomic_load_explicit(&psr->to, memory_order_acquire);
     psr->batch->passed = true;
     return 0;
 }

@@ -18,7 +18,7 @@ struct ts_passer_conf {
     struct ts_ring *out; /* of struct ts_rollup_batch *: this thread's own to the journal */
     struct ts_bell *out_bell;
     struct ts_counters *cnt;
-    const char *to;          /* names of sinks, comma-separated; borrowed */
+    const char *to;          /* names of sinks, comma-separated; borrowed, also by the batches */
     _Atomic uint64_t *count; /* numbers the points of all ingest threads */
     enum ts_when_full when_full;
     int64_t block_ns;
@@ -27,6 +27,9 @@ struct ts_passer_conf {
 /** Ends the process without memory. @thread main */
 struct ts_passer *ts_passer_new(const struct ts_passer_conf *conf);
 void ts_passer_free(struct ts_passer **passer);
+
+/** From now on its batches go to these sinks; borrowed like the conf's `to`. @thread main */
+void ts_passer_set_to(struct ts_passer *passer, const char *to);
 
 /** A batch of data begins, received at arrival_ns. @thread ingest */
 void ts_passer_begin(struct ts_passer *passer, int64_t arrival_ns);

@@ -30,13 +30,14 @@ static const struct page {
     const char *path, *type;
     bool open;                                                            /* without a token */
     void (*body)(const struct ts_server_info *info, struct ts_buf *body); /* NULL: 204 */
-    enum { NO_POST, LINES_V1, LINES_V2, SCRIPT } post;
+    enum { NO_POST, LINES_V1, LINES_V2, SCRIPT, RELOAD } post;
 } pages[] = {
     {"/metrics", "text/plain; version=0.0.4; charset=utf-8", false, ts_server_metrics, NO_POST},
     {"/health", "application/json; charset=utf-8", true, ts_server_health, NO_POST},
     {"/ready", "application/json; charset=utf-8", true, ts_server_ready, NO_POST},
     {"/api/v1/status", "application/json; charset=utf-8", false, ts_server_status, NO_POST},
     {"/api/v1/cardinality", "application/json; charset=utf-8", false, ts_server_cardinality, NO_POST},
+    {"/api/v1/reload", NULL, false, NULL, RELOAD},
     {"/ping", NULL, true, NULL, NO_POST},
     {"/api/v2/query", NULL, true, NULL, SCRIPT},
     {"/api/v2/write", NULL, true, NULL, LINES_V2},
@@ -62,6 +63,8 @@ static enum MHD_Result answer(const struct ts_server *srv, struct MHD_Connection
     if (!page->open && !ts_server_is_allowed(srv, con))
         return ts_server_error(con, MHD_HTTP_UNAUTHORIZED, "unauthorized access",
                                MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"tsagg\"");
+    if (page->post == RELOAD && strcmp(method, MHD_HTTP_METHOD_POST) == 0)
+        return ts_server_reload(srv, con);
     if (page->post)
         return ts_server_error(con, MHD_HTTP_METHOD_NOT_ALLOWED, "only POST", MHD_HTTP_HEADER_ALLOW, "POST");
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)

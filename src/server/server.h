@@ -20,6 +20,10 @@
 
 struct ts_server;
 
+/** Reads the configuration again, and appends what came of it, in lines. @return 0; -TS_ECONF it is wrong, and the former stays; -TS_EIO something of it
+ * cannot be had, and the former stays; -TS_EBUSY: tsaggd ends. */
+typedef int ts_reload_fn(void *arg, struct ts_buf *text);
+
 /** What is shown beyond counters, and where bodies go. The functions run on server threads, several at a
  * time, until ts_server_stop returns. */
 struct ts_server_info {
@@ -37,6 +41,8 @@ struct ts_server_info {
     void *snapshots;
     ts_body_fn *write; /* the request is answered when it returns; NULL: writes are not accepted */
     void *write_arg;
+    ts_reload_fn *reload; /* NULL: there is nothing to reload */
+    void *reload_arg;
     ts_ask_fn *ask; /* who answers queries; NULL: they are not accepted */
     ts_ask_changed_fn *changed; /* what answers are kept by; NULL: nothing ever changes */
     void *ask_arg;

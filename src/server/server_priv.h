@@ -56,6 +56,9 @@ void ts_server_put_label(struct ts_buf *body, const char *label, const char *val
 void ts_server_health(const struct ts_server_info *info, struct ts_buf *body);
 void ts_server_ready(const struct ts_server_info *info, struct ts_buf *body);
 
+/** Answers POST /api/v1/reload (server_reload.c). */
+enum MHD_Result ts_server_reload(const struct ts_server *srv, struct MHD_Connection *con);
+
 /* ---- answers (server_answer.c) ---- */
 
 /** Sends body (which is copied) with a header of the caller's choice. */

@@ -9,6 +9,6 @@ libtsagg_a_SOURCES += src/tbl/sinks.def \
 	src/sink/sink_job.c \
 	src/sink/sink_lp.c \
 	src/sink/sink_queue.c \
-	src/sink/sink_redo.c \
+	src/sink/sink_redo.c src/sink/sink_reload.c \
 	src/sink/sink_store.c \
 	src/sink/sink_thread.c

@@ -11,11 +11,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-struct ts_sinks {
-    unsigned n;
-    struct ts_sink sinks[];
-};
-
 static const struct {
     const char *type;
     const struct ts_sink_ops *ops;
@@ -34,7 +29,20 @@ static const struct ts_sink_ops *find_ops(const char *type)
     return NULL;
 }
 
-static int open_sink(struct ts_sink *snk, struct ts_err *err)
+unsigned ts_sink_requests(const struct ts_sink *snk)
+{
+    return snk->ops->begin ? TS_MAX(snk->conf->in_flight, 1u) : 1;
+}
+
+void ts_sink_show_target(struct ts_sink *snk)
+{
+    const char *target = ts_conf_keep(snk->target);
+    pthread_mutex_lock(&snk->lock);
+    snk->shown_target = target;
+    pthread_mutex_unlock(&snk->lock);
+}
+
+int ts_sink_open(struct ts_sink *snk, struct ts_err *err)
 {
     TS_ASSERT(snk->conf->batch > 0);
     snk->dead_fd = snk->redo.fd = -1;
@@ -46,25 +54,31 @@ static int open_sink(struct ts_sink *snk, struct ts_err *err)
     snk->ops = find_ops(snk->conf->type);
     if (!snk->ops)
         return ts_fail(err, TS_ECONF, "sink %s: there is no sink type %s", snk->conf->name, snk->conf->type);
-    unsigned requests = snk->ops->begin ? TS_MAX(snk->conf->in_flight, 1u) : 1;
+    snk->type = ts_conf_keep(snk->conf->type);
+    unsigned requests = ts_sink_requests(snk);
     snk->njobs = TS_SINK_JOBS_PER_REQUEST * requests;
     snk->jobs = ts_xalloc(snk->njobs * sizeof *snk->jobs);
     ts_flow_init(&snk->flow, requests, snk->conf->retry_min_ns, snk->conf->retry_max_ns,
                  (uint64_t)ts_clock_mono_ns() ^ (uint64_t)(uintptr_t)snk);
-    return snk->ops->open(snk, err);
+    int rc = snk->ops->open(snk, err);
+    if (rc == 0)
+        ts_sink_show_target(snk);
+    return rc;
 }
 
 int ts_sinks_open(const struct ts_conf *conf, struct ts_feed *const *feeds, struct ts_sinks **out,
                   struct ts_err *err)
 {
-    struct ts_sinks *sinks = ts_xalloc(sizeof *sinks + conf->nsinks * sizeof sinks->sinks[0]);
+    struct ts_sinks *sinks = ts_xalloc(sizeof *sinks);
     int rc = 0;
+    sinks->all = conf;
+    TS_ASSERT(conf->nsinks <= TS_SINKS_MAX); /* the journal has no more feeds */
     for (unsigned i = 0; i < conf->nsinks && rc == 0; i++) {
-        struct ts_sink *snk = &sinks->sinks[sinks->n++];
+        struct ts_sink *snk = sinks->sinks[sinks->n++] = ts_xalloc(sizeof *snk);
         snk->all = conf;
         snk->conf = &conf->sinks[i];
         snk->feed = feeds[i];
-        rc = open_sink(snk, err);
+        rc = ts_sink_open(snk, err);
     }
     if (rc != 0)
         ts_sinks_free(&sinks);
@@ -72,71 +86,95 @@ int ts_sinks_open(const struct ts_conf *conf, struct ts_feed *const *feeds, stru
     return rc;
 }
 
+int ts_sink_start(struct ts_sink *snk)
+{
+    char name[16];
+    snprintf(name, sizeof name, "sink:%.10s", snk->conf->name);
+    atomic_store_explicit(&snk->stopping, false, memory_order_relaxed);
+    int rc = ts_thread_start(&snk->thread, name, ts_sink_run, snk);
+    snk->started = rc == 0;
+    return rc;
+}
+
 int ts_sinks_start(struct ts_sinks *sinks, struct ts_err *err)
 {
-    for (unsigned i = 0; i < sinks->n; i++) {
-        struct ts_sink *snk = &sinks->sinks[i];
-        char name[16];
-        snprintf(name, sizeof name, "sink:%.10s", snk->conf->name);
-        if (ts_thread_start(&snk->thread, name, ts_sink_run, snk) != 0)
-            return ts_fail(err, TS_ENOMEM, "cannot start the thread of sink %s", snk->conf->name);
-        snk->started = true;
-    }
+    for (unsigned i = 0; i < sinks->n; i++)
+        if (ts_sink_start(sinks->sinks[i]) != 0)
+            return ts_fail(err, TS_ENOMEM, "cannot start the thread of sink %s", sinks->sinks[i]->conf->name);
     return 0;
+}
+
+void ts_sink_stop(struct ts_sink *snk, int64_t deadline_mono_ns)
+{
+    if (!snk->started)
+        return;
+    atomic_store_explicit(&snk->deadline_ns, deadline_mono_ns, memory_order_relaxed);
+    /* Who sees it sees the deadline, and all that the journal has published before. */
+    atomic_store_explicit(&snk->stopping, true, memory_order_release);
+    ts_bell_ring(&snk->feed->bell);
+    if (snk->ops->wake)
+        snk->ops->wake(snk);
+}
+
+void ts_sink_join(struct ts_sink *snk)
+{
+    if (snk->started)
+        pthread_join(snk->thread, NULL);
+    snk->started = false;
 }
 
 void ts_sinks_stop(struct ts_sinks *sinks, int64_t deadline_mono_ns)
 {
-    for (unsigned i = 0; i < sinks->n; i++) {
-        struct ts_sink *snk = &sinks->sinks[i];
-        if (!snk->started)
-            continue;
-        atomic_store_explicit(&snk->deadline_ns, deadline_mono_ns, memory_order_relaxed);
-        /* Who sees it sees the deadline, and all that the journal has published before. */
-        atomic_store_explicit(&snk->stopping, true, memory_order_release);
-        ts_bell_ring(&snk->feed->bell);
-        if (snk->ops->wake)
-            snk->ops->wake(snk);
-    }
-    for (unsigned i = 0; i < sinks->n; i++) {
-        if (sinks->sinks[i].started)
-            pthread_join(sinks->sinks[i].thread, NULL);
-        sinks->sinks[i].started = false;
-    }
+    for (unsigned i = 0; i < sinks->n; i++)
+        ts_sink_stop(sinks->sinks[i], deadline_mono_ns);
+    for (unsigned i = 0; i < sinks->n; i++)
+        ts_sink_join(sinks->sinks[i]);
+}
+
+void ts_sink_free_own(struct ts_sink *snk)
+{
+    if (snk->own)
+        ts_conf_sink_fini(snk->own);
+    TS_FREE(snk->own);
+}
+
+void ts_sink_free(struct ts_sink **sink)
+{
+    struct ts_sink *snk = *sink;
+    TS_ASSERT(!snk->started);
+    if (snk->ops && !snk->away)
+        snk->ops->close(snk);
+    ts_sink_jobs_fini(snk);
+    if (snk->dead_fd >= 0)
+        close(snk->dead_fd);
+    if (snk->redo.fd >= 0)
+        close(snk->redo.fd);
+    ts_rollup_batch_free(&snk->batch);
+    ts_sink_queue_fini(&snk->queue);
+    pthread_mutex_destroy(&snk->lock);
+    ts_sink_free_own(snk);
+    TS_FREE(*sink);
 }
 
 void ts_sinks_free(struct ts_sinks **sinks)
 {
     if (!*sinks)
         return;
-    for (unsigned i = 0; i < (*sinks)->n; i++) {
-        struct ts_sink *snk = &(*sinks)->sinks[i];
-        TS_ASSERT(!snk->started);
-        if (snk->ops)
-            snk->ops->close(snk);
-        ts_sink_jobs_fini(snk);
-        if (snk->dead_fd >= 0)
-            close(snk->dead_fd);
-        if (snk->redo.fd >= 0)
-            close(snk->redo.fd);
-        ts_rollup_batch_free(&snk->batch);
-        ts_sink_queue_fini(&snk->queue);
-        pthread_mutex_destroy(&snk->lock);
-    }
+    for (unsigned i = 0; i < (*sinks)->n; i++)
+        ts_sink_free(&(*sinks)->sinks[i]);
     TS_FREE(*sinks);
 }
 
 bool ts_sinks_status(void *arg, unsigned i, struct ts_sink_status *out)
 {
     struct ts_sinks *sinks = arg;
-    if (i >= sinks->n)
+    /* Pairs with the release in ts_sinks_commit. */
+    if (i >= atomic_load_explicit(&sinks->n, memory_order_acquire))
         return false;
-    struct ts_sink *snk = &sinks->sinks[i];
-    const struct ts_conf_sink *conf = snk->conf;
+    struct ts_sink *snk = sinks->sinks[i];
     *out = (struct ts_sink_status){
-        .name = conf->name,
-        .type = conf->type,
-        .url = snk->target,
+        .name = snk->feed->name,
+        .type = snk->type,
         .delivered = ts_feed_count(snk->feed, TS_C_SINK_DELIVERED),
         .dropped = ts_feed_count(snk->feed, TS_C_SINK_DROPPED),
         .coarsened = ts_feed_count(snk->feed, TS_C_SINK_COARSENED),
@@ -148,6 +186,7 @@ bool ts_sinks_status(void *arg, unsigned i, struct ts_sink_status *out)
     out->pending = out->rolled_up > done ? out->rolled_up - done : 0;
     out->dead_delivered = ts_counter_of(snk->feed->cnt, TS_C_SINK_DEAD_DELIVERED);
     pthread_mutex_lock(&snk->lock);
+    out->url = snk->shown_target;
     int64_t wait_ns = TS_MAX(snk->next_try_ns - ts_clock_mono_ns(), 0);
     if (snk->next_try_ns)
         snprintf(out->state, sizeof out->state, "%s, next in %lld s", snk->state,

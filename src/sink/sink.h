@@ -37,6 +37,32 @@ int ts_sinks_start(struct ts_sinks *sinks, struct ts_err *err) TS_MUST_CHECK;
  */
 void ts_sinks_stop(struct ts_sinks *sinks, int64_t deadline_mono_ns);
 
+/* ---- a reload: sink_reload.c. All of it @thread main ---- */
+
+struct ts_sinks_change;
+
+/** Where feeds come from and go to; see ts_journal_add_feed and ts_journal_leave_feed. */
+struct ts_feeds {
+    struct ts_feed *(*add)(void *arg, const char *name); /* NULL: there are too many */
+    void (*leave)(void *arg, struct ts_feed *feed);
+    void *arg;
+};
+
+/**
+ * Opens what the configuration has and the running sinks have not, or have otherwise. A sink is known by its name; its type cannot
+ * change. next is copied from.
+ * @return 0; as ts_sinks_open, and nothing has changed.
+ */
+int ts_sinks_prepare(struct ts_sinks *sinks, const struct ts_conf *next, const struct ts_feeds *feeds, struct ts_sinks_change **out,
+                     struct ts_err *err) TS_MUST_CHECK;
+
+/**
+ * Stops those that are to go or change, which takes half a second at most, and starts what was prepared. What was not delivered yet
+ * stays with the sink: it goes on when the sink does, or is configured again. @return how many were added, changed or removed.
+ */
+unsigned ts_sinks_commit(struct ts_sinks *sinks, struct ts_sinks_change **change);
+void ts_sinks_cancel(struct ts_sinks_change **change);
+
 /** @thread main */
 void ts_sinks_free(struct ts_sinks **sinks);
 

@@ -95,11 +95,14 @@ struct ts_sink_job {
 
 struct ts_sink {
     const struct ts_conf *all;
-    const struct ts_conf_sink *conf;
+    const struct ts_conf_sink *conf; /* changes with the thread stopped */
+    struct ts_conf_sink *own;        /* what conf points to after a reload, else NULL; impl may borrow it */
     const struct ts_sink_ops *ops;
+    const char *type;
     struct ts_feed *feed;
     void *impl;
-    const char *target; /* url or path, for the status; belongs to impl or conf */
+    const char *target; /* url or path; belongs to impl or conf */
+    bool away;          /* a reload has taken it out of the configuration: no thread, no impl. @thread main */
     pthread_t thread;
     bool started;
     /* Written by main, deadline before stopping; who sees stopping sees the deadline. */
@@ -124,12 +127,35 @@ struct ts_sink {
     struct ts_sink_redo redo;
     /* What the status says, under the lock. */
     pthread_mutex_t lock;
+    const char *shown_target; /* kept: see ts_conf_keep */
     char state[200];
     int64_t next_try_ns; /* 0: none is planned */
     unsigned shown_running, shown_limit;
     enum ts_circuit shown_circuit;
     uint64_t dead_letters; /* in the file now */
 };
+
+#define TS_SINKS_MAX 256
+
+struct ts_sinks {
+    const struct ts_conf *all;
+    _Atomic unsigned n; /* grows in a reload: who sees it sees the sink */
+    struct ts_sink *sinks[TS_SINKS_MAX];
+};
+
+/* sink.c */
+
+/** With all, conf and feed set: makes the rest, ready to start. @return as ts_sinks_open. */
+int ts_sink_open(struct ts_sink *snk, struct ts_err *err) TS_MUST_CHECK;
+int ts_sink_start(struct ts_sink *snk) TS_MUST_CHECK;
+/** The thread is to end, by then at the latest; then ts_sink_join. */
+void ts_sink_stop(struct ts_sink *snk, int64_t deadline_mono_ns);
+void ts_sink_join(struct ts_sink *snk);
+void ts_sink_free(struct ts_sink **snk);
+void ts_sink_free_own(struct ts_sink *snk);
+/** Jobs that it may have at a time. */
+unsigned ts_sink_requests(const struct ts_sink *snk);
+void ts_sink_show_target(struct ts_sink *snk);
 
 /* sink_thread.c */
 void *ts_sink_run(void *snk);

@@ -47,6 +47,14 @@ struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf);
 /** The thread's function; ends when every source has ended, all is sealed and handed over. arg is the worker. */
 void *ts_worker_run(void *arg);
 
+/* ---- a reload, while the thread runs: window_reload.c. All of it @thread main ---- */
+
+/** Another source, whose thread does not run yet. @return 0, -TS_ENOMEM. */
+int ts_worker_add_source(struct ts_worker *worker, struct ts_lane *lane) TS_MUST_CHECK;
+
+/** Forgets a source whose thread has ended, with its ids. @return false: the worker has yet to read what it sent. */
+bool ts_worker_drop_source(struct ts_worker *worker, struct ts_lane *lane);
+
 const struct ts_worker_gauges *ts_worker_gauges(const struct ts_worker *worker);
 
 /** After the thread has ended and the reader has freed every batch. @thread main */

@@ -337,6 +337,7 @@ struct ts_worker {
     bool trim_due;              /* there have been windows since memory was given back */
     int64_t trimmed_ns;
     struct ts_worker_gauges gauges;
+    struct ts_desk desk; /* for what main asks in a reload */
 };
 
 /* ---- series that nothing comes for any more: window_expire.c ---- */

@@ -66,7 +66,7 @@ struct ts_rollup_batch *ts_worker_open_batch(struct ts_worker *wk, const struct 
     }
     if (batch->n == 0) {
         batch->rule = conf->name;
-        batch->to = ts_conf_sinks_of(conf);
+        batch->to = ts_conf_sinks_now(conf);
         batch->start_ns = start_ns;
         batch->end_ns = end_ns;
         batch->aggregates = conf->aggregates;

@@ -55,7 +55,6 @@ static struct ts_snapper *snapper_new(struct ts_snapshots *snaps)
         TS_ASSERT(pushed);
     }
     snap->bell = &snaps->bell;
-    snap->source_keys = snaps->conf.source_keys;
     return snap;
 }
 

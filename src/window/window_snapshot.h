@@ -26,7 +26,6 @@ struct ts_snapshots_conf {
     const struct ts_conf *conf;
     struct ts_worker *const *workers; /* [nworkers] */
     unsigned nworkers;
-    const uint64_t *source_keys; /* [sources of a worker]: what tells a source from others in the next run, too; borrowed */
     struct ts_snapshot_journal journal;
 };
 

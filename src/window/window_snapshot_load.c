@@ -176,7 +176,7 @@ static void load_sources(struct loader *ld, struct ts_varints *in)
         for (unsigned w = 0; w < ld->to->nworkers; w++) {
             struct ts_worker *wk = ld->to->workers[w];
             for (unsigned s = 0; s < wk->conf.nsources; s++) {
-                if (ld->to->source_keys[s] != key)
+                if (wk->sources[s].lane->source != key)
                     continue;
                 wk->sources[s].max_event_ns = TS_MAX(wk->sources[s].max_event_ns, max_event_ns);
                 found = true;

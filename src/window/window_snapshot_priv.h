@@ -58,7 +58,6 @@ struct ts_snapper {
     bool busy;
     uint32_t next_slot;
     struct snap_block *filling;
-    const uint64_t *source_keys; /* [nsources] */
 };
 
 /** The form of a file's pieces, shared by writing and reading. */

@@ -30,7 +30,7 @@ static void put_start(const struct ts_worker *wk, struct ts_buf *buf)
     ts_snap_put_i64(buf, wk->watermark_ns);
     ts_snap_put_uint(buf, wk->conf.nsources);
     for (unsigned i = 0; i < wk->conf.nsources; i++) {
-        ts_snap_put_u64(buf, wk->snap->source_keys[i]);
+        ts_snap_put_u64(buf, wk->sources[i].lane->source);
         ts_snap_put_i64(buf, wk->sources[i].max_event_ns);
     }
     ts_snap_put_uint(buf, wk->nrules);

@@ -21,6 +21,7 @@ struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf)
     struct ts_worker *wk = ts_xalloc_aligned(sizeof *wk, TS_CACHELINE);
     wk->conf = *conf;
     wk->cnt = ts_counters_new(NULL, NULL);
+    ts_desk_init(&wk->desk);
     ts_series_table_init(&wk->series);
     wk->sources = ts_xalloc(conf->nsources * sizeof *wk->sources);
     for (unsigned i = 0; i < conf->nsources; i++)
@@ -59,6 +60,7 @@ void ts_worker_free(struct ts_worker **worker)
     ts_free(wk->masks);
     ts_matcher_free(&wk->matcher);
     ts_series_table_fini(&wk->series);
+    ts_desk_fini(&wk->desk);
     TS_FREE(*worker);
 }
 
@@ -159,6 +161,7 @@ void *ts_worker_run(void *arg)
     struct ts_worker *wk = arg;
     for (;;) {
         bool more = false;
+        ts_desk_serve(&wk->desk);
         for (unsigned i = 0; i < wk->conf.nsources && !must_seal_first(wk); i++)
             more |= read_lane(wk, &wk->sources[i]);
         bool sealing = ts_worker_seal(wk);
@@ -173,7 +176,9 @@ void *ts_worker_run(void *arg)
             continue;
         trim(wk);
         ts_bell_prepare(wk->conf.bell);
-        if (must_seal_first(wk)) /* the journal's ring is full */
+        if (ts_desk_is_asked(&wk->desk))
+            ts_bell_cancel(wk->conf.bell);
+        else if (must_seal_first(wk)) /* the journal's ring is full */
             ts_bell_sleep(wk->conf.bell, NAP_FULL_NS);
         else if (lanes_are_empty(wk))
             ts_bell_sleep(wk->conf.bell, NAP_NS);

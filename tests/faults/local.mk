@@ -6,5 +6,6 @@ EXTRA_DIST += \
 	tests/faults/test_kill.py \
 	tests/faults/test_memory.py \
 	tests/faults/test_outage.py \
+	tests/faults/test_reload.py \
 	tests/faults/test_sink_menu.py \
 	tests/faults/test_tls.py

@@ -31,7 +31,6 @@ static struct ts_conf conf = {.nrollups = 1,
                               .snapshot_ns = 1000 * S,
                               .limits = {.series = 100},
                               .state_dir = dir};
-static const uint64_t source_keys[] = {77};
 
 struct fixture {
     struct ts_bell bell, out_bell, ingest_bell;
@@ -66,6 +65,7 @@ static void set_up(struct fixture *fx, unsigned nworkers)
     fx->census = ts_census_new(100, 100);
     ts_ring_init(&fx->out, 64);
     ts_lane_init(&fx->lane, &fx->bell, &fx->ingest_bell);
+    fx->lane.source = 77;
     fx->lanes[0] = &fx->lane;
     struct ts_worker_conf wconf = {.conf = &conf,
                                    .nsources = 1,
@@ -79,7 +79,6 @@ static void set_up(struct fixture *fx, unsigned nworkers)
     fx->conf = (struct ts_snapshots_conf){.conf = &conf,
                                           .workers = fx->workers,
                                           .nworkers = nworkers,
-                                          .source_keys = source_keys,
                                           .journal = {journal_end, journal_durable, journal_hold, NULL}};
 }
 
