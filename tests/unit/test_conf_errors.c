@@ -29,7 +29,7 @@ static const struct example examples[] = {
      "correct_for, future, "
      "keep_gauges, log_level, timezone, listen, http, limits, events, journal, pipeline, rollups, sinks\n"},
     {"unknown key like none", "limits:\n  disk: 2GiB\n",
-     "2:3: unknown key \"disk\"; known here: series, tag_values, memory, expire\n"},
+     "2:3: unknown key \"disk\"; known here: series, tag_values, memory, expire, queries, query_memory, query_time\n"},
     {"unknown key in a flow mapping", "rollups: [{name: a, evry: 10s, every: 10s}]\n",
      "1:21: unknown key \"evry\"; did you mean \"every\"? known here: name, match, match_tags, keep_original, "
      "group_by, without, every, "
