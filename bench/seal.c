@@ -1,7 +1,8 @@
 /*
  * What a rollup costs between its pane and the sink: a worker's panes are sealed through the real journal into a file, on threads of their own,
  * so that callgrind can count instructions of each: valgrind --tool=callgrind --separate-threads=yes build/bench/seal 20000 2. Prints ns of CPU
- * per rollup of each thread, and ms from the begin of sealing until all is in the file; medians of the windows. usage: seal [SERIES [WINDOWS]]
+ * per rollup of each thread, ms from the begin of sealing until all is in the file, and us of CPU of the longest step of sealing, in which the
+ * worker's lanes wait; medians of the windows. usage: seal [SERIES [WINDOWS]]
  */
 #include "config.h"
 #include "core/clock.h"
@@ -130,20 +131,24 @@ static void nap(void)
 }
 
 /* @return ms until all of the window is in the file. */
-static double seal(struct way *way, uint64_t window, double spent[PARTS])
+static double seal(struct way *way, uint64_t window, double spent[PARTS], double *step_us)
 {
     struct ts_worker *wk = way->worker;
     const struct ts_feed *feed = ts_journal_feeds(way->jr)[0];
     int64_t began_ns = ts_clock_mono_ns();
     for (unsigned i = JOURNAL; i < PARTS; i++)
         spent[i] = -cpu_ns(parts[i]);
-    spent[WORKER] = -thread_ns();
+    spent[WORKER] = *step_us = 0;
     wk->clock_ns = T0_NS + (int64_t)(window + 1) * EVERY_NS;
     while (wk->rules[0].windows) {
-        if (!ts_worker_seal(wk) && wk->rules[0].windows)
+        double from_ns = thread_ns();
+        bool more = ts_worker_seal(wk);
+        double step_ns = thread_ns() - from_ns;
+        spent[WORKER] += step_ns;
+        *step_us = TS_MAX(*step_us, step_ns / 1e3);
+        if (!more && wk->rules[0].windows)
             nap(); /* the journal's ring is full */
     }
-    spent[WORKER] += thread_ns();
     while (ts_feed_count(feed, TS_C_SINK_DELIVERED) < (window + 1) * nseries)
         nap();
     int64_t took_ns = ts_clock_mono_ns() - began_ns;
@@ -231,7 +236,7 @@ static double median(double *v)
 int main(int argc, char **argv)
 {
     static struct way way;
-    static double ms[WINDOWS_MAX], ns[PARTS][WINDOWS_MAX];
+    static double ms[WINDOWS_MAX], us[WINDOWS_MAX], ns[PARTS][WINDOWS_MAX];
     if (argc > 3 || (argc > 1 && (ts_num_read_uint(ts_str_of(argv[1]), &nseries) || nseries - 1 >= 10000000)) ||
         (argc > 2 && (ts_num_read_uint(ts_str_of(argv[2]), &nwindows) || nwindows - 1 >= WINDOWS_MAX))) {
         fprintf(stderr, "usage: seal [SERIES [WINDOWS]]\n");
@@ -241,14 +246,14 @@ int main(int argc, char **argv)
     for (uint64_t w = 0; w < nwindows; w++) {
         double spent[PARTS];
         fill(&way, w);
-        ms[w] = seal(&way, w, spent);
+        ms[w] = seal(&way, w, spent, &us[w]);
         for (unsigned i = 0; i < PARTS; i++)
             ns[i][w] = spent[i] / (double)nseries;
     }
     end(&way);
-    printf("%12s %8s %8s %8s %8s %10s\n", "", parts[0], parts[1], parts[2], "ns", "ms");
+    printf("%12s %8s %8s %8s %8s %10s %10s\n", "series", parts[0], parts[1], parts[2], "all, ns", "took, ms", "step, us");
     double each[PARTS] = {median(ns[0]), median(ns[1]), median(ns[2])};
-    printf("%12llu %8.0f %8.0f %8.0f %8.0f %10.1f\n", (unsigned long long)nseries, each[0], each[1], each[2], each[0] + each[1] + each[2],
-           median(ms));
+    printf("%12llu %8.0f %8.0f %8.0f %8.0f %10.1f %10.0f\n", (unsigned long long)nseries, each[0], each[1], each[2],
+           each[0] + each[1] + each[2], median(ms), median(us));
     return 0;
 }

@@ -2,14 +2,15 @@
  * What a sample costs in the worker, without parsing: ns of CPU, and the ratio to a plain loop that adds the
  * same points up in an array (count, sum, min, max) and knows no windows. Medians of five rounds, in each of
  * which all of them run in turn. Heap is in bytes; arrays of sketches come on top, from huge pages, 137 bytes
- * a series. Behind it the rows of window_rows.c. usage: window [SERIES]
+ * a series. Then what a snapshot of the open window costs the worker: CPU and bytes of a series, and its longest step. Behind it
+ * the rows of window_rows.c. usage: window [SERIES]
  */
 #include "config.h"
 #include "core/clock.h"
 #include "core/hash.h"
 #include "core/mem.h"
 #include "core/num.h"
-#include "window/window_priv.h"
+#include "window/window_snapshot_priv.h"
 #include "window_rows.h"
 
 #include <malloc.h>
@@ -128,7 +129,7 @@ static void begin(struct bench *be, uint32_t aggregates, bool sketch)
                                   .aggregates = aggregates,
                                   .sketch_buckets = 2048,
                                   .to = (char *)"file"},
-                         .conf = {.nrollups = 1, .limits = {.series = UINT32_MAX}}};
+                         .conf = {.nrollups = 1, .state_dir = (char *)".", .limits = {.series = UINT32_MAX}}};
     be->conf.rollups = &be->rule;
     for (uint32_t q = 500000; sketch && q < 1000000; q += 450000)
         be->rule.quantiles.q[be->rule.quantiles.n++] = q;
@@ -156,7 +157,38 @@ static void end(struct bench *be)
     ts_counters_free_all();
 }
 
-static double in_worker(uint32_t aggregates, bool sketch, double *bytes)
+struct snapshot {
+    double ns, bytes, pause_ns;
+};
+
+/* The worker's part of a snapshot; what the writer would write is thrown away. */
+static struct snapshot snap(struct bench *be)
+{
+    static const uint64_t keys[1] = {0};
+    struct ts_snapshots_conf conf = {.conf = &be->conf, .workers = &be->worker, .nworkers = 1, .source_keys = keys};
+    struct ts_snapshots *snaps = ts_snapshots_new(&conf);
+    struct ts_snapper *per = be->worker->snap;
+    struct snapshot cost = {0};
+    bool last = false;
+    atomic_store(&per->asked, 1);
+    while (!last) {
+        double began = cpu_ns();
+        (void)ts_worker_snap(be->worker);
+        double spent = cpu_ns() - began;
+        cost.ns += spent;
+        cost.pause_ns = fmax(cost.pause_ns, spent);
+        for (struct snap_block *block; (block = ts_ring_pop(&per->full));) {
+            cost.bytes += (double)block->buf.len;
+            last |= block->last;
+            if (!ts_ring_push(&per->empty, block))
+                exit(1);
+        }
+    }
+    ts_snapshots_free(&snaps);
+    return cost;
+}
+
+static double in_worker(uint32_t aggregates, bool sketch, double *bytes, struct snapshot *taken)
 {
     struct bench be;
     size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
@@ -167,6 +199,7 @@ static double in_worker(uint32_t aggregates, bool sketch, double *bytes)
             ts_worker_add_slab(be.worker, &be.worker->sources[0], &slabs[s]);
     double spent = cpu_ns() - began;
     *bytes = (double)(mallinfo2().uordblks + mallinfo2().hblkhd - before) / nseries;
+    *taken = snap(&be);
     end(&be);
     return spent;
 }
@@ -188,7 +221,8 @@ int main(int argc, char **argv)
     const uint32_t base = TS_AGG_BIT(count) | TS_AGG_BIT(sum) | TS_AGG_BIT(min) | TS_AGG_BIT(max) |
                           TS_AGG_BIT(mean) | TS_AGG_BIT(stddev);
     static const char *const names[] = {"plain loop", "base aggregates", "with sketch"};
-    double cost[3][ROUNDS], ratio[3][ROUNDS], bytes[3] = {0};
+    double cost[3][ROUNDS], ratio[3][ROUNDS], bytes[3] = {0}, taken[3][2][ROUNDS];
+    struct snapshot one[3] = {0};
     uint64_t asked;
     if (argc > 1 && (ts_num_read_uint(ts_str_of(argv[1]), &asked) || asked == 0 || asked > 10000000)) {
         fprintf(stderr, "usage: window [SERIES]\n");
@@ -198,10 +232,13 @@ int main(int argc, char **argv)
         nseries = (uint32_t)asked;
     make_slabs();
     for (unsigned r = 0; r < ROUNDS; r++) {
-        double spent[3] = {plain_loop(), in_worker(base, false, &bytes[1]), in_worker(base, true, &bytes[2])};
+        double spent[3] = {plain_loop(), in_worker(base, false, &bytes[1], &one[1]),
+                           in_worker(base, true, &bytes[2], &one[2])};
         for (unsigned k = 0; k < 3; k++) {
             cost[k][r] = spent[k] / ((double)PASSES * SLABS * TS_SLAB_POINTS);
             ratio[k][r] = spent[k] / spent[0];
+            taken[k][0][r] = one[k].ns / nseries;
+            taken[k][1][r] = one[k].pause_ns;
         }
     }
     printf("per sample in the worker, %u series, %.0f samples of each\n", nseries,
@@ -209,6 +246,9 @@ int main(int argc, char **argv)
     printf("%-20s %8s %8s %16s\n", "", "ns", "ratio", "heap a series");
     for (unsigned k = 0; k < 3; k++)
         printf("%-20s %8.1f %8.2f %16.0f\n", names[k], median(cost[k]), median(ratio[k]), bytes[k]);
+    printf("%-20s %8s %8s %16s\n", "a snapshot", "ns", "bytes", "longest step, us");
+    for (unsigned k = 1; k < 3; k++)
+        printf("%-20s %8.0f %8.0f %16.0f\n", names[k], median(taken[k][0]), one[k].bytes / nseries, median(taken[k][1]) / 1e3);
     window_rows(nseries);
     return 0;
 }

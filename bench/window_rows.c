@@ -1,7 +1,7 @@
 /*
  * The rows that ordinary stream engines publish: filter + map, and windows in event time. A stream of a million events a second in its
- * own time, out of order by up to a second, runs through the pipeline or through one worker, with all that sealing is; what the worker
- * sends is freed. Events a second of CPU; p99 is of batches (510 events, or tiles of 64): from when a batch is handed over until the next may
+ * own time (of sessions slower, so that they end), out of order by up to a second, runs through the pipeline or through one worker,
+ * with all that sealing is; what the worker sends is freed. Events a second of CPU; p99 is of batches (510 events, or tiles of 64): from when a batch is handed over until the next may
  * come. Medians of three rounds.
  */
 #include "config.h"
@@ -20,6 +20,7 @@
 
 #define SLABS       60000
 #define SLAB_EVENTS (TS_SLAB_POINTS / 2) /* each with its time */
+#define MILLION_A_SECOND (SLAB_EVENTS * TS_US)
 #define TILES       200000
 #define TILES_AHEAD 32 /* filled before they are handed over, so that asking for the CPU's time is no part of what is measured */
 #define ROUNDS      3
@@ -35,6 +36,8 @@ struct row {
     const char *name;
     double published; /* events a second */
     struct result (*run)(const struct row *row, uint32_t nseries);
+    int64_t step_ns;  /* between batches, in the stream's time */
+    unsigned blocks; /* series send in turn, so many parts of them for a minute each */
     struct ts_conf_rollup rule;
 };
 
@@ -191,13 +194,14 @@ static void end(struct shard *sh)
     ts_census_free(&sh->census);
 }
 
-static void fill_slab(struct ts_slab *slab, int64_t now_ns, uint32_t nseries)
+static void fill_slab(struct ts_slab *slab, int64_t now_ns, uint32_t nseries, unsigned blocks)
 {
+    uint32_t many = TS_MAX(1, nseries / blocks), first = (uint32_t)(now_ns / (60 * TS_SEC) % blocks) * many;
     slab->n = 2 * SLAB_EVENTS;
     slab->arrival_ns = slab->max_event_ns = slab->event_seen_ns = now_ns;
     for (unsigned i = 0; i < SLAB_EVENTS; i++) {
         struct ts_point_ext ext = {now_ns - (int64_t)(bits() % (uint64_t)TS_SEC), 1};
-        slab->points[2 * i] = (struct ts_point){.id = (uint32_t)(bits() % nseries), .flags = TS_POINT_EXT, .value = (double)(bits() % 1000)};
+        slab->points[2 * i] = (struct ts_point){.id = first + (uint32_t)(bits() % many), .flags = TS_POINT_EXT, .value = (double)(bits() % 1000)};
         memcpy(&slab->points[2 * i + 1], &ext, sizeof ext);
     }
 }
@@ -230,8 +234,8 @@ static struct result run_window(const struct row *row, uint32_t nseries)
     rule.aggregates = TS_AGG_BIT(count) | TS_AGG_BIT(sum) | TS_AGG_BIT(min) | TS_AGG_BIT(max) | TS_AGG_BIT(mean) | TS_AGG_BIT(stddev);
     begin(&sh, &rule, nseries);
     for (unsigned s = 0; s < SLABS; s++) {
-        now_ns += SLAB_EVENTS * TS_US;
-        fill_slab(&slab, now_ns, nseries);
+        now_ns += row->step_ns;
+        fill_slab(&slab, now_ns, nseries, row->blocks);
         int64_t from_ns = ts_clock_mono_ns(), cpu = cpu_ns();
         take_slab(&sh, &slab);
         spent_ns += cpu_ns() - cpu;
@@ -252,10 +256,11 @@ static int by_rate(const void *a, const void *b)
 void window_rows(uint32_t nseries)
 {
     static const struct row rows[] = {
-        {"filter + map", 1e6, run_pipe, {0}},
-        {"tumbling, 10 s", 5e5, run_window, {.every_ns = 10 * TS_SEC}},
-        {"sliding, 30 s / 5 s", 2e5, run_window, {.every_ns = 5 * TS_SEC, .period_ns = 30 * TS_SEC}},
-        {"group-by + aggregate", 4e5, run_window, {.every_ns = 10 * TS_SEC, .group_by = (char *)"zone"}},
+        {"filter + map", 1e6, run_pipe, 0, 1, {0}},
+        {"tumbling, 10 s", 5e5, run_window, MILLION_A_SECOND, 1, {.every_ns = 10 * TS_SEC}},
+        {"sliding, 30 s / 5 s", 2e5, run_window, MILLION_A_SECOND, 1, {.every_ns = 5 * TS_SEC, .period_ns = 30 * TS_SEC}},
+        {"session, 5 min gap", 3e5, run_window, 20 * TS_MS, 10, {.session_ns = 300 * TS_SEC}},
+        {"group-by + aggregate", 4e5, run_window, MILLION_A_SECOND, 1, {.every_ns = 10 * TS_SEC, .group_by = (char *)"zone"}},
     };
     nnames = nseries;
     names = ts_xalloc(nseries * sizeof *names);

@@ -14,12 +14,14 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/pressure.h"
+#include "core/skew.h"
 #include "core/thread.h"
 #include "ingest/ingest.h"
 #include "journal/journal.h"
 #include "server/server.h"
 #include "sink/sink.h"
 #include "tsaggd_input.h"
+#include "tsaggd_snapshot.h"
 #include "tsaggd_source.h"
 #include "tsaggd_store.h"
 #include "tsaggd_write.h"
@@ -53,6 +55,8 @@ struct daemon {
     struct source *http; /* the last of them, NULL when the server is off */
     struct shard *shards;
     struct ts_bell *worker_bells; /* [nshards] */
+    struct ts_worker **workers;   /* [nshards], those of the shards */
+    struct snapshots snapshots;
     struct ts_journal *journal;
     struct ts_store *store; /* NULL: nothing needs it */
     struct ts_sinks *sinks;
@@ -171,7 +175,7 @@ static void make_workers(struct daemon *dmn)
                                       .census = dmn->census,
                                       .number = w,
                                       .gather = dmn->gather};
-        shard->worker = ts_worker_new(&conf);
+        dmn->workers[w] = shard->worker = ts_worker_new(&conf);
     }
 }
 
@@ -215,6 +219,8 @@ static int start_threads(struct daemon *dmn, struct ts_err *err)
     for (unsigned w = 0; w < dmn->nshards; w++)
         if (ts_thread_start(&dmn->shards[w].thread, "ts-worker", ts_worker_run, dmn->shards[w].worker) != 0)
             return ts_fail(err, TS_ENOMEM, "cannot start a worker thread");
+    if (snapshots_start(&dmn->snapshots) != 0)
+        return ts_fail(err, TS_ENOMEM, "cannot start the snapshots' thread");
     rc = ts_sinks_start(dmn->sinks, err);
     if (rc)
         return rc;
@@ -272,9 +278,11 @@ static int drain(struct daemon *dmn, const sigset_t *signals)
     stop_sources(dmn);
     for (unsigned s = 0; s < dmn->nsources; s++)
         pthread_join(dmn->sources[s].thread, NULL);
+    snapshots_stop(&dmn->snapshots);
     for (unsigned w = 0; w < dmn->nshards; w++)
         pthread_join(dmn->shards[w].thread, NULL);
     int rc = ts_journal_stop(dmn->journal);
+    snapshots_commit(&dmn->snapshots, rc == 0);
     if (dmn->input_path)
         input_wait_delivered(&dmn->input, signals);
     ts_sinks_stop(dmn->sinks, ts_clock_mono_ns() + SINKS_STOP_NS);
@@ -293,6 +301,7 @@ static void free_all(struct daemon *dmn)
         source_close(&dmn->sources[s]);
     ts_sinks_free(&dmn->sinks);
     ts_store_close(&dmn->store);
+    snapshots_close(&dmn->snapshots);
     ts_journal_close(&dmn->journal);
     for (unsigned w = 0; w < dmn->nshards; w++) {
         ts_worker_free(&dmn->shards[w].worker);
@@ -303,9 +312,11 @@ static void free_all(struct daemon *dmn)
     ts_free(dmn->sources);
     ts_free(dmn->shards);
     ts_free(dmn->worker_bells);
+    ts_free(dmn->workers);
     ts_gather_free(&dmn->gather);
     ts_census_free(&dmn->census);
     ts_conf_free(&dmn->conf);
+    ts_skew_free_all();
     ts_counters_free_all();
 }
 
@@ -317,6 +328,7 @@ static int start(struct daemon *dmn, struct ts_err *err)
     dmn->census = ts_census_new(dmn->conf->limits.series, dmn->conf->limits.tag_values);
     dmn->shards = ts_xalloc(dmn->nshards * sizeof *dmn->shards);
     dmn->worker_bells = ts_xalloc_aligned(dmn->nshards * sizeof *dmn->worker_bells, TS_CACHELINE);
+    dmn->workers = ts_xalloc(dmn->nshards * sizeof *dmn->workers);
     dmn->nsources = count_sources(dmn);
     int rc = dmn->input_path ? open_input(dmn, err) : 0;
     if (rc == 0)
@@ -332,6 +344,8 @@ static int start(struct daemon *dmn, struct ts_err *err)
     ts_inherited_fini(&inh);
     wire_passing(dmn);
     make_workers(dmn);
+    snapshots_open(&dmn->snapshots, dmn->conf, dmn->journal, dmn->workers, dmn->nshards, dmn->sources, dmn->nsources,
+                   dmn->input_path != NULL);
     write_target_init(&dmn->write, dmn->conf, dmn->store, dmn->http);
     struct ts_server_info info = {.conf = dmn->conf,
                                   .started_ns = dmn->started_ns,
@@ -342,6 +356,8 @@ static int start(struct daemon *dmn, struct ts_err *err)
                                   .sinks = dmn->sinks,
                                   .journal_status = ts_journal_status,
                                   .journal = dmn->journal,
+                                  .snapshot_status = dmn->snapshots.writer ? ts_snapshots_status : NULL,
+                                  .snapshots = dmn->snapshots.writer,
                                   .write = dmn->http ? write_take_body : NULL,
                                   .write_arg = &dmn->write,
                                   .ask = store_ask,

@@ -5,14 +5,32 @@
 #include "config.h"
 #include "tsaggd_source.h"
 
+#include "core/log.h"
 #include "core/mem.h"
 #include "parse/parse.h"
 
 #define FOREVER_NS (INT64_MAX / 2)
 
-static void source_begin(void *arg, int64_t arrival_ns)
+#define TELL_BACK_NS TS_SEC
+
+/* Windows in arrival time are made of it: they would come twice, or stand still, with a clock that was set back. */
+static int64_t steady(struct source *src, int64_t now_ns)
+{
+    int64_t back_ns, steady_ns = ts_clock_steady(&src->clock, now_ns, &back_ns);
+    if (back_ns)
+        ts_count(src->pass.cnt, TS_C_CLOCK_BACK, 1);
+    if (back_ns >= TELL_BACK_NS)
+        ts_log(TS_LOG_WARN, "clock_went_back",
+               "stage=ingest seconds=%.3f effect=\"arrival times go on at half speed until the clock has caught up\" "
+               "remedy=\"restart tsaggd when that takes too long\"",
+               (double)back_ns / 1e9);
+    return steady_ns;
+}
+
+static void source_begin(void *arg, int64_t now_ns)
 {
     struct source *src = arg;
+    int64_t arrival_ns = steady(src, now_ns);
     ts_router_begin(src->router, arrival_ns);
     if (src->pipe)
         ts_pipe_begin(src->pipe, arrival_ns);
@@ -36,9 +54,10 @@ static void source_end(void *arg)
 static void source_tick(void *arg, int64_t now_ns)
 {
     struct source *src = arg;
+    int64_t arrival_ns = steady(src, now_ns);
     if (src->pipe)
-        ts_pipe_tick(src->pipe, now_ns);
-    ts_router_tick(src->router, now_ns);
+        ts_pipe_tick(src->pipe, arrival_ns);
+    ts_router_tick(src->router, arrival_ns);
 }
 
 static void source_last(void *arg)
@@ -68,13 +87,15 @@ int source_take_body(void *arg, struct ts_body *body)
 }
 
 static struct ts_ingest_consumer wire(struct source *src, const struct source_wiring *to,
-                                      const struct ts_conf_listen *listen, struct ts_counters *cnt)
+                                      const struct ts_conf_listen *listen, struct ts_counters *cnt, struct ts_skew *skew)
 {
     bool stream = ts_transport_info(listen->transport)->is_stream;
     src->nlanes = to->nworkers;
     src->lanes = ts_xalloc_aligned(to->nworkers * sizeof *src->lanes, TS_CACHELINE);
-    for (unsigned w = 0; w < to->nworkers; w++)
+    for (unsigned w = 0; w < to->nworkers; w++) {
         ts_lane_init(&src->lanes[w], &to->worker_bells[w], &src->bell);
+        src->lanes[w].skew = skew;
+    }
     struct ts_router_conf route = {.lanes = src->lanes,
                                    .nworkers = to->nworkers,
                                    .bell = &src->bell,
@@ -82,6 +103,7 @@ static struct ts_ingest_consumer wire(struct source *src, const struct source_wi
                                    .series_limit = to->conf->limits.series,
                                    .census = to->census,
                                    .future_ns = to->conf->future_ns,
+                                   .skew = skew,
                                    .when_full = listen->when_full,
                                    .block_ns = stream ? FOREVER_NS : listen->block_ns};
     src->router = ts_router_new(&route);
@@ -122,7 +144,7 @@ int source_open_listener(struct source *src, const struct source_wiring *to, con
     if (rc)
         return rc;
     src->listen = listen;
-    struct ts_ingest_consumer consumer = wire(src, to, listen, cnt);
+    struct ts_ingest_consumer consumer = wire(src, to, listen, cnt, ts_skew_new(listen->url));
     ts_listener_set_consumer(src->listener, &consumer);
     return 0;
 }
@@ -133,7 +155,7 @@ void source_open_http(struct source *src, const struct source_wiring *to)
         .format = TS_FORMAT_INFLUX, .when_full = TS_FULL_BLOCK, .block_ns = FOREVER_NS};
     struct ts_counters *cnt = ts_counters_new(NULL, NULL);
     src->bodies = ts_bodies_new(cnt);
-    struct ts_ingest_consumer consumer = wire(src, to, &listen, cnt);
+    struct ts_ingest_consumer consumer = wire(src, to, &listen, cnt, ts_skew_new("http"));
     ts_bodies_set_consumer(src->bodies, &consumer, source_precision);
 }
 
@@ -146,7 +168,7 @@ int source_open_file(struct source *src, const struct source_wiring *to, const c
         return rc;
     read_as.when_full = TS_FULL_BLOCK;
     read_as.block_ns = FOREVER_NS;
-    struct ts_ingest_consumer consumer = wire(src, to, &read_as, cnt);
+    struct ts_ingest_consumer consumer = wire(src, to, &read_as, cnt, NULL); /* a file is as old as it is */
     ts_file_set_consumer(src->file, &consumer);
     return 0;
 }

@@ -1,6 +1,7 @@
 #ifndef TSAGGD_SOURCE_H
 #define TSAGGD_SOURCE_H
 /* tsaggd's sources: ingest threads, wired through parse to route. All of it @thread main but source_take_body. */
+#include "core/clock.h"
 #include "core/conf.h"
 #include "core/lane.h"
 #include "ingest/ingest.h"
@@ -26,6 +27,7 @@ struct source {
     struct ts_lane *lanes; /* [nlanes], one for each worker */
     unsigned nlanes;
     struct ts_bell bell;
+    struct ts_clock_steady clock; /* arrival times */
     pthread_t thread;
 };
 

@@ -35,6 +35,8 @@ int store_open(const struct ts_conf *conf, struct ts_store **out, struct ts_err 
     int rc = z ? ts_store_open(z, out, err) : ts_fail(err, TS_ENOMEM, "no memory for a path");
     ts_buf_fini(&dir);
     rc = rc ? rc : put_buckets(conf, *out, err);
+    if (rc == 0)
+        ts_store_limit_io(*out, conf->store.io_limit_bytes);
     rc = rc ? rc : ts_store_start(*out, err);
     if (rc == 0)
         ts_sinks_use_store(ts_store_writer(*out));

@@ -38,9 +38,11 @@ EXTRA_DIST += \
 	tests/e2e/test_quantiles.py \
 	tests/e2e/test_rules.py \
 	tests/e2e/test_quickstart.py \
+	tests/e2e/test_snapshot.py \
 	tests/e2e/test_statsd.py \
 	tests/e2e/test_store.py \
 	tests/e2e/test_tls.py \
+	tests/e2e/test_times.py \
 	tests/e2e/test_transports.py \
 	tests/integration/build-client-go \
 	tests/integration/build-influxd \

@@ -8,6 +8,7 @@
 
 #include "core/buf.h"
 #include "core/clock.h"
+#include "core/log.h"
 #include "core/num.h"
 
 #include <getopt.h>
@@ -161,6 +162,42 @@ static void print_stages(const json_t *stages)
     puts("");
 }
 
+static double member(const json_t *object, const char *key)
+{
+    return json_number_value(json_object_get(object, key));
+}
+
+/* Times that are off, of the sources that have any. */
+static void print_sources(const json_t *sources)
+{
+    static const struct {
+        const char *key, *what;
+    } counts[] = {{"late", "late"}, {"future", "too far ahead of the clock"}, {"too_old", "more than a day old"}, {"jumps", "leaps in time"}};
+    const json_t *src, *off;
+    size_t i, k;
+    json_array_foreach(sources, i, src) {
+        const json_t *ahead = json_object_get(src, "ahead_seconds"), *names = json_object_get(src, "off");
+        const char *before = ": ";
+        int64_t n = 0;
+        for (size_t c = 0; c < TS_ARRAY_SIZE(counts); c++)
+            n += number(src, counts[c].key);
+        if (n == 0 && json_array_size(names) == 0)
+            continue;
+        printf("\ntimes of %s", text(src, "source"));
+        for (size_t c = 0; c < TS_ARRAY_SIZE(counts); c++) {
+            if (number(src, counts[c].key)) {
+                printf("%s%" PRId64 " %s", before, number(src, counts[c].key), counts[c].what);
+                before = ", ";
+            }
+        }
+        if (ahead)
+            printf("%sof late %+.3f to %+.3f s off the clock", before, member(ahead, "least"), member(ahead, "most"));
+        json_array_foreach(names, k, off)
+            printf("\n  %s: %+.3f s off, seen %s", ts_log_quote_z(text(off, "series")), member(off, "ahead_seconds"), text(off, "seen"));
+        puts("");
+    }
+}
+
 static void print_what_is_off(const json_t *root)
 {
     const json_t *lines = json_object_get(root, "lines"), *sink;
@@ -194,6 +231,7 @@ static int print_status(const json_t *root)
     for (size_t i = 0; i < TS_ARRAY_SIZE(groups); i++)
         print_group(root, groups[i]);
     print_listeners(json_object_get(root, "listeners"));
+    print_sources(json_object_get(root, "sources"));
     print_stages(json_object_get(root, "pipeline"));
     print_sinks(json_object_get(root, "sinks"));
     print_journal(json_object_get(root, "journal"));
@@ -207,8 +245,15 @@ static int print_status(const json_t *root)
 /* Whether everything that is printed without a further look is there. */
 static bool is_status(const json_t *root)
 {
-    const json_t *sink, *lis, *stage;
-    size_t i;
+    const json_t *sink, *lis, *stage, *src, *off;
+    size_t i, k;
+    json_array_foreach(json_object_get(root, "sources"), i, src) {
+        if (!json_is_string(json_object_get(src, "source")))
+            return false;
+        json_array_foreach(json_object_get(src, "off"), k, off)
+            if (!json_is_string(json_object_get(off, "series")) || !json_is_string(json_object_get(off, "seen")))
+                return false;
+    }
     json_array_foreach(json_object_get(root, "pipeline"), i, stage)
         if (!json_is_string(json_object_get(stage, "name")))
             return false;

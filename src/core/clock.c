@@ -11,7 +11,7 @@
 #include <time.h>
 
 /* Read on every call and written only by tests: relaxed, nothing else hangs on it. */
-static _Atomic int64_t fake_ns = TS_TIME_NONE;
+static _Atomic int64_t fake_ns = TS_TIME_NONE, fake_mono_ns = TS_TIME_NONE;
 
 static int64_t read_clock(clockid_t id)
 {
@@ -28,12 +28,36 @@ int64_t ts_clock_now_ns(void)
 
 int64_t ts_clock_mono_ns(void)
 {
-    return read_clock(CLOCK_MONOTONIC);
+    int64_t fake = atomic_load_explicit(&fake_mono_ns, memory_order_relaxed);
+    return TS_LIKELY(fake == TS_TIME_NONE) ? read_clock(CLOCK_MONOTONIC) : fake;
 }
 
 void ts_clock_set_fake(int64_t t_ns)
 {
     atomic_store_explicit(&fake_ns, t_ns, memory_order_relaxed);
+}
+
+void ts_clock_set_fake_mono(int64_t t_ns)
+{
+    atomic_store_explicit(&fake_mono_ns, t_ns, memory_order_relaxed);
+}
+
+int64_t ts_clock_steady(struct ts_clock_steady *clk, int64_t wall_ns, int64_t *back_ns)
+{
+    *back_ns = 0;
+    if (clk->is_ahead) {
+        int64_t half_ns = (ts_clock_mono_ns() - clk->since_ns) / 2;
+        clk->at_ns += half_ns;
+        clk->since_ns += 2 * half_ns;
+    }
+    bool ahead = wall_ns < clk->at_ns;
+    if (ahead && !clk->is_ahead) {
+        *back_ns = clk->at_ns - wall_ns;
+        clk->since_ns = ts_clock_mono_ns();
+    }
+    clk->is_ahead = ahead;
+    clk->at_ns = TS_MAX(clk->at_ns, wall_ns);
+    return clk->at_ns;
 }
 
 static const struct {

@@ -2,7 +2,7 @@
 #define TS_CORE_CLOCK_H
 /*
  * Time. int64 nanoseconds since 1970-01-01T00:00:00Z everywhere; monotonic time only for waiting.
- * Tests set the wall clock with ts_clock_set_fake.
+ * Tests set both clocks.
  */
 #include "core/base.h"
 
@@ -20,6 +20,22 @@ int64_t ts_clock_mono_ns(void);
 
 /** From now on ts_clock_now_ns returns t_ns; TS_TIME_NONE gives the real clock back. */
 void ts_clock_set_fake(int64_t t_ns);
+
+/** The same of ts_clock_mono_ns. */
+void ts_clock_set_fake_mono(int64_t t_ns);
+
+/** The wall clock as one thread takes it: it never goes back. All 0 at first. */
+struct ts_clock_steady {
+    int64_t at_ns;      /* what was said last */
+    bool is_ahead;      /* of the wall clock */
+    int64_t since_ns;   /* by the monotonic clock, while it is ahead: it was at_ns then */
+};
+
+/**
+ * What the steady clock says when the wall clock says wall_ns. When the wall clock was set back, the steady one goes on at half speed until
+ * the other has caught up, so that time neither repeats itself nor stands still. *back_ns is how far it was set back just now, or 0.
+ */
+int64_t ts_clock_steady(struct ts_clock_steady *clk, int64_t wall_ns, int64_t *back_ns);
 
 /**
  * Reads a duration: one or more <number><unit>, units ns us ms s m h d w (d = 24 h): "10s", "1m30s", "1.5s".

@@ -142,6 +142,7 @@ struct ts_conf_sink {
 struct ts_conf {
     char *state_dir;
     unsigned workers; /* 0: auto */
+    int64_t snapshot_ns; /* 0: off */
     int64_t idle_after_ns, correct_for_ns, future_ns;
     char *timezone;
     enum ts_log_level log_level;
@@ -155,6 +156,9 @@ struct ts_conf {
         uint64_t query_cache_bytes;
         int64_t query_cache_ttl_ns; /* 0: no answer is kept */
     } http;
+    struct {
+        uint64_t io_limit_bytes; /* a second; 0: any */
+    } store;
     struct {
         uint64_t series;
         uint64_t tag_values;

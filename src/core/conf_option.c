@@ -17,6 +17,7 @@
 #define TS_OF_limits  struct ts_conf
 #define TS_OF_events  struct ts_conf
 #define TS_OF_journal struct ts_conf
+#define TS_OF_store   struct ts_conf
 #define TS_OF_listen  struct ts_conf_listen
 #define TS_OF_pipeline struct ts_conf_stage
 #define TS_OF_rollups struct ts_conf_rollup

@@ -32,6 +32,8 @@ void ts_conf_print(const struct ts_conf *conf, struct ts_buf *out)
     print_options(TS_SECTION_events, conf, "  ", "  ", out);
     ts_buf_puts(out, "journal:\n");
     print_options(TS_SECTION_journal, conf, "  ", "  ", out);
+    ts_buf_puts(out, "store:\n");
+    print_options(TS_SECTION_store, conf, "  ", "  ", out);
     ts_buf_puts(out, conf->npipeline ? "pipeline:\n" : "pipeline: []\n");
     for (unsigned i = 0; i < conf->npipeline; i++)
         print_options(TS_SECTION_pipeline, &conf->pipeline[i], "  - ", "    ", out);

@@ -6,6 +6,7 @@
  */
 #include "core/base.h"
 #include "core/ring.h"
+#include "core/skew.h"
 #include "core/thread.h"
 #include "core/tile.h"
 
@@ -60,7 +61,14 @@ struct ts_lane {
     struct ts_ring full, empty;
     struct ts_bell *worker_bell, *ingest_bell;
     struct ts_slab *slabs;
+    struct ts_skew *skew; /* of the source, for the worker to count what is late; NULL: nobody asks */
 };
+
+/** Which of n workers a series of this hash belongs to. The high bits choose: the worker's own table uses the low ones. */
+static inline unsigned ts_lane_worker_of(uint64_t hash, unsigned n)
+{
+    return (unsigned)((hash >> 48) % n);
+}
 
 /** Ends the process without memory. The bells belong to the two threads. */
 void ts_lane_init(struct ts_lane *lane, struct ts_bell *worker_bell, struct ts_bell *ingest_bell);

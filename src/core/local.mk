@@ -15,7 +15,7 @@ libtsagg_a_SOURCES += \
 	src/core/edit.c src/core/edit.h \
 	src/core/err.c src/core/err.h \
 	src/core/expr.c src/core/expr.h src/core/expr_parse.c src/core/expr_priv.h \
-	src/core/feed.h src/core/journal_status.h src/core/sink_status.h \
+	src/core/feed.h src/core/journal_status.h src/core/snapshot_status.h src/core/sink_status.h \
 	src/core/file.c src/core/file.h \
 	src/core/glob.c src/core/glob.h \
 	src/core/hash.h \
@@ -42,6 +42,7 @@ libtsagg_a_SOURCES += \
 	src/core/sample.c src/core/sample.h \
 	src/core/scan.h \
 	src/core/series.c src/core/series.h \
+	src/core/skew.c src/core/skew.h \
 	src/core/sketch.c src/core/sketch_codec.c src/core/sketch.h \
 	src/core/stage.c src/core/stage.h \
 	src/core/stats.c src/core/stats.h \

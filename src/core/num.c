@@ -221,15 +221,27 @@ static size_t put_decimal(char *to, uint64_t m, int exp10)
     return len + ts_num_put_uint(to + len, e);
 }
 
+TS_INLINE uint64_t power_of_ten(unsigned k)
+{
+    return (uint64_t)(int64_t)pow10_exact[k]; /* from a signed one it is one instruction */
+}
+
 /* digits / 10^k, which has this whole part and is not whole, without zeros at the end; k is at most 16. */
 static size_t put_parts(char *to, uint64_t whole, uint64_t digits, unsigned k)
 {
-    uint64_t x = (digits - whole * (uint64_t)pow10_exact[k]) * (uint64_t)pow10_exact[16 - k];
-    uint64_t first = eight_digits((uint32_t)(x / E8)), second = eight_digits((uint32_t)(x % E8));
     size_t n = ts_num_put_uint(to, whole);
+    uint64_t fraction = digits - whole * power_of_ten(k), second = 0;
     to[n++] = '.';
+    if (k > 8) {
+        fraction *= power_of_ten(16 - k);
+        second = eight_digits((uint32_t)(fraction % E8));
+        ts_le_put64(to + n + 8, second + ZEROS);
+        fraction /= E8;
+    } else {
+        fraction *= power_of_ten(8 - k);
+    }
+    uint64_t first = eight_digits((uint32_t)fraction);
     ts_le_put64(to + n, first + ZEROS);
-    ts_le_put64(to + n + 8, second + ZEROS);
     return n + (second ? 16 - (size_t)__builtin_clzll(second) / 8 : 8 - (size_t)__builtin_clzll(first) / 8);
 }
 
@@ -240,13 +252,13 @@ static size_t put_positive(char *to, double v)
     int exp10;
     if (v >= 1e-3 && v < 1e9) {
         /* Six decimals are enough if a division says so, which is exact. No shorter number of at most 15 digits reads back as the same. */
-        digits = (uint64_t)(v * 1e6 + 0.5);
-        if ((double)digits / 1e6 == v)
-            return put_parts(to, (uint64_t)v, digits, 6);
+        digits = (uint64_t)(int64_t)(v * 1e6 + 0.5);
+        if ((double)(int64_t)digits / 1e6 == v)
+            return put_parts(to, (uint64_t)(int64_t)v, digits, 6);
     }
     ts_num_shortest(v, &digits, &exp10);
     if (v > 1 && exp10 < 0) /* not whole, so below 2^52, where every whole number is a double: none lies between v and its decimal */
-        return put_parts(to, (uint64_t)v, digits, (unsigned)-exp10);
+        return put_parts(to, (uint64_t)(int64_t)v, digits, (unsigned)-exp10);
     for (; digits % 10 == 0; exp10++)
         digits /= 10;
     return put_decimal(to, digits, exp10);
@@ -267,8 +279,8 @@ size_t ts_num_put_double(char *to, double v)
         to[sign++] = '-';
         v = -v;
     }
-    if (v < 1e15 && v == (double)(uint64_t)v) /* a whole number that no shorter one reads back as */
-        return sign + ts_num_put_uint(to + sign, (uint64_t)v);
+    if (v < 1e15 && v == (double)(int64_t)v) /* a whole number that no shorter one reads back as */
+        return sign + ts_num_put_uint(to + sign, (uint64_t)(int64_t)v);
     return sign + put_positive(to + sign, v);
 }
 

@@ -44,7 +44,8 @@ struct ts_rollup_batch {
     struct ts_quantiles quantiles; /* and these */
     struct ts_buckets buckets;     /* of its histograms */
     bool stddev_sample;  /* sample form of the standard deviation */
-    bool correction;     /* sent again after late samples */
+    bool correction;     /* sent again: after late samples, or after a part of it was sent at a stop */
+    bool partial;        /* sent at a stop; its windows are in the snapshot, and go on after the next start */
     bool passed;         /* points that were never in a window: start, end and aggregates are 0 */
     bool sessions;       /* start and end are 0 */
     bool coarse;         /* merged in a full journal from finer windows that were not delivered yet */
@@ -100,7 +101,7 @@ struct ts_rollup_head {
     uint32_t aggregates;
     struct ts_quantiles quantiles;
     struct ts_buckets buckets;
-    bool stddev_sample, correction, coarse, passed, sessions;
+    bool stddev_sample, correction, coarse, passed, sessions, partial;
     unsigned n;
     unsigned version; /* of the form */
 };

@@ -1,7 +1,7 @@
 /*
  * A batch of rollup points to bytes and back, for the journal. Thread: any. Version 2, little-endian:
  *
- *   u8 version = 2 | u8 flags: 1 stddev_sample, 2 correction, 4 coarse, 8 sessions, 128 passed | u32 aggregates | i64 start_ns | i64 end_ns
+ *   u8 version = 2 | u8 flags: 1 stddev_sample, 2 correction, 4 coarse, 8 sessions, 64 partial, 128 passed | u32 aggregates | i64 start_ns | i64 end_ns
  *   u8 n, n times u32 quantile in millionths, rising | u8 n, n times f64 bound of a histogram's buckets, rising
  *   u16 n, rule | u16 n, to | u32 number of points | points
  *   point: u16 n, series | in batches of sessions: i64 time_ns, i64 duration_ns | by the series' kind:
@@ -36,8 +36,9 @@
 #define FLAG_CORRECTION   2
 #define FLAG_COARSE       4
 #define FLAG_SESSIONS     8   /* a reader that does not know it refuses the batch */
+#define FLAG_PARTIAL      64  /* the same */
 #define FLAG_PASSED       128 /* the same */
-#define FLAGS             (FLAG_SAMPLE | FLAG_CORRECTION | FLAG_COARSE | FLAG_SESSIONS | FLAG_PASSED)
+#define FLAGS             (FLAG_SAMPLE | FLAG_CORRECTION | FLAG_COARSE | FLAG_SESSIONS | FLAG_PARTIAL | FLAG_PASSED)
 #define HEAD_BYTES        (1 + 1 + 4 + 8 + 8 + 1 + 1 + 2 + 2 + 4)
 #define POINT_BYTES_LEAST (2 + 7 + 4) /* shortest series, empty string */
 
@@ -125,7 +126,7 @@ static char *put_head(char *to, const struct ts_rollup_batch *batch)
 {
     unsigned flags = (batch->stddev_sample ? FLAG_SAMPLE : 0) | (batch->correction ? FLAG_CORRECTION : 0) |
                      (batch->coarse ? FLAG_COARSE : 0) | (batch->sessions ? FLAG_SESSIONS : 0) |
-                     (batch->passed ? FLAG_PASSED : 0);
+                     (batch->partial ? FLAG_PARTIAL : 0) | (batch->passed ? FLAG_PASSED : 0);
     *to++ = LAYOUT;
     *to++ = (char)flags;
     ts_le_put32(to, batch->aggregates);
@@ -276,6 +277,7 @@ static int get_head(struct input *in, struct ts_rollup_head *head)
     head->stddev_sample = flags & FLAG_SAMPLE;
     head->correction = flags & FLAG_CORRECTION;
     head->coarse = flags & FLAG_COARSE;
+    head->partial = flags & FLAG_PARTIAL;
     head->passed = flags & FLAG_PASSED;
     head->sessions = flags & FLAG_SESSIONS;
     head->aggregates = (uint32_t)get_uint(in, 4);
@@ -380,6 +382,7 @@ int ts_rollup_batch_decode(struct ts_str bytes, struct ts_rollup_batch *out)
     out->buckets = head.buckets;
     out->stddev_sample = head.stddev_sample;
     out->correction = head.correction;
+    out->partial = head.partial;
     out->coarse = head.coarse;
     out->passed = head.passed;
     out->sessions = head.sessions;

@@ -170,6 +170,7 @@ struct ts_scan_ops {
     void (*skip)(struct ts_scan_cursor *cur);
     const struct ts_scan_damage *(*damage)(const struct ts_scan_cursor *cur, unsigned *n);
     void (*close)(struct ts_scan_cursor *cur);
+    size_t (*bytes)(const struct ts_scan_cursor *cur);
     int (*schema)(struct ts_scan_source *src, const struct ts_scan_schema_request *req, ts_scan_schema_fn *fn,
                   void *arg, struct ts_err *err) TS_MUST_CHECK;
     int (*bucket)(struct ts_scan_source *src, struct ts_str name, struct ts_scan_bucket *out,
@@ -218,6 +219,12 @@ static inline void ts_scan_skip(struct ts_scan_cursor *cur)
 static inline const struct ts_scan_damage *ts_scan_damage(const struct ts_scan_cursor *cur, unsigned *n)
 {
     return cur->ops->damage(cur, n);
+}
+
+/** Memory that the cursor holds: what was read of the present series, and room for a chunk. */
+static inline size_t ts_scan_bytes(const struct ts_scan_cursor *cur)
+{
+    return cur->ops->bytes(cur);
 }
 
 static inline void ts_scan_close(struct ts_scan_cursor **cur)

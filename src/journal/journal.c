@@ -72,7 +72,9 @@ static struct ts_journal *journal_new(const struct ts_conf *conf, unsigned ninpu
     jr->wants2 = ts_xalloc(TS_MAX(conf->nsinks, 1u) * sizeof *jr->wants2);
     for (unsigned i = 0; i < conf->nsinks; i++)
         make_reader(jr, i, conf->sinks[i].name);
+    jr->held.segment = UINT64_MAX;
     jr->ninputs = ninputs;
+    jr->counts = ts_xalloc(ninputs * sizeof *jr->counts);
     jr->inputs = ts_xalloc_aligned(ninputs * sizeof *jr->inputs, TS_CACHELINE);
     for (unsigned i = 0; i < ninputs; i++)
         ts_ring_init(&jr->inputs[i], TS_JOURNAL_RING);
@@ -109,6 +111,33 @@ struct ts_ring *ts_journal_input(struct ts_journal *jr, unsigned i)
 struct ts_bell *ts_journal_bell(struct ts_journal *jr)
 {
     return &jr->bell;
+}
+
+struct ts_feed_pos ts_journal_end(struct ts_journal *jr)
+{
+    pthread_mutex_lock(&jr->lock);
+    const struct segment *last = jr->nsegs ? &jr->segs[jr->nsegs - 1] : NULL;
+    struct ts_feed_pos end = last ? (struct ts_feed_pos){last->seq, last->end} : (struct ts_feed_pos){0, 0};
+    pthread_mutex_unlock(&jr->lock);
+    return end;
+}
+
+void ts_journal_set_holder(struct ts_journal *jr, const struct ts_journal_holder *holder)
+{
+    jr->holder = *holder;
+}
+
+uint64_t ts_journal_durable(struct ts_journal *jr, unsigned i)
+{
+    TS_ASSERT(i < jr->ninputs);
+    return atomic_load_explicit(&jr->counts[i].durable, memory_order_acquire);
+}
+
+void ts_journal_hold(struct ts_journal *jr, struct ts_feed_pos from)
+{
+    pthread_mutex_lock(&jr->lock);
+    jr->held = from;
+    pthread_mutex_unlock(&jr->lock);
 }
 
 int ts_journal_start(struct ts_journal *jr, struct ts_err *err)
@@ -162,6 +191,7 @@ void ts_journal_close(struct ts_journal **journal)
     ts_free(jr->readers);
     ts_free(jr->feeds);
     ts_free(jr->pending_for);
+    ts_free(jr->counts);
     ts_free(jr->inputs);
     ts_free(jr->dir);
     TS_FREE(*journal);

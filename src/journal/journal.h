@@ -49,6 +49,34 @@ struct ts_bell *ts_journal_bell(struct ts_journal *jr);
 /** Starts the journal's thread. @return 0, -TS_ENOMEM. @thread main */
 int ts_journal_start(struct ts_journal *jr, struct ts_err *err) TS_MUST_CHECK;
 
+/** Where what is durable ends. @thread any */
+struct ts_feed_pos ts_journal_end(struct ts_journal *jr);
+
+/** How many of the batches pushed into ring i are durable, or lost for good. @thread any */
+uint64_t ts_journal_durable(struct ts_journal *jr, unsigned i);
+
+/** Who relies on what is held. */
+struct ts_journal_holder {
+    struct ts_bell *bell;     /* rung when another segment begins */
+    void (*spoil)(void *arg); /* a full journal is about to merge or drop a part of what is held. @thread journal; it may hold its lock */
+    void *arg;
+};
+/** Before ts_journal_start; copied. @thread main */
+void ts_journal_set_holder(struct ts_journal *jr, const struct ts_journal_holder *holder);
+
+/** Keeps what is at `from` and behind it, also when every sink has it, as far as the journal's limits allow. @thread any */
+void ts_journal_hold(struct ts_journal *jr, struct ts_feed_pos from);
+
+/** Given each record of ts_journal_scan, an encoded batch that is valid during the call. */
+typedef void ts_journal_scan_fn(void *arg, struct ts_str bytes);
+
+/**
+ * Gives fn every intact record at `from` and behind it.
+ * @return 0; -TS_ENOTFOUND a part of that has been deleted (fn may have been given the rest); -TS_EIO; -TS_ENOMEM.
+ * @thread main, before ts_journal_start
+ */
+int ts_journal_scan(struct ts_journal *jr, struct ts_feed_pos from, ts_journal_scan_fn *fn, void *arg) TS_MUST_CHECK;
+
 /**
  * All workers have ended: writes what is left in the rings and ends the thread. Without a start it does
  * nothing.

@@ -401,7 +401,7 @@ static void begin_batch(struct merge *mrg, unsigned group)
     batch->quantiles = (struct ts_quantiles){0};
     batch->buckets = (struct ts_buckets){0};
     batch->stddev_sample = head->stddev_sample;
-    batch->correction = batch->passed = batch->sessions = false;
+    batch->correction = batch->partial = batch->passed = batch->sessions = false;
     batch->coarse = true;
 }
 

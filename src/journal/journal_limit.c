@@ -68,6 +68,13 @@ static void tell(const char *event, enum ts_log_level level, const struct spans 
            (int)nto, to, points, ts_log_quote_z(why));
 }
 
+/* Says so before a segment that is held changes or goes. Under the lock. */
+static void spoil(struct ts_journal *jr, uint64_t seq)
+{
+    if (seq >= jr->held.segment && jr->holder.spoil)
+        jr->holder.spoil(jr->holder.arg);
+}
+
 /* ---- dropping ---- */
 
 /* Drops segment i, which is free. Under the lock. */
@@ -87,6 +94,7 @@ static void drop(struct ts_journal *jr, unsigned i, const bool *wants, const cha
     widen(&jr->shown.dropped_span, &seg->spans);
     ts_count(jr->cnt, TS_C_JOURNAL_SEGMENTS_DROPPED, 1);
     tell("journal_dropped", TS_LOG_ERROR, &seg->spans, points, why);
+    spoil(jr, seg->seq);
     ts_segment_remove(jr->dir, seg->seq);
     ts_segment_forget(jr, i, 1);
 }
@@ -304,6 +312,9 @@ static int write_run(struct ts_journal *jr, const struct run *run, struct coarse
     int rc = ts_segment_write_new(jr->dir, from, run->level + 1, ts_buf_str(&made->coarse.records));
     if (rc == 0 && two)
         rc = ts_segment_write_new(jr->dir, to, run->level, ts_buf_str(&made->rest.records));
+    pthread_mutex_lock(&jr->lock);
+    spoil(jr, to);
+    pthread_mutex_unlock(&jr->lock);
     if (rc == 0)
         rc = ts_segment_replace(jr->dir, from, to, two);
     if (rc != 0) {

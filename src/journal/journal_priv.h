@@ -67,8 +67,14 @@ struct ts_journal {
     unsigned nreaders;
     struct reader *readers;
     struct ts_feed **feeds; /* of the readers */
+    struct ts_feed_pos held; /* ts_journal_hold; segment UINT64_MAX: nothing is; under the lock */
+    struct ts_journal_holder holder;
     unsigned ninputs;
     struct ts_ring *inputs;
+    struct input_count {
+        uint64_t taken;           /* batches. @thread journal */
+        _Atomic uint64_t durable; /* of these: durable or lost. Whoever reads it with acquire finds them at ts_journal_end or before */
+    } *counts;
 
     pthread_t thread;
     bool started;

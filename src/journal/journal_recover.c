@@ -205,3 +205,36 @@ int ts_journal_recover(struct ts_journal *jr, struct ts_err *err)
     tell_unused_cursors(jr);
     return rc;
 }
+
+/* Whether what was at `from` is there: its segment, unless that held no record then. */
+static bool is_whole(const struct ts_journal *jr, struct ts_feed_pos from)
+{
+    unsigned i = 0;
+    while (i < jr->nsegs && jr->segs[i].seq < from.segment)
+        i++;
+    return i == jr->nsegs || jr->segs[i].seq == from.segment || from.offset <= TS_SEGMENT_HEAD;
+}
+
+int ts_journal_scan(struct ts_journal *jr, struct ts_feed_pos from, ts_journal_scan_fn *fn, void *arg)
+{
+    struct ts_buf payload = TS_BUF_INIT;
+    int rc = 0;
+    for (unsigned i = 0; i < jr->nsegs && rc == 0; i++) {
+        const struct segment *seg = &jr->segs[i];
+        uint64_t at = seg->seq == from.segment ? TS_MAX(from.offset, (uint64_t)TS_SEGMENT_HEAD) : TS_SEGMENT_HEAD, next;
+        if (seg->seq < from.segment || at >= seg->end)
+            continue;
+        int fd = ts_segment_open(jr->dir, seg->seq);
+        if (fd < 0) {
+            rc = -TS_EIO;
+            break;
+        }
+        for (; (rc = ts_record_read(fd, seg->seq, at, seg->end, &payload, &next)) == 0 || rc == -TS_ECORRUPT; at = next)
+            if (rc == 0)
+                fn(arg, ts_buf_str(&payload));
+        rc = rc == -TS_EAGAIN ? 0 : rc;
+        close(fd);
+    }
+    ts_buf_fini(&payload);
+    return rc == 0 && !is_whole(jr, from) ? -TS_ENOTFOUND : rc;
+}

@@ -123,7 +123,7 @@ void ts_segment_forget(struct ts_journal *jr, unsigned i, unsigned n)
 
 void ts_segment_trim(struct ts_journal *jr)
 {
-    uint64_t keep_from = UINT64_MAX;
+    uint64_t keep_from = jr->held.segment;
     for (unsigned i = 0; i < jr->nreaders; i++)
         keep_from = TS_MIN(keep_from, jr->readers[i].saved.segment);
     unsigned n = 0;

@@ -63,7 +63,16 @@ static int next_segment(struct ts_journal *jr)
     ts_segment_add(jr, jr->seq, jr->end);
     ts_segment_trim(jr);
     pthread_mutex_unlock(&jr->lock);
+    if (jr->holder.bell)
+        ts_bell_ring(jr->holder.bell);
     return 0;
+}
+
+/* Nothing is pending: whoever waits for what they pushed may go on. */
+static void tell_durable(struct ts_journal *jr)
+{
+    for (unsigned i = 0; i < jr->ninputs; i++) /* release: what publish did is visible with it */
+        atomic_store_explicit(&jr->counts[i].durable, jr->counts[i].taken, memory_order_release);
 }
 
 /* What is pending is durable: readers may see it, and it counts from now on as rolled up. */
@@ -87,6 +96,7 @@ static void publish(struct ts_journal *jr)
     ts_count(jr->cnt, TS_C_JOURNAL_BYTES, jr->pending.len);
     jr->pending_points = 0;
     ts_buf_clear(&jr->pending);
+    tell_durable(jr);
     for (unsigned i = 0; i < jr->nreaders; i++)
         ts_bell_ring(&jr->readers[i].feed.bell);
 }
@@ -192,6 +202,7 @@ static unsigned take(struct ts_journal *jr)
     unsigned n = 0;
     for (unsigned i = 0; i < jr->ninputs; i++) {
         for (struct ts_rollup_batch *batch; (batch = ts_ring_pop(&jr->inputs[i])); n++) {
+            jr->counts[i].taken++;
             if (jr->pending.len >= PENDING_MAX)
                 lose(jr, batch->n, "the disk fails and the memory for what waits is full");
             else if (batch->n)
@@ -201,6 +212,8 @@ static unsigned take(struct ts_journal *jr)
                 flush(jr);
         }
     }
+    if (n && jr->pending.len == 0)
+        tell_durable(jr);
     return n;
 }
 

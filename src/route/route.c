@@ -189,8 +189,7 @@ static int name_series(struct ts_router *rt, const struct ts_raw *key, uint64_t 
     announce->hash = hash;
     announce->len = (uint32_t)series.len;
     memcpy(announce->series, series.p, series.len);
-    /* The high bits choose the worker: its own table uses the low ones. */
-    unsigned worker = (unsigned)((hash >> 48) % rt->conf.nworkers);
+    unsigned worker = ts_lane_worker_of(hash, rt->conf.nworkers);
     struct ts_point *pt = room(rt, worker, 1);
     if (!pt) {
         *reason = TS_C_DROPPED_RING_FULL;
@@ -305,7 +304,11 @@ static bool emit_ext(struct ts_router *rt, const struct ts_entry *entry, struct 
     int64_t time_ns = TS_TIME_NONE;
     if (raw->flags & TS_RAW_TIME) {
         time_ns = raw->time_ns;
+        if (rt->conf.skew)
+            ts_skew_note(rt->conf.skew, raw, rt->arrival_ns);
         if (time_ns > rt->arrival_ns && time_ns - rt->arrival_ns > rt->conf.future_ns) {
+            if (rt->conf.skew)
+                ts_skew_count(&rt->conf.skew->future);
             drop(rt, raw, TS_C_DROPPED_FUTURE);
             return true;
         }

@@ -21,6 +21,7 @@ struct ts_router_conf {
     uint64_t series_limit;
     struct ts_census *census; /* of all series */
     int64_t future_ns;
+    struct ts_skew *skew; /* told of times; NULL: nobody asks */
     enum ts_when_full when_full;
     int64_t block_ns;
 };

@@ -1,6 +1,6 @@
 /*
  * Requests to pages, writes and queries over libmicrohttpd: a table of paths. Threads: one of libmicrohttpd's per
- * connection, at most CONNECTIONS; what comes beyond is refused by it. Owns its listening socket. A
+ * connection, at most TS_SERVER_CONNECTIONS; what comes beyond is refused by it. Owns its listening socket. A
  * connection that says nothing for TS_SERVER_TIMEOUT_S is closed; a body sent to a page is read and thrown
  * away.
  */
@@ -21,7 +21,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CONNECTIONS 64u
 #define CONNECTION_BYTES ((size_t)128 << 10) /* its buffers, taken as they are used */
 #define STACK_BYTES      ((size_t)8 << 20)   /* address space: queries run on it */
 #define BODY_MAX    ((size_t)16 << 20) /* of a page */
@@ -94,9 +93,10 @@ static enum MHD_Result begin(struct ts_server *srv, struct MHD_Connection *con, 
         req = ts_write_new(srv, con, page->post == LINES_V1 ? 1 : 2);
     else if (page || strcmp(method, MHD_HTTP_METHOD_OPTIONS) == 0 ||
              !ts_api_new(srv, con, method, path, &req)) {
-        *state = &page_asked;
+        *state = &page_asked; /* a body that comes is timed like headers */
         return MHD_YES;
     }
+    ts_slow_asked(srv, con);
     if (!req)
         return MHD_NO;
     *state = req;
@@ -117,16 +117,18 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *con, const c
         *data_len = 0;
         return req ? req->ops->data(req, data, len) : MHD_YES;
     }
-    return req ? req->ops->end(req, con) : answer(arg, con, path, method);
+    if (req)
+        return req->ops->end(req, con);
+    ts_slow_asked(arg, con);
+    return answer(arg, con, path, method);
 }
 
 static void on_completed(void *arg, struct MHD_Connection *con, void **state,
                          enum MHD_RequestTerminationCode how)
 {
     struct ts_request *req = *state != &page_asked ? *state : NULL;
-    (void)arg;
-    (void)con;
     (void)how;
+    ts_slow_answered(arg, con);
     if (req)
         req->ops->free(req);
     *state = NULL;
@@ -136,9 +138,12 @@ static void on_completed(void *arg, struct MHD_Connection *con, void **state,
 static void on_connection(void *arg, struct MHD_Connection *con, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
-    (void)con;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         *context = arg;
+        ts_slow_connected(arg, con);
+    } else {
+        ts_slow_closed(arg, con);
+    }
 }
 
 __attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *fmt, va_list ap)
@@ -208,9 +213,9 @@ static struct MHD_Daemon *start_daemon(struct ts_server *srv, int fd)
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL | MHD_USE_ITC |
             MHD_USE_ERROR_LOG | tls_flag,
         0, NULL, NULL, on_request, srv, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET,
-        fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TS_SERVER_TIMEOUT_S,
+        fd, MHD_OPTION_CONNECTION_LIMIT, TS_SERVER_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TS_SERVER_TIMEOUT_S,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, MHD_OPTION_THREAD_STACK_SIZE, STACK_BYTES,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, srv,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, srv, MHD_OPTION_NOTIFY_CONNECTION, on_connection, srv,
         MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &former, NULL);
     return mhd;
@@ -248,7 +253,8 @@ int ts_server_start(const struct ts_server_info *info, struct ts_server **out, s
         goto fail_tls;
     }
     srv->port = port_of(fd);
-    srv->mhd = start_daemon(srv, fd);
+    rc = ts_slow_start(srv);
+    srv->mhd = rc ? NULL : start_daemon(srv, fd);
     if (!srv->mhd) {
         rc = ts_fail(err, TS_ENOMEM, "http: the server does not start");
         goto fail_fd;
@@ -256,6 +262,7 @@ int ts_server_start(const struct ts_server_info *info, struct ts_server **out, s
     *out = srv;
     return 0;
 fail_fd:
+    ts_slow_stop(srv);
     close(fd);
 fail_tls:
     ts_server_tls_close(srv);
@@ -284,6 +291,7 @@ void ts_server_stop(struct ts_server **srv)
         return;
     atomic_store(&(*srv)->ending, true);
     MHD_stop_daemon((*srv)->mhd);
+    ts_slow_stop(*srv);
     ts_server_tls_close(*srv);
     ts_queries_free(&(*srv)->queries);
     pthread_mutex_destroy(&(*srv)->lock);

@@ -16,6 +16,7 @@
 #include "core/err.h"
 #include "core/journal_status.h"
 #include "core/sink_status.h"
+#include "core/snapshot_status.h"
 
 struct ts_server;
 
@@ -32,6 +33,8 @@ struct ts_server_info {
     void *sinks;
     ts_journal_status_fn *journal_status; /* may be NULL */
     void *journal;
+    ts_snapshot_status_fn *snapshot_status; /* NULL: none are taken */
+    void *snapshots;
     ts_body_fn *write; /* the request is answered when it returns; NULL: writes are not accepted */
     void *write_arg;
     ts_ask_fn *ask; /* who answers queries; NULL: they are not accepted */

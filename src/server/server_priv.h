@@ -12,6 +12,15 @@
 
 #define TS_SERVER_TIMEOUT_S 10u /* a connection silent for so long is closed */
 
+#define TS_SERVER_CONNECTIONS 64u
+
+/** A connection, and since when its headers are to come; 0: they have. */
+struct ts_server_slot {
+    struct MHD_Connection *con;
+    int fd;
+    int64_t since_ns;
+};
+
 struct ts_server {
     struct ts_server_info info;
     struct MHD_Daemon *mhd;
@@ -25,6 +34,11 @@ struct ts_server {
     struct ts_counters *cnt;
     _Atomic bool ending; /* the server stops: queries end */
     struct ts_queries *queries;
+    struct ts_server_slot slots[TS_SERVER_CONNECTIONS]; /* under slots_lock */
+    pthread_mutex_t slots_lock;
+    pthread_t slow;
+    bool slow_started;
+    _Atomic bool slow_stopping;
 };
 
 /* The pages. Each appends its body; a failed buffer becomes status 500. @thread server */
@@ -34,6 +48,7 @@ void ts_server_cardinality(const struct ts_server_info *info, struct ts_buf *bod
 /* Parts of the first two above. */
 void ts_server_listeners_metrics(struct ts_buf *body);
 void ts_server_listeners_status(struct ts_buf *body);
+void ts_server_sources_status(struct ts_buf *body);
 void ts_server_stages_status(const struct ts_server_info *info, struct ts_buf *body);
 /** {label="value"} */
 void ts_server_put_label(struct ts_buf *body, const char *label, const char *value);
@@ -70,6 +85,17 @@ bool ts_server_is_allowed(const struct ts_server *srv, struct MHD_Connection *co
 
 /** The same, and what InfluxDB 1's clients have: Authorization: Basic, or the parameter p. */
 bool ts_server_is_allowed_v1(const struct ts_server *srv, struct MHD_Connection *con);
+
+/* ---- clients whose headers do not end (server_slow.c) ---- */
+
+/** @return 0, -TS_ENOMEM; either way ts_slow_stop is due. */
+int ts_slow_start(struct ts_server *srv) TS_MUST_CHECK;
+void ts_slow_stop(struct ts_server *srv);
+/** What becomes of a connection. */
+void ts_slow_connected(struct ts_server *srv, struct MHD_Connection *con);
+void ts_slow_asked(struct ts_server *srv, struct MHD_Connection *con);
+void ts_slow_answered(struct ts_server *srv, struct MHD_Connection *con);
+void ts_slow_closed(struct ts_server *srv, struct MHD_Connection *con);
 
 /* ---- HTTPS (server_tls.c) ---- */
 

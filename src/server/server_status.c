@@ -112,6 +112,35 @@ static void put_journal(struct ts_buf *body, const struct ts_server_info *info)
     ts_buf_putc(body, '}');
 }
 
+static void put_seconds(struct ts_buf *body, const char *before, const char *key, int64_t ns)
+{
+    ts_buf_printf(body, "%s\"%s\": ", before, key);
+    ts_buf_put_double(body, (double)(ns / TS_US) / 1e6);
+}
+
+static void put_snapshot(struct ts_buf *body, const struct ts_server_info *info)
+{
+    struct ts_snapshot_status st;
+    if (!info->snapshot_status)
+        return;
+    info->snapshot_status(info->snapshots, &st);
+    put_member(body, ",\n \"snapshot\": {", "bytes", st.bytes);
+    if (st.taken_ns != TS_TIME_NONE)
+        put_seconds(body, ", ", "age_seconds", TS_MAX(ts_clock_now_ns() - st.taken_ns, 0));
+    put_seconds(body, ", ", "took_seconds", st.took_ns);
+    put_seconds(body, ", ", "longest_pause_seconds", st.pause_ns);
+    if (st.restored.any) {
+        put_seconds(body, ", \"restored\": {", "gap_seconds", st.restored.gap_ns);
+        put_member(body, ", ", "series", st.restored.series);
+        put_member(body, ", ", "windows", st.restored.panes - st.restored.sealed);
+        put_member(body, ", ", "sealed_since", st.restored.sealed);
+        put_member(body, ", ", "no_rollup", st.restored.no_rule);
+        put_member(body, ", ", "no_room", st.restored.no_room);
+        ts_buf_putc(body, '}');
+    }
+    ts_buf_putc(body, '}');
+}
+
 static void put_sinks(struct ts_buf *body, const struct ts_sink_status *sinks, unsigned n)
 {
     ts_buf_puts(body, ",\n \"sinks\": [");
@@ -177,8 +206,10 @@ void ts_server_status(const struct ts_server_info *info, struct ts_buf *body)
     ts_buf_printf(body, ",\n \"balanced\": %s", look.balanced ? "true" : "false");
     put_ledger(body, &look.ledger);
     put_journal(body, info);
+    put_snapshot(body, info);
     put_memory(body);
     ts_server_listeners_status(body);
+    ts_server_sources_status(body);
     ts_server_stages_status(info, body);
     ts_server_queries_status(info, body);
     put_sinks(body, look.sinks, look.nsinks);

@@ -47,6 +47,8 @@ static int open_all(struct ts_store *store, struct ts_err *err)
     const char *z = ts_buf_cstr(&path);
     rc = z ? ts_db_open(z, TS_DB_READ, &store->work, err) : -TS_ENOMEM;
     ts_buf_fini(&path);
+    uint64_t former;
+    rc = rc ? rc : ts_work_read(store->work, &store->before, &former, err);
     return rc ? rc : ts_reader_open(store->dir, &store->reader, err);
 }
 

@@ -61,9 +61,17 @@ int ts_store_tend(struct ts_store *store, enum ts_store_effort effort, struct ts
 
 struct ts_store_work {
     uint64_t compactions, merges, blocks_written, bytes_written, shards_dropped, errors;
-    int64_t longest_ns; /* transaction of the compaction */
+    uint64_t longest_ns; /* transaction of the compaction */
+    uint64_t waited_ns;  /* for the limit below */
 };
+/** Since the store was opened. */
 void ts_store_work(struct ts_store *store, struct ts_store_work *out);
+
+/**
+ * Bytes a second that compaction reads and writes at most, taken over some seconds; 0: any number. It waits between transactions,
+ * unless so much lands meanwhile that readers would suffer.
+ */
+void ts_store_limit_io(struct ts_store *store, uint64_t bytes_per_second);
 
 /* ---- looking after it, also from another process ---- */
 
@@ -76,6 +84,8 @@ struct ts_store_stats {
     uint64_t landed, landed_points, landed_bytes; /* landing segments */
     struct ts_store_level levels[3];              /* young: up to 255 points a block, middle: to 2,047, old */
     uint64_t file_bytes, log_bytes;               /* databases, their WALs */
+    struct ts_store_work work;                    /* since the store was made */
+    uint64_t io_limit;
 };
 int ts_store_stats(const char *dir, struct ts_store_stats *out, struct ts_err *err) TS_MUST_CHECK;
 

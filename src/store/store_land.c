@@ -76,6 +76,7 @@ static int add_landed(struct ts_shard_work *wrk, struct group *grp, uint32_t gro
         return -TS_ENOMEM;
     if (data.len)
         memcpy(lnd->bytes, data.p, data.len);
+    wrk->io_bytes += head.len + data.len;
     lnd->data = (struct ts_str){lnd->bytes, data.len};
     int rc = ts_seg_open(&lnd->seg, head, ts_landing_place(group, (uint32_t)sqlite3_column_int64(stmt, 2)));
     rc = rc ? rc : open_parts(lnd);

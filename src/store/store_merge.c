@@ -118,6 +118,7 @@ static int read_epoch(struct ts_shard_work *wrk, struct step *stp, int64_t epoch
         ts_buf_put_str(&stp->bytes, head);
         inp->data_at = stp->bytes.len;
         ts_buf_put_str(&stp->bytes, data);
+        wrk->io_bytes += head.len + data.len;
         if (ts_buf_failed(&stp->bytes))
             break;
     }

@@ -49,10 +49,17 @@ static struct ts_piece *add_piece(struct ts_cursor *cur)
     return pie;
 }
 
+/* Whether most blocks' heads will do: of the others the columns are read when they are asked for. */
+static bool by_heads(const struct ts_scan_request *req)
+{
+    return req->descending || (req->stats && (req->every_ns == 0 || req->every_ns >= 86400 * TS_SEC));
+}
+
 static int find_block(struct ts_cursor *cur, struct ts_view_shard *shd, const struct ts_view_epoch *epo, struct ts_err *err)
 {
     int64_t id = TS_BLOCK_ID(epo->id, cur->id);
-    sqlite3_stmt *stmt = ts_db_bind(shd->db, TS_SQL_S_BLOCK, &id, 1);
+    bool heads = by_heads(&cur->req);
+    sqlite3_stmt *stmt = ts_db_bind(shd->db, heads ? TS_SQL_S_HEAD : TS_SQL_S_BLOCK, &id, 1);
     int rc = ts_db_step(shd->db, stmt, err);
     if (rc == -TS_ECORRUPT) {
         ts_cursor_complain(cur, epo->min_ns, epo->max_ns, "the database page of a block is damaged");
@@ -65,7 +72,7 @@ static int find_block(struct ts_cursor *cur, struct ts_view_shard *shd, const st
         sqlite3_reset(stmt);
         return no_memory(err);
     }
-    struct ts_str head = ts_db_bytes(stmt, 0), data = ts_db_bytes(stmt, 1);
+    struct ts_str head = ts_db_bytes(stmt, 0), data = heads ? TS_STR("") : ts_db_bytes(stmt, 1);
     rc = ts_seg_open(&pie->seg, head, cur->id);
     if (rc == 0 && pie->seg.nseries)
         rc = -TS_ECORRUPT;

@@ -125,7 +125,10 @@ struct ts_store {
     int64_t retained_ns, aged_ns, young_seq, aged_seq; /* see store_tend.c */
     struct ts_buf scratch;
     pthread_mutex_t work_lock;
-    struct ts_store_work done;
+    struct ts_store_work done, before; /* since it was opened; by all who had it open before */
+    bool unsaved; /* done has changed since it was saved */
+    _Atomic uint64_t io_limit;
+    int64_t paid_until_ns; /* by what was read and written: see ts_store_pace */
     pthread_t thread;
     bool started;
     _Atomic bool stopping;
@@ -145,6 +148,11 @@ static inline struct ts_store *ts_store_of_admin(struct ts_admin *adm)
 /** As ts_admin_delete_points. */
 int ts_delete_points(struct ts_admin *adm, int64_t bucket, const struct ts_scan_pred *pred, int64_t start_ns, int64_t stop_ns,
                      struct ts_err *err) TS_MUST_CHECK;
+
+/** Names of what is kept of ts_store_work in `meta`, in its order, and then of the limit. */
+#define TS_WORK_FIELDS 9
+extern const char *const ts_work_names[TS_WORK_FIELDS];
+int ts_work_read(struct ts_db *cat, struct ts_store_work *work, uint64_t *io_limit, struct ts_err *err) TS_MUST_CHECK;
 
 /** BEGIN … COMMIT around a change of the catalogue, with the store's lock held: fn runs inside; on failure all is as before. */
 int ts_store_change(struct ts_store *store, int (*fn)(struct ts_store *store, void *arg, struct ts_err *err), void *arg,

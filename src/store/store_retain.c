@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define DROP_NS (20 * TS_MS) /* of one transaction in the catalogue */
+
 /* A set of series, a bit each. */
 struct series_set {
     uint64_t *bits;
@@ -125,13 +127,21 @@ struct collect {
     int64_t bucket;
     int64_t since; /* sequence number up to which landing was looked through */
     struct series_set set;
+    uint64_t *gone; /* those of the set that the change has dropped */
+    uint32_t ngone;
 };
 
-/* Under the lock, so that no commit comes between the last look and the change. */
+static bool is_in(const uint64_t *bits, uint64_t series)
+{
+    return bits[series / 64] >> series % 64 & 1;
+}
+
+/* Some of them: writers wait meanwhile. Under the lock, so that no commit comes between the last look and the change. */
 static int drop_series(struct ts_store *store, void *arg, struct ts_err *err)
 {
     struct collect *col = arg;
     struct ts_catalog *cat = &store->cat;
+    int64_t began_ns = ts_clock_mono_ns();
     int rc = ts_catalog_keep(cat, err);
     for (unsigned i = 0; i < cat->nshards && rc == 0; i++)
         if (cat->shards[i].bucket == col->bucket)
@@ -141,16 +151,41 @@ static int drop_series(struct ts_store *store, void *arg, struct ts_err *err)
     if (rc == 0)
         ts_catalog_kept(cat);
     struct ts_buf scratch = TS_BUF_INIT;
+    memset(col->gone, 0, (col->set.n / 64 + 1) * sizeof *col->gone);
+    col->ngone = 0;
     for (uint32_t i = 0; i < cat->series.n && rc == 0; i++) {
         const struct ts_map_entry *ent = &cat->series.entries[i];
-        if (ent->value >= col->set.n || !(col->set.bits[ent->value / 64] >> ent->value % 64 & 1))
+        if (ent->value >= col->set.n || !is_in(col->set.bits, ent->value))
             continue;
+        if (++col->ngone % 64 == 0 && ts_clock_mono_ns() - began_ns > DROP_NS)
+            break;
+        col->gone[ent->value / 64] |= UINT64_C(1) << ent->value % 64;
         rc = ts_db_run(cat->db, ts_db_bind(cat->db, TS_SQL_C_DROP_SERIES, (int64_t[]){(int64_t)ent->value}, 1), err);
         rc = rc ? rc
                 : ts_index_drop(cat->db, col->bucket, (uint32_t)ent->value, (struct ts_str){ent->key + 12, ent->len - 12}, &scratch, err);
     }
     ts_buf_fini(&scratch);
     return rc;
+}
+
+static int drop_some(struct ts_store *store, struct collect *col, struct ts_err *err)
+{
+    struct ts_catalog *cat = &store->cat;
+    struct ts_err again;
+    pthread_mutex_lock(&store->lock);
+    int rc = ts_store_change(store, drop_series, col, err);
+    /* Reading all of it anew takes its time, while writers wait: only after a failure, when what was kept is not certain. */
+    if (rc || ts_catalog_forget(cat, col->gone, col->set.n) != 0) {
+        int loaded = ts_catalog_load(cat, &again);
+        rc = rc ? rc : loaded;
+    }
+    col->since = cat->seq;
+    pthread_mutex_unlock(&store->lock);
+    for (uint32_t s = 0; s < col->set.n; s += 64) {
+        col->set.left -= (uint32_t)__builtin_popcountll(col->set.bits[s / 64] & col->gone[s / 64]);
+        col->set.bits[s / 64] &= ~col->gone[s / 64];
+    }
+    return rc == 0 && col->ngone == 0 ? ts_fail(err, TS_ECORRUPT, "series without points are not in the catalogue") : rc;
 }
 
 static int collect_bucket(struct ts_store *store, int64_t bucket, struct ts_err *err)
@@ -164,7 +199,8 @@ static int collect_bucket(struct ts_store *store, int64_t bucket, struct ts_err 
     col.set.n = cat->next_series;
     col.set.bits = ts_alloc((cat->next_series / 64 + 1) * sizeof *col.set.bits);
     shards = ts_alloc((cat->nshards + 1) * sizeof *shards);
-    bool good = col.set.bits && shards;
+    col.gone = ts_alloc((cat->next_series / 64 + 1) * sizeof *col.gone);
+    bool good = col.set.bits && col.gone && shards;
     for (uint32_t i = 0; i < cat->series.n && good; i++) {
         int64_t of;
         uint32_t s = (uint32_t)cat->series.entries[i].value;
@@ -184,18 +220,10 @@ static int collect_bucket(struct ts_store *store, int64_t bucket, struct ts_err 
         if (rc == 0 && shards[i].has_file)
             rc = drop_from_shard(store, shards[i].id, &col.set, err);
     }
-    if (rc == 0 && col.set.left > 0) {
-        pthread_mutex_lock(&store->lock);
-        rc = ts_store_change(store, drop_series, &col, err);
-        struct ts_err again;
-        /* Reading all of it anew takes its time, while writers wait: only after a failure, when what was kept is not certain. */
-        if (rc || ts_catalog_forget(cat, col.set.bits, col.set.n) != 0) {
-            int loaded = ts_catalog_load(cat, &again);
-            rc = rc ? rc : loaded;
-        }
-        pthread_mutex_unlock(&store->lock);
-    }
+    while (rc == 0 && col.set.left > 0 && !atomic_load_explicit(&store->stopping, memory_order_relaxed))
+        rc = drop_some(store, &col, err);
     ts_free(col.set.bits);
+    ts_free(col.gone);
     ts_free(shards);
     return rc;
 }

@@ -432,6 +432,21 @@ int ts_cursor_open(struct ts_reader *rdr, const struct ts_scan_request *req, str
     return rc;
 }
 
+static size_t decoded_bytes(const struct ts_decoded *dec)
+{
+    return dec->cap * (sizeof *dec->times + sizeof *dec->v + sizeof *dec->rows + (dec->s ? sizeof *dec->s : 0));
+}
+
+static size_t bytes(const struct ts_scan_cursor *scan)
+{
+    const struct ts_cursor *cur = (const struct ts_cursor *)scan;
+    size_t n = sizeof *cur + cur->cache.cap + cur->scratch.cap + cur->text.cap + cur->pieces_cap * sizeof *cur->pieces +
+               decoded_bytes(&cur->out);
+    for (unsigned i = 0; i < cur->active_cap; i++)
+        n += decoded_bytes(&cur->active[i]);
+    return n;
+}
+
 static int open_scan(struct ts_scan_source *src, const struct ts_scan_request *req, struct ts_scan_cursor **out, struct ts_err *err)
 {
     return ts_cursor_open((struct ts_reader *)src, req, out, err);
@@ -453,5 +468,6 @@ const struct ts_scan_ops ts_store_scan_ops = {.open = open_scan,
                                               .skip = skip,
                                               .damage = damage,
                                               .close = close_cursor,
+                                              .bytes = bytes,
                                               .schema = schema,
                                               .bucket = bucket};

@@ -182,8 +182,11 @@ int ts_shard_commit(struct ts_shard_work *wrk, struct ts_err *err)
     struct ts_store *store = wrk->store;
     int64_t took_ns = ts_clock_mono_ns() - wrk->began_ns;
     pthread_mutex_lock(&store->work_lock);
-    store->done.longest_ns = TS_MAX(store->done.longest_ns, took_ns);
+    store->done.longest_ns = TS_MAX(store->done.longest_ns, (uint64_t)took_ns);
+    store->unsaved = true;
     pthread_mutex_unlock(&store->work_lock);
+    ts_store_pace(store, wrk->io_bytes);
+    wrk->io_bytes = 0;
     return rc;
 }
 
@@ -227,6 +230,7 @@ static int put_block(struct ts_shard_work *wrk, struct ts_epoch *epo, uint32_t s
     }
     int rc = ts_db_run(wrk->db, stmt, err);
     size_t bytes = wrk->head.len + wrk->data.len;
+    wrk->io_bytes += 2 * bytes; /* to the log, and from there into the file */
     epo->blocks++;
     epo->rows += n;
     epo->points += points;

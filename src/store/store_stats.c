@@ -64,6 +64,21 @@ static int add_epochs(struct ts_reader *rdr, int64_t shard, struct ts_store_stat
     return rc;
 }
 
+int ts_work_read(struct ts_db *cat, struct ts_store_work *work, uint64_t *io_limit, struct ts_err *err)
+{
+    int64_t values[TS_WORK_FIELDS] = {0};
+    int rc = 0;
+    for (size_t i = 0; i < TS_WORK_FIELDS && rc == 0; i++) {
+        sqlite3_stmt *stmt = ts_db_stmt(cat, TS_SQL_C_META);
+        if (stmt)
+            sqlite3_bind_text(stmt, 1, ts_work_names[i], -1, SQLITE_STATIC);
+        rc = ts_db_number(cat, stmt, 0, &values[i], err);
+    }
+    memcpy(work, values, sizeof *work);
+    *io_limit = (uint64_t)values[TS_WORK_FIELDS - 1];
+    return rc;
+}
+
 static int read_catalog(struct ts_reader *rdr, const char *dir, struct ts_store_stats *out, struct ts_err *err)
 {
     struct ts_db *db;
@@ -80,6 +95,7 @@ static int read_catalog(struct ts_reader *rdr, const char *dir, struct ts_store_
     rc = rc ? rc : count(db, "SELECT count(*) FROM landing", &out->landed, err);
     rc = rc ? rc : count(db, "SELECT sum(points) FROM landing", &out->landed_points, err);
     rc = rc ? rc : count(db, "SELECT sum(length(head) + length(data)) FROM landing", &out->landed_bytes, err);
+    rc = rc ? rc : ts_work_read(db, &out->work, &out->io_limit, err);
     sqlite3_stmt *stmt = ts_db_stmt(db, TS_SQL_C_SHARDS);
     while (rc == 0 && (rc = ts_db_step(db, stmt, err)) > 0) {
         int64_t id = sqlite3_column_int64(stmt, 0);

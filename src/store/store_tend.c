@@ -9,6 +9,7 @@
 #include "core/mem.h"
 
 #include <sys/stat.h>
+#include <time.h>
 
 #define ROUND_NS        TS_SEC
 #define RETAIN_NS       (60 * TS_SEC)
@@ -18,6 +19,9 @@
 #define LAND_AFTER_NS   (600 * TS_SEC) /* or the oldest of them waits so long */
 #define LOG_BYTES       (4 << 20)
 #define VACUUM_PAGES    2048
+#define CATCH_UP_BYTES  (8u * LAND_BYTES) /* landed within a round: it does not wait any more */
+#define BURST_NS        TS_SEC            /* of the limit, that may be read and written without a wait */
+#define SLICE_NS        (50 * TS_MS)
 
 struct round {
     enum ts_store_effort effort;
@@ -47,6 +51,73 @@ static void count(struct ts_store *store, uint64_t compactions, uint64_t merges)
     store->done.compactions += compactions;
     store->done.merges += merges;
     pthread_mutex_unlock(&store->work_lock);
+}
+
+/* ---- bounded I/O ---- */
+
+void ts_store_limit_io(struct ts_store *store, uint64_t bytes_per_second)
+{
+    atomic_store_explicit(&store->io_limit, bytes_per_second, memory_order_relaxed);
+}
+
+void ts_store_pace(struct ts_store *store, uint64_t bytes)
+{
+    uint64_t limit = atomic_load_explicit(&store->io_limit, memory_order_relaxed);
+    int64_t began = ts_clock_mono_ns(), now = began;
+    if (limit == 0)
+        return;
+    store->paid_until_ns = TS_MAX(store->paid_until_ns, began - BURST_NS) + (int64_t)((double)bytes * 1e9 / (double)limit);
+    while (now < store->paid_until_ns && !atomic_load_explicit(&store->stopping, memory_order_relaxed) &&
+           atomic_load_explicit(&store->landed_bytes, memory_order_relaxed) < CATCH_UP_BYTES) {
+        nanosleep(&(struct timespec){0, TS_MIN(store->paid_until_ns - now, SLICE_NS)}, NULL);
+        now = ts_clock_mono_ns();
+    }
+    pthread_mutex_lock(&store->work_lock);
+    store->done.waited_ns += (uint64_t)(now - began);
+    pthread_mutex_unlock(&store->work_lock);
+}
+
+/* ---- what was done, for who asks from outside ---- */
+
+const char *const ts_work_names[TS_WORK_FIELDS] = {"work_compactions",    "work_merges",     "work_blocks",    "work_bytes",   "work_shards_dropped",
+                                                   "work_errors", "work_longest_ns", "work_waited_ns", "work_io_limit"};
+#define WORK_LONGEST (offsetof(struct ts_store_work, longest_ns) / sizeof(uint64_t))
+_Static_assert(sizeof(struct ts_store_work) == (TS_WORK_FIELDS - 1) * sizeof(uint64_t), "a name for each");
+
+static int save_work(struct ts_store *store, void *arg, struct ts_err *err)
+{
+    const uint64_t *values = arg;
+    int rc = 0;
+    for (size_t i = 0; i < TS_WORK_FIELDS && rc == 0; i++) {
+        sqlite3_stmt *stmt = ts_db_stmt(store->cat.db, TS_SQL_C_SET_META);
+        if (stmt) {
+            sqlite3_bind_text(stmt, 1, ts_work_names[i], -1, SQLITE_STATIC);
+            sqlite3_bind_int64(stmt, 2, (int64_t)values[i]);
+        }
+        rc = ts_db_run(store->cat.db, stmt, err);
+    }
+    return rc;
+}
+
+static int keep_work(struct ts_store *store, struct ts_err *err)
+{
+    uint64_t values[TS_WORK_FIELDS], before[TS_WORK_FIELDS];
+    pthread_mutex_lock(&store->work_lock);
+    bool unsaved = store->unsaved;
+    memcpy(values, &store->done, sizeof store->done);
+    memcpy(before, &store->before, sizeof store->before);
+    for (size_t i = 0; i < TS_WORK_FIELDS - 1; i++)
+        values[i] += before[i];
+    values[WORK_LONGEST] = TS_MAX(store->done.longest_ns, store->before.longest_ns);
+    values[TS_WORK_FIELDS - 1] = atomic_load_explicit(&store->io_limit, memory_order_relaxed);
+    store->unsaved = false;
+    pthread_mutex_unlock(&store->work_lock);
+    if (!unsaved)
+        return 0;
+    pthread_mutex_lock(&store->lock);
+    int rc = ts_store_change(store, save_work, values, err);
+    pthread_mutex_unlock(&store->lock);
+    return rc;
 }
 
 /* One view of the catalogue for the work on a shard. */
@@ -260,6 +331,7 @@ int ts_store_tend(struct ts_store *store, enum ts_store_effort effort, struct ts
     if (all && rnd.rc == 0)
         note(store, &rnd, finish_tombs(store, &rnd, &why), &why);
     age(store, &rnd);
+    note(store, &rnd, keep_work(store, &why), &why);
     if (effort == TS_STORE_FULL)
         note(store, &rnd, shrink_catalog(store, &why), &why);
     clear_log(store, &rnd);

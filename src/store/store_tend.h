@@ -24,7 +24,8 @@ struct ts_shard_work {
     struct ts_table table;
     struct ts_seg seg;
     struct ts_buf head, data;
-    int64_t began_ns; /* the transaction */
+    int64_t began_ns;  /* the transaction */
+    uint64_t io_bytes; /* read and written for it */
 };
 
 /** Opens a shard's file, or makes it. The catalogue's snapshot (store->work) is open. */
@@ -46,6 +47,9 @@ int ts_shard_put_blocks(struct ts_shard_work *wrk, uint32_t series, int64_t firs
 /** Accounts for a block in its epoch (sign 1), or its removal (-1). */
 void ts_epoch_count(struct ts_epoch *epo, const struct ts_seg *seg, size_t bytes, int sign);
 struct ts_epoch *ts_shard_epoch(struct ts_shard_work *wrk, int64_t id);
+
+/** Waits until so many bytes more are within the limit. */
+void ts_store_pace(struct ts_store *store, uint64_t bytes);
 
 /** Says in the log what is damaged. */
 void ts_shard_complain(struct ts_shard_work *wrk, uint32_t series, int64_t min_ns, int64_t max_ns, const char *what);

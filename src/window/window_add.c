@@ -53,10 +53,10 @@ static uint32_t find_slot(struct ts_worker *wk, const struct ts_announce *announ
 }
 
 /* "id stands for this series". Without memory for the id its samples are refused like those of a refused series. */
-static void learn(struct ts_worker *wk, struct ts_source *src, const struct ts_point *pt, int64_t arrival_ns)
+uint32_t ts_worker_learn(struct ts_worker *wk, struct ts_source *src, uint32_t id, struct ts_announce *announce, int64_t arrival_ns)
 {
-    if (pt->id >= src->nslots) {
-        uint32_t n = TS_MAX(pt->id + 1, TS_MAX(src->nslots * 2, 1024));
+    if (id >= src->nslots) {
+        uint32_t n = TS_MAX(id + 1, TS_MAX(src->nslots * 2, 1024));
         uint32_t *slots = ts_pages_grow(src->slots, src->nslots * sizeof *slots, n * sizeof *slots);
         if (slots) {
             for (uint32_t i = src->nslots; i < n; i++)
@@ -65,13 +65,14 @@ static void learn(struct ts_worker *wk, struct ts_source *src, const struct ts_p
             src->nslots = n;
         }
     }
-    ts_worker_retire(wk, src, pt->id);
-    uint32_t slot = pt->id < src->nslots ? find_slot(wk, pt->announce, arrival_ns) : TS_SLOT_REFUSED;
-    if (pt->id < src->nslots)
-        src->slots[pt->id] = slot;
+    ts_worker_retire(wk, src, id);
+    uint32_t slot = id < src->nslots ? find_slot(wk, announce, arrival_ns) : TS_SLOT_REFUSED;
+    if (id < src->nslots)
+        src->slots[id] = slot;
     if (slot == TS_SLOT_REFUSED)
-        ts_census_release(wk->conf.census, (struct ts_str){pt->announce->series, pt->announce->len}, pt->announce->hash);
-    ts_free(pt->announce);
+        ts_census_release(wk->conf.census, (struct ts_str){announce->series, announce->len}, announce->hash);
+    ts_free(announce);
+    return slot == TS_SLOT_REFUSED ? slot : slot & ~TS_SLOT_MARKS;
 }
 
 /* The series has its first sample with a time of its own: from now on the watermark seals it. */
@@ -92,8 +93,10 @@ static void move_to_event_time(struct ts_worker *wk, uint32_t slot)
     }
 }
 
-static TS_COLD void count_verdict(struct ts_worker *wk, enum ts_verdict verdict)
+static TS_COLD void count_verdict(struct ts_worker *wk, const struct ts_source *src, enum ts_verdict verdict)
 {
+    if (verdict != TS_NO_MEMORY && src->lane->skew)
+        ts_skew_count(&src->lane->skew->late);
     switch (verdict) {
     case TS_TAKEN: break;
     case TS_TAKEN_LATE: ts_count(wk->cnt, TS_C_LATE_CORRECTED, 1); break;
@@ -171,7 +174,7 @@ static bool add_special(struct ts_worker *wk, struct ts_source *src, const struc
     if (sl->kind == TS_KIND_STRING)
         ts_free(pt->text);
     if (TS_UNLIKELY(best != TS_TAKEN))
-        count_verdict(wk, best);
+        count_verdict(wk, src, best);
     return best <= TS_TAKEN_ASIDE;
 }
 
@@ -281,7 +284,7 @@ static struct ts_window *timed_window(const struct ts_worker *wk)
     const struct ts_rule *rule = &wk->rules[0];
     struct ts_window *win = rule->recent;
     int64_t wm = ts_worker_watermark(wk, rule);
-    bool open = win && win->state[TS_DOMAIN_EVENT] == TS_WINDOW_OPEN && (wm == TS_TIME_NONE || win->end_ns > wm);
+    bool open = win && win->state[TS_DOMAIN_EVENT] == TS_WINDOW_OPEN && !win->mixed && (wm == TS_TIME_NONE || win->end_ns > wm);
     return open && !rule->tracks_last ? win : NULL;
 }
 
@@ -359,7 +362,7 @@ static uint32_t add_point(struct ts_worker *wk, struct ts_source *src, const str
         used = 2;
     }
     if (TS_UNLIKELY(pt->flags & TS_POINT_SERIES)) {
-        learn(wk, src, pt, slab->arrival_ns);
+        (void)ts_worker_learn(wk, src, pt->id, pt->announce, slab->arrival_ns);
         return used;
     }
     if (TS_UNLIKELY(pt->flags & TS_POINT_RETIRED)) {
@@ -374,7 +377,7 @@ static uint32_t add_point(struct ts_worker *wk, struct ts_source *src, const str
         if (TS_LIKELY(add_plain(wk, slab, slot, pt->value, ext.weight)))
             ++*aggregated;
         else
-            count_verdict(wk, TS_NO_MEMORY);
+            count_verdict(wk, src, TS_NO_MEMORY);
     } else {
         *aggregated += add_special(wk, src, slab, pt, ext, slot & ~TS_SLOT_MARKS);
     }

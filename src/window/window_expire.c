@@ -90,8 +90,29 @@ void ts_worker_retire(struct ts_worker *wk, struct ts_source *src, uint32_t id)
     ts_worker_leave(wk, slot);
 }
 
+/* A series of the snapshot stays until somebody else has a name for it, or until it has expired. */
+static void retire_restored(struct ts_worker *wk)
+{
+    struct ts_source *src = &wk->restored;
+    int64_t expire_ns = expire_after(wk);
+    if (src->nslots == 0 || wk->clock_ns == TS_TIME_NONE || (src->idle_cursor == 0 && wk->clock_ns < src->next_pass_ns))
+        return;
+    uint32_t end = TS_MIN(src->nslots, src->idle_cursor + IDS_PER_SLAB);
+    for (; src->idle_cursor < end; src->idle_cursor++) {
+        uint32_t slot = src->slots[src->idle_cursor] & ~TS_SLOT_MARKS;
+        if (src->slots[src->idle_cursor] != TS_SLOT_REFUSED &&
+            (wk->series.slots[slot].ids > 1 || (expire_ns && is_idle(wk, slot, expire_ns))))
+            ts_worker_retire(wk, src, src->idle_cursor);
+    }
+    if (src->idle_cursor == src->nslots) {
+        src->idle_cursor = 0;
+        src->next_pass_ns = wk->clock_ns + TS_MAX(expire_ns / PASSES, TS_SEC);
+    }
+}
+
 void ts_worker_forget(struct ts_worker *wk)
 {
+    retire_restored(wk);
     struct ts_series_table *tab = &wk->series;
     uint32_t last = tab->leaving.first == TS_SLOT_NONE ? TS_SLOT_NONE : tab->leaving.last, slot;
     for (unsigned i = 0; i < LEAVING_PER_TURN && (slot = ts_slot_list_pop(tab, &tab->leaving)) != TS_SLOT_NONE; i++) {

@@ -498,6 +498,17 @@ bool ts_gather_send(struct ts_worker *wk)
     return budget == 0;
 }
 
+bool ts_gather_is_clean(struct ts_gather *gat)
+{
+    bool clean = true;
+    pthread_mutex_lock(&gat->lock);
+    for (unsigned f = 0; f < gat->nfolds; f++)
+        for (const struct gathered *win = gat->folds[f].windows; win; win = win->next)
+            clean &= !win->nfresh[TS_DOMAIN_ARRIVAL] && !win->nfresh[TS_DOMAIN_EVENT];
+    pthread_mutex_unlock(&gat->lock);
+    return clean;
+}
+
 /* The last one to end has all to send. */
 bool ts_gather_may_end(struct ts_worker *wk)
 {

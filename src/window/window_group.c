@@ -168,6 +168,8 @@ static struct ts_partials **set_of(const struct ts_window *win, unsigned fold, u
 
 bool ts_window_make_folds(struct ts_worker *wk, const struct ts_rule *rule, struct ts_window *win, unsigned domain, uint32_t slot)
 {
+    if (win->no_folds)
+        return true;
     if (!win->folds)
         win->folds = ts_alloc((size_t)rule->nfolds * TS_DOMAINS * sizeof(struct ts_partials *));
     for (unsigned f = 0; win->folds && f < rule->nfolds; f++) {
@@ -184,7 +186,7 @@ void ts_window_fold(struct ts_worker *wk, const struct ts_rule *rule, struct ts_
                     const union ts_pane *pane, struct ts_pane_chunk *ch)
 {
     uint32_t i = slot % TS_CHUNK_PANES;
-    if (was_folded(ch, slot))
+    if (win->no_folds || was_folded(ch, slot))
         return;
     for (unsigned f = 0; f < rule->nfolds; f++)
         add_pane(wk, &rule->folds[f], *set_of(win, f, domain), slot, pane, ch);
@@ -243,7 +245,7 @@ static bool refold(struct ts_worker *wk, struct ts_fold *fold, const struct ts_w
 
 bool ts_window_refold(struct ts_worker *wk, const struct ts_rule *rule, struct ts_window *win)
 {
-    for (unsigned f = 0; f < rule->nfolds; f++)
+    for (unsigned f = 0; f < rule->nfolds && !win->no_folds; f++)
         if (!refold(wk, &rule->folds[f], win))
             return false;
     return true;

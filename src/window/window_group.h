@@ -136,6 +136,9 @@ void ts_gather_pass(struct ts_worker *wk, const struct ts_rule *rule);
 /** Sends a bounded number of what all workers have passed. @return whether there is more to do now. */
 bool ts_gather_send(struct ts_worker *wk);
 
+/** Whether all that workers have given has been sent. @thread any */
+bool ts_gather_is_clean(struct ts_gather *gat);
+
 /** Whether a worker that drains may end: there is nothing, or another one will send it. */
 bool ts_gather_may_end(struct ts_worker *wk);
 

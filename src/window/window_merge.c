@@ -131,6 +131,8 @@ static void merge_into(struct ts_worker *wk, const struct ts_rule *rule, struct 
     for (uint32_t w = 0; w < TS_CHUNK_PANES / 64; w++) {
         for (uint64_t rest = bits[w]; rest; rest &= rest - 1) {
             uint32_t slot = index * TS_CHUNK_PANES + w * 64 + (uint32_t)__builtin_ctzll(rest);
+            if (ts_chunk_is_done(to, slot))
+                continue;
             ts_window_merge_pane(wk, rule, to, from, slot);
             if (target->state[domain] != TS_WINDOW_OPEN)
                 ts_window_mark_dirty(target, to, slot, wk->clock_ns);

@@ -7,7 +7,7 @@
  * half becomes a number, and what comes before its end later on is missing in it, counted.
  */
 #include "config.h"
-#include "window/window_priv.h"
+#include "window/window_snapshot_priv.h"
 
 #include "core/hash.h"
 #include "core/mem.h"
@@ -259,4 +259,81 @@ void ts_window_free_more(struct ts_pane_chunk *ch)
     for (uint32_t i = 0; i < TS_CHUNK_PANES; i++)
         ts_window_clear_more(ch, i);
     TS_FREE(ch->more);
+}
+
+/*
+ * In a snapshot: u8 1 if there is a first | f64 first, i64 its time | f64 before, i64 from_ns | n readings: i64 time, f64 value |
+ * u32 bytes and HyperLogLog, or 0 | n buckets, or 0: f64 each
+ */
+void ts_window_save_more(const struct ts_pane_chunk *ch, uint32_t slot, unsigned nbuckets, struct ts_buf *buf)
+{
+    const struct ts_more *more = &ch->more[slot % TS_CHUNK_PANES];
+    ts_buf_putc(buf, more->has_first);
+    ts_snap_put_double(buf, more->first);
+    ts_snap_put_i64(buf, more->first_ns);
+    ts_snap_put_double(buf, more->rises.before);
+    ts_snap_put_i64(buf, more->rises.from_ns);
+    ts_snap_put_uint(buf, more->rises.n);
+    for (unsigned i = 0; i < more->rises.n; i++) {
+        ts_snap_put_i64(buf, more->rises.kept[i].time_ns);
+        ts_snap_put_double(buf, more->rises.kept[i].value);
+    }
+    size_t from = ts_snap_open(buf);
+    if (more->hll)
+        (void)!ts_hll_encode(more->hll, buf); /* marks it */
+    ts_snap_close(buf, from);
+    unsigned n = more->histogram ? nbuckets + 1 : 0;
+    ts_snap_put_uint(buf, n);
+    for (unsigned i = 0; i < n; i++)
+        ts_snap_put_double(buf, more->histogram[i]);
+}
+
+/* Readings are in the order of their times. */
+static int load_rises(struct ts_rises *ris, struct ts_varints *in)
+{
+    ris->before = ts_snap_get_double(in);
+    ris->from_ns = ts_snap_get_i64(in);
+    uint64_t n = ts_varint_get(in);
+    if (in->bad || n > KEPT_MAX)
+        return -TS_ECORRUPT;
+    ris->room = TS_MAX(KEPT_FIRST, (unsigned)n);
+    ris->kept = ts_alloc(ris->room * sizeof *ris->kept);
+    if (!ris->kept)
+        return -TS_ENOMEM;
+    for (; ris->n < n; ris->n++) {
+        ris->kept[ris->n].time_ns = ts_snap_get_i64(in);
+        ris->kept[ris->n].value = ts_snap_get_double(in);
+        if (in->bad || (ris->n && ris->kept[ris->n].time_ns < ris->kept[ris->n - 1].time_ns))
+            return -TS_ECORRUPT;
+    }
+    return 0;
+}
+
+static int load_histogram(struct ts_more *more, unsigned nbuckets, struct ts_varints *in)
+{
+    uint64_t n = ts_varint_get(in);
+    if (in->bad || (n && n != nbuckets + (uint64_t)1))
+        return -TS_ECORRUPT;
+    more->histogram = n ? ts_alloc(n * sizeof *more->histogram) : NULL;
+    if (n && !more->histogram)
+        return -TS_ENOMEM;
+    for (unsigned i = 0; i < n; i++)
+        more->histogram[i] = ts_snap_get_double(in);
+    return in->bad || in->p != in->end ? -TS_ECORRUPT : 0;
+}
+
+int ts_window_load_more(struct ts_pane_chunk *ch, uint32_t slot, unsigned nbuckets, struct ts_str bytes)
+{
+    struct ts_varints in = {bytes.p, bytes.p + bytes.len, false};
+    if (!ch->more && !make_more(ch))
+        return -TS_ENOMEM;
+    struct ts_more *more = &ch->more[slot % TS_CHUNK_PANES];
+    more->has_first = ts_snap_get_fixed(&in, 1) & 1;
+    more->first = ts_snap_get_double(&in);
+    more->first_ns = ts_snap_get_i64(&in);
+    int rc = load_rises(&more->rises, &in);
+    struct ts_str hll = rc ? TS_STR("") : ts_snap_get_part(&in);
+    if (rc == 0 && hll.len)
+        rc = ts_hll_decode(hll, &more->hll);
+    return rc ? rc : load_histogram(more, nbuckets, &in);
 }

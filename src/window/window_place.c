@@ -117,6 +117,8 @@ static enum ts_verdict add_to_window(struct ts_worker *wk, struct ts_rule *rule,
     if (!ch || ch == TS_CHUNK_GONE)
         return ch ? TS_TOO_LATE : TS_NO_MEMORY;
     bool fresh = ch->panes[smp->slot % TS_CHUNK_PANES].stats.count == 0;
+    if (fresh && (win->closed || is_merged(ch, smp->slot)))
+        return TS_TOO_LATE;
     if (!ts_window_put(wk, rule, ch, smp))
         return TS_NO_MEMORY;
     wk->adds++;

@@ -108,7 +108,7 @@ struct ts_pane_chunk {
     bool event;       /* holds a pane of a series in event time */
     bool owns;        /* holds panes of sets or strings, which own memory */
     uint64_t dirty[TS_CHUNK_PANES / 64]; /* sealed panes that late samples have changed */
-    uint64_t merged[TS_CHUNK_PANES / 64]; /* panes that rules derived from this one have */
+    uint64_t merged[TS_CHUNK_PANES / 64]; /* panes that rules derived from this one have; empty ones: see ts_chunk_is_done */
     uint64_t folded[TS_CHUNK_PANES / 64]; /* panes that groups have as they were sealed in arrival time */
 };
 
@@ -126,6 +126,10 @@ struct ts_window {
     int64_t start_ns, end_ns;
     enum ts_window_state state[TS_DOMAINS];
     bool used[TS_DOMAINS];
+    bool closed; /* sealed before a crash: takes nothing but for panes that were restored; some of its points may have yet to go */
+    bool again;  /* a part of it was sent at a stop */
+    bool no_folds; /* restored, and groups have gone out for it: nothing of it is folded again */
+    bool mixed;  /* open, but restored with panes that derived rules have: of a worker that was further */
     uint32_t cursor[TS_DOMAINS]; /* next slot to send */
     uint64_t dirty;              /* panes with a dirty bit */
     int64_t dirty_since_ns;      /* arrival time of the first of them */
@@ -184,6 +188,13 @@ TS_INLINE int64_t ts_rule_end(const struct ts_rule *rule, int64_t start_ns)
     if (TS_LIKELY(!rule->conf->calendar))
         return start_ns + rule->period_ns;
     return win && win->start_ns == start_ns ? win->end_ns : ts_zone_next(start_ns, rule->conf->calendar);
+}
+
+/** An empty pane with the bit of a merged one: the point of its slot was sent before a crash, and nothing follows. */
+TS_INLINE bool ts_chunk_is_done(const struct ts_pane_chunk *ch, uint32_t slot)
+{
+    uint32_t i = slot % TS_CHUNK_PANES;
+    return ch->panes[i].stats.count == 0 && ch->merged[i / 64] >> (i % 64) & 1;
 }
 
 /** The window that t_ns falls into, of overlapping ones the last; made when it is not there. @return NULL without memory. */
@@ -274,6 +285,11 @@ void ts_window_merge_more(struct ts_worker *wk, const struct ts_rule *rule, stru
 void ts_window_free_sketches(struct ts_pane_chunk *ch);
 void ts_window_free_more(struct ts_pane_chunk *ch);
 
+/** What a pane's `more` holds, appended in the form of window_snapshot_save.c; nothing when there is none. */
+void ts_window_save_more(const struct ts_pane_chunk *ch, uint32_t slot, unsigned nbuckets, struct ts_buf *buf);
+
+/** Reads it into the slot's, which is untouched. @return 0; -TS_ECORRUPT; -TS_ENOMEM. */
+int ts_window_load_more(struct ts_pane_chunk *ch, uint32_t slot, unsigned nbuckets, struct ts_str bytes) TS_MUST_CHECK;
 /** Takes one pane's part away. */
 void ts_window_clear_more(struct ts_pane_chunk *ch, uint32_t slot);
 
@@ -307,11 +323,16 @@ struct ts_worker {
     int64_t clock_ns;     /* lowest arrival of the sources: nothing from before it can come any more */
     int64_t watermark_ns; /* of event time, without lateness; never goes back */
     bool idle;            /* every source with event time has been silent for idle_after */
-    bool draining;        /* every source has ended */
+    bool ended;           /* every source has */
+    bool draining;        /* and what is open is to be sent */
+    bool partial;         /* as a part: it is in the snapshot, and goes on after the next start */
+    struct ts_snapper *snap; /* NULL: no snapshots are taken */
+    struct ts_source restored; /* whose ids stand for series of the snapshot that nothing came for yet */
     struct ts_pool chunks;   /* of panes */
     struct ts_pool sketches; /* arrays of them, one for a chunk */
     struct ts_rollup_batch *batch; /* being filled */
     uint64_t nbatches;          /* made */
+    _Atomic uint64_t made;      /* the same, for others */
     _Atomic uint64_t returned;  /* of these: freed. Whoever reads it with acquire may free what they borrowed. @thread any */
     bool trim_due;              /* there have been windows since memory was given back */
     int64_t trimmed_ns;
@@ -442,6 +463,22 @@ bool ts_worker_is_sealing(const struct ts_worker *wk);
 
 /** Whether everything has been sent. */
 bool ts_worker_is_empty(const struct ts_worker *wk);
+
+/* ---- snapshots: window_snapshot_save.c ---- */
+
+/** Does a bounded piece of a snapshot that is being taken. @return whether there is more to do now. */
+bool ts_worker_snap(struct ts_worker *wk);
+
+/** Every source has ended: whether what is open may be sent, because it is in the last snapshot. */
+bool ts_worker_may_drain(struct ts_worker *wk);
+
+void ts_snapper_free(struct ts_snapper **snap);
+
+/** Tells rules of one configuration from those of another whose panes mean something else. */
+uint64_t ts_rule_key(const struct ts_rule *rule);
+
+/** "id stands for the announced series"; the announcement is the worker's. @return its slot, or TS_SLOT_REFUSED. */
+uint32_t ts_worker_learn(struct ts_worker *wk, struct ts_source *src, uint32_t id, struct ts_announce *announce, int64_t arrival_ns);
 
 /** The event-time watermark under a rule. */
 static inline int64_t ts_worker_watermark(const struct ts_worker *wk, const struct ts_rule *rule)

@@ -62,7 +62,7 @@ struct ts_rollup_batch *ts_worker_open_batch(struct ts_worker *wk, const struct 
         if (!batch)
             return NULL;
         batch->returned = &wk->returned;
-        wk->nbatches++;
+        atomic_store_explicit(&wk->made, ++wk->nbatches, memory_order_relaxed); /* the gatherer's lock makes it visible */
     }
     if (batch->n == 0) {
         batch->rule = conf->name;
@@ -75,6 +75,7 @@ struct ts_rollup_batch *ts_worker_open_batch(struct ts_worker *wk, const struct 
         batch->stddev_sample = conf->stddev_sample;
         batch->correction = correction;
         batch->sessions = conf->session_ns != 0;
+        batch->partial = wk->partial;
     }
     return batch;
 }
@@ -151,7 +152,7 @@ bool ts_window_send_pane(struct ts_worker *wk, const struct ts_rule *rule, const
     const struct ts_slot *sl = &wk->series.slots[slot];
     if (rule->hidden)
         return true;
-    struct ts_rollup_batch *batch = ts_worker_open_batch(wk, rule->conf, win->start_ns, win->end_ns, correction);
+    struct ts_rollup_batch *batch = ts_worker_open_batch(wk, rule->conf, win->start_ns, win->end_ns, correction || win->again);
     if (!batch)
         return false;
     struct ts_rollup *point = &batch->points[batch->n];
@@ -202,7 +203,7 @@ static bool send_slot(struct ts_worker *wk, const struct ts_rule *rule, struct t
     if (!ts_slot_is_of(wk, slot, domain))
         return true;
     if (!pane || pane->stats.count == 0) {
-        bool again = sl->flags & TS_SLOT_KEPT && !rule->is_side && ts_rule_matches(wk, rule, slot);
+        bool again = sl->flags & TS_SLOT_KEPT && !rule->is_side && ts_rule_matches(wk, rule, slot) && !(ch && ts_chunk_is_done(ch, slot));
         return !again || send_kept(wk, rule, win, slot);
     }
     if (!send_sealed(wk, rule, win, domain, slot, pane, ch))

@@ -32,7 +32,8 @@ struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf)
     ts_pool_init(&wk->sketches, TS_CHUNK_PANES * sizeof(struct ts_sketch));
     ts_worker_make_rules(wk);
     wk->clock_ns = wk->watermark_ns = TS_TIME_NONE;
-    wk->draining = conf->nsources == 0;
+    wk->draining = wk->ended = conf->nsources == 0;
+    wk->restored = (struct ts_source){.arrival_ns = TS_TIME_NONE, .max_event_ns = TS_TIME_NONE, .event_seen_ns = TS_TIME_NONE};
     atomic_store_explicit(&wk->gauges.watermark_ns, TS_TIME_NONE, memory_order_relaxed);
     return wk;
 }
@@ -49,6 +50,8 @@ void ts_worker_free(struct ts_worker **worker)
     ts_pool_fini(&wk->chunks);
     for (unsigned i = 0; i < wk->conf.nsources; i++)
         ts_pages_free(wk->sources[i].slots, wk->sources[i].nslots * sizeof *wk->sources[i].slots);
+    ts_pages_free(wk->restored.slots, wk->restored.nslots * sizeof *wk->restored.slots);
+    ts_snapper_free(&wk->snap);
     ts_rollup_batch_free(&wk->batch);
     ts_free(wk->sources);
     ts_worker_free_rules(wk);
@@ -64,9 +67,10 @@ const struct ts_worker_gauges *ts_worker_gauges(const struct ts_worker *worker)
     return &worker->gauges;
 }
 
+/* At a stop a source that has ended holds back what it would go on with after the next start. */
 static bool is_active(const struct ts_worker *wk, const struct ts_source *src)
 {
-    return !src->ended && src->max_event_ns != TS_TIME_NONE &&
+    return src->max_event_ns != TS_TIME_NONE &&
            src->arrival_ns - src->event_seen_ns < wk->conf.conf->idle_after_ns;
 }
 
@@ -75,10 +79,10 @@ static void advance(struct ts_worker *wk)
 {
     int64_t clock_ns = INT64_MAX, watermark_ns = INT64_MAX;
     bool had_events = false;
-    wk->draining = true;
+    wk->ended = true;
     for (unsigned i = 0; i < wk->conf.nsources; i++) {
         const struct ts_source *src = &wk->sources[i];
-        wk->draining &= src->ended;
+        wk->ended &= src->ended;
         had_events |= src->max_event_ns != TS_TIME_NONE;
         if (!src->ended)
             clock_ns = TS_MIN(clock_ns, src->arrival_ns);
@@ -157,11 +161,14 @@ void *ts_worker_run(void *arg)
         bool more = false;
         for (unsigned i = 0; i < wk->conf.nsources && !must_seal_first(wk); i++)
             more |= read_lane(wk, &wk->sources[i]);
-        more |= ts_worker_seal(wk);
+        bool sealing = ts_worker_seal(wk);
+        more |= ts_worker_snap(wk) || sealing;
         ts_worker_forget(wk);
         publish(wk);
         if (wk->draining && ts_worker_is_empty(wk) && ts_gather_may_end(wk))
             return NULL;
+        if (wk->ended && !wk->draining && !sealing && ts_worker_may_drain(wk))
+            wk->draining = more = true;
         if (more)
             continue;
         trim(wk);

@@ -27,6 +27,8 @@ MAX_BODY = 100_000
 V2 = {"org": "o", "bucket": "b"}
 V1 = {"db": "d"}
 SILENCE_S = 10  # TS_SERVER_TIMEOUT_S
+HEADERS_S = 15  # HEADERS_NS
+CONNECTIONS = 64  # TS_SERVER_CONNECTIONS
 
 
 class Rollups(Tsaggd):
@@ -295,6 +297,31 @@ def test_silent_clients_are_dismissed():
         with socket.create_connection((LOOPBACK, tsaggd.http_port)) as sock:
             sock.sendall(head(100) + b"m f=1\nm f")
         assert tsaggd.lines() == (1, {})
+
+
+def test_slow_headers_are_dismissed():
+    """Clients that send their headers byte by byte take all connections there are, but not for long."""
+    with Rollups() as tsaggd:
+        begin_s = time.monotonic()
+        slow = [socket.create_connection((LOOPBACK, tsaggd.http_port)) for _ in range(CONNECTIONS)]
+        for sock in slow:
+            sock.sendall(b"POST /api/v2/write?org=o&bucket=b HTTP/1.1\r\nX-Slow: ")
+
+        def are_gone():
+            time.sleep(0.5)
+            gone = 0
+            for sock in slow:
+                try:
+                    sock.sendall(b"x")
+                except OSError:
+                    gone += 1
+            return gone == CONNECTIONS
+
+        until(are_gone, HEADERS_S + 20, "slow clients dismissed")
+        assert time.monotonic() - begin_s > HEADERS_S - 1
+        assert tsaggd.write2(b"m f=2")[0] == 204
+        for sock in slow:
+            sock.close()
 
 
 def write_batches(tsaggd, writer, batches, lines, answers):

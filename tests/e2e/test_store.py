@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from tsagg_test import lineproto, load, oracle, runner, udp
-from tsagg_test.daemon import BUILD, Tsaggd
+from tsagg_test.daemon import BUILD, Tsaggd, tool
 from tsagg_test.ports import LOOPBACK
 from tsagg_test.times import NS
 
@@ -31,6 +31,12 @@ def stored(tsaggd):
     return lineproto.read_points(ctl(tsaggd, "export", "--bucket", "rollups"))
 
 
+def local_query(tsaggd, flux):
+    done = tool("tsagg-query", f"--local={tsaggd.dir / 'state'}", "--format", "csv", flux)
+    assert done.returncode == 0, done
+    return done.stdout.decode().replace("\r", "")
+
+
 def test_rollups_are_stored():
     sent = load.ordered(lines=2000, series=50, windows=4)
     with daemon() as tsaggd:
@@ -40,6 +46,9 @@ def test_rollups_are_stored():
         sent.assert_rolled_up(stored(tsaggd))  # another process reads while the daemon has it open
         assert "whole" in ctl(tsaggd, "check")
         assert "landing" in ctl(tsaggd, "stats")
+        counts = """from(bucket: "rollups") |> range(start: 0, stop: 2100-01-01T00:00:00Z)
+            |> filter(fn: (r) => r._field =~ /_max$/) |> group() |> count() |> keep(columns: ["_value"])"""
+        assert local_query(tsaggd, counts) == f"_value\n{len(sent.rollups)}\n"
 
 
 def test_a_bucket_for_each_rollup():

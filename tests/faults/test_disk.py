@@ -6,10 +6,13 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from tsagg_test import lineproto, load, runner
-from tsagg_test.daemon import Tsaggd
+from tsagg_test.daemon import Tsaggd, tool
+from tsagg_test.ports import LOOPBACK
 from tsagg_test.stub import StubInflux
 from tsagg_test.wait import until
 
@@ -94,16 +97,57 @@ def fail_and_recover(tsaggd, stub, fail, recover, says):
 def test_disk_full():
     with StubInflux() as stub, Tmpfs("4m") as disk, daemon(stub, f"{disk.path}/state") as tsaggd:
         ballast = pathlib.Path(disk.path, "ballast")
+        fail_and_recover(tsaggd, stub, lambda: fill(disk), ballast.unlink, "No space left")
 
-        def fill():
-            with open(ballast, "wb", buffering=0) as file:
-                try:
-                    while True:
-                        file.write(bytes(4096))
-                except OSError:
-                    pass
 
-        fail_and_recover(tsaggd, stub, fill, ballast.unlink, "No space left")
+def fill(disk):
+    """Takes all that is left of it. @return the file."""
+    ballast = pathlib.Path(disk.path, "ballast")
+    with open(ballast, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            return ballast
+
+
+@runner.needs(Mounts)
+def test_store_on_a_full_disk():
+    """The journal keeps what the embedded store cannot take, and a client is told to come again."""
+    with tempfile.TemporaryDirectory(prefix="tsagg-full-") as folder, Tmpfs("16m") as disk:
+        state = pathlib.Path(folder, "state")
+        state.mkdir()
+        (state / "store").symlink_to(disk.path)
+        tsaggd = Daemon(rollups=[{**load.ROLLUP, "to": ["st"]}], state_dir=str(state), **load.ONLY_BY_WATERMARK,
+                        sinks={"st": {"type": "store", "bucket": "b", "flush_interval": "50ms", "retry_min": "50ms",
+                                      "retry_max": "200ms"}})
+        tsaggd.config["http"]["write"] = "store"
+        sent = load.ordered(lines=20_000, series=500, windows=20)
+        half = len(sent.lines) // 2
+        with tsaggd:
+            sent.send(tsaggd, slice(None, half))
+            tsaggd.wait_delivered("st", 1)
+            ballast = fill(disk)
+            sent.send(tsaggd, slice(half, None))
+            sent.advance(tsaggd)
+            until(lambda: "is full" in tsaggd.sink("st")["state"], 20, "the status says so")
+            tsaggd.wait_read(len(sent.lines) + 1)
+            assert tsaggd.sink("st")["pending"] > 0 and tsaggd.status()["rollups"]["lost"] == 0
+            body = "".join(f"m,i={i} f=1 {i}\n" for i in range(20_000)).encode()
+            request = urllib.request.Request(f"http://{LOOPBACK}:{tsaggd.http_port}/api/v2/write?org=o&bucket=b", body)
+            try:
+                urllib.request.urlopen(request, timeout=60)
+                raise AssertionError("taken by a full disk")
+            except urllib.error.HTTPError as err:
+                assert err.code == 503 and b"is full" in err.read(), err
+            ballast.unlink()
+            tsaggd.wait_delivered("st", len(sent.rollups))
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                assert answer.status == 204
+            done = tool("tsagg-ctl", "store", "export", "--bucket", "b", "--dir", disk.path).stdout.decode()
+            points = lineproto.read_points(done)
+            assert sum(name == "m" for name, _, _ in points) == 20_000
+            sent.assert_rolled_up({key: fields for key, fields in points.items() if key[0] != "m"})
 
 
 @runner.needs(Mounts)

@@ -7,10 +7,12 @@ fuzz_targets = \
 	tests/fuzz/fuzz_expr \
 	tests/fuzz/fuzz_flux_format \
 	tests/fuzz/fuzz_flux_script \
+	tests/fuzz/fuzz_journal \
 	tests/fuzz/fuzz_line_influx \
 	tests/fuzz/fuzz_line_statsd \
 	tests/fuzz/fuzz_rollup \
 	tests/fuzz/fuzz_sketch \
+	tests/fuzz/fuzz_snapshot \
 	tests/fuzz/fuzz_store
 
 tests_fuzz_fuzz_annotated_csv_LDADD = $(fuzz_ldadd)
@@ -23,6 +25,8 @@ tests_fuzz_fuzz_flux_format_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_flux_format_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_flux_script_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_flux_script_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_journal_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_journal_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_line_influx_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_line_influx_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_line_statsd_LDADD = $(fuzz_ldadd)
@@ -31,6 +35,8 @@ tests_fuzz_fuzz_rollup_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_rollup_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_sketch_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_sketch_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_snapshot_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_snapshot_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_store_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_store_LDFLAGS = $(fuzz_ldflags)
 

@@ -10,3 +10,6 @@ tests_unit_test_store_readers_SOURCES = tests/unit/test_store_readers.c tests/un
 tests_unit_test_store_readers_LDADD = $(unit_ldadd)
 tests_unit_test_store_buckets_SOURCES = tests/unit/test_store_buckets.c tests/unit/unit.h
 tests_unit_test_store_buckets_LDADD = $(unit_ldadd)
+unit_tests += tests/unit/test_store_faults
+tests_unit_test_store_faults_SOURCES = tests/unit/test_store_faults.c tests/unit/unit.h
+tests_unit_test_store_faults_LDADD = $(unit_ldadd) $(SQLITE_LIBS)

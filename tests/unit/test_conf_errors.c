@@ -25,9 +25,9 @@ struct example {
 
 static const struct example examples[] = {
     {"unknown key at the top", "state_dir: /x\nsinsk: {}\n",
-     "2:1: unknown key \"sinsk\"; did you mean \"sinks\"? known here: state_dir, workers, idle_after, "
+     "2:1: unknown key \"sinsk\"; did you mean \"sinks\"? known here: state_dir, workers, snapshot, idle_after, "
      "correct_for, future, "
-     "keep_gauges, log_level, timezone, listen, http, limits, events, journal, pipeline, rollups, sinks\n"},
+     "keep_gauges, log_level, timezone, listen, http, limits, store, events, journal, pipeline, rollups, sinks\n"},
     {"unknown key like none", "limits:\n  disk: 2GiB\n",
      "2:3: unknown key \"disk\"; known here: series, tag_values, memory, expire, queries, query_memory, query_time\n"},
     {"unknown key in a flow mapping", "rollups: [{name: a, evry: 10s, every: 10s}]\n",

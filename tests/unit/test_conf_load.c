@@ -104,7 +104,7 @@ static void state_dir_follows_the_user(void **state)
 }
 
 static const char everything[] =
-    "state_dir: /tmp/x y\nworkers: 4\nidle_after: 1m30s\ncorrect_for: 0s\nfuture: 1h\nkeep_gauges: true\nlog_level: debug\n"
+    "state_dir: /tmp/x y\nworkers: 4\nsnapshot: 1s\nidle_after: 1m30s\ncorrect_for: 0s\nfuture: 1h\nkeep_gauges: true\nlog_level: debug\n"
     "listen:\n"
     "  - {url: \"udp://[::1]:9125\", format: influx, signed_gauges: absolute, when_full: drop_new, block: "
     "1.5s, sockets: 2,\n"
@@ -221,7 +221,7 @@ static void print_loads_back(void **state)
     struct ts_buf out = printed(everything);
     const char *text = ts_buf_cstr(&out);
     assert_non_null(
-        strstr(text, "workers: 4\nidle_after: 1m30s\ncorrect_for: 0s\nfuture: 1h\nkeep_gauges: true\nlog_level: debug\n"));
+        strstr(text, "workers: 4\nsnapshot: 1s\nidle_after: 1m30s\ncorrect_for: 0s\nfuture: 1h\nkeep_gauges: true\nlog_level: debug\n"));
     assert_non_null(strstr(text, "    block: 1s500ms\n    sockets: 2\n    rcvbuf: 64000B\n"));
     assert_non_null(strstr(
         text,
@@ -280,8 +280,8 @@ static void wrong_settings_are_told(void **state)
     assert_setting_fails("=1", "--set =<hidden>: not KEY=VALUE; write it as in http.address=127.0.0.1:9000\n");
     assert_setting_fails(
         "wrkers=1",
-        "--set wrkers=1: unknown key \"wrkers\"; did you mean \"workers\"? known here: state_dir, workers, "
-        "idle_after, correct_for, future, keep_gauges, log_level, timezone, listen, http, limits, events, journal, pipeline, rollups, sinks\n");
+        "--set wrkers=1: unknown key \"wrkers\"; did you mean \"workers\"? known here: state_dir, workers, snapshot, "
+        "idle_after, correct_for, future, keep_gauges, log_level, timezone, listen, http, limits, store, events, journal, pipeline, rollups, sinks\n");
     assert_setting_fails("workers=x", "--set workers=x: workers: \"x\" is not a whole number; give a whole "
                                       "number from 1 to 64, or auto\n");
     assert_setting_fails(

@@ -78,6 +78,9 @@ static void floors(void **state)
     assert_int_equal(ts_clock_floor(20, 10), 20);
     assert_int_equal(ts_clock_floor(-1, 10), -10);
     assert_int_equal(ts_clock_floor(-10, 10), -10);
+    assert_int_equal(ts_clock_to_tick(0), 50 * TS_MS);
+    assert_int_equal(ts_clock_to_tick(100 * TS_MS - 1), 1);
+    assert_int_equal(ts_clock_to_tick(-1), 1);
 }
 
 static void the_clock_can_be_set(void **state)

@@ -266,6 +266,9 @@ static void test_memory_limits(void **state)
         "buckets()",
     };
     struct ts_buf out = TS_BUF_INIT;
+    flux_run_over(source, NULL, FROM FLOATS " |> sum()", 96 << 10, &out); /* less than decoding a block takes */
+    assert_memory_equal(ts_buf_cstr(&out), "error: memory limit", 19);
+    ts_buf_clear(&out);
     for (size_t i = 0; i < TS_ARRAY_SIZE(scripts); i++) {
         size_t peak = flux_run_over(source, NULL, scripts[i], 0, &out), refused = 0, steps = 40;
         assert_memory_equal(ts_buf_cstr(&out), "#datatype", 9);

@@ -327,6 +327,29 @@ static void damaged_bytes_do_no_harm(void **state)
     free_series();
 }
 
+/* More of them than are kept: what comes back is as good as new. */
+static void batches_are_used_again(void **state)
+{
+    (void)state;
+    struct ts_rollup_batch *batches[20];
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < TS_ARRAY_SIZE(batches); i++) {
+            batches[i] = i % 5 ? ts_rollup_batch_new() : ts_rollup_batch_sized(3);
+            assert_non_null(batches[i]);
+            assert_int_equal(batches[i]->n, 0);
+            assert_int_equal(batches[i]->room, i % 5 ? TS_ROLLUP_BATCH_MAX : 3);
+            for (unsigned k = 0; k < i; k++)
+                assert_ptr_not_equal(batches[i]->points, batches[k]->points);
+            batches[i]->points[batches[i]->room - 1] = (struct ts_rollup){.distinct = i};
+        }
+        for (unsigned i = 0; i < TS_ARRAY_SIZE(batches); i++)
+            ts_rollup_batch_free(&batches[i]);
+        if (round == 1)
+            ts_rollup_trim();
+    }
+    ts_rollup_trim();
+}
+
 static void sink_lists(void **state)
 {
     (void)state;
@@ -348,6 +371,7 @@ int main(void)
         cmocka_unit_test(passed_points_have_a_form_of_their_own),
         cmocka_unit_test(every_cut_is_refused),
         cmocka_unit_test(damaged_bytes_do_no_harm),
+        cmocka_unit_test(batches_are_used_again),
         cmocka_unit_test(sink_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,6 +119,28 @@ static void names_are_escaped(void **state)
                  "m,\xf0\x9f\x98\x80=\"q\" \xc3\xa9_count=1 7\n");
 }
 
+/* One special character at each place of names of each length: they are looked at eight characters at a time. */
+static void every_place_of_a_name_is_looked_at(void **state)
+{
+    static const struct {
+        char c;
+        const char *measurement, *field; /* what becomes of it */
+    } cases[] = {{' ', "\\ ", "\\ "}, {',', "\\,", "\\,"}, {'=', "=", "\\="}, {'\n', "\\n", "\\n"}, {'\t', "\\t", "\\t"},
+                 {'\001', "_", "_"},  {'\177', "_", "_"}, {'-', "-", "-"},   {'!', "!", "!"},    {'\377', "\377", "\377"}};
+    (void)state;
+    for (unsigned i = 0; i < TS_ARRAY_SIZE(cases); i++)
+        for (unsigned len = 1; len <= 26; len++)
+            for (unsigned at = 0; at < len; at++) {
+                char name[32] = "abcdefghijklmnopqrstuvwxyz", want[128];
+                name[len] = 0;
+                name[at] = cases[i].c;
+                snprintf(want, sizeof want, "%.*s%s%s %.*s%s%s_count=1 7\n", (int)at, name, cases[i].measurement, name + at + 1, (int)at,
+                         name, cases[i].field, name + at + 1);
+                expect_names(TS_KIND_FIELD, name, name, 0, NULL, want);
+                free_series();
+            }
+}
+
 static void backslashes_stand_for_themselves_where_they_can(void **state)
 {
     (void)state;
@@ -243,6 +265,7 @@ int main(void)
         TEST(passed_points_go_out_as_they_came),
         TEST(sessions_have_times_and_lengths),
         TEST(names_are_escaped),
+        TEST(every_place_of_a_name_is_looked_at),
         TEST(backslashes_stand_for_themselves_where_they_can),
         TEST(tags_that_cannot_be_sent),
         TEST(numbers_that_are_none_are_left_out),

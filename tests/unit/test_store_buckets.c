@@ -237,6 +237,43 @@ static void test_index(void **state)
     assert_schema("other", TS_SCAN_TAG_VALUES, NULL, "y4 ");
 }
 
+/* The same work, at most so many bytes a second: it waits, less the second that it may be ahead. */
+static void test_bounded_io(void **state)
+{
+    (void)state;
+    struct ts_err err = {""};
+    struct ts_points *pts;
+    struct ts_store_work work;
+    struct ts_store_stats st;
+    uint32_t series;
+    ts_clock_set_fake(TS_TIME_NONE);
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("b"), 0, &err), 0);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(ts_points_begin(ts_store_writer(store), TS_STR("b"), &pts, &err), 0);
+        assert_int_equal(ts_points_series(pts, TS_STR("m"), NULL, 0, &series, &err), 0);
+        uint64_t bits = 1;
+        for (int i = 0; i < 8000; i++) {
+            bits = bits * UINT64_C(6364136223846793005) + 1442695040888963407;
+            struct ts_point_field field = {.key = TS_STR("v"), .type = TS_SCAN_INT, .v.u = bits};
+            assert_int_equal(ts_points_add(pts, series, T0 + (round * 8000 + i) * TS_SEC, &field, 1, &err), 0);
+        }
+        assert_int_equal(ts_points_commit(pts, TS_STR(""), TS_STR(""), &err), 0);
+        ts_points_end(&pts);
+        ts_store_limit_io(store, round ? 100000 : 0); /* 64,000 bytes, read once and written twice: 1.9 s, less one */
+        assert_int_equal(ts_store_tend(store, TS_STORE_LAND, &err), 0);
+        ts_store_work(store, &work);
+        assert_true(round ? work.waited_ns > 700 * TS_MS : work.waited_ns == 0);
+    }
+    assert_int_equal(ts_store_stats(dir, &st, &err), 0);
+    assert_true(st.work.compactions == 2 && st.io_limit == 100000 && st.work.waited_ns == work.waited_ns && st.work.longest_ns > 0);
+    ts_store_close(&store);
+    assert_int_equal(ts_store_open(dir, &store, &err), 0);
+    assert_int_equal(put("b", "m", "h", T0, TS_SCAN_INT, &err), 0);
+    assert_int_equal(ts_store_tend(store, TS_STORE_LAND, &err), 0);
+    assert_int_equal(ts_store_stats(dir, &st, &err), 0);
+    assert_true(st.work.compactions == 3 && st.io_limit == 0 && st.work.waited_ns == work.waited_ns);
+}
+
 static void test_buckets(void **state)
 {
     (void)state;
@@ -307,6 +344,7 @@ int main(void)
                                        cmocka_unit_test_setup_teardown(test_buckets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_format_1, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_index, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bounded_io, set_up, tear_down),
                                        cmocka_unit_test_setup_teardown(test_types_and_schema, set_up, tear_down)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

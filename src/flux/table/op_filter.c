@@ -334,6 +334,8 @@ static int limit_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     st->skip -= (int64_t)start;
     st->left -= (int64_t)n;
     bool none = chk->n == 0 || (args->n == 0 && cur->new_table);
+    if (st->left == 0)
+        ts_flux_scan_enough(cur->in[0]);
     return n || none ? ts_flux_emit(cur, ts_flux_chunk_slice(chk, start, n)) : 0;
 }
 

@@ -19,6 +19,8 @@ struct from {
     const struct ts_scan_chunk *chk; /* the present one, until the next is asked for */
     struct ts_flux_key *key; /* of the present series, as all below */
     struct ts_flux_slot *slots;
+    size_t bytes; /* of the scan, as accounted */
+    bool enough; /* of the present series */
     struct ts_flux_column *lent[2], *blank[2]; /* of times and values: with the scan's memory, and of nulls */
     size_t n, cap;
     const struct ts_flux_name *fixed[FIXED], *measurement, *field;
@@ -247,6 +249,27 @@ static void damaged(const struct from *st)
         ts_log(TS_LOG_WARN, "scan_damage", "series=%s what=%s", ts_log_quote(dmg[i].series).z, ts_log_quote_z(dmg[i].what));
 }
 
+/* The scan's memory is the query's. */
+static int account(struct ts_flux_cursor *cur)
+{
+    struct from *st = cur->st;
+    size_t now = ts_scan_bytes(st->scan);
+    if (now > st->bytes && !ts_flux_mem_take(&cur->run->mem, now - st->bytes))
+        return ts_flux_fail_nomem(cur->run);
+    if (now < st->bytes)
+        ts_flux_mem_give(&cur->run->mem, st->bytes - now);
+    st->bytes = now;
+    return 0;
+}
+
+static void end_scan(struct ts_flux_cursor *cur)
+{
+    struct from *st = cur->st;
+    ts_scan_close(&st->scan);
+    ts_flux_mem_give(&cur->run->mem, st->bytes);
+    st->bytes = 0;
+}
+
 static int from_next(struct ts_flux_cursor *cur, struct ts_flux_chunk **out)
 {
     struct ts_flux_run *run = cur->run;
@@ -257,17 +280,19 @@ static int from_next(struct ts_flux_cursor *cur, struct ts_flux_chunk **out)
     int rc = settle(cur);
     if (rc || !st->scan)
         return rc;
-    if (st->chk && scan->tune.rows != TS_FLUX_SCAN_ALL)
+    if (st->chk && (st->enough || scan->tune.rows != TS_FLUX_SCAN_ALL))
         ts_scan_skip(st->scan);
+    st->enough = false;
     rc = ts_scan_next(st->scan, &st->chk, &err);
     if (rc)
         return ts_flux_fail_as(run, rc, "%s", err.msg);
     if (!st->chk) {
         damaged(st);
-        ts_scan_close(&st->scan);
+        end_scan(cur);
         return 0;
     }
-    rc = ts_flux_tick(run, st->chk->n / 8 + 1);
+    rc = account(cur);
+    rc = rc ? rc : ts_flux_tick(run, st->chk->n / 8 + 1);
     if (rc == 0 && st->chk->first)
         rc = begin_series(cur, st->chk->series);
     if (rc)
@@ -283,6 +308,12 @@ const struct ts_scan_chunk *ts_flux_scan_stats(const struct ts_flux_cursor *in)
 {
     const struct from *st = in->st;
     return in->stream->op == &from_op && st->chk && !st->chk->columns ? st->chk : NULL;
+}
+
+void ts_flux_scan_enough(const struct ts_flux_cursor *in)
+{
+    if (in->stream->op == &from_op)
+        ((struct from *)in->st)->enough = true;
 }
 
 static int from_open(struct ts_flux_cursor *cur)
@@ -316,7 +347,7 @@ static void from_close(struct ts_flux_cursor *cur)
             (void)ts_flux_fail_nomem(cur->run);
     forget_series(st);
     ts_flux_mem_free(&cur->run->mem, st->slots, st->cap * sizeof *st->slots);
-    ts_scan_close(&st->scan);
+    end_scan(cur);
 }
 
 static const struct ts_flux_operator from_op = {

@@ -53,6 +53,9 @@ int ts_flux_scan_tuned(struct ts_flux_run *run, struct ts_flux_stream *stream, c
  * is no from(). */
 const struct ts_scan_chunk *ts_flux_scan_stats(const struct ts_flux_cursor *in);
 
+/** The rest of the present series is not wanted, when in is from(). */
+void ts_flux_scan_enough(const struct ts_flux_cursor *in);
+
 /** Whether the stream is filter(), and which columns its function reads. */
 bool ts_flux_filter_wants(const struct ts_flux_stream *stream, unsigned *want);
 

@@ -1,0 +1,163 @@
+#ifndef TS_WINDOW_SNAPSHOT_PRIV_H
+#define TS_WINDOW_SNAPSHOT_PRIV_H
+/*
+ * Snapshots of open windows, inside the window stage. A file, little-endian; varints are those of core/varint.h:
+ *
+ *   header, 64 bytes: "TSSNAP\r\n" | u32 version = 1 | u32 flags: 1 final | i64 taken_ns | u64 segment, u64 offset of
+ *       the journal's end, at the latest when the first block was begun | 16 bytes 0 | u64 XXH3-64 of the 56 before
+ *   blocks: u32 length | u32 worker | u64 XXH3-64 of the payload, seeded with block's number, worker and taken_ns | payload
+ *   a last one of worker UINT32_MAX, whose payload is u64 number of blocks before it
+ *
+ * The payload of a worker's blocks, one after the other, is records:
+ *   'W', the first: i64 watermark_ns | n sources: u64 key, i64 highest event time
+ *        | n rules: u64 key (ts_rule_key), u8 form = 1, u8 wants, n and name
+ *   'S', a series: n and encoded series | u8 flags of enum ts_slot_flag | with GAUGE f64 value | with EVENT i64 closed_ns,
+ *        else with KEPT f64 kept | u32 bytes of panes: rule's number, i64 start_ns, u8 enum pane_flag, u32 bytes and content
+ *   content in form 1: nothing with PANE_DONE; SET f64 count, HyperLogLog; STRING f64 count, i64 time_ns, text; others
+ *        u8 which of enum pane_part, moments as in core/stats.h, then LAST i64 | SKETCH u32 bytes and sketch | MORE see window_more.c
+ *
+ * A series is in one record, with all its panes as they were at one moment, so a pane and what it was merged into agree. Series
+ * are copied one after the other; what was sealed meanwhile is in the journal behind `segment offset`.
+ */
+#include "core/varint.h"
+#include "window/window_priv.h"
+#include "window/window_snapshot.h"
+
+#define SNAP_MAGIC      "TSSNAP\r\n"
+#define SNAP_VERSION    1
+#define SNAP_HEAD       64
+#define SNAP_BLOCK_HEAD 16
+#define SNAP_FINAL      1 /* what is open was sent as a part, too */
+#define SNAP_LAST       UINT32_MAX
+#define SNAP_FORM       1 /* of a rule's panes */
+
+enum pane_flag { PANE_SEALED = 1, PANE_MERGED = 2, PANE_DONE = 4, PANE_AGAIN = 8 };
+enum pane_part { PART_LAST = 1, PART_SKETCH = 2, PART_MORE = 4 };
+
+/* A worker's records on their way to the writer. */
+struct snap_block {
+    struct ts_buf buf;
+    bool last;        /* of this worker and snapshot */
+    uint64_t batches; /* with last: when so many batches are durable, what the snapshot does not hold is in the journal */
+};
+
+#define SNAP_BLOCKS 4
+
+/* Between a worker and the writer's thread. */
+struct ts_snapper {
+    struct ts_ring full, empty; /* of struct snap_block */
+    struct snap_block blocks[SNAP_BLOCKS];
+    struct ts_bell *bell;      /* the writer's */
+    _Atomic uint64_t asked;    /* number of the snapshot wanted; the writer's */
+    _Atomic bool settled;      /* the worker's sources have ended, and what is due has been pushed; the worker's */
+    _Atomic bool released;     /* the last snapshot has been taken; the writer's */
+    bool kept;                 /* and written; before `released` */
+    _Atomic int64_t pause_ns;  /* longest that the worker's samples waited for a step; the worker's */
+    /* @thread worker */
+    uint64_t begun;            /* number of the last one begun */
+    bool busy;
+    uint32_t next_slot;
+    struct snap_block *filling;
+    const uint64_t *source_keys; /* [nsources] */
+};
+
+/** The form of a file's pieces, shared by writing and reading. */
+void ts_snap_put_head(char head[SNAP_HEAD], unsigned flags, int64_t taken_ns, struct ts_feed_pos at);
+uint64_t ts_snap_checksum(struct ts_str payload, uint64_t number, uint32_t worker, int64_t taken_ns);
+
+static inline void ts_snap_put_u64(struct ts_buf *buf, uint64_t v)
+{
+    char bytes[8];
+    for (unsigned i = 0; i < 8; i++)
+        bytes[i] = (char)(v >> 8 * i & 0xff);
+    ts_buf_put(buf, bytes, sizeof bytes);
+}
+
+static inline void ts_snap_put_i64(struct ts_buf *buf, int64_t v)
+{
+    ts_snap_put_u64(buf, (uint64_t)v);
+}
+
+static inline void ts_snap_put_double(struct ts_buf *buf, double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    ts_snap_put_u64(buf, bits);
+}
+
+static inline void ts_snap_put_uint(struct ts_buf *buf, uint64_t v)
+{
+    char bytes[TS_VARINT_MAX];
+    ts_buf_put(buf, bytes, (size_t)(ts_varint_put(bytes, v) - bytes));
+}
+
+static inline void ts_snap_put_text(struct ts_buf *buf, struct ts_str s)
+{
+    ts_snap_put_uint(buf, s.len);
+    ts_buf_put_str(buf, s);
+}
+
+/* A length that is known only behind what it is of. */
+static inline size_t ts_snap_open(struct ts_buf *buf)
+{
+    ts_buf_put(buf, "\0\0\0", 4);
+    return buf->len;
+}
+
+static inline void ts_snap_close(struct ts_buf *buf, size_t from)
+{
+    for (unsigned i = 0; i < 4 && !ts_buf_failed(buf); i++)
+        buf->p[from - 4 + i] = (char)((buf->len - from) >> 8 * i & 0xff);
+}
+
+/* Reading never goes beyond the end: what is missing reads as zero and sets bad. */
+static inline uint64_t ts_snap_get_fixed(struct ts_varints *in, unsigned bytes)
+{
+    uint64_t v = 0;
+    if ((size_t)(in->end - in->p) < bytes) {
+        in->bad = true;
+        return 0;
+    }
+    for (unsigned i = 0; i < bytes; i++)
+        v |= (uint64_t)(unsigned char)*in->p++ << 8 * i;
+    return v;
+}
+
+static inline int64_t ts_snap_get_i64(struct ts_varints *in)
+{
+    return (int64_t)ts_snap_get_fixed(in, 8);
+}
+
+static inline double ts_snap_get_double(struct ts_varints *in)
+{
+    uint64_t bits = ts_snap_get_fixed(in, 8);
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static inline struct ts_str ts_snap_take(struct ts_varints *in, uint64_t n)
+{
+    if (in->bad || n > (size_t)(in->end - in->p)) {
+        in->bad = true;
+        return TS_STR("");
+    }
+    struct ts_str s = {in->p, (size_t)n};
+    in->p += n;
+    return s;
+}
+
+static inline struct ts_str ts_snap_get_text(struct ts_varints *in)
+{
+    uint64_t n = ts_varint_get(in);
+    return ts_snap_take(in, n);
+}
+
+/* What ts_snap_open and ts_snap_close have put a length before. */
+static inline struct ts_str ts_snap_get_part(struct ts_varints *in)
+{
+    uint64_t n = ts_snap_get_fixed(in, 4);
+    return ts_snap_take(in, n);
+}
+
+#endif

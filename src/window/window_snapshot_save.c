@@ -1,0 +1,232 @@
+/*
+ * A worker's series and panes to blocks of a snapshot, some of them at a time between two batches of samples. Thread: worker.
+ * Blocks belong to the snapper; when the writer has none to give back, the snapshot waits and the samples do not. Without memory
+ * a block says so, and the writer gives the snapshot up.
+ */
+#include "config.h"
+#include "window/window_snapshot_priv.h"
+
+#include "core/clock.h"
+#include "core/hash.h"
+#include "core/mem.h"
+
+#define STEP_BYTES  ((size_t)32 << 10)
+#define STEP_SLOTS  1024 /* looked at */
+#define BLOCK_BYTES ((size_t)256 << 10)
+
+uint64_t ts_rule_key(const struct ts_rule *rule)
+{
+    const struct ts_conf_rollup *conf = rule->conf;
+    int64_t shape[] = {rule->every_ns,     rule->period_ns, conf->calendar, conf->sketch_buckets,
+                       conf->histogram.n, rule->hidden,    rule->is_side,  conf->late == TS_LATE_SIDE};
+    uint64_t key = ts_hash_seeded(shape, sizeof shape, ts_hash(conf->name, strlen(conf->name)));
+    key = ts_hash_seeded(conf->histogram.bounds, conf->histogram.n * sizeof conf->histogram.bounds[0], key);
+    return rule->base ? ts_hash_seeded("", 0, key ^ ts_rule_key(rule->base)) : key;
+}
+
+static void put_start(const struct ts_worker *wk, struct ts_buf *buf)
+{
+    ts_buf_putc(buf, 'W');
+    ts_snap_put_i64(buf, wk->watermark_ns);
+    ts_snap_put_uint(buf, wk->conf.nsources);
+    for (unsigned i = 0; i < wk->conf.nsources; i++) {
+        ts_snap_put_u64(buf, wk->snap->source_keys[i]);
+        ts_snap_put_i64(buf, wk->sources[i].max_event_ns);
+    }
+    ts_snap_put_uint(buf, wk->nrules);
+    for (unsigned r = 0; r < wk->nrules; r++) {
+        ts_snap_put_u64(buf, ts_rule_key(&wk->rules[r]));
+        ts_buf_putc(buf, SNAP_FORM);
+        ts_buf_putc(buf, (char)wk->rules[r].wants);
+        ts_snap_put_text(buf, ts_str_of(wk->rules[r].conf->name));
+    }
+}
+
+static void put_stats(const struct ts_worker *wk, const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot,
+                      struct ts_buf *buf)
+{
+    uint32_t i = slot % TS_CHUNK_PANES;
+    const struct ts_stats *st = &ch->panes[i].stats;
+    const struct ts_sketch *sk = ch->sketches ? &ch->sketches[i] : NULL;
+    const double moments[] = {st->count, st->sum, st->sd, st->sd2, st->shift, st->min, st->max, st->last};
+    bool timed = ch->last_ns && ch->last_ns[i] != TS_TIME_NONE, sketched = sk && sk->state >= TS_SKETCH_LIST;
+    bool more = ch->more && wk->series.slots[slot].kind != TS_KIND_COUNTER;
+    ts_buf_putc(buf, (char)((timed ? PART_LAST : 0) | (sketched ? PART_SKETCH : 0) | (more ? PART_MORE : 0)));
+    for (unsigned m = 0; m < TS_ARRAY_SIZE(moments); m++)
+        ts_snap_put_double(buf, moments[m]);
+    if (timed)
+        ts_snap_put_i64(buf, ch->last_ns[i]);
+    if (sketched) {
+        size_t from = ts_snap_open(buf);
+        (void)!ts_sketch_encode(sk, buf); /* marks it */
+        ts_snap_close(buf, from);
+    }
+    if (more)
+        ts_window_save_more(ch, slot, rule->conf->histogram.n, buf);
+}
+
+static void put_content(const struct ts_worker *wk, const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot,
+                        struct ts_buf *buf)
+{
+    const union ts_pane *pane = &ch->panes[slot % TS_CHUNK_PANES];
+    switch (wk->series.slots[slot].kind) {
+    case TS_KIND_SET:
+        ts_snap_put_double(buf, pane->set.count);
+        (void)!ts_hll_encode(pane->set.hll, buf);
+        break;
+    case TS_KIND_STRING:
+        ts_snap_put_double(buf, pane->string.count);
+        ts_snap_put_i64(buf, pane->string.time_ns);
+        ts_buf_put(buf, pane->string.text->p, pane->string.text->len);
+        break;
+    default: put_stats(wk, rule, ch, slot, buf);
+    }
+}
+
+/* The value of a kept gauge has gone out for this window, and nothing else tells so. */
+static bool kept_is_sent(const struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win, uint32_t slot)
+{
+    const struct ts_slot *sl = &wk->series.slots[slot];
+    return sl->flags & TS_SLOT_KEPT && !(sl->flags & TS_SLOT_EVENT) && win->used[TS_DOMAIN_ARRIVAL] &&
+           ts_rule_matches(wk, rule, slot) &&
+           (win->state[TS_DOMAIN_ARRIVAL] == TS_WINDOW_SEALED ||
+            (win->state[TS_DOMAIN_ARRIVAL] == TS_WINDOW_SEALING && slot < win->cursor[TS_DOMAIN_ARRIVAL]));
+}
+
+static void put_pane(const struct ts_worker *wk, unsigned r, const struct ts_window *win, uint32_t slot, struct ts_buf *buf)
+{
+    const struct ts_rule *rule = &wk->rules[r];
+    const struct ts_slot *sl = &wk->series.slots[slot];
+    uint32_t index = slot / TS_CHUNK_PANES, i = slot % TS_CHUNK_PANES;
+    const struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
+    bool there = ch && ch != TS_CHUNK_GONE, has = there && ch->panes[i].stats.count != 0;
+    bool done = !has && ((there && ts_chunk_is_done(ch, slot)) || kept_is_sent(wk, rule, win, slot));
+    if (!has && !done)
+        return;
+    enum ts_domain domain = sl->flags & TS_SLOT_EVENT ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL;
+    bool dirty = has && ch->dirty[i / 64] >> (i % 64) & 1, merged = has && ch->merged[i / 64] >> (i % 64) & 1;
+    ts_snap_put_uint(buf, r);
+    ts_snap_put_i64(buf, win->start_ns);
+    ts_buf_putc(buf, (char)((win->state[domain] == TS_WINDOW_SEALED && !dirty ? PANE_SEALED : 0) | (merged ? PANE_MERGED : 0) |
+                            (done ? PANE_DONE : 0) | (win->again ? PANE_AGAIN : 0)));
+    size_t from = ts_snap_open(buf);
+    if (has)
+        put_content(wk, rule, ch, slot, buf);
+    ts_snap_close(buf, from);
+}
+
+/* A series' record, or nothing when all that is known of it is its name. */
+static void put_slot(const struct ts_worker *wk, uint32_t slot, struct ts_buf *buf)
+{
+    const struct ts_slot *sl = &wk->series.slots[slot];
+    size_t begun = buf->len;
+    if (!sl->series || sl->flags & TS_SLOT_GONE)
+        return;
+    ts_buf_putc(buf, 'S');
+    ts_snap_put_text(buf, (struct ts_str){sl->series, sl->len});
+    ts_buf_putc(buf, (char)(sl->flags & (TS_SLOT_EVENT | TS_SLOT_ARRIVAL | TS_SLOT_KEPT)));
+    if (sl->kind == TS_KIND_GAUGE)
+        ts_snap_put_double(buf, sl->gauge);
+    if (sl->flags & TS_SLOT_EVENT)
+        ts_snap_put_i64(buf, sl->closed_ns);
+    else if (sl->flags & TS_SLOT_KEPT)
+        ts_snap_put_double(buf, sl->kept);
+    size_t from = ts_snap_open(buf);
+    for (unsigned r = 0; r < wk->nrules; r++)
+        for (const struct ts_window *win = wk->rules[r].sessions ? NULL : wk->rules[r].windows; win; win = win->next)
+            put_pane(wk, r, win, slot, buf);
+    ts_snap_close(buf, from);
+    if (buf->len == from && sl->kind != TS_KIND_GAUGE && !(sl->flags & TS_SLOT_EVENT))
+        buf->len = begun;
+}
+
+static void push_block(struct ts_snapper *snap)
+{
+    struct snap_block *block = snap->filling;
+    snap->filling = NULL;
+    bool pushed = ts_ring_push(&snap->full, block);
+    TS_ASSERT(pushed);
+    ts_bell_ring(snap->bell);
+}
+
+/* @return false: the writer has all blocks. */
+static bool open_block(struct ts_snapper *snap)
+{
+    if (!snap->filling && (snap->filling = ts_ring_pop(&snap->empty))) {
+        ts_buf_clear(&snap->filling->buf);
+        snap->filling->last = false;
+    }
+    return snap->filling;
+}
+
+static void step(struct ts_worker *wk)
+{
+    struct ts_snapper *snap = wk->snap;
+    struct ts_buf *buf = &snap->filling->buf;
+    size_t stop_at = buf->len + STEP_BYTES;
+    if (snap->next_slot == 0)
+        put_start(wk, buf);
+    uint32_t end = TS_MIN(wk->series.count, snap->next_slot + STEP_SLOTS);
+    while (snap->next_slot < end && buf->len < stop_at)
+        put_slot(wk, snap->next_slot++, buf);
+    if (snap->next_slot >= wk->series.count) {
+        snap->busy = false;
+        snap->filling->last = true;
+        snap->filling->batches = wk->nbatches - (wk->batch && wk->batch->n == 0);
+    }
+    if (!snap->busy || buf->len >= BLOCK_BYTES)
+        push_block(snap);
+}
+
+bool ts_worker_snap(struct ts_worker *wk)
+{
+    struct ts_snapper *snap = wk->snap;
+    if (!snap)
+        return false;
+    if (!snap->busy) {
+        /* Relaxed: it says nothing but that another is wanted. */
+        uint64_t asked = atomic_load_explicit(&snap->asked, memory_order_relaxed);
+        if (asked == snap->begun)
+            return false;
+        snap->begun = asked;
+        snap->busy = true;
+        snap->next_slot = 0;
+    }
+    if (!open_block(snap))
+        return false;
+    int64_t from_ns = ts_clock_mono_ns();
+    step(wk);
+    int64_t pause_ns = ts_clock_mono_ns() - from_ns;
+    if (pause_ns > atomic_load_explicit(&snap->pause_ns, memory_order_relaxed))
+        atomic_store_explicit(&snap->pause_ns, pause_ns, memory_order_relaxed); /* a figure of its own */
+    return snap->busy;
+}
+
+bool ts_worker_may_drain(struct ts_worker *wk)
+{
+    struct ts_snapper *snap = wk->snap;
+    if (!snap)
+        return true;
+    bool settled = !ts_worker_is_sealing(wk) && !(wk->batch && wk->batch->n) && !snap->busy;
+    if (settled && !atomic_load_explicit(&snap->settled, memory_order_relaxed)) {
+        /* Release: whoever sees it and asks for a snapshot gets one without what is due. */
+        atomic_store_explicit(&snap->settled, true, memory_order_release);
+        ts_bell_ring(snap->bell);
+    }
+    if (!atomic_load_explicit(&snap->released, memory_order_acquire)) /* pairs with the writer's release */
+        return false;
+    wk->partial = snap->kept;
+    return true;
+}
+
+void ts_snapper_free(struct ts_snapper **snapper)
+{
+    struct ts_snapper *snap = *snapper;
+    if (!snap)
+        return;
+    for (unsigned i = 0; i < SNAP_BLOCKS; i++)
+        ts_buf_fini(&snap->blocks[i].buf);
+    ts_ring_fini(&snap->full);
+    ts_ring_fini(&snap->empty);
+    TS_FREE(*snapper);
+}

@@ -1,0 +1,326 @@
+/*
+ * Snapshots: written by the real thread, read back into another number of workers; every way to damage a small one. Expected values
+ * were worked out by hand.
+ */
+#include "config.h"
+#include "unit.h"
+
+#include "core/clock.h"
+#include "core/hash.h"
+#include "core/mem.h"
+#include "window/window_snapshot_priv.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define S TS_SEC
+
+static struct ts_conf_rollup rollup = {.name = (char *)"r",
+                                       .every_ns = 10 * S,
+                                       .lateness_ns = 2 * S,
+                                       .aggregates = TS_AGG_BIT(count) | TS_AGG_BIT(first) | TS_AGG_BIT(histogram),
+                                       .histogram = {.n = 1, .bounds = {5}},
+                                       .sketch_buckets = 64,
+                                       .to = (char *)"file"};
+static char dir[] = "/tmp/tsagg-unit-snapshot-XXXXXX";
+static struct ts_conf conf = {.nrollups = 1,
+                              .rollups = &rollup,
+                              .idle_after_ns = 10 * S,
+                              .correct_for_ns = 60 * S,
+                              .snapshot_ns = 1000 * S,
+                              .limits = {.series = 100},
+                              .state_dir = dir};
+static const uint64_t source_keys[] = {77};
+
+struct fixture {
+    struct ts_bell bell, out_bell, ingest_bell;
+    struct ts_lane lane, *lanes[1];
+    struct ts_ring out;
+    struct ts_census *census;
+    struct ts_worker *workers[3];
+    struct ts_snapshots_conf conf;
+};
+
+static struct ts_feed_pos journal_end(void *arg)
+{
+    (void)arg;
+    return (struct ts_feed_pos){3, 32};
+}
+
+static uint64_t journal_durable(void *arg, unsigned worker)
+{
+    (void)arg, (void)worker;
+    return UINT64_MAX;
+}
+
+static void journal_hold(void *arg, struct ts_feed_pos from)
+{
+    (void)arg;
+    assert_int_equal(from.segment, 3);
+}
+
+static void set_up(struct fixture *fx, unsigned nworkers)
+{
+    memset(fx, 0, sizeof *fx);
+    fx->census = ts_census_new(100, 100);
+    ts_ring_init(&fx->out, 64);
+    ts_lane_init(&fx->lane, &fx->bell, &fx->ingest_bell);
+    fx->lanes[0] = &fx->lane;
+    struct ts_worker_conf wconf = {.conf = &conf,
+                                   .nsources = 1,
+                                   .lanes = fx->lanes,
+                                   .bell = &fx->bell,
+                                   .rollups = &fx->out,
+                                   .rollups_bell = &fx->out_bell,
+                                   .census = fx->census};
+    for (unsigned w = 0; w < nworkers; w++)
+        fx->workers[w] = ts_worker_new(&wconf);
+    fx->conf = (struct ts_snapshots_conf){.conf = &conf,
+                                          .workers = fx->workers,
+                                          .nworkers = nworkers,
+                                          .source_keys = source_keys,
+                                          .journal = {journal_end, journal_durable, journal_hold, NULL}};
+}
+
+static void tear_down(struct fixture *fx)
+{
+    for (unsigned w = 0; w < 3; w++)
+        ts_worker_free(&fx->workers[w]);
+    ts_lane_fini(&fx->lane);
+    ts_ring_fini(&fx->out);
+    ts_census_free(&fx->census);
+    ts_counters_free_all();
+}
+
+static struct ts_slab *slab_of(int64_t arrival_ns, int64_t max_event_ns)
+{
+    static struct ts_slab slab TS_ALIGNED;
+    slab.n = 0;
+    slab.arrival_ns = arrival_ns;
+    slab.max_event_ns = max_event_ns;
+    return &slab;
+}
+
+static void announce(struct fixture *fx, struct ts_slab *slab, uint32_t id, enum ts_kind kind, const char *name)
+{
+    static struct ts_series_view view;
+    struct ts_buf buf = TS_BUF_INIT;
+    view = (struct ts_series_view){.kind = kind, .name = ts_str_of(name)};
+    assert_int_equal(ts_series_encode(&view, &buf), 0);
+    struct ts_announce *ann = ts_xalloc(sizeof *ann + buf.len);
+    ann->len = (uint32_t)buf.len;
+    memcpy(ann->series, buf.p, buf.len);
+    ann->hash = ts_hash(buf.p, buf.len);
+    assert_int_equal(ts_census_hold(fx->census, ts_buf_str(&buf), ann->hash, TS_CENSUS_OWN), 0);
+    slab->points[slab->n++] = (struct ts_point){.id = id, .flags = TS_POINT_SERIES, .announce = ann};
+    ts_buf_fini(&buf);
+}
+
+static void sample(struct ts_slab *slab, uint32_t id, double value, int64_t time_ns)
+{
+    struct ts_point_ext ext = {time_ns, 1};
+    slab->points[slab->n++] = (struct ts_point){.id = id, .flags = TS_POINT_EXT, .value = value};
+    memcpy(&slab->points[slab->n++], &ext, sizeof ext);
+}
+
+/* A timing with 1, 9 by arrival at 105 s, and a field with 2 at 111 s, 4 at 113 s and 8 at 131 s, which is the highest of all. */
+static void fill(struct fixture *fx)
+{
+    struct ts_worker *wk = fx->workers[0];
+    struct ts_slab *slab = slab_of(105 * S, 131 * S);
+    announce(fx, slab, 0, TS_KIND_TIMING, "t");
+    announce(fx, slab, 1, TS_KIND_FIELD, "f");
+    sample(slab, 0, 1, TS_TIME_NONE);
+    sample(slab, 0, 9, TS_TIME_NONE);
+    sample(slab, 1, 4, 113 * S);
+    sample(slab, 1, 2, 111 * S);
+    sample(slab, 1, 8, 131 * S);
+    ts_worker_add_slab(wk, &wk->sources[0], slab);
+    wk->sources[0].max_event_ns = wk->watermark_ns = 131 * S;
+}
+
+static void *stop_snapshots(void *arg)
+{
+    ts_snapshots_stop(arg);
+    return NULL;
+}
+
+/* Has the thread take one, with the worker's part done here, and reads it. */
+static struct ts_buf take(struct fixture *fx)
+{
+    struct ts_snapshots *snaps = ts_snapshots_new(&fx->conf);
+    struct ts_snapshot_status st = {.taken_ns = TS_TIME_NONE};
+    struct ts_buf bytes = TS_BUF_INIT;
+    char path[64], chunk[4096];
+    assert_int_equal(ts_snapshots_start(snaps), 0);
+    for (unsigned i = 0; st.taken_ns == TS_TIME_NONE && i < 10000; i++) {
+        (void)ts_worker_snap(fx->workers[0]);
+        ts_snapshots_status(snaps, &st);
+        usleep(1000);
+    }
+    assert_int_not_equal(st.taken_ns, TS_TIME_NONE);
+    snprintf(path, sizeof path, "%s/snapshot", dir);
+    int fd = open(path, O_RDONLY);
+    for (ssize_t n; (n = read(fd, chunk, sizeof chunk)) > 0;)
+        ts_buf_put(&bytes, chunk, (size_t)n);
+    close(fd);
+    assert_int_equal(bytes.len, st.bytes);
+    /* The end: nothing is due, and the last snapshot is wanted before anything is sent. */
+    fx->workers[0]->ended = true;
+    assert_false(ts_worker_may_drain(fx->workers[0]));
+    pthread_t ender;
+    assert_int_equal(pthread_create(&ender, NULL, stop_snapshots, snaps), 0);
+    while (!ts_worker_may_drain(fx->workers[0])) {
+        (void)ts_worker_snap(fx->workers[0]);
+        usleep(1000);
+    }
+    pthread_join(ender, NULL);
+    assert_true(fx->workers[0]->partial);
+    ts_snapshots_commit(snaps);
+    ts_snapshots_free(&snaps);
+    return bytes;
+}
+
+static void drain(struct fixture *fx, unsigned nworkers)
+{
+    for (unsigned w = 0; w < nworkers; w++) {
+        fx->workers[w]->sources[0].ended = fx->workers[w]->ended = fx->workers[w]->draining = true;
+        ts_worker_run(fx->workers[w]);
+    }
+}
+
+static void assert_point(struct ts_ring *out, int64_t start_ns, double count, double sum, double last)
+{
+    static struct ts_rollup_batch *batches[64];
+    static unsigned n;
+    for (struct ts_rollup_batch *batch; (batch = ts_ring_pop(out));)
+        batches[n++] = batch;
+    for (unsigned b = 0; b < n; b++) {
+        if (batches[b] && batches[b]->start_ns == start_ns) {
+            assert_int_equal(batches[b]->n, 1);
+            assert_true(batches[b]->points[0].stats.count == count && batches[b]->points[0].stats.sum == sum);
+            assert_true(batches[b]->points[0].stats.last == last && batches[b]->points[0].histogram.len == 16);
+            ts_rollup_batch_free(&batches[b]);
+            return;
+        }
+    }
+    fail_msg("no window at %lld s", (long long)(start_ns / S));
+}
+
+static void goes_on_in_other_workers(void **unused)
+{
+    (void)unused;
+    struct fixture fx;
+    struct ts_snapshot snap;
+    struct ts_restored got;
+    set_up(&fx, 1);
+    fill(&fx);
+    struct ts_buf bytes = take(&fx);
+    tear_down(&fx);
+    set_up(&fx, 3);
+    assert_int_equal(ts_snapshot_check(ts_buf_str(&bytes), &snap), 0);
+    assert_true(snap.at.segment == 3 && snap.at.offset == 32 && !snap.final);
+    struct ts_sealed *sealed = ts_sealed_new();
+    assert_int_equal(ts_snapshot_restore(&snap, sealed, &fx.conf, 200 * S, &got), 0);
+    assert_true(got.series == 2 && got.panes == 3 && got.sealed == 0 && got.no_rule == 0 && got.no_room == 0);
+    for (unsigned w = 0; w < 3; w++) {
+        assert_int_equal(fx.workers[w]->watermark_ns, 131 * S);
+        assert_int_equal(fx.workers[w]->sources[0].max_event_ns, 131 * S);
+    }
+    assert_int_equal(ts_census_count(fx.census), 2);
+    drain(&fx, 3);
+    assert_point(&fx.out, 100 * S, 2, 10, 9);
+    assert_point(&fx.out, 110 * S, 2, 6, 4); /* last by time, not by arrival */
+    assert_point(&fx.out, 130 * S, 1, 8, 8);
+    ts_sealed_free(&sealed);
+    ts_buf_fini(&bytes);
+    tear_down(&fx);
+}
+
+/* Every end that is missing, every bit that is wrong. */
+static void damage_is_seen(void **unused)
+{
+    (void)unused;
+    struct fixture fx;
+    struct ts_snapshot snap;
+    set_up(&fx, 1);
+    fill(&fx);
+    struct ts_buf bytes = take(&fx);
+    for (size_t n = 0; n < bytes.len; n++)
+        assert_int_equal(ts_snapshot_check((struct ts_str){bytes.p, n}, &snap), -TS_ECORRUPT);
+    for (size_t bit = 0; bit < 8 * bytes.len; bit++) {
+        bytes.p[bit / 8] = (char)(bytes.p[bit / 8] ^ 1 << bit % 8);
+        assert_int_equal(ts_snapshot_check(ts_buf_str(&bytes), &snap), -TS_ECORRUPT);
+        bytes.p[bit / 8] = (char)(bytes.p[bit / 8] ^ 1 << bit % 8);
+    }
+    assert_int_equal(ts_snapshot_check(ts_buf_str(&bytes), &snap), 0);
+    char head[SNAP_HEAD];
+    memcpy(head, bytes.p, sizeof head);
+    bytes.p[8] = 2; /* another version, with a checksum that is right */
+    uint64_t sum = ts_hash(bytes.p, 56);
+    memcpy(bytes.p + 56, &sum, sizeof sum);
+    assert_int_equal(ts_snapshot_check(ts_buf_str(&bytes), &snap), -TS_EINVAL);
+    ts_buf_fini(&bytes);
+    tear_down(&fx);
+}
+
+/* One of the windows is in the journal by now: it is not sent again, and takes nothing any more. */
+static void what_the_journal_has_is_closed(void **unused)
+{
+    (void)unused;
+    struct fixture fx;
+    struct ts_snapshot snap;
+    struct ts_restored got;
+    struct ts_buf encoded = TS_BUF_INIT, series = TS_BUF_INIT;
+    static struct ts_series_view view = {.kind = TS_KIND_FIELD, .name = {"f", 1}};
+    set_up(&fx, 1);
+    fill(&fx);
+    struct ts_buf bytes = take(&fx);
+    tear_down(&fx);
+    set_up(&fx, 1);
+    assert_int_equal(ts_snapshot_check(ts_buf_str(&bytes), &snap), 0);
+    struct ts_sealed *sealed = ts_sealed_new();
+    struct ts_rollup_batch *batch = ts_rollup_batch_sized(1);
+    assert_int_equal(ts_series_encode(&view, &series), 0);
+    batch->rule = "r";
+    batch->to = "file";
+    batch->start_ns = 110 * S;
+    batch->end_ns = 120 * S;
+    batch->points[batch->n++] = (struct ts_rollup){.series = ts_buf_str(&series), .stats.count = 3};
+    assert_int_equal(ts_rollup_batch_encode(batch, &encoded), 0);
+    ts_sealed_note(sealed, ts_buf_str(&encoded));
+    assert_int_equal(ts_snapshot_restore(&snap, sealed, &fx.conf, 200 * S, &got), 0);
+    assert_true(got.panes == 3 && got.sealed == 1);
+    struct ts_slab *slab = slab_of(201 * S, 131 * S);
+    announce(&fx, slab, 0, TS_KIND_FIELD, "f");
+    announce(&fx, slab, 1, TS_KIND_FIELD, "new");
+    sample(slab, 0, 5, 112 * S);
+    sample(slab, 1, 5, 112 * S);
+    ts_worker_add_slab(fx.workers[0], &fx.workers[0]->sources[0], slab);
+    assert_int_equal(ts_counter_sum(TS_C_DROPPED_LATE), 2);
+    drain(&fx, 1);
+    assert_int_equal(ts_counter_sum(TS_C_ROLLUPS_SEALED), 2);
+    assert_point(&fx.out, 100 * S, 2, 10, 9);
+    assert_point(&fx.out, 130 * S, 1, 8, 8);
+    ts_rollup_batch_free(&batch);
+    ts_sealed_free(&sealed);
+    ts_buf_fini(&bytes);
+    ts_buf_fini(&series);
+    ts_buf_fini(&encoded);
+    tear_down(&fx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(goes_on_in_other_workers), cmocka_unit_test(damage_is_seen),
+                                       cmocka_unit_test(what_the_journal_has_is_closed)};
+    if (!mkdtemp(dir))
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    char path[64];
+    snprintf(path, sizeof path, "%s/snapshot", dir);
+    (void)unlink(path);
+    (void)rmdir(dir);
+    return failed;
+}
