@@ -105,6 +105,7 @@ struct ts_conf_rollup {
     char *into;   /* with a bucket: the sinks that are meant (conf_bucket.c); see ts_conf_sinks_of */
     char *group_by;     /* tags that series are told apart by, a line each; "": none; NULL: not grouped, or see without */
     char *without;      /* tags that they are not told apart by; NULL: see group_by */
+    bool meets_series;  /* it is of groups, and a series without further tags is called like its group, in the same sink */
     bool drop_original; /* keep_original: false: what matches goes to no later rollup */
 };
 

@@ -194,7 +194,7 @@ static bool same(const char *a, const char *b)
 /* Two rules may not meet in a sink: points of one series that share a time would replace each other. */
 static void check_pair(struct ts_conf_load *ld, unsigned i, unsigned j)
 {
-    const struct ts_conf_rollup *a = &ld->conf->rollups[j], *b = &ld->conf->rollups[i];
+    struct ts_conf_rollup *a = &ld->conf->rollups[j], *b = &ld->conf->rollups[i];
     struct ts_str rest = ts_str_of(ts_conf_sinks_of(b)), word;
     if (!a->name || !b->name)
         return;
@@ -203,13 +203,18 @@ static void check_pair(struct ts_conf_load *ld, unsigned i, unsigned j)
                       "name: a second rollup \"%s\"; give it another name", b->name);
     if (!same(a->measurement, b->measurement) || !same(a->tags, b->tags) || ts_conf_rollups_are_apart(a, b))
         return;
-    while (ts_conf_next(&rest, ',', &word))
-        if (ts_conf_has_word(ts_conf_sinks_of(a), word))
+    while (ts_conf_next(&rest, ',', &word)) {
+        if (!ts_conf_has_word(ts_conf_sinks_of(a), word))
+            continue;
+        if (ts_conf_is_grouped(a) != ts_conf_is_grouped(b)) /* only of series without further tags: said when one comes */
+            (ts_conf_is_grouped(a) ? a : b)->meets_series = true;
+        else
             ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "to"),
                           "to: rollups %s and %s both write to sink %.*s, where their points would replace "
                           "each other; give one a measurement, tags, a bucket or a sink of its own, or each a match "
                           "that excludes the other",
                           a->name, b->name, (int)word.len, word.p);
+    }
 }
 
 void ts_conf_check_rollups(struct ts_conf_load *ld)

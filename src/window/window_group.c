@@ -8,6 +8,7 @@
 #include "window/window_priv.h"
 
 #include "core/matcher.h"
+#include "core/log.h"
 #include "core/mem.h"
 
 /* What is too late: sent once, when no more can come. */
@@ -50,6 +51,24 @@ void ts_rule_free_folds(struct ts_rule *rule)
 
 /* ---- which group a slot is in ---- */
 
+/* A series that has no tag to lose is called like its group, and another rollup sends it to the same sink. Said once a fold. */
+static TS_COLD void warn_of_same_name(struct ts_fold *fold, struct ts_str series, struct ts_str key)
+{
+    struct ts_conf_rollup whole = *fold->conf;
+    struct ts_series_view view;
+    struct ts_buf name = TS_BUF_INIT, text = TS_BUF_INIT;
+    whole.group_by = whole.without = NULL;
+    if (ts_rollup_rename(&whole, series, &name) == 0 && ts_str_eq(ts_buf_str(&name), key) && ts_series_decode(series, &view) == 0) {
+        ts_series_print(&view, &text);
+        ts_log(TS_LOG_WARN, "points_replaced", "rollup=%s series=%s what=\"it has the name and tags of its group, and both go to one sink\" "
+               "remedy=\"give the rollup a measurement, tags, a bucket or a sink of its own\"", fold->conf->name,
+               ts_log_quote(ts_buf_str(&text)).z);
+        fold->told = true;
+    }
+    ts_buf_fini(&name);
+    ts_buf_fini(&text);
+}
+
 /* @return 0, -TS_ENOMEM, -TS_ELIMIT: in none. */
 static int look_up(struct ts_worker *wk, struct ts_fold *fold, uint32_t slot)
 {
@@ -69,6 +88,8 @@ static int look_up(struct ts_worker *wk, struct ts_fold *fold, uint32_t slot)
     int rc = ts_rollup_rename(fold->conf, (struct ts_str){sl->series, sl->len}, &key);
     if (rc == 0)
         rc = ts_gather_group(wk->conf.gather, fold->index, ts_buf_str(&key), &fold->groups[slot]);
+    if (rc == 0 && fold->conf->meets_series && !fold->told)
+        warn_of_same_name(fold, (struct ts_str){sl->series, sl->len}, ts_buf_str(&key));
     ts_buf_fini(&key);
     return rc;
 }

@@ -75,6 +75,7 @@ struct ts_fold {
     struct ts_conf_rollup *own; /* what conf points to when its points have another name */
     unsigned index;            /* the rollup's number, and from conf->nrollups on those of sides */
     unsigned wants;            /* enum ts_wants */
+    bool told;                 /* that a series is called like its group */
     struct ts_group **groups;  /* by slot; NULL: not looked up yet */
     uint32_t ngroups;
 };

@@ -24,7 +24,24 @@ sinks:
   out: {type: file, path: /tmp/tsagg-test.lp}
   influx: {type: influxdb, url: "http://127.0.0.1:8086", org: o, bucket: b, token: "${TSAGG_TEST_TOKEN}", batch: 500}
 """
-ENV = {"TSAGG_TEST_TOKEN": "secret-of-tests"}
+ENV = {"TSAGG_TEST_TOKEN": "secret-of-tests", "TSAGG_TOKEN": "t", "INFLUX_TOKEN": "i"}
+# What the design promises as the interface: other people have files like this one.
+PROMISED = """\
+state_dir: /var/lib/tsagg
+workers: auto                       # number of shards
+listen:
+  - {url: "udp://127.0.0.1:8125", format: auto, signed_gauges: relative}   # format: auto | statsd | influx; absolute for DogStatsD clients
+  - {url: "tcp://127.0.0.1:8125"}
+  - {url: "unixgram:///run/tsagg/statsd.sock", when_full: block}
+http: {address: "127.0.0.1:8186", token: "${TSAGG_TOKEN}"}   # no token is accepted only on loopback
+limits: {series: 1000000, tag_values: 10000, memory: 2GiB}
+rollups:
+  - {name: raw10s, every: 10s, lateness: 2s, aggregates: [count, sum, min, max, mean, stddev, p50, p95, p99], to: [store, influx]}
+  - {name: api1m, match: 'api.*', every: 1m, period: 5m, group_by: [region], to: [influx]}
+sinks:
+  store:  {type: store, bucket: tsagg, retention: 30d}
+  influx: {type: influxdb, url: "http://127.0.0.1:8086", org: o, bucket: b, token: "${INFLUX_TOKEN}", batch: 5000}
+"""
 
 # What is changed in the file, where the error stands then, and a word of its text.
 ERRORS = [
@@ -132,6 +149,11 @@ def test_defaults_are_a_configuration():
     assert done.returncode == 0, done
     code, out, err = tsaggd(done.stdout.decode(), "--check")
     assert code == 0, out + err
+
+
+def test_the_promised_file_is_good():
+    status, out, err = tsaggd(PROMISED, "--check")
+    assert status == 0 and "good" in out + err, (status, out, err)
 
 
 if __name__ == "__main__":

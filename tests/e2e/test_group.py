@@ -63,8 +63,9 @@ class Replay(Process):
             "sinks": {"out": {"type": "file", "path": str(self.out), "flush_interval": "50ms"}}, **config}))
 
     def run(self):
-        subprocess.run([BUILD / "tsaggd", "-c", self.dir / "tsagg.yaml", "--input", self.dir / "input"],
-                       stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True, timeout=120)
+        done = subprocess.run([BUILD / "tsaggd", "-c", self.dir / "tsagg.yaml", "--input", self.dir / "input"],
+                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True, timeout=120)
+        self.messages = done.stderr.decode()
         return sorted(self.out.read_text().splitlines())
 
 
@@ -281,6 +282,19 @@ def test_parse_tells_what_becomes_of_a_line():
     assert [(sample["field"], sample["kind"], sample.get("value"), sample.get("text")) for sample in text["samples"]] == [
         ("f", "field", 1.5, None), ("s", "string", None, "t")], text
     assert "samples" not in check and "samples" not in first, (check, first)
+
+
+def test_a_series_that_is_called_like_its_group():
+    """Groups may go where their series go; the one case in which points replace each other is said, once."""
+    rules = [{"name": "raw", "every": "1s", "aggregates": ["sum"], "to": ["out"]},
+             {"name": "zone", "every": "1s", "group_by": ["zone"], "aggregates": ["sum"], "to": ["out"]}]
+    lines = [f"m,host={host},zone=a v={host} {START * NS}" for host in (1, 2)]
+    apart = Replay(lines, rules, 1)
+    assert apart.run() == [f"m,host=1,zone=a v_sum=1 {START * NS}", f"m,host=2,zone=a v_sum=2 {START * NS}", f"m,zone=a v_sum=3 {START * NS}"]
+    assert "points_replaced" not in apart.messages, apart.messages
+    same = Replay([*lines, f"m,zone=a v=4 {START * NS}", f"m,zone=b v=5 {START * NS}"], rules, 1)
+    assert len(same.run()) == 6
+    assert same.messages.count("event=points_replaced") == 1 and "rollup=zone" in same.messages, same.messages
 
 
 if __name__ == "__main__":
