@@ -209,8 +209,10 @@ void source_close(struct source *src)
     ts_bodies_free(&src->bodies);
     ts_file_close(&src->file);
     own_listen_unref(&src->own);
-    if (src->cnt)
+    if (src->cnt) {
         ts_counters_let_go(src->cnt);
+        ts_skew_let_go(src->lanes[0].skew);
+    }
 }
 
 void own_listen_unref(struct own_listen **own)

@@ -4,15 +4,28 @@
 
 #include "core/mem.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #define NAME_EVERY_NS (100 * TS_MS)
 #define MINUTE_NS     (60 * TS_SEC)
 
-static struct ts_skew *all; /* made on main before anybody reads */
+/* Grows at its head, on main. Released and acquired: who sees one sees what is in it and those behind it. */
+static _Atomic(struct ts_skew *) all;
+
+static struct ts_skew *first_of_all(void)
+{
+    return atomic_load_explicit(&all, memory_order_acquire);
+}
 
 struct ts_skew *ts_skew_new(const char *source)
 {
+    for (struct ts_skew *old = first_of_all(); old; old = old->next) {
+        if (old->free && strncmp(old->source, source, sizeof old->source - 1) == 0) {
+            old->free = false;
+            return old;
+        }
+    }
     struct ts_skew *skw = ts_xalloc_aligned(sizeof *skw, TS_CACHELINE);
     snprintf(skw->source, sizeof skw->source, "%s", source);
     skw->last_ns = TS_TIME_NONE;
@@ -20,15 +33,20 @@ struct ts_skew *ts_skew_new(const char *source)
     skw->most_ns[0] = skw->most_ns[1] = INT64_MIN;
     skw->minute_ns = TS_TIME_NONE;
     pthread_mutex_init(&skw->lock, NULL);
-    skw->next = all;
-    return all = skw;
+    skw->next = first_of_all();
+    atomic_store_explicit(&all, skw, memory_order_release);
+    return skw;
+}
+
+void ts_skew_let_go(struct ts_skew *skw)
+{
+    skw->free = true;
 }
 
 void ts_skew_free_all(void)
 {
-    while (all) {
-        struct ts_skew *skw = all;
-        all = skw->next;
+    for (struct ts_skew *skw; (skw = first_of_all());) {
+        atomic_store_explicit(&all, skw->next, memory_order_relaxed);
         pthread_mutex_destroy(&skw->lock);
         ts_free(skw);
     }
@@ -36,13 +54,13 @@ void ts_skew_free_all(void)
 
 void ts_skew_each(void (*fn)(struct ts_skew *skw, void *arg), void *arg)
 {
-    for (struct ts_skew *skw = all; skw; skw = skw->next)
+    for (struct ts_skew *skw = first_of_all(); skw; skw = skw->next)
         fn(skw, arg);
 }
 
 bool ts_skew_is_first(const struct ts_skew *skw)
 {
-    const struct ts_skew *first = all;
+    const struct ts_skew *first = first_of_all();
     while (strcmp(first->source, skw->source) != 0)
         first = first->next;
     return first == skw;

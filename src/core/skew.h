@@ -30,12 +30,15 @@ struct ts_skew {
     int64_t minute_ns, next_name_ns;      /* arrival time: the minute's end; when a series may be named again. @thread ingest */
     pthread_mutex_t lock;                 /* of the names; taken a few times a second at most */
     struct ts_skew_name names[TS_SKEW_NAMES];
+    bool free; /* @thread main: its source is closed, and another of the name may go on with it */
     struct ts_skew *next;
 };
 
 /** On the list of all until ts_skew_free_all. Ends the process without memory. @thread main */
 struct ts_skew *ts_skew_new(const char *source);
 
+/** Its source is closed: one of the same name goes on with it. @thread main */
+void ts_skew_let_go(struct ts_skew *skw);
 /** When nobody writes or reads any more. @thread main */
 void ts_skew_free_all(void);
 
