@@ -240,7 +240,7 @@ def test_limits():
     with FluxDaemon(limits={"query_memory": "1MiB"}) as tsaggd:
         refused(tsaggd.ask(f'{tsaggd.fill(1, 100_000)} |> sort(columns: ["_value"])'), 400, "invalid", "memory limit of 1048576 bytes")
         until(lambda: tsaggd.queries()["limit"] == 1, 5, "counted")
-    with FluxDaemon(limits={"queries": 1, "query_time": "1500ms"}) as tsaggd:
+    with FluxDaemon(limits={"queries": 1, "query_time": "1500ms", "query_memory": "8GiB"}) as tsaggd:
         script = slow_script(tsaggd)
         with slow_query(tsaggd, script) as conn:
             until(lambda: tsaggd.queries()["running"] == 1, 30, "it runs")

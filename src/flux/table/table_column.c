@@ -247,6 +247,8 @@ int ts_flux_column_own(struct ts_flux_column *col)
     static uint64_t all_null = 1;
     if (!col->lent)
         return 0;
+    if (col->nulls == &all_null)
+        return -TS_ENOMEM; /* as before: what was lent may be gone */
     struct ts_flux_column *copy = ts_flux_column_new(col->mem, col->type, TS_MAX(col->n, (size_t)1));
     if (!copy || ts_flux_column_append(copy, col, 0, col->n) != 0) {
         ts_flux_column_unref(&copy);
