@@ -45,7 +45,7 @@ static const struct example examples[] = {
      "1:9: listen is a mapping; give a list, such as [{url: \"udp://127.0.0.1:8125\"}]\n"},
     {"a scalar for a list of names", "rollups: [{name: a, every: 1s, to: file}]\n",
      "1:36: to is a single value; give a list of one or more, such as [file]\n"},
-    {"a list in a list of names", "rollups: [{name: a, every: 1s, to: [[file]]}]\n",
+    {"a list in a list of names", "rollups: [{name: a, every: 1s, to: [[store]]}]\n",
      "1:37: to: an entry is a list; give a name\n"},
     {"nothing for a value", "limits:\n  series:\n",
      "2:10: series is empty; give a whole number from 1 to 100000000\n"},
@@ -97,8 +97,8 @@ static const struct example examples[] = {
      "1:45: template_joiner without templates; give both or none\n"},
     {"a single template", "listen: [{url: \"udp://:1\", templates: measurement}]\n",
      "1:39: templates is a single value; give a list of one or more, such as [measurement]\n"},
-    {"events to an unknown sink", "events: {to: [fil]}\n",
-     "1:15: to: unknown sink \"fil\"; did you mean \"file\"? there are: file\n"},
+    {"events to an unknown sink", "events: {to: [stor]}\n",
+     "1:15: to: unknown sink \"stor\"; did you mean \"store\"? there are: store\n"},
     {"bad log level", "log_level: loud\n",
      "1:12: log_level: \"loud\" will not do; give debug, info, warn or error\n"},
     {"unknown sink type", "sinks:\n  a: {type: influx}\n",
@@ -137,10 +137,10 @@ static const struct example examples[] = {
      "4:12: name: a second rollup \"x\"; give it another name\n"},
     {"duplicate sink", "sinks:\n  a: {type: file}\n  a: {type: file}\n",
      "3:3: duplicate key \"a\", first in line 2; keep one of them\n"},
-    {"two rules to one sink", "rollups:\n  - {name: x, every: 1s}\n  - {name: y, every: 1s, to: [file]}\n",
-     "3:30: to: rollups x and y both write to sink file, where their points would replace each other; give "
+    {"two rules to one sink", "rollups:\n  - {name: x, every: 1s}\n  - {name: y, every: 1s, to: [store]}\n",
+     "3:30: to: rollups x and y both write to sink store, where their points would replace each other; give "
      "one a measurement, tags, a bucket or a sink of its own, or each a match that excludes the other\n"},
-    {"a bucket where there are none", "rollups: [{name: a, every: 1s, bucket: b}]\n",
+    {"a bucket where there are none", "rollups: [{name: a, every: 1s, bucket: b}]\nsinks: {f: {type: file}}\n",
      "1:40: bucket: rollup a goes to no sink of type influxdb or store, and others have no buckets; remove it, or name such a sink in to\n"},
     {"a bucket that another sink has",
      "sinks:\n  x: {type: store, bucket: p}\n  y: {type: store, bucket: q}\nrollups: [{name: a, every: 1s, bucket: q, to: [x]}]\n",
@@ -169,17 +169,17 @@ static const struct example examples[] = {
      "3:33: rollup y gets nothing: x stands before it, matches all that it could and has keep_original: false; put it first, or "
      "narrow the match of x\n"},
     {"regular expressions that may match the same",
-     "rollups:\n  - {name: x, every: 1s, match: /^a/}\n  - {name: y, every: 1s, match: b*, to: [file]}\n",
-     "3:41: to: rollups x and y both write to sink file, where their points would replace each other; give "
+     "rollups:\n  - {name: x, every: 1s, match: /^a/}\n  - {name: y, every: 1s, match: b*, to: [store]}\n",
+     "3:41: to: rollups x and y both write to sink store, where their points would replace each other; give "
      "one a measurement, tags, a bucket or a sink of its own, or each a match that excludes the other\n"},
     {"groups of different series that are called the same",
      "rollups:\n  - {name: x, every: 1s, match: a*, measurement: m, group_by: [k]}\n"
-     "  - {name: y, every: 1s, match: b*, measurement: m, group_by: [k], to: [file]}\n",
-     "3:72: to: rollups x and y both write to sink file, where their points would replace each other; give "
+     "  - {name: y, every: 1s, match: b*, measurement: m, group_by: [k], to: [store]}\n",
+     "3:72: to: rollups x and y both write to sink store, where their points would replace each other; give "
      "one a measurement, tags, a bucket or a sink of its own, or each a match that excludes the other\n"},
     {"rules that may match the same series",
-     "rollups:\n  - {name: x, every: 1s, match: \"a*\"}\n  - {name: y, every: 1s, match: \"*b\", to: [file]}\n",
-     "3:43: to: rollups x and y both write to sink file, where their points would replace each other; give "
+     "rollups:\n  - {name: x, every: 1s, match: \"a*\"}\n  - {name: y, every: 1s, match: \"*b\", to: [store]}\n",
+     "3:43: to: rollups x and y both write to sink store, where their points would replace each other; give "
      "one a measurement, tags, a bucket or a sink of its own, or each a match that excludes the other\n"},
     {"a period shorter than every", "rollups: [{name: a, every: 10s, period: 5s}]\n",
      "1:41: period is shorter than every (10s): samples between two windows would be in none; give 10s or more\n"},

@@ -80,10 +80,11 @@ static void defaults_are_those_of_the_design(void **state)
     assert_int_equal(rule->aggregates, TS_AGG_BIT(count) | TS_AGG_BIT(sum) | TS_AGG_BIT(min) |
                                            TS_AGG_BIT(max) | TS_AGG_BIT(mean) | TS_AGG_BIT(stddev));
     assert_false(rule->stddev_sample);
-    assert_string_equal(rule->to, "file");
+    assert_string_equal(rule->to, "store");
     assert_int_equal(conf->nsinks, 1);
-    assert_string_equal(conf->sinks[0].name, "file");
-    assert_string_equal(conf->sinks[0].type, "file");
+    assert_string_equal(conf->sinks[0].name, "store");
+    assert_string_equal(conf->sinks[0].type, "store");
+    assert_string_equal(conf->sinks[0].bucket, "tsagg");
     assert_int_equal(conf->sinks[0].batch, 5000);
     assert_int_equal(conf->sinks[0].flush_interval_ns, 100 * TS_MS);
     ts_conf_free(&conf);
@@ -94,11 +95,12 @@ static void state_dir_follows_the_user(void **state)
 {
     (void)state;
     setenv("XDG_STATE_HOME", "/s", 1);
-    struct ts_conf *conf = load(NULL, NULL, 0);
+    const char *const to_file[] = {"sinks.file.type=file"};
+    struct ts_conf *conf = load(NULL, to_file, 1);
     const char *dir = geteuid() == 0 ? "/var/lib/tsagg" : "/s/tsagg";
     assert_string_equal(conf->state_dir, dir);
-    assert_int_equal(strncmp(conf->sinks[0].path, dir, strlen(dir)), 0);
-    assert_string_equal(conf->sinks[0].path + strlen(dir), "/rollups.lp");
+    assert_int_equal(strncmp(conf->sinks[1].path, dir, strlen(dir)), 0);
+    assert_string_equal(conf->sinks[1].path + strlen(dir), "/rollups.lp");
     ts_conf_free(&conf);
     unsetenv("XDG_STATE_HOME");
 }
@@ -268,7 +270,7 @@ static void settings_come_last(void **state)
     assert_int_equal(conf->workers, 2);
     assert_int_equal(conf->nsinks, 2);
     assert_int_equal(conf->sinks[1].batch, 7);
-    assert_string_equal(conf->rollups[0].to, "file,b");
+    assert_string_equal(conf->rollups[0].to, "store,b");
     ts_conf_free(&conf);
 }
 
@@ -303,7 +305,7 @@ static void wrong_settings_are_told(void **state)
         "--set listen=<hidden>: no YAML: did not find expected node content while parsing a flow node; check "
         "indentation, quotes and brackets up to here\n");
     assert_setting_fails("rollups.0.to=[x]",
-                         "--set rollups.0.to=[x]: to: unknown sink \"x\"; there are: file\n");
+                         "--set rollups.0.to=[x]: to: unknown sink \"x\"; there are: store\n");
 }
 
 /* The value is shown only where no secret can stand; a section as a whole and a misspelt key may hold one. */
@@ -325,7 +327,7 @@ static void settings_with_secrets_are_not_shown(void **state)
             fail_msg("%s: %s", settings[i], ts_buf_cstr(&errors));
         ts_buf_fini(&errors);
     }
-    assert_setting_fails("sinks.file.batch=x", "--set sinks.file.batch=x: batch: \"x\" is not a whole number; give a whole "
+    assert_setting_fails("sinks.store.batch=x", "--set sinks.store.batch=x: batch: \"x\" is not a whole number; give a whole "
                                                "number from 1 to 100000\n");
 }
 

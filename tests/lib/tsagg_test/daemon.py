@@ -39,6 +39,7 @@ class Tsaggd(Process):
             "workers": 1,
             "listen": [{"url": f"udp://{LOOPBACK}:{self.udp_port}"}],
             "http": {"address": f"{LOOPBACK}:{self.http_port}"},
+            "sinks": {"file": {"type": "file"}},
             **config,
         }
 
