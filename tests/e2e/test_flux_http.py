@@ -204,10 +204,10 @@ def slow_query(tsaggd, script):
         conn.close()
 
 
-def slow_script(tsaggd):
-    """Some seconds of work before the first row."""
+def slow_script(tsaggd, n=120):
+    """Some seconds of work before the first row, the more the larger n."""
     data = tsaggd.fill(4, 50_000)
-    return "union(tables: [" + ", ".join(f"{data} |> map(fn: (r) => ({{r with k: {i}}}))" for i in range(120)) + "])" + SLOW
+    return "union(tables: [" + ", ".join(f"{data} |> map(fn: (r) => ({{r with k: {i}}}))" for i in range(n)) + "])" + SLOW
 
 
 def test_a_client_that_goes_ends_its_query():
@@ -240,8 +240,8 @@ def test_limits():
     with FluxDaemon(limits={"query_memory": "1MiB"}) as tsaggd:
         refused(tsaggd.ask(f'{tsaggd.fill(1, 100_000)} |> sort(columns: ["_value"])'), 400, "invalid", "memory limit of 1048576 bytes")
         until(lambda: tsaggd.queries()["limit"] == 1, 5, "counted")
-    with FluxDaemon(limits={"queries": 1, "query_time": "1500ms", "query_memory": "8GiB"}) as tsaggd:
-        script = slow_script(tsaggd)
+    with FluxDaemon(limits={"queries": 1, "query_time": "1s", "query_memory": "8GiB"}) as tsaggd:
+        script = slow_script(tsaggd, 300)
         with slow_query(tsaggd, script) as conn:
             until(lambda: tsaggd.queries()["running"] == 1, 30, "it runs")
             others = [threading.Thread(target=tsaggd.ask, args=(A,)) for _ in range(31)]
