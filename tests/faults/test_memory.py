@@ -11,7 +11,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from tsagg_test import runner
-from tsagg_test.daemon import Tsaggd, parse_metrics
+from tsagg_test.daemon import parse_metrics, PlainBuild, Tsaggd
 from tsagg_test.ports import LOOPBACK, free_port
 from tsagg_test.wait import until
 
@@ -68,6 +68,7 @@ def write(tsaggd):
     return answer
 
 
+@runner.needs(PlainBuild)
 def test_gives_way_in_order_and_recovers():
     with Memory() as tsaggd:
         assert tsaggd.memory()["state"] == "ok" and tsaggd.memory()["limit_bytes"] == LIMIT
@@ -121,6 +122,7 @@ def test_gives_way_in_order_and_recovers():
         tcp.close()
 
 
+@runner.needs(PlainBuild)
 def test_waiting_stream_loses_nothing():
     """All of it by TCP with block: read on when memory is free, or new series overflow, and every line accounted for in the end."""
     with Memory() as tsaggd:

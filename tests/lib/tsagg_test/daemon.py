@@ -26,6 +26,15 @@ def tool(name, *args, stdin=b"", deadline_s=120, env=None):
                           timeout=deadline_s, env={**os.environ, **(env or {})})
 
 
+class PlainBuild:
+    """What a sanitizer's own memory would drown is tested without one."""
+    absent = "a sanitizer's memory is not tsaggd's"
+
+    @staticmethod
+    def available():
+        return "TSAGG_SANITIZED" not in os.environ
+
+
 class Tsaggd(Process):
     """tsaggd with a configuration of its own: a UDP listener, HTTP, and what the test gives."""
 
