@@ -289,36 +289,27 @@ static int show(const char *host, const struct ts_buf *answer, bool as_json)
 
 int ctl_status(int argc, char **argv)
 {
-    static const struct option options[] = {{"host", required_argument, NULL, 'H'},
-                                            {"token", required_argument, NULL, 't'},
-                                            {"ca", required_argument, NULL, 'c'},
+    static const struct option options[] = {CTL_TARGET_OPTIONS,
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    const char *host = getenv("TSAGG_HOST"), *token = getenv("TSAGG_TOKEN"), *ca = NULL;
+    struct ctl_target tgt = ctl_target_of_env();
     bool as_json = false;
     int c;
     while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        if (ctl_target_option(&tgt, c, optarg))
+            continue;
         switch (c) {
-        case 'H': host = optarg; break;
-        case 't': token = optarg; break;
-        case 'c': ca = optarg; break;
         case 'j': as_json = true; break;
         case 'h': print_help(); return CTL_OK;
         default: return ctl_bad_option(argv, c);
         }
     }
-    host = host && host[0] ? host : "http://127.0.0.1:8186";
-    if (optind != argc || (strncmp(host, "http://", 7) != 0 && strncmp(host, "https://", 8) != 0)) {
-        fprintf(stderr,
-                optind != argc ? "tsagg-ctl status: takes no argument, but there is %s\n"
-                               : "tsagg-ctl status: %s is no URL; write it as in http://127.0.0.1:8186\n",
-                optind != argc ? argv[optind] : host);
+    if (ctl_target_check(&tgt, argc, argv) != CTL_OK)
         return CTL_USAGE;
-    }
     struct ts_buf answer = TS_BUF_INIT;
-    int rc = status_fetch("tsagg-ctl status", host, token ? token : "", ca, "/api/v1/status", &answer);
-    rc = rc == -TS_EAUTH ? CTL_REFUSED : rc ? CTL_UNREACHABLE : show(host, &answer, as_json);
+    int rc = status_fetch("tsagg-ctl status", tgt.host, tgt.token, tgt.ca, "/api/v1/status", &answer);
+    rc = rc == -TS_EAUTH ? CTL_REFUSED : rc ? CTL_UNREACHABLE : show(tgt.host, &answer, as_json);
     ts_buf_fini(&answer);
     return rc;
 }

@@ -20,7 +20,7 @@
 #define ROWS      10
 
 struct request {
-    const char *host, *token, *ca;
+    struct ctl_target tgt;
     bool cardinality, as_json;
     unsigned rows;
 };
@@ -140,7 +140,7 @@ static int show(const struct request *req, const struct ts_buf *answer)
     json_t *root = json_loadb(answer->p ? answer->p : "", answer->len, 0, NULL);
     int rc = CTL_OK;
     if (!json_is_array(json_object_get(root, "measurements"))) {
-        fprintf(stderr, "tsagg-ctl top: the answer of %s is no list of series; is this tsaggd's http.address?\n", req->host);
+        fprintf(stderr, "tsagg-ctl top: the answer of %s is no list of series; is this tsaggd's http.address?\n", req->tgt.host);
         rc = CTL_UNREACHABLE;
     } else if (req->as_json) {
         fwrite(answer->p, 1, answer->len, stdout);
@@ -156,18 +156,18 @@ static int show(const struct request *req, const struct ts_buf *answer)
 /* @return -1 to go on, else the exit code. */
 static int read_options(int argc, char **argv, struct request *req)
 {
-    static const struct option options[] = {{"cardinality", no_argument, NULL, 'c'},
+    static const struct option options[] = {{"cardinality", no_argument, NULL, 'C'},
                                             {"rows", required_argument, NULL, 'r'},
-                                            {"host", required_argument, NULL, 'H'},
-                                            {"token", required_argument, NULL, 't'},
-                                            {"ca", required_argument, NULL, 'a'},
+                                            CTL_TARGET_OPTIONS,
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     int c;
     while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        if (ctl_target_option(&req->tgt, c, optarg))
+            continue;
         switch (c) {
-        case 'c': req->cardinality = true; break;
+        case 'C': req->cardinality = true; break;
         case 'r': {
             char *end;
             unsigned long rows = strtoul(optarg, &end, 10);
@@ -178,9 +178,6 @@ static int read_options(int argc, char **argv, struct request *req)
             req->rows = (unsigned)rows;
             break;
         }
-        case 'H': req->host = optarg; break;
-        case 't': req->token = optarg; break;
-        case 'a': req->ca = optarg; break;
         case 'j': req->as_json = true; break;
         case 'h': print_help(); return CTL_OK;
         default: return ctl_bad_option(argv, c);
@@ -191,23 +188,18 @@ static int read_options(int argc, char **argv, struct request *req)
 
 int ctl_top(int argc, char **argv)
 {
-    struct request req = {.host = getenv("TSAGG_HOST"), .token = getenv("TSAGG_TOKEN"), .rows = ROWS};
+    struct request req = {.tgt = ctl_target_of_env(), .rows = ROWS};
     int rc = read_options(argc, argv, &req);
     if (rc >= 0)
         return rc;
-    req.host = req.host && req.host[0] ? req.host : "http://127.0.0.1:8186";
-    if (optind != argc || !req.cardinality) {
-        fprintf(stderr, optind != argc ? "tsagg-ctl top: takes no argument, but there is %s\n"
-                                       : "tsagg-ctl top: say of what: --cardinality%s\n",
-                optind != argc ? argv[optind] : "");
+    if (ctl_target_check(&req.tgt, argc, argv) != CTL_OK)
         return CTL_USAGE;
-    }
-    if (strncmp(req.host, "http://", 7) != 0 && strncmp(req.host, "https://", 8) != 0) {
-        fprintf(stderr, "tsagg-ctl top: %s is no URL; write it as in http://127.0.0.1:8186\n", req.host);
+    if (!req.cardinality) {
+        fputs("tsagg-ctl top: say of what: --cardinality\n", stderr);
         return CTL_USAGE;
     }
     struct ts_buf answer = TS_BUF_INIT;
-    rc = status_fetch("tsagg-ctl top", req.host, req.token ? req.token : "", req.ca, "/api/v1/cardinality", &answer);
+    rc = status_fetch("tsagg-ctl top", req.tgt.host, req.tgt.token, req.tgt.ca, "/api/v1/cardinality", &answer);
     rc = rc == -TS_EAUTH ? CTL_REFUSED : rc ? CTL_UNREACHABLE : show(&req, &answer);
     ts_buf_fini(&answer);
     return rc;

@@ -7,6 +7,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const struct command {
     const char *name;
@@ -31,6 +32,33 @@ int ctl_bad_option(char **argv, int result)
     else
         fprintf(stderr, "tsagg-ctl %s: option %s %s; see tsagg-ctl %s --help\n", argv[0], argv[optind - 1],
                 what, argv[0]);
+    return CTL_USAGE;
+}
+
+struct ctl_target ctl_target_of_env(void)
+{
+    const char *host = getenv("TSAGG_HOST"), *token = getenv("TSAGG_TOKEN");
+    return (struct ctl_target){host && host[0] ? host : "http://127.0.0.1:8186", token ? token : "", NULL};
+}
+
+bool ctl_target_option(struct ctl_target *tgt, int option, const char *value)
+{
+    switch (option) {
+    case 'H': tgt->host = value; return true;
+    case 't': tgt->token = value; return true;
+    case 'c': tgt->ca = value; return true;
+    default: return false;
+    }
+}
+
+int ctl_target_check(const struct ctl_target *tgt, int argc, char **argv)
+{
+    if (optind == argc && (strncmp(tgt->host, "http://", 7) == 0 || strncmp(tgt->host, "https://", 8) == 0))
+        return CTL_OK;
+    if (optind != argc)
+        fprintf(stderr, "tsagg-ctl %s: takes no argument, but there is %s\n", argv[0], argv[optind]);
+    else
+        fprintf(stderr, "tsagg-ctl %s: %s is no URL; write it as in http://127.0.0.1:8186\n", argv[0], tgt->host);
     return CTL_USAGE;
 }
 
