@@ -224,7 +224,7 @@ def test_histograms():
 
 def test_the_design_s_configuration():
     done = tool("tsaggd", "--check", "--set", "rollups=[{name: raw10s, every: 10s, lateness: 2s, "
-                "aggregates: [count, sum, min, max, mean, stddev, p50, p95, p99], to: [file]}]")
+                "aggregates: [count, sum, min, max, mean, stddev, p50, p95, p99], to: [store]}]")
     assert done.returncode == 0, done.stderr
 
 
