@@ -37,6 +37,7 @@ EXTRA_DIST += \
 	tests/e2e/test_pipeline.py \
 	tests/e2e/test_quantiles.py \
 	tests/e2e/test_rules.py \
+	tests/e2e/test_security.py \
 	tests/e2e/test_quickstart.py \
 	tests/e2e/test_snapshot.py \
 	tests/e2e/test_statsd.py \
