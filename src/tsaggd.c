@@ -30,6 +30,7 @@ enum { EXIT_OK = 0, EXIT_FATAL = 1, EXIT_USAGE = 2, EXIT_CONF = 3 };
 
 #define SINKS_STOP_NS   (5 * TS_SEC)
 #define WRITES_STOP_NS  (5 * TS_SEC)
+#define MEMORY_WAIT_NS  (2 * TS_SEC) /* what a reload needs and cannot have */
 
 /* ---- sources ---- */
 
@@ -401,6 +402,7 @@ static int run(struct ts_conf *conf, const struct options *opt)
         ts_log(TS_LOG_ERROR, "start_failed", "error=%s", ts_log_quote_z(err.msg));
         return EXIT_FATAL; /* threads may be running: the process ends, and with it everything */
     }
+    ts_mem_set_patience(MEMORY_WAIT_NS);
     announce_ready(&dmn);
     if (input_path)
         input_wait_read(&dmn.input, &signals);

@@ -3,6 +3,7 @@ EXTRA_DIST += \
 	.ci/run \
 	tests/run \
 	tests/lib/tsagg_test/__init__.py \
+	tests/lib/tsagg_test/alloc.py \
 	tests/lib/tsagg_test/certs.py \
 	tests/lib/tsagg_test/clients.py \
 	tests/lib/tsagg_test/flux_http.py \

@@ -84,8 +84,7 @@ struct ts_sealed *ts_sealed_new(void)
     struct ts_sealed *sealed = ts_xalloc(sizeof *sealed);
     ts_map64_init(&sealed->points);
     ts_map64_init(&sealed->known);
-    sealed->batch = ts_rollup_batch_new();
-    TS_ASSERT(sealed->batch);
+    sealed->batch = ts_mem_had(ts_rollup_batch_new(), sizeof *sealed->batch);
     return sealed;
 }
 
@@ -108,8 +107,8 @@ static uint64_t point_key(uint64_t rule, int64_t start_ns, struct ts_str series)
 
 static void add_key(struct ts_map64 *map, uint64_t key)
 {
-    if (!ts_map64_find(map, key))
-        TS_ASSERT(ts_map64_add(map, key)); /* a start, where nothing goes on without memory */
+    if (!ts_map64_find(map, key)) /* a start, where nothing goes on without memory */
+        ts_mem_had(ts_map64_add(map, key), sizeof key);
 }
 
 static bool is_aside(struct ts_str series)
