@@ -18,11 +18,14 @@
 
 
 #define SAY_EVERY_NS (10 * TS_SEC)
+#define QUIET_SLABS  4 /* a switch of threads costs as much as many samples: workers hear of several slabs at once */
+
 /* The way to a worker. Slabs that came back are kept in a stack and the last one is filled first: it is still in the cache. */
 struct outlet {
     struct ts_point *next, *end; /* what is free of the open slab; NULL without one */
     struct ts_slab *slab;        /* being filled, or NULL */
     unsigned nspare;
+    unsigned nquiet;             /* slabs pushed since the worker's bell was rung */
     int64_t told_ns;             /* arrival of the last slab pushed */
     struct ts_slab *spare[TS_LANE_SLABS];
 };
@@ -92,10 +95,18 @@ static struct ts_slab *take_slab(struct ts_router *rt, unsigned worker)
     return slab;
 }
 
+static void ring(struct ts_router *rt, unsigned worker)
+{
+    rt->outlets[worker].nquiet = 0;
+    ts_bell_ring(rt->conf.lanes[worker].worker_bell);
+}
+
 /* Waits until there is an empty slab or the time is over. */
+
 static struct ts_slab *wait_for_slab(struct ts_router *rt, unsigned worker, int64_t wait_ns)
 {
     int64_t until = ts_clock_mono_ns() + wait_ns;
+    ring(rt, worker);
     for (;;) {
         ts_bell_prepare(rt->conf.bell);
         struct ts_slab *slab = take_slab(rt, worker);
@@ -121,7 +132,8 @@ static void push_slab(struct ts_router *rt, unsigned worker, struct ts_slab *sla
     }
     bool pushed = ts_ring_push(&lane->full, slab);
     TS_ASSERT(pushed); /* the ring has room for every slab there is */
-    ts_bell_ring(lane->worker_bell);
+    if (++rt->outlets[worker].nquiet >= QUIET_SLABS)
+        ring(rt, worker);
 }
 
 /* Takes the open slab, if there is one, with what was put into it. */
@@ -381,7 +393,7 @@ void ts_router_begin(struct ts_router *rt, int64_t arrival_ns)
     rt->gave_up = false;
 }
 
-void ts_router_flush(struct ts_router *rt)
+void ts_router_flush(struct ts_router *rt, bool more)
 {
     retire_idle(rt);
     for (unsigned w = 0; w < rt->conf.nworkers; w++) {
@@ -391,6 +403,8 @@ void ts_router_flush(struct ts_router *rt)
         struct ts_slab *slab = close_slab(&rt->outlets[w]);
         if (slab)
             push_slab(rt, w, slab);
+        if (!more && rt->outlets[w].nquiet)
+            ring(rt, w);
     }
 }
 
@@ -408,6 +422,7 @@ void ts_router_tick(struct ts_router *rt, int64_t now_ns)
             slab = take_slab(rt, w);
         if (slab) /* without one the worker has plenty to read, and will hear of the time with that */
             push_slab(rt, w, slab);
+        ring(rt, w);
     }
 }
 
@@ -421,6 +436,7 @@ void ts_router_end(struct ts_router *rt)
             slab = wait_for_slab(rt, w, INT64_MAX / 2);
         slab->end = true;
         push_slab(rt, w, slab);
+        ring(rt, w);
         if (rt->backlog) /* the ring may hold what the flush gave */
             ts_backlog_flush(rt->backlog, w, &rt->conf.lanes[w]);
     }

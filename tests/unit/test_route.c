@@ -75,7 +75,7 @@ static void set_up(struct one_way *way, enum ts_when_full when_full, int64_t blo
 static void tear_down(struct one_way *way)
 {
     struct ts_slab *slab;
-    ts_router_flush(way->router);
+    ts_router_flush(way->router, false);
     while ((slab = ts_ring_pop(&way->lane.full)))
         for (uint32_t i = 0; i < slab->n; i++)
             if (slab->points[i].flags & TS_POINT_SERIES)
@@ -183,7 +183,7 @@ static void the_oldest_go_first(void **unused)
             put(&way, names[name], n, n % 7 ? TS_TIME_NONE : 1000 * TS_SEC);
         }
         ts_router_tile(&way.tile, way.router);
-        ts_router_flush(way.router);
+        ts_router_flush(way.router, false);
     }
     uint64_t dropped = ts_counter_of(way.cnt, TS_C_DROPPED_RING_FULL);
     read_slabs(&way, &rd);
@@ -212,7 +212,7 @@ static void the_end_comes_behind_the_backlog(void **unused)
             put(&way, "a", ++n, TS_TIME_NONE);
         ts_router_tile(&way.tile, way.router);
     }
-    ts_router_flush(way.router);
+    ts_router_flush(way.router, false);
     ts_router_end(way.router);
     struct ts_slab *slab = NULL;
     bool ended = false;
@@ -243,7 +243,7 @@ static void what_reaches_the_worker(void **unused)
     put(&way, "a", 3, 1601 * TS_SEC); /* more than 600 s ahead */
     put(&way, "a", 4, INT64_MIN + 2); /* line protocol's first */
     ts_router_tile(&way.tile, way.router);
-    ts_router_flush(way.router);
+    ts_router_flush(way.router, false);
     struct ts_slab *slab = ts_ring_pop(&way.lane.full);
     assert_non_null(slab);
     assert_int_equal(slab->n, 4); /* the series, one plain point, one with its time */
@@ -270,7 +270,7 @@ static unsigned read_lane(struct one_way *way, char names[][64], uint32_t *ids, 
     static struct ts_series_view view;
     unsigned n = 0;
     *nretired = 0;
-    ts_router_flush(way->router);
+    ts_router_flush(way->router, false);
     for (struct ts_slab *slab; (slab = ts_ring_pop(&way->lane.full));) {
         for (uint32_t i = 0; i < slab->n; i++) {
             const struct ts_point *pt = &slab->points[i];
