@@ -1,7 +1,7 @@
 /*
  * The intern table of one ingest thread. Buckets keep two rules: what is free in one stands behind what is used, and a key is in the
- * first bucket from its home on that had room. They double when there are two and a half keys to a bucket: then one key in fifteen
- * stands in a later one. Thread: ingest. Without memory an add fails, and the caller drops the sample, counted.
+ * first bucket from its home on that had room. They double when there are two keys to a bucket: then one key in thirty stands in a
+ * later one. Thread: ingest. Without memory an add fails, and the caller drops the sample, counted.
  */
 #include "config.h"
 #include "route/route_intern.h"
@@ -104,7 +104,7 @@ static uint32_t take_id(struct ts_intern *in, uint64_t tag)
 
 uint64_t ts_intern_add(struct ts_intern *in, struct ts_print print, unsigned worker)
 {
-    if (!room_for_id(in) || (in->count >= (in->mask + 1) * 5 / 2 && !grow(in)))
+    if (!room_for_id(in) || (in->count >= (in->mask + 1) * 2 && !grow(in)))
         return 0;
     uint64_t tag = ts_print_tag(print);
     uint64_t ref = TS_REF_THERE | (print.high & TS_REF_CHECK) | (uint64_t)worker << 32 | take_id(in, tag);
