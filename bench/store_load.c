@@ -10,6 +10,7 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "core/stats.h"
 #include "store/store.h"
 
 #include <math.h>
@@ -30,7 +31,7 @@ static uint64_t draw(uint64_t n)
     uint64_t z = state += UINT64_C(0x9E3779B97F4A7C15);
     z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
     z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return (z ^ z >> 31) % n;
+    return ((z ^ z >> 31) >> 32) * n >> 32; /* n < 2^32 */
 }
 
 static double cpu_seconds(void)
@@ -100,12 +101,15 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* count sum min max mean stddev last of 10 to 50 timings of up to 100 ms with three decimals */
+/* count sum min max mean stddev last of 10 to 50 timings of up to 100 ms with three decimals, as a window and a sink make them:
+ * sums and what comes of them are no short decimals. */
 static void draw_rollup(struct ts_point_field fields[7])
 {
     static const char *const names[] = {"count", "sum", "min", "max", "mean", "stddev", "last"};
-    double n = 10 + (double)draw(41), min = (double)draw(5000) / 1000, max = 50 + (double)draw(50000) / 1000, last = (double)draw(100000) / 1000;
-    double sum = rint(n * (20 + (double)draw(10000) / 1000) * 1000) / 1000, values[] = {n, sum, min, max, sum / n, sqrt(sum), last};
+    struct ts_stats st = {0};
+    for (uint64_t n = 10 + draw(41); n > 0; n--)
+        ts_stats_add(&st, (double)draw(100000) / 1000, 1);
+    const double values[] = {st.count, st.sum, st.min, st.max, ts_stats_mean(&st), ts_stats_stddev(&st, false), st.last};
     for (unsigned i = 0; i < 7; i++)
         fields[i] = (struct ts_point_field){.key = ts_str_of(names[i]), .type = TS_SCAN_FLOAT, .v.f = values[i]};
 }

@@ -48,6 +48,7 @@ static const char *const changes[] = {
     "CREATE TABLE tag (bucket INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, measurement BLOB NOT NULL,"
     " series INTEGER NOT NULL, PRIMARY KEY (bucket, key, value, measurement, series)) WITHOUT ROWID;"
     "UPDATE meta SET value = 3 WHERE key = 'format'",
+    "UPDATE meta SET value = 4 WHERE key = 'format'", /* blocks may have columns that format 3 cannot read */
 };
 _Static_assert(TS_ARRAY_SIZE(changes) == TS_STORE_FORMAT - 1, "a change for each format after the first");
 

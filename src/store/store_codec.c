@@ -10,12 +10,6 @@
 #include "config.h"
 #include "store/store_codec.h"
 
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
-#define KERNEL __attribute__((target_clones("avx2", "default"), optimize("O3")))
-#else
-#define KERNEL
-#endif
-
 #define LANES       16
 #define LANES_FROM  256 /* shorter vectors are packed one value after the other */
 #define PATCH_BYTES 10
@@ -97,7 +91,7 @@ static void pack(const uint64_t *v, unsigned rows, unsigned lanes, unsigned widt
     }
 }
 
-KERNEL
+TS_KERNEL
 static void unpack_lanes(const unaligned_u64 *words, unsigned rows, unsigned width, uint64_t *out)
 {
     uint64_t mask = mask_of(width);
@@ -124,7 +118,7 @@ static uint64_t extract(const unaligned_u64 *words, unsigned lanes, unsigned wid
     return x & mask_of(width);
 }
 
-KERNEL
+TS_KERNEL
 static void widen(uint64_t *v, unsigned n, uint64_t base, uint64_t scale)
 {
     if (scale == 1)
@@ -135,14 +129,14 @@ static void widen(uint64_t *v, unsigned n, uint64_t base, uint64_t scale)
             v[i] = v[i] * scale + base;
 }
 
-KERNEL
+TS_KERNEL
 static void progression(uint64_t *v, unsigned n, uint64_t first, uint64_t step)
 {
     for (unsigned i = 0; i < n; i++)
         v[i] = first + i * step;
 }
 
-KERNEL
+TS_KERNEL
 static void differences(const uint64_t *v, unsigned n, uint64_t *out, int64_t *least, int64_t *most)
 {
     int64_t lo = INT64_MAX, hi = INT64_MIN;
@@ -156,7 +150,7 @@ static void differences(const uint64_t *v, unsigned n, uint64_t *out, int64_t *l
     *most = hi;
 }
 
-KERNEL
+TS_KERNEL
 static void extremes(const int64_t *v, unsigned n, int64_t *least, int64_t *most)
 {
     int64_t lo = v[0], hi = v[0];

@@ -50,7 +50,7 @@ static int open_parts(struct landed *lnd)
     int rc = ts_seg_series(seg, lnd->data, lnd->series, lnd->ends);
     unsigned kept = 0;
     for (unsigned c = 0; c < seg->ncols && rc == 0; c++)
-        if (ts_seg_is_whole(seg, lnd->data, &seg->cols[c].part))
+        if (ts_seg_column_is_whole(seg, lnd->data, &seg->cols[c]))
             seg->cols[kept++] = seg->cols[c];
     if (rc == 0 && kept < seg->ncols) {
         seg->ncols = kept;
