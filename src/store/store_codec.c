@@ -249,9 +249,11 @@ static void put_vector(struct ts_buf *out, const struct plan *plan, uint8_t flag
 
 void ts_ints_encode(const int64_t *v, unsigned n, bool random, struct ts_buf *out)
 {
-    uint64_t plain[TS_VECTOR_MAX + LANES] = {0}, delta[TS_VECTOR_MAX + LANES] = {0};
+    uint64_t plain[TS_VECTOR_MAX + LANES], delta[TS_VECTOR_MAX + LANES];
     int64_t least, most, dleast = 0, dmost = 0;
     TS_ASSERT(n > 0 && n <= TS_VECTOR_MAX);
+    memset(plain + n, 0, LANES * sizeof *plain); /* whole rows are packed */
+    memset(delta + n, 0, LANES * sizeof *delta);
     extremes(v, n, &least, &most);
     uint64_t range = (uint64_t)most - (uint64_t)least;
     if (range == 0 || random || n < 3) {

@@ -17,7 +17,7 @@
 
 /* A function that the compiler turns into vector instructions, those that the processor has. */
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
-#define TS_KERNEL __attribute__((target_clones("avx2", "default"), optimize("O3")))
+#define TS_KERNEL __attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3")))
 #else
 #define TS_KERNEL
 #endif

@@ -140,7 +140,7 @@ static int append(struct ts_shard_work *wrk, const struct input *inp, uint32_t s
         if (!ts_seg_column_is_whole(seg, inp->data, &seg->cols[c]))
             rc = -TS_ECORRUPT;
     return rc ? rc
-              : ts_table_append(&wrk->table, seg, inp->data, 0, seg->n, rank, series, wrk->tombs, wrk->ntombs);
+              : ts_table_append(&wrk->table, seg, inp->data, NULL, 0, seg->n, rank, series, wrk->tombs, wrk->ntombs);
 }
 
 static int drop_block(struct ts_shard_work *wrk, struct ts_epoch *epo, const struct input *inp, struct ts_err *err)
