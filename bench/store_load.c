@@ -1,7 +1,7 @@
 /*
  * What the store costs, without a server around it. Each run prints one line of figures, key=value.
  *   store_load DIR land SERIES FLUSHES     a daemon's flushes of SERIES × 7 aggregates, and what compaction makes of them;
- *                                          8,640 flushes are a day. rss_mib: after each quarter, and the peak
+ *                                          8,640 flushes are a day. rss_mib: twelve times on the way, and the peak
  *   store_load DIR scan                    all points of bucket b: decode, sum and count for each hour
  *   store_load DIR lines SERIES POINTS     points straight into the store, in batches of 500,000
  *   store_load DIR find                    what is found by tags and asked of the schema, in what `land` has left
@@ -23,6 +23,7 @@
 #define BUCKET TS_STR("b")
 #define T0     (INT64_C(1700000000) * TS_SEC)
 #define HOUR   (3600 * TS_SEC)
+#define RSS_TIMES 12
 
 static uint64_t state = 1;
 
@@ -126,7 +127,7 @@ static void land(const char *dir, unsigned nseries, unsigned flushes)
     must(ts_store_start(store, &err), &err);
     int64_t began = ts_clock_mono_ns();
     double cpu_ms = 0;
-    long rss[4] = {0};
+    long rss[RSS_TIMES] = {0};
     for (unsigned f = 0; f < flushes; f++) {
         for (unsigned s = 0; s < nseries; s++) {
             struct ts_point_field fields[7];
@@ -138,10 +139,10 @@ static void land(const char *dir, unsigned nseries, unsigned flushes)
         must(ts_points_commit(pts, TS_STR("m"), TS_STR("x"), &err), &err);
         ms[f] = (double)(ts_clock_mono_ns() - t) / 1e6;
         cpu_ms += (thread_seconds() - cpu) * 1e3;
-        rss[4 * (uint64_t)f / flushes] = rss_mib();
+        rss[RSS_TIMES * (uint64_t)f / flushes] = rss_mib();
         if (f == 0) { /* with all series new */
-            printf("land first_commit_ms=%.1f\n", ms[f]);
-            ms[f] = 0;
+            printf("land first_commit_ms=%.1f cpu_ms=%.1f\n", ms[f], cpu_ms);
+            ms[f] = cpu_ms = 0;
         }
     }
     qsort(ms, flushes, sizeof *ms, compare);
@@ -154,11 +155,15 @@ static void land(const char *dir, unsigned nseries, unsigned flushes)
     ts_store_close(&store);
     must(ts_store_stats(dir, &st, &err), &err);
     uint64_t values = (uint64_t)nseries * 7 * flushes;
-    printf("land series=%u flushes=%u commit_ms_median=%.2f p99=%.2f max=%.2f commit_cpu_ms=%.2f wall_s=%.1f cpu_s=%.1f values=%llu bytes_per_value=%.2f "
-           "written_mib=%llu longest_compaction_ms=%.0f rss_mib=%ld,%ld,%ld,%ld,%ld\n",
-           nseries, flushes, ms[flushes / 2], ms[flushes - 1 - flushes / 100], ms[flushes - 1], cpu_ms / flushes, wall, cpu_seconds(),
-           (unsigned long long)values, (double)st.file_bytes / (double)values, (unsigned long long)work.bytes_written >> 20,
-           (double)work.longest_ns / 1e6, rss[0], rss[1], rss[2], rss[3], peak_kib() >> 10);
+    printf("land series=%u flushes=%u commit_ms_median=%.2f p99=%.2f max=%.2f commit_cpu_ms=%.2f wall_s=%.1f cpu_s=%.1f all_s=%.1f values=%llu "
+           "bytes_per_value=%.2f written_mib=%llu compactions=%llu merges=%llu longest_compaction_ms=%.0f rss_mib=",
+           nseries, flushes, ms[flushes / 2], ms[flushes - 1 - flushes / 100], ms[flushes - 1], cpu_ms / TS_MAX(1, flushes - 1), wall,
+           cpu_seconds(), (double)(ts_clock_mono_ns() - began) / 1e9, (unsigned long long)values, (double)st.file_bytes / (double)values,
+           (unsigned long long)work.bytes_written >> 20, (unsigned long long)work.compactions, (unsigned long long)work.merges,
+           (double)work.longest_ns / 1e6);
+    for (unsigned i = 0; i < RSS_TIMES; i++)
+        printf("%ld,", rss[i]);
+    printf("%ld\n", peak_kib() >> 10);
     ts_free(series);
     ts_free(ms);
 }

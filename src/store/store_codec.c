@@ -76,18 +76,32 @@ static uint64_t mask_of(unsigned width)
 
 /* ---- kernels ---- */
 
-/* v has whole rows; what is beyond the width is cut. */
-static void pack(const uint64_t *v, unsigned rows, unsigned lanes, unsigned width, unaligned_u64 *words)
+/* What is beyond the width is cut. */
+static void pack(const uint64_t *v, unsigned n, unsigned width, unaligned_u64 *words)
 {
     uint64_t mask = mask_of(width);
-    for (unsigned i = 0; i < rows; i++) {
+    for (unsigned i = 0; i < n; i++) {
         unsigned bit = i * width, j = bit / 64, off = bit % 64;
-        for (unsigned l = 0; l < lanes; l++) {
-            uint64_t x = v[i * lanes + l] & mask;
-            words[j * lanes + l] |= x << off;
-            if (off + width > 64)
-                words[(j + 1) * lanes + l] |= x >> (64 - off);
-        }
+        uint64_t x = v[i] & mask;
+        words[j] |= x << off;
+        if (off + width > 64)
+            words[j + 1] |= x >> (64 - off);
+    }
+}
+
+/* The same with 16 lanes. */
+TS_KERNEL
+static void pack_lanes(const uint64_t *v, unsigned rows, unsigned width, unaligned_u64 *words)
+{
+    uint64_t mask = mask_of(width);
+    for (unsigned i = 0; i < rows; i++, v += LANES) {
+        unsigned bit = i * width, off = bit % 64;
+        unaligned_u64 *w = words + bit / 64 * LANES;
+        for (unsigned l = 0; l < LANES; l++)
+            w[l] |= (v[l] & mask) << off;
+        if (off + width > 64)
+            for (unsigned l = 0; l < LANES; l++)
+                w[l + LANES] |= (v[l] & mask) >> (64 - off);
     }
 }
 
@@ -232,7 +246,10 @@ static void put_vector(struct ts_buf *out, const struct plan *plan, uint8_t flag
     if (words && bytes) {
         unsigned lanes = lanes_of(n);
         memset(words, 0, bytes);
-        pack(v, (n + lanes - 1) / lanes, lanes, plan->width, (unaligned_u64 *)words);
+        if (lanes == LANES)
+            pack_lanes(v, (n + LANES - 1) / LANES, plan->width, (unaligned_u64 *)words);
+        else
+            pack(v, n, plan->width, (unaligned_u64 *)words);
         out->len += bytes;
     }
     if (!plan->npatches)

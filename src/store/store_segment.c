@@ -70,8 +70,15 @@ struct scratch {
 static unsigned gather(const struct ts_seg_rows *rows, const struct ts_column *col, struct scratch *scr)
 {
     unsigned n = 0;
+    if (!col->present) {
+        if (col->type == TS_SCAN_STRING)
+            memcpy(scr->s, col->s, rows->n * sizeof *scr->s);
+        else
+            memcpy(scr->v, col->v, rows->n * sizeof *scr->v);
+        return rows->n;
+    }
     for (unsigned i = 0; i < rows->n; i++) {
-        if (col->present && !col->present[i])
+        if (!col->present[i])
             continue;
         if (col->type == TS_SCAN_STRING)
             scr->s[n] = col->s[i];

@@ -349,10 +349,11 @@ int ts_table_sort(struct ts_table *tbl)
     int rc = sorted ? 0 : put_in_order(tbl);
     if (rc)
         return rc;
+    const char *text = tbl->text.p ? tbl->text.p : ""; /* all of them are empty */
     for (unsigned c = 0; c < tbl->ncols; c++)
         for (unsigned i = 0; tbl->cols[c].s && i < tbl->n; i++)
             if (tbl->cols[c].present[i])
-                tbl->cols[c].s[i].p = tbl->text.p + (uintptr_t)tbl->cols[c].s[i].p;
+                tbl->cols[c].s[i].p = text + (uintptr_t)tbl->cols[c].s[i].p;
     if (tbl->ncols > 1)
         qsort(tbl->cols, tbl->ncols, sizeof *tbl->cols, compare_columns);
     return 0;
