@@ -18,6 +18,7 @@ enum { DELTA = 1, SCALE = 2, PATCHES = 4 };
 
 typedef uint64_t unaligned_u64 __attribute__((aligned(1)));
 typedef uint16_t unaligned_u16 __attribute__((aligned(1)));
+typedef uint64_t half_row __attribute__((vector_size(LANES / 2 * 8), aligned(1), may_alias)); /* as wide as a processor's vectors get */
 
 static const uint64_t scales[] = {1000000000, 1000000, 1000};
 
@@ -94,14 +95,16 @@ TS_KERNEL
 static void pack_lanes(const uint64_t *v, unsigned rows, unsigned width, unaligned_u64 *words)
 {
     uint64_t mask = mask_of(width);
-    for (unsigned i = 0; i < rows; i++, v += LANES) {
+    const half_row *from = (const half_row *)v;
+    for (unsigned i = 0; i < rows; i++, from += 2) {
         unsigned bit = i * width, off = bit % 64;
-        unaligned_u64 *w = words + bit / 64 * LANES;
-        for (unsigned l = 0; l < LANES; l++)
-            w[l] |= (v[l] & mask) << off;
-        if (off + width > 64)
-            for (unsigned l = 0; l < LANES; l++)
-                w[l + LANES] |= (v[l] & mask) >> (64 - off);
+        half_row *w = (half_row *)(words + bit / 64 * LANES), a = from[0] & mask, b = from[1] & mask;
+        w[0] |= a << off;
+        w[1] |= b << off;
+        if (off + width > 64) {
+            w[2] |= a >> (64 - off);
+            w[3] |= b >> (64 - off);
+        }
     }
 }
 
@@ -109,16 +112,17 @@ TS_KERNEL
 static void unpack_lanes(const unaligned_u64 *words, unsigned rows, unsigned width, uint64_t *out)
 {
     uint64_t mask = mask_of(width);
-    for (unsigned i = 0; i < rows; i++, out += LANES) {
+    half_row *to = (half_row *)out;
+    for (unsigned i = 0; i < rows; i++, to += 2) {
         unsigned bit = i * width, off = bit % 64;
-        const unaligned_u64 *w = words + bit / 64 * LANES;
-        if (off + width <= 64) {
-            for (unsigned l = 0; l < LANES; l++)
-                out[l] = w[l] >> off & mask;
-        } else {
-            for (unsigned l = 0; l < LANES; l++)
-                out[l] = (w[l] >> off | w[l + LANES] << (64 - off)) & mask;
+        const half_row *w = (const half_row *)(words + bit / 64 * LANES);
+        half_row a = w[0] >> off, b = w[1] >> off;
+        if (off + width > 64) {
+            a |= w[2] << (64 - off);
+            b |= w[3] << (64 - off);
         }
+        to[0] = a & mask;
+        to[1] = b & mask;
     }
 }
 
