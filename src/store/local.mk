@@ -15,6 +15,7 @@ libtsagg_a_SOURCES += \
 	src/store/store_land.c \
 	src/store/store_map.c src/store/store_map.h \
 	src/store/store_merge.c \
+	src/store/store_newest.c \
 	src/store/store_piece.c \
 	src/store/store_pred.c \
 	src/store/store_purge.c \
