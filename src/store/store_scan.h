@@ -35,6 +35,20 @@ struct ts_decoded {
     const struct ts_seg_column *stats; /* when they are of exactly these points */
 };
 
+/** What ts_scan_request.rows comes to for one series. */
+enum ts_rows_take {
+    TS_ROWS_ALL,
+    TS_ROWS_NONE,
+    TS_ROWS_SOME,      /* as nodes say */
+    TS_ROWS_UNDECIDED, /* its type cannot be compared so */
+};
+
+struct ts_rows {
+    enum ts_rows_take take;
+    struct ts_row_node *nodes; /* the tree in prefix order, without what series and type have decided */
+    unsigned n, cap;
+};
+
 struct ts_cursor {
     struct ts_scan_cursor cur; /* first */
     struct ts_scan_request req;
@@ -56,6 +70,7 @@ struct ts_cursor {
     unsigned nof, of_cap, next, end; /* next … end are still to come (descending: of the present cluster) */
     unsigned left;                   /* descending: clusters before this one */
     bool any, skip;
+    struct ts_rows rows;
     struct ts_decoded *active;
     unsigned nactive, active_cap;
     /* The chunk. */
@@ -75,6 +90,20 @@ int ts_piece_decode(struct ts_cursor *cur, struct ts_piece *pie, struct ts_decod
 const struct ts_seg *ts_piece_segment(const struct ts_piece *pie);
 int ts_decoded_reserve(struct ts_decoded *dec, enum ts_scan_type type, unsigned n) TS_MUST_CHECK;
 void ts_decoded_fini(struct ts_decoded *dec);
+/* ---- store_rows.c ---- */
+
+/** For the present series. @return 0, -TS_ENOMEM. */
+int ts_rows_bind(struct ts_rows *rows, const struct ts_scan_pred *pred, const struct ts_scan_series *ser) TS_MUST_CHECK;
+void ts_rows_fini(struct ts_rows *rows);
+/** All, none or some of a block's points, as far as its statistics tell; never UNDECIDED. */
+enum ts_rows_take ts_rows_of_block(const struct ts_rows *rows, const struct ts_seg_column *col);
+/**
+ * Moves those of the points from … from + n that satisfy rows to their beginning, columns that are wanted alone (enum
+ * ts_scan_want). *min_ns, *max_ns: their times. @return how many
+ */
+unsigned ts_rows_keep(const struct ts_rows *rows, enum ts_scan_type type, struct ts_decoded *dec, unsigned from, unsigned n,
+                      unsigned want, int64_t *min_ns, int64_t *max_ns);
+
 void ts_cursor_complain(struct ts_cursor *cur, int64_t min_ns, int64_t max_ns, const char *what);
 
 #endif
