@@ -239,20 +239,15 @@ static int merge(struct ts_cursor *cur, struct ts_err *err)
 static int merge_down(struct ts_cursor *cur, struct ts_err *err)
 {
     while (cur->out_left == 0) {
-        if (cur->left == 0)
-            return 0;
-        unsigned from = cur->left - 1;
-        while (from > 0) {
-            int64_t before = INT64_MIN;
-            for (unsigned i = 0; i < from; i++)
-                before = TS_MAX(before, cur->of[i]->max_ns);
-            if (before < cur->of[from]->min_ns)
-                break;
-            from--;
-        }
+        unsigned from;
+        int rc = ts_newest_cluster(cur, &from, err);
+        if (rc <= 0)
+            return rc;
         cur->next = from;
         cur->end = cur->left;
         cur->left = from;
+        for (unsigned i = from; i < cur->end; i++)
+            cur->of[i]->used = true;
         int64_t min_ns = cur->of[from]->min_ns, max_ns = cur->of[from]->max_ns;
         const struct ts_seg_column *col = cur->end - from == 1 ? lone_stats(cur, cur->of[from]) : NULL;
         if (col) {
@@ -262,7 +257,7 @@ static int merge_down(struct ts_cursor *cur, struct ts_err *err)
                 set_stats(cur, col);
             return 1;
         }
-        int rc = merge(cur, err);
+        rc = merge(cur, err);
         if (rc < 0)
             return rc;
         cur->out_left = cur->out.n;
@@ -275,14 +270,6 @@ static int merge_down(struct ts_cursor *cur, struct ts_err *err)
 
 /* ---- fields and series ---- */
 
-static int compare_pieces(const void *pa, const void *pb)
-{
-    const struct ts_piece *a = *(struct ts_piece *const *)pa, *b = *(struct ts_piece *const *)pb;
-    if (a->min_ns != b->min_ns)
-        return a->min_ns < b->min_ns ? -1 : 1;
-    return (a->order > b->order) - (a->order < b->order);
-}
-
 /* @return 1 the field is wanted and has pieces. */
 static int begin_field(struct ts_cursor *cur, struct ts_err *err)
 {
@@ -292,23 +279,13 @@ static int begin_field(struct ts_cursor *cur, struct ts_err *err)
     cur->any = cur->skip = false;
     if (ts_pred_value(cur->req.pred, cur->series.measurement, cur->tags, cur->series.ntags, &fld->text, &open) != TS_TRUE)
         return 0;
-    if (cur->npieces > cur->of_cap) {
-        struct ts_piece **of = ts_resize(cur->of, cur->pieces_cap * sizeof *of);
-        if (!of)
-            return no_memory(err);
-        cur->of = of;
-        cur->of_cap = cur->pieces_cap;
-    }
     for (unsigned p = 0; p < cur->npieces; p++)
-        if (ts_seg_find(ts_piece_segment(&cur->pieces[p]), fld->name, fld->type))
-            cur->of[cur->nof++] = &cur->pieces[p];
-    bool sorted = true;
-    for (unsigned i = 1; i < cur->nof; i++)
-        sorted &= cur->of[i - 1]->min_ns < cur->of[i]->min_ns;
-    if (!sorted)
-        qsort(cur->of, cur->nof, sizeof *cur->of, compare_pieces);
-    cur->next = 0;
-    cur->end = cur->left = cur->nof;
+        cur->pieces[p].used = false;
+    int rc = ts_pieces_of_field(cur, err);
+    if (rc == 0 && cur->req.descending)
+        rc = ts_newest_cluster(cur, &(unsigned){0}, err);
+    if (rc < 0)
+        return rc;
     cur->series.field = fld->text;
     cur->series.type = fld->type;
     return cur->nof > 0;
@@ -400,11 +377,13 @@ static void close_cursor(struct ts_scan_cursor *sc)
     ts_free(cur->pieces);
     ts_free(cur->fields);
     ts_free(cur->of);
+    ts_free(cur->sources);
     ts_free(cur->active);
     ts_walk_close(&cur->all);
     ts_buf_fini(&cur->scratch);
     ts_buf_fini(&cur->cache);
     ts_buf_fini(&cur->text);
+    ts_buf_fini(&cur->listed_of);
     ts_view_close(&cur->view);
     ts_free(cur);
 }
@@ -441,7 +420,7 @@ static size_t bytes(const struct ts_scan_cursor *scan)
 {
     const struct ts_cursor *cur = (const struct ts_cursor *)scan;
     size_t n = sizeof *cur + cur->cache.cap + cur->scratch.cap + cur->text.cap + cur->pieces_cap * sizeof *cur->pieces +
-               decoded_bytes(&cur->out);
+               cur->sources_cap * sizeof *cur->sources + decoded_bytes(&cur->out);
     for (unsigned i = 0; i < cur->active_cap; i++)
         n += decoded_bytes(&cur->active[i]);
     return n;

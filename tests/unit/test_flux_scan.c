@@ -204,6 +204,19 @@ static void test_windows(void **state)
 }
 
 /* Columns that are held while the scan goes on: of several chunks, and of a scan that was closed before its end. */
+/* Chunk by chunk, and whole tables at once. */
+static void test_derivative(void **state)
+{
+    (void)state;
+    static const char *const froms[] = {PART FLOATS, PART WHOLE, FROM WHOLE " |> filter(fn: (r) => r._value > 70)",
+                                        FROM FLOATS " |> filter(fn: (r) => r._time < 2023-11-14T22:13:45Z)"};
+    static const char *const ops[] = {" |> derivative()", " |> derivative(unit: 1m, nonNegative: true)",
+                                      " |> derivative(unit: 100ms, nonNegative: true, initialZero: true)"};
+    for (size_t f = 0; f < TS_ARRAY_SIZE(froms); f++)
+        for (size_t k = 0; k < TS_ARRAY_SIZE(ops); k++)
+            same(froms[f], ops[k], TIMED);
+}
+
 static void test_held(void **state)
 {
     (void)state;
@@ -288,7 +301,7 @@ static void test_memory_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_values), cmocka_unit_test(test_aggregates), cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_known_values), cmocka_unit_test(test_aggregates), cmocka_unit_test(test_windows), cmocka_unit_test(test_derivative),
         cmocka_unit_test(test_held),         cmocka_unit_test(test_errors),     cmocka_unit_test(test_memory_limits),
     };
     return cmocka_run_group_tests(tests, begin, end);
