@@ -30,6 +30,7 @@ EXTRA_DIST += \
 	tests/e2e/test_http_write.py \
 	tests/e2e/test_hmac.py \
 	tests/e2e/test_input.py \
+	tests/e2e/test_ledger.py \
 	tests/e2e/test_limits.py \
 	tests/e2e/test_load.py \
 	tests/e2e/test_oracle.py \
