@@ -9,9 +9,12 @@
 #include "core/log.h"
 #include "core/mem.h"
 
+#include <time.h>
+
 #define FEW_ROWS  32         /* of a series in a segment: less than this, and all of it is decoded at once, */
 #define ALL_BYTES (16 << 20) /* up to this for a group */
-#define FORGET_NS (10 * TS_MS) /* of one transaction in the catalogue, which writers wait for */
+#define FORGET_NS (5 * TS_MS) /* of one transaction in the catalogue, which writers wait for; */
+#define YIELD_NS  TS_MS       /* between two of them */
 
 struct landed {
     int64_t seq;
@@ -248,6 +251,7 @@ int ts_land_forget(struct ts_store *store, int64_t shard, int64_t seq, struct ts
             pthread_mutex_unlock(&store->lock);
             if (rc)
                 return rc;
+            nanosleep(&(struct timespec){0, YIELD_NS}, NULL); /* or who waits for the lock would find it taken again */
         }
         if (last)
             return 0;
