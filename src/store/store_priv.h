@@ -123,7 +123,7 @@ struct ts_store {
 
     pthread_mutex_t tending; /* one round at a time */
     struct ts_db *work;      /* the catalogue for reading, of that round */
-    int64_t retained_ns, aged_ns, young_seq, aged_seq; /* see store_tend.c */
+    int64_t retained_ns, aged_ns, young_seq, aged_seq, round_seq; /* see store_tend.c */
     struct ts_buf scratch;
     pthread_mutex_t work_lock;
     struct ts_store_work done, before; /* since it was opened; by all who had it open before */

@@ -149,6 +149,52 @@ static void test_batch_across_retention(void **state)
     assert_schema("b", TS_SCAN_TAG_VALUES, NULL, "a4 ");
 }
 
+static uint64_t landed(void)
+{
+    struct ts_store_stats stats;
+    struct ts_err err;
+    assert_int_equal(ts_store_stats(dir, &stats, &err), 0);
+    return stats.landed;
+}
+
+/* Of each of three series n values in one commit. */
+static void load(int64_t from, int64_t n)
+{
+    static const char *const hosts[] = {"a", "b", "c"};
+    struct ts_points *pts;
+    struct ts_err err;
+    assert_int_equal(ts_points_begin(ts_store_writer(store), TS_STR("b"), &pts, &err), 0);
+    for (size_t h = 0; h < TS_ARRAY_SIZE(hosts); h++) {
+        struct ts_tag tag = {TS_STR("host"), ts_str_of(hosts[h])};
+        uint32_t series;
+        assert_int_equal(ts_points_series(pts, TS_STR("m"), &tag, 1, &series, &err), 0);
+        for (int64_t i = from; i < from + n; i++) {
+            struct ts_point_field field = {.key = TS_STR("v"), .type = TS_SCAN_INT, .v.i = i};
+            assert_int_equal(ts_points_add(pts, series, T0 + i * TS_SEC, &field, 1, &err), 0);
+        }
+    }
+    assert_int_equal(ts_points_commit(pts, TS_STR(""), TS_STR(""), &err), 0);
+    ts_points_end(&pts);
+}
+
+/* What was loaded at once becomes blocks when nothing more comes; little waits, and so does what is still coming. */
+static void test_bulk(void **state)
+{
+    (void)state;
+    struct ts_err err = {""};
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("b"), 0, &err), 0);
+    load(0, 300);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ts_store_tend(store, TS_STORE_DUE, &err), 0);
+    assert_int_equal(landed(), 1);
+    load(300, 300);
+    assert_int_equal(ts_store_tend(store, TS_STORE_DUE, &err), 0);
+    assert_int_equal(landed(), 2);
+    assert_int_equal(ts_store_tend(store, TS_STORE_DUE, &err), 0);
+    assert_int_equal(landed(), 0);
+    assert_int_equal(count_points("b"), 1800);
+}
+
 static int64_t bucket_id(const char *name)
 {
     struct ts_scan_bucket bck;
@@ -379,6 +425,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_retention, set_up, tear_down),
                                        cmocka_unit_test_setup_teardown(test_batch_across_retention, set_up, tear_down),
+                                       cmocka_unit_test_setup_teardown(test_bulk, set_up, tear_down),
                                        cmocka_unit_test_setup_teardown(test_buckets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_format_1, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_format_3, set_up, tear_down),
