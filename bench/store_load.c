@@ -24,6 +24,7 @@
 #define T0     (INT64_C(1700000000) * TS_SEC)
 #define HOUR   (3600 * TS_SEC)
 #define RSS_TIMES 12
+#define IO_LIMIT (64 << 20) /* store.io_limit, as it is by default */
 
 static uint64_t state = 1;
 
@@ -161,6 +162,8 @@ static void land(const char *dir, unsigned nseries, unsigned flushes, unsigned g
     uint64_t blocks_before = 0;
     for (unsigned s = 0; s < nseries; s++)
         series[s] = series_of(pts, s);
+    if (gap_ms)
+        ts_store_limit_io(store, IO_LIMIT); /* of a day that passes in minutes, I/O passes as fast */
     must(ts_store_start(store, &err), &err);
     int64_t began = ts_clock_mono_ns();
     double cpu_ms = 0;
