@@ -16,8 +16,10 @@ libtsagg_a_SOURCES += \
 	src/window/window_session.c \
 	src/window/window_session.h \
 	src/window/window_session_seal.c \
+	src/window/window_session_snapshot.c \
 	src/window/window_sketch.c \
 	src/window/window_snapshot.c src/window/window_snapshot.h src/window/window_snapshot_priv.h \
 	src/window/window_snapshot_load.c \
 	src/window/window_snapshot_save.c \
+	src/window/window_snapshot_sealed.c \
 	src/window/window_worker.c
