@@ -3,7 +3,8 @@ libtsagg_a_SOURCES += \
 	src/window/window.h src/window/window_priv.h \
 	src/window/window_add.c \
 	src/window/window_expire.c \
-	src/window/window_gather.c \
+	src/window/window_gather.c src/window/window_gather_priv.h \
+	src/window/window_gather_send.c \
 	src/window/window_group.c src/window/window_group.h \
 	src/window/window_partial.c \
 	src/window/window_merge.c \
