@@ -21,6 +21,8 @@ extern const struct ts_number_tables {
     struct ts_number_form forms[9][16]; /* by length and place of the '.', which is the length when there is none */
 } ts_number_tables;
 
+#if defined(__AVX2__) /* else vectors cannot be handed on */
+
 TS_INLINE bool ts_number_avx2(const char *p, size_t len, double *out)
 {
     if (TS_UNLIKELY(len - 1 >= 8))
@@ -83,5 +85,7 @@ TS_INLINE bool ts_number_four_avx2(const char *const p[4], const uint64_t len[4]
     *out = _mm256_div_pd(_mm256_cvtepi32_pd(_mm256_castsi256_si128(v)), divisors);
     return true;
 }
+
+#endif
 
 #endif
