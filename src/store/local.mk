@@ -19,6 +19,7 @@ libtsagg_a_SOURCES += \
 	src/store/store_piece.c \
 	src/store/store_pred.c \
 	src/store/store_purge.c \
+	src/store/store_quotient.c \
 	src/store/store_read.c src/store/store_read.h \
 	src/store/store_retain.c \
 	src/store/store_scan.c src/store/store_scan.h \

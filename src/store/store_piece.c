@@ -354,7 +354,7 @@ static int decode(struct ts_cursor *cur, struct ts_piece *pie, const struct ts_s
     if (!pie->times_checked && !pie->lnd && !ts_seg_is_whole(seg, data, &seg->times))
         return -TS_ECORRUPT;
     pie->times_checked = true;
-    if (!ts_seg_is_whole(seg, data, &col->part) || ts_seg_times(seg, data, pie->from, pie->n, dec->times) != 0)
+    if (!ts_seg_column_is_whole(seg, data, col) || ts_seg_times(seg, data, pie->from, pie->n, dec->times) != 0)
         return -TS_ECORRUPT;
     int rc = ts_seg_values(seg, data, col, pie->from, pie->n, dec->v, dec->s, dec->rows, &count);
     if (rc)

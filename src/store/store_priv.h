@@ -9,7 +9,8 @@
 #include "store/store_db.h"
 #include "store/store_map.h"
 
-#define TS_STORE_FORMAT 3 /* of the catalogue */
+#define TS_STORE_FORMAT 4 /* of the catalogue */
+#define TS_STORE_FORMAT_READ 3 /* and what else can be read */
 #define TS_GROUP_SERIES 1024 /* series whose points land together */
 #define TS_BLOCK_ROWS   4096
 

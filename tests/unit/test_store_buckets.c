@@ -241,6 +241,44 @@ static void test_format_1(void **state)
     assert_schema("b", TS_SCAN_TAG_VALUES, NULL, "h4 ");
 }
 
+static void set_format(int format)
+{
+    sqlite3 *db;
+    char text[512];
+    snprintf(text, sizeof text, "%s/catalog.db", dir);
+    assert_int_equal(sqlite3_open(text, &db), SQLITE_OK);
+    snprintf(text, sizeof text, "UPDATE meta SET value = %d WHERE key = 'format'", format);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* The format before this one differs in nothing that a reader sees; who writes brings it up. */
+static void test_format_3(void **state)
+{
+    (void)state;
+    static const struct {
+        int format, rc;
+    } cases[] = {{2, -TS_ECONF}, {3, 0}, {4, 0}, {5, -TS_ECONF}};
+    struct ts_scan_request req = {.bucket = TS_STR("b"), .start_ns = INT64_MIN, .stop_ns = INT64_MAX, .want = TS_SCAN_TIMES};
+    struct ts_err err = {""};
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("b"), 0, &err), 0);
+    assert_int_equal(put("b", "m", "h", T0, TS_SCAN_FLOAT, &err), 0);
+    for (size_t i = 0; i < TS_ARRAY_SIZE(cases); i++) {
+        struct ts_scan_cursor *cur;
+        set_format(cases[i].format);
+        assert_int_equal(ts_scan_open(ts_store_source(store), &req, &cur, &err), cases[i].rc);
+        if (cases[i].rc == 0)
+            ts_scan_close(&cur);
+    }
+    ts_store_close(&store);
+    assert_int_equal(ts_store_open(dir, &store, &err), -TS_ECONF);
+    set_format(3);
+    assert_int_equal(ts_store_open(dir, &store, &err), 0);
+    assert_int_equal(count_points("b"), 1);
+    ts_store_close(&store);
+    assert_int_equal(ts_store_open(dir, &store, &err), 0); /* 4 by now */
+}
+
 /* Tags of some measurements, found by the index: by the row, and where many series have the same value. */
 static void test_index(void **state)
 {
@@ -390,6 +428,7 @@ int main(void)
                                        cmocka_unit_test_setup_teardown(test_bulk, set_up, tear_down),
                                        cmocka_unit_test_setup_teardown(test_buckets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_format_1, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_format_3, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_index, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bounded_io, set_up, tear_down),
                                        cmocka_unit_test_setup_teardown(test_types_and_schema, set_up, tear_down)};
