@@ -22,6 +22,7 @@ libtsagg_a_SOURCES += \
 	src/store/store_quotient.c \
 	src/store/store_read.c src/store/store_read.h \
 	src/store/store_retain.c \
+	src/store/store_rows.c \
 	src/store/store_scan.c src/store/store_scan.h \
 	src/store/store_schema.c \
 	src/store/store_segment.c src/store/store_segment.h src/store/store_segment_priv.h \

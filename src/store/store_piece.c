@@ -52,7 +52,7 @@ static struct ts_piece *add_piece(struct ts_cursor *cur)
 /* Whether most blocks' heads will do: of the others the columns are read when they are asked for. */
 static bool by_heads(const struct ts_scan_request *req)
 {
-    return req->descending || (req->stats && (req->every_ns == 0 || req->every_ns >= 86400 * TS_SEC));
+    return req->descending || (req->stats && !req->rows && (req->every_ns == 0 || req->every_ns >= 86400 * TS_SEC));
 }
 
 int ts_piece_of_block(struct ts_cursor *cur, struct ts_view_shard *shd, const struct ts_view_epoch *epo, struct ts_err *err)

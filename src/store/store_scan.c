@@ -24,6 +24,7 @@ static void begin_chunk(struct ts_cursor *cur, unsigned n, int64_t min_ns, int64
 {
     cur->chunk = (struct ts_scan_chunk){
         .series = &cur->series, .first = !cur->any, .n = n, .min_ns = min_ns, .max_ns = max_ns};
+    cur->chunk.filtered = cur->rows.take != TS_ROWS_UNDECIDED;
     cur->any = true;
 }
 
@@ -35,13 +36,36 @@ static void set_stats(struct ts_cursor *cur, const struct ts_seg_column *col)
     cur->chunk.max = col->max;
 }
 
-/* Points from … from + n of what was decoded (or put together). */
-static void hand_out(struct ts_cursor *cur, const struct ts_decoded *dec, unsigned from, unsigned n)
+/* Nothing of a piece stays. The engine hears of it all the same: a query may end between two pieces. */
+static void hand_out_nothing(struct ts_cursor *cur)
 {
-    begin_chunk(cur, n, dec->times[from], dec->times[from + n - 1]);
+    cur->chunk = (struct ts_scan_chunk){.series = &cur->series};
+}
+
+/* Points from … from + n of what was decoded (or put together), those of them that are wanted. */
+static void hand_out(struct ts_cursor *cur, struct ts_decoded *dec, unsigned from, unsigned n)
+{
+    int64_t min_ns = dec->times[from], max_ns = dec->times[from + n - 1];
+    bool test = cur->rows.take == TS_ROWS_SOME;
+    unsigned want = test ? cur->req.want : TS_SCAN_TIMES | TS_SCAN_VALUES;
+    const struct ts_seg_column *stats = n == dec->n ? dec->stats : NULL;
+    if (test) {
+        unsigned kept = ts_rows_keep(&cur->rows, cur->series.type, dec, from, n, want, &min_ns, &max_ns);
+        stats = kept == n ? stats : NULL;
+        n = kept;
+    }
+    if (n == 0) {
+        hand_out_nothing(cur);
+        return;
+    }
+    begin_chunk(cur, n, min_ns, max_ns);
     struct ts_scan_chunk *chunk = &cur->chunk;
     chunk->columns = true;
-    chunk->times = dec->times + from;
+    chunk->times = want & TS_SCAN_TIMES ? dec->times + from : NULL;
+    if (stats)
+        set_stats(cur, stats);
+    if (!(want & TS_SCAN_VALUES))
+        return;
     switch (cur->series.type) {
     case TS_SCAN_STRING: chunk->v.s = dec->s + from; break;
     case TS_SCAN_BOOL:
@@ -51,8 +75,6 @@ static void hand_out(struct ts_cursor *cur, const struct ts_decoded *dec, unsign
         break;
     default: chunk->v.u = dec->v + from; break;
     }
-    if (dec->stats && n == dec->n)
-        set_stats(cur, dec->stats);
 }
 
 static int put_out(struct ts_cursor *cur, const struct ts_decoded *dec, unsigned from, unsigned n, struct ts_err *err)
@@ -89,16 +111,34 @@ static bool same_window(const struct ts_scan_request *req, int64_t a, int64_t b)
     return ts_clock_floor(da, req->every_ns) == ts_clock_floor(db, req->every_ns);
 }
 
+/* The column of a block, the next one to be read, that no other piece reaches into: its points are the newest ones. */
+static const struct ts_seg_column *alone(const struct ts_cursor *cur, const struct ts_piece *pie)
+{
+    if (pie->lnd || (cur->next + 1 < cur->end && cur->of[cur->next + 1]->min_ns <= pie->max_ns))
+        return NULL;
+    return ts_seg_find(&pie->seg, cur->fields[cur->field].name, cur->series.type);
+}
+
+/* Whether nothing of the piece satisfies what is asked of each point. Of points that are deleted or beyond the range as well. */
+static bool skips(const struct ts_cursor *cur, const struct ts_piece *pie)
+{
+    const struct ts_seg_column *col = cur->rows.take == TS_ROWS_SOME ? alone(cur, pie) : NULL;
+    return col && ts_rows_of_block(&cur->rows, col) == TS_ROWS_NONE;
+}
+
 /* Whether the piece may come as its statistics alone. */
 static const struct ts_seg_column *lone_stats(struct ts_cursor *cur, const struct ts_piece *pie)
 {
     const struct ts_scan_request *req = &cur->req;
-    if (!req->stats || pie->lnd || pie->min_ns < req->start_ns || pie->max_ns >= req->stop_ns ||
-        (cur->next + 1 < cur->end && cur->of[cur->next + 1]->min_ns <= pie->max_ns) || !same_window(req, pie->min_ns, pie->max_ns) ||
+    const struct ts_seg_column *col = req->stats ? alone(cur, pie) : NULL;
+    if (!col || pie->min_ns < req->start_ns || pie->max_ns >= req->stop_ns || !same_window(req, pie->min_ns, pie->max_ns) ||
         ts_tombs_touch(cur->view.tombs, cur->view.ntombs, cur->id, pie->rank, pie->min_ns, pie->max_ns))
         return NULL;
-    const struct ts_seg_column *col = ts_seg_find(&pie->seg, cur->fields[cur->field].name, cur->series.type);
-    return col->count == pie->seg.n && (col->has_stats || col->type >= TS_SCAN_BOOL) ? col : NULL;
+    if (col->count != pie->seg.n || (!col->has_stats && col->type < TS_SCAN_BOOL))
+        return NULL;
+    bool all = cur->rows.take == TS_ROWS_ALL ||
+               (cur->rows.take == TS_ROWS_SOME && ts_rows_of_block(&cur->rows, col) == TS_ROWS_ALL);
+    return all ? col : NULL;
 }
 
 static int activate(struct ts_cursor *cur, struct ts_err *err)
@@ -186,11 +226,16 @@ static int begin_piece(struct ts_cursor *cur, struct ts_err *err)
 {
     const struct ts_piece *pie = cur->of[cur->next];
     const struct ts_seg_column *col = cur->req.descending ? NULL : lone_stats(cur, pie);
-    if (!cur->req.descending && cur->out.n > 0 && (col || pie->n >= SMALL))
+    bool none = !cur->req.descending && skips(cur, pie);
+    if (!cur->req.descending && cur->out.n > 0 && (col || none || pie->n >= SMALL))
         return -TS_EAGAIN;
-    if (!col)
+    if (!col && !none)
         return activate(cur, err);
     cur->next++;
+    if (none) {
+        hand_out_nothing(cur);
+        return 1;
+    }
     begin_chunk(cur, pie->n, pie->min_ns, pie->max_ns);
     if (col->has_stats)
         set_stats(cur, col);
@@ -249,7 +294,12 @@ static int merge_down(struct ts_cursor *cur, struct ts_err *err)
         for (unsigned i = from; i < cur->end; i++)
             cur->of[i]->used = true;
         int64_t min_ns = cur->of[from]->min_ns, max_ns = cur->of[from]->max_ns;
-        const struct ts_seg_column *col = cur->end - from == 1 ? lone_stats(cur, cur->of[from]) : NULL;
+        bool one = cur->end - from == 1;
+        const struct ts_seg_column *col = one ? lone_stats(cur, cur->of[from]) : NULL;
+        if (one && skips(cur, cur->of[from])) {
+            hand_out_nothing(cur);
+            return 1;
+        }
         if (col) {
             cur->next++;
             begin_chunk(cur, cur->of[from]->n, min_ns, max_ns);
@@ -288,7 +338,9 @@ static int begin_field(struct ts_cursor *cur, struct ts_err *err)
         return rc;
     cur->series.field = fld->text;
     cur->series.type = fld->type;
-    return cur->nof > 0;
+    if (cur->nof > 0 && ts_rows_bind(&cur->rows, cur->req.rows, &cur->series) != 0)
+        return no_memory(err);
+    return cur->nof > 0 && cur->rows.take != TS_ROWS_NONE;
 }
 
 /* The next series that the predicate may take. @return 1 there is one, 0 the end, <0. */
@@ -374,6 +426,7 @@ static void close_cursor(struct ts_scan_cursor *sc)
     for (unsigned i = 0; i < cur->active_cap; i++)
         ts_decoded_fini(&cur->active[i]);
     ts_decoded_fini(&cur->out);
+    ts_rows_fini(&cur->rows);
     ts_free(cur->pieces);
     ts_free(cur->fields);
     ts_free(cur->of);
@@ -394,6 +447,7 @@ int ts_cursor_open(struct ts_reader *rdr, const struct ts_scan_request *req, str
     if (req->stop_ns < req->start_ns || req->every_ns < 0)
         return ts_fail(err, TS_EINVAL, "a range that ends before it begins");
     int rc = ts_pred_check(req->pred, err);
+    rc = rc ? rc : ts_pred_check(req->rows, err);
     if (rc)
         return rc;
     struct ts_cursor *cur = ts_alloc(sizeof *cur);

@@ -45,6 +45,20 @@ struct ts_decoded {
     const struct ts_seg_column *stats; /* when they are of exactly these points */
 };
 
+/** What ts_scan_request.rows comes to for one series. */
+enum ts_rows_take {
+    TS_ROWS_ALL,
+    TS_ROWS_NONE,
+    TS_ROWS_SOME,      /* as nodes say */
+    TS_ROWS_UNDECIDED, /* its type cannot be compared so */
+};
+
+struct ts_rows {
+    enum ts_rows_take take;
+    struct ts_row_node *nodes; /* the tree in prefix order, without what series and type have decided */
+    unsigned n, cap;
+};
+
 struct ts_cursor {
     struct ts_scan_cursor cur; /* first */
     struct ts_scan_request req;
@@ -72,6 +86,7 @@ struct ts_cursor {
     unsigned nlisted;                       /* fields of the measurement … */
     struct ts_buf listed_of;
     bool any, skip;
+    struct ts_rows rows;
     struct ts_decoded *active;
     unsigned nactive, active_cap;
     /* The chunk. */
@@ -109,6 +124,20 @@ int ts_newest_begin(struct ts_cursor *cur, struct ts_err *err) TS_MUST_CHECK;
 /** The last pieces of cur->of, from *from on, that overlap, when nothing can overlap with them any more. @return 1; 0 nothing is left;
  * -TS_EIO, -TS_ENOMEM. */
 int ts_newest_cluster(struct ts_cursor *cur, unsigned *from, struct ts_err *err) TS_MUST_CHECK;
+
+/* ---- store_rows.c ---- */
+
+/** For the present series. @return 0, -TS_ENOMEM. */
+int ts_rows_bind(struct ts_rows *rows, const struct ts_scan_pred *pred, const struct ts_scan_series *ser) TS_MUST_CHECK;
+void ts_rows_fini(struct ts_rows *rows);
+/** All, none or some of a block's points, as far as its statistics tell; never UNDECIDED. */
+enum ts_rows_take ts_rows_of_block(const struct ts_rows *rows, const struct ts_seg_column *col);
+/**
+ * Moves those of the points from … from + n that satisfy rows to their beginning, columns that are wanted alone (enum
+ * ts_scan_want). *min_ns, *max_ns: their times. @return how many
+ */
+unsigned ts_rows_keep(const struct ts_rows *rows, enum ts_scan_type type, struct ts_decoded *dec, unsigned from, unsigned n,
+                      unsigned want, int64_t *min_ns, int64_t *max_ns);
 
 void ts_cursor_complain(struct ts_cursor *cur, int64_t min_ns, int64_t max_ns, const char *what);
 
