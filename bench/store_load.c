@@ -205,11 +205,11 @@ static void land(const char *dir, unsigned nseries, unsigned flushes, unsigned g
     print_waits("idle", &waits[0]);
     print_waits("compacting", &waits[1]);
     printf("land series=%u flushes=%u commit_cpu_ms=%.2f wall_s=%.1f cpu_s=%.1f all_s=%.1f values=%llu "
-           "bytes_per_value=%.2f written_mib=%llu compactions=%llu merges=%llu longest_compaction_ms=%.0f rss_mib=",
+           "bytes_per_value=%.2f written_mib=%llu compactions=%llu merges=%llu longest_compaction_ms=%.0f longest_held_ms=%.1f rss_mib=",
            nseries, flushes, cpu_ms / TS_MAX(1, flushes - 1), wall,
            cpu_seconds(), (double)(ts_clock_mono_ns() - began) / 1e9, (unsigned long long)values, (double)st.file_bytes / (double)values,
            (unsigned long long)work.bytes_written >> 20, (unsigned long long)work.compactions, (unsigned long long)work.merges,
-           (double)work.longest_ns / 1e6);
+           (double)work.longest_ns / 1e6, (double)work.held_ns / 1e6);
     for (unsigned i = 0; i < RSS_TIMES; i++)
         printf("%ld,", rss[i]);
     printf("%ld\n", peak_kib() >> 10);
