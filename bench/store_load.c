@@ -1,10 +1,11 @@
 /*
  * What the store costs, without a server around it. Each run prints one line of figures, key=value.
- *   store_load DIR land SERIES FLUSHES [GAP_MS]  a daemon's flushes of SERIES × 7 aggregates, one behind the other or with a gap, and
- *                                          what compaction makes of them; 8,640 flushes are a day. rss_mib: twelve times on the way, and the peak
- *   store_load DIR scan                    all points of bucket b: decode, sum and count for each hour
- *   store_load DIR lines SERIES POINTS     points straight into the store, in batches of 500,000
- *   store_load DIR find                    what is found by tags and asked of the schema, in what `land` has left
+ *   store_load DIR land SERIES FLUSHES [GAP_MS]  a daemon's flushes of SERIES × 7 aggregates, one behind the
+ * other or with a gap, and what compaction makes of them; 8,640 flushes are a day. rss_mib: twelve times on
+ * the way, and the peak store_load DIR scan                    all points of bucket b: decode, sum and count
+ * for each hour store_load DIR lines SERIES POINTS     points straight into the store, in batches of 500,000
+ *   store_load DIR find                    what is found by tags and asked of the schema, in what `land` has
+ * left
  */
 #include "config.h"
 
@@ -24,7 +25,7 @@
 #define T0     (INT64_C(1700000000) * TS_SEC)
 #define HOUR   (3600 * TS_SEC)
 #define RSS_TIMES 12
-#define IO_LIMIT (64 << 20) /* store.io_limit, as it is by default */
+#define IO_LIMIT  (64 << 20) /* store.io_limit, as it is by default */
 
 static uint64_t state = 1;
 
@@ -103,20 +104,22 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* count sum min max mean stddev last of 10 to 50 timings of up to 100 ms with three decimals, as a window and a sink make them:
- * sums and what comes of them are no short decimals. */
+/* count sum min max mean stddev last of 10 to 50 timings of up to 100 ms with three decimals, as a window and
+ * a sink make them: sums and what comes of them are no short decimals. */
 static void draw_rollup(struct ts_point_field fields[7])
 {
     static const char *const names[] = {"count", "sum", "min", "max", "mean", "stddev", "last"};
     struct ts_stats st = {0};
     for (uint64_t n = 10 + draw(41); n > 0; n--)
         ts_stats_add(&st, (double)draw(100000) / 1000, 1);
-    const double values[] = {st.count, st.sum, st.min, st.max, ts_stats_mean(&st), ts_stats_stddev(&st, false), st.last};
+    const double values[] = {
+        st.count, st.sum, st.min, st.max, ts_stats_mean(&st), ts_stats_stddev(&st, false), st.last};
     for (unsigned i = 0; i < 7; i++)
         fields[i] = (struct ts_point_field){.key = ts_str_of(names[i]), .type = TS_SCAN_FLOAT, .v.f = values[i]};
 }
 
-/* A day in minutes: a daemon has 10 s for each flush, and this waits as long as compaction is two runs behind. */
+/* A day in minutes: a daemon has 10 s for each flush, and this waits as long as compaction is two runs
+ * behind. */
 static void keep_up(const char *dir, unsigned nseries, unsigned f)
 {
     struct ts_store_stats st = {0};
@@ -141,8 +144,8 @@ static void print_waits(const char *when, struct waits *wts)
     if (wts->n == 0)
         return;
     qsort(wts->ms, wts->n, sizeof *wts->ms, compare);
-    printf("land commits=%u while=%s ms_median=%.2f p99=%.2f max=%.2f\n", wts->n, when, wts->ms[wts->n / 2], wts->ms[wts->n - 1 - wts->n / 100],
-           wts->ms[wts->n - 1]);
+    printf("land commits=%u while=%s ms_median=%.2f p99=%.2f max=%.2f\n", wts->n, when, wts->ms[wts->n / 2],
+           wts->ms[wts->n - 1 - wts->n / 100], wts->ms[wts->n - 1]);
 }
 
 static uint64_t blocks_written(struct ts_store *store)
@@ -158,7 +161,8 @@ static void land(const char *dir, unsigned nseries, unsigned flushes, unsigned g
     struct ts_err err;
     struct ts_points *pts = open_for_writing(dir, &store);
     uint32_t *series = ts_xalloc(nseries * sizeof *series);
-    struct waits waits[2] = {{ts_xalloc(flushes * sizeof(double)), 0}, {ts_xalloc(flushes * sizeof(double)), 0}};
+    struct waits waits[2] = {{ts_xalloc(flushes * sizeof(double)), 0},
+                             {ts_xalloc(flushes * sizeof(double)), 0}};
     uint64_t blocks_before = 0;
     for (unsigned s = 0; s < nseries; s++)
         series[s] = series_of(pts, s);
@@ -205,11 +209,13 @@ static void land(const char *dir, unsigned nseries, unsigned flushes, unsigned g
     print_waits("idle", &waits[0]);
     print_waits("compacting", &waits[1]);
     printf("land series=%u flushes=%u commit_cpu_ms=%.2f wall_s=%.1f cpu_s=%.1f all_s=%.1f values=%llu "
-           "bytes_per_value=%.2f written_mib=%llu compactions=%llu merges=%llu longest_compaction_ms=%.0f rss_mib=",
-           nseries, flushes, cpu_ms / TS_MAX(1, flushes - 1), wall,
-           cpu_seconds(), (double)(ts_clock_mono_ns() - began) / 1e9, (unsigned long long)values, (double)st.file_bytes / (double)values,
-           (unsigned long long)work.bytes_written >> 20, (unsigned long long)work.compactions, (unsigned long long)work.merges,
-           (double)work.longest_ns / 1e6);
+           "bytes_per_value=%.2f written_mib=%llu compactions=%llu merges=%llu longest_compaction_ms=%.0f "
+           "longest_held_ms=%.1f rss_mib=",
+           nseries, flushes, cpu_ms / TS_MAX(1, flushes - 1), wall, cpu_seconds(),
+           (double)(ts_clock_mono_ns() - began) / 1e9, (unsigned long long)values,
+           (double)st.file_bytes / (double)values, (unsigned long long)work.bytes_written >> 20,
+           (unsigned long long)work.compactions, (unsigned long long)work.merges,
+           (double)work.longest_ns / 1e6, (double)work.held_ns / 1e6);
     for (unsigned i = 0; i < RSS_TIMES; i++)
         printf("%ld,", rss[i]);
     printf("%ld\n", peak_kib() >> 10);
@@ -249,7 +255,8 @@ static void lines(const char *dir, unsigned nseries, unsigned points)
 }
 
 /* As an engine's kernel adds: side by side. */
-__attribute__((optimize("O3"), target_clones("avx512f", "avx2", "default"))) static double sum_of(const double *v, unsigned n)
+__attribute__((optimize("O3"), target_clones("avx512f", "avx2", "default"))) static double
+sum_of(const double *v, unsigned n)
 {
     double sum[8] = {0}, rest = 0;
     unsigned i = 0;
@@ -303,7 +310,8 @@ static void scan(const char *dir)
         }
         ts_scan_close(&cur);
         printf("scan points=%llu ms=%.1f cpu_ms=%.1f hours=%llu sum=%.3f\n", (unsigned long long)n,
-               (double)(ts_clock_mono_ns() - began) / 1e6, (thread_seconds() - cpu_s) * 1e3, (unsigned long long)hours, total);
+               (double)(ts_clock_mono_ns() - began) / 1e6, (thread_seconds() - cpu_s) * 1e3,
+               (unsigned long long)hours, total);
     }
     ts_store_close_source(&src);
 }
@@ -387,7 +395,8 @@ int main(int argc, char **argv)
     else if (argc == 3 && strcmp(argv[2], "find") == 0)
         find(argv[1]);
     else {
-        fprintf(stderr, "usage: store_load DIR land SERIES FLUSHES [GAP_MS] | lines SERIES POINTS | scan | find\n");
+        fprintf(stderr,
+                "usage: store_load DIR land SERIES FLUSHES [GAP_MS] | lines SERIES POINTS | scan | find\n");
         return 2;
     }
     return 0;

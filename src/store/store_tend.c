@@ -84,8 +84,9 @@ void ts_store_pace(struct ts_store *store, uint64_t bytes)
 /* ---- what was done, for who asks from outside ---- */
 
 const char *const ts_work_names[TS_WORK_FIELDS] = {"work_compactions",    "work_merges",     "work_blocks",    "work_bytes",   "work_shards_dropped",
-                                                   "work_errors", "work_longest_ns", "work_waited_ns", "work_io_limit"};
+                                                   "work_errors", "work_longest_ns", "work_waited_ns", "work_held_ns", "work_io_limit"};
 #define WORK_LONGEST (offsetof(struct ts_store_work, longest_ns) / sizeof(uint64_t))
+#define WORK_HELD    (offsetof(struct ts_store_work, held_ns) / sizeof(uint64_t))
 _Static_assert(sizeof(struct ts_store_work) == (TS_WORK_FIELDS - 1) * sizeof(uint64_t), "a name for each");
 
 static int save_work(struct ts_store *store, void *arg, struct ts_err *err)
@@ -113,6 +114,7 @@ static int keep_work(struct ts_store *store, struct ts_err *err)
     for (size_t i = 0; i < TS_WORK_FIELDS - 1; i++)
         values[i] += before[i];
     values[WORK_LONGEST] = TS_MAX(store->done.longest_ns, store->before.longest_ns);
+    values[WORK_HELD] = TS_MAX(store->done.held_ns, store->before.held_ns);
     values[TS_WORK_FIELDS - 1] = atomic_load_explicit(&store->io_limit, memory_order_relaxed);
     store->unsaved = false;
     pthread_mutex_unlock(&store->work_lock);
