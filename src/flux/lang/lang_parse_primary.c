@@ -116,7 +116,7 @@ static struct ts_flux_node *property(struct ts_flux_parser *ps, bool argument)
         if (!(node->a = ts_flux_parse_expr(ps)))
             return NULL;
     } else if (node->quoted) {
-        return ts_flux_parse_unexpected(ps, argument ? "the argument's name and : before its value, then"
+        return ts_flux_parse_unexpected(ps, argument ? "the argument's name and : before its value"
                                                      : ": and a value after the quoted name");
     }
     return ts_flux_parse_done(ps, node);
