@@ -319,6 +319,8 @@ static bool seal_window(struct ts_worker *wk, const struct ts_rule *rule, struct
             return false;
         win->state[d] = TS_WINDOW_SEALED;
         ts_count(wk->cnt, TS_C_WINDOWS_SEALED, 1);
+        if (d == TS_DOMAIN_ARRIVAL && !wk->draining)
+            atomic_store_explicit(&wk->gauges.seal_delay_ns, ts_clock_now_ns() - win->end_ns, memory_order_relaxed);
     }
     return !corrections_due(wk, win) || send_corrections(wk, rule, win);
 }
