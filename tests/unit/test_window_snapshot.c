@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include "unit.h"
+#include "worker_rig.h"
 
 #include "core/clock.h"
 #include "core/hash.h"
@@ -40,10 +41,7 @@ static struct ts_conf conf = {.nrollups = 1,
                               .state_dir = dir};
 
 struct fixture {
-    struct ts_bell bell, out_bell, ingest_bell;
-    struct ts_lane lane, *lanes[1];
-    struct ts_ring out;
-    struct ts_census *census;
+    struct rig rig; /* without a worker: there are several to its lane */
     struct ts_worker *workers[3];
     struct ts_snapshots_conf conf;
 };
@@ -69,20 +67,11 @@ static void journal_hold(void *arg, struct ts_feed_pos from)
 static void set_up(struct fixture *fx, unsigned nworkers)
 {
     memset(fx, 0, sizeof *fx);
-    fx->census = ts_census_new(100, 100);
-    ts_ring_init(&fx->out, 64);
-    ts_lane_init(&fx->lane, &fx->bell, &fx->ingest_bell);
-    fx->lane.source = 77;
-    fx->lanes[0] = &fx->lane;
-    struct ts_worker_conf wconf = {.conf = &conf,
-                                   .nsources = 1,
-                                   .lanes = fx->lanes,
-                                   .bell = &fx->bell,
-                                   .rollups = &fx->out,
-                                   .rollups_bell = &fx->out_bell,
-                                   .census = fx->census};
+    rig_init(&fx->rig, conf.rollups, conf.nrollups, 1);
+    fx->rig.worker_conf.conf = &conf;
+    fx->rig.lanes[0].source = 77;
     for (unsigned w = 0; w < nworkers; w++)
-        fx->workers[w] = ts_worker_new(&wconf);
+        fx->workers[w] = ts_worker_new(&fx->rig.worker_conf);
     fx->conf = (struct ts_snapshots_conf){.conf = &conf,
                                           .workers = fx->workers,
                                           .nworkers = nworkers,
@@ -93,9 +82,7 @@ static void tear_down(struct fixture *fx)
 {
     for (unsigned w = 0; w < 3; w++)
         ts_worker_free(&fx->workers[w]);
-    ts_lane_fini(&fx->lane);
-    ts_ring_fini(&fx->out);
-    ts_census_free(&fx->census);
+    rig_fini(&fx->rig);
     ts_counters_free_all();
 }
 
@@ -110,24 +97,13 @@ static struct ts_slab *slab_of(int64_t arrival_ns, int64_t max_event_ns)
 
 static void announce(struct fixture *fx, struct ts_slab *slab, uint32_t id, enum ts_kind kind, const char *name)
 {
-    static struct ts_series_view view;
-    struct ts_buf buf = TS_BUF_INIT;
-    view = (struct ts_series_view){.kind = kind, .name = ts_str_of(name)};
-    assert_int_equal(ts_series_encode(&view, &buf), 0);
-    struct ts_announce *ann = ts_xalloc(sizeof *ann + buf.len);
-    ann->len = (uint32_t)buf.len;
-    memcpy(ann->series, buf.p, buf.len);
-    ann->hash = ts_hash(buf.p, buf.len);
-    assert_int_equal(ts_census_hold(fx->census, ts_buf_str(&buf), ann->hash, TS_CENSUS_OWN), 0);
-    slab->points[slab->n++] = (struct ts_point){.id = id, .flags = TS_POINT_SERIES, .announce = ann};
-    ts_buf_fini(&buf);
+    slab->points[slab->n++] = rig_announce_name(&fx->rig, id, kind, name);
 }
 
 static void sample(struct ts_slab *slab, uint32_t id, double value, int64_t time_ns)
 {
-    struct ts_point_ext ext = {time_ns, 1};
-    slab->points[slab->n++] = (struct ts_point){.id = id, .flags = TS_POINT_EXT, .value = value};
-    memcpy(&slab->points[slab->n++], &ext, sizeof ext);
+    rig_put_timed(&slab->points[slab->n], id, value, time_ns, 1);
+    slab->n += 2;
 }
 
 /* A timing with 1, 9 by arrival at 105 s, and a field with 2 at 111 s, 4 at 113 s and 8 at 131 s, which is the highest of all. */
@@ -248,11 +224,11 @@ static void goes_on_in_other_workers(void **unused)
         assert_int_equal(fx.workers[w]->watermark_ns, 131 * S);
         assert_int_equal(fx.workers[w]->sources[0].max_event_ns, 131 * S);
     }
-    assert_int_equal(ts_census_count(fx.census), 2);
+    assert_int_equal(ts_census_count(fx.rig.census), 2);
     drain(&fx, 3);
-    assert_point(&fx.out, 100 * S, 2, 10, 9);
-    assert_point(&fx.out, 110 * S, 2, 6, 4); /* last by time, not by arrival */
-    assert_point(&fx.out, 130 * S, 1, 8, 8);
+    assert_point(&fx.rig.out, 100 * S, 2, 10, 9);
+    assert_point(&fx.rig.out, 110 * S, 2, 6, 4); /* last by time, not by arrival */
+    assert_point(&fx.rig.out, 130 * S, 1, 8, 8);
     ts_sealed_free(&sealed);
     ts_buf_fini(&bytes);
     tear_down(&fx);
@@ -311,7 +287,7 @@ static struct ts_worker *owner(struct fixture *fx)
 static void assert_sessions(struct fixture *fx, unsigned n, const double want[][4], bool corrections)
 {
     unsigned got = 0;
-    for (struct ts_rollup_batch *batch; (batch = ts_ring_pop(&fx->out)); ts_rollup_batch_free(&batch)) {
+    for (struct ts_rollup_batch *batch; (batch = ts_ring_pop(&fx->rig.out)); ts_rollup_batch_free(&batch)) {
         assert_true(batch->sessions);
         for (unsigned i = 0; i < batch->n; i++, got++) {
             const struct ts_rollup *pt = &batch->points[i];
@@ -532,8 +508,8 @@ static void what_the_journal_has_is_closed(void **unused)
     assert_int_equal(ts_counter_sum(TS_C_DROPPED_LATE), 2);
     drain(&fx, 1);
     assert_int_equal(ts_counter_sum(TS_C_ROLLUPS_SEALED), 2);
-    assert_point(&fx.out, 100 * S, 2, 10, 9);
-    assert_point(&fx.out, 130 * S, 1, 8, 8);
+    assert_point(&fx.rig.out, 100 * S, 2, 10, 9);
+    assert_point(&fx.rig.out, 130 * S, 1, 8, 8);
     ts_rollup_batch_free(&batch);
     ts_sealed_free(&sealed);
     ts_buf_fini(&bytes);
