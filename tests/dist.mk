@@ -38,6 +38,7 @@ EXTRA_DIST += \
 	tests/e2e/test_pipeline.py \
 	tests/e2e/test_quantiles.py \
 	tests/e2e/test_rules.py \
+	tests/e2e/test_security.py \
 	tests/e2e/test_quickstart.py \
 	tests/e2e/test_self.py \
 	tests/e2e/test_snapshot.py \

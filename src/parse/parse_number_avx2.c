@@ -2,7 +2,10 @@
 #include "config.h"
 
 #if defined(__x86_64__)
-#pragma GCC target("avx2,bmi,bmi2,popcnt")
+#include "core/base.h"
+
+#include <immintrin.h>
+TS_TARGET_BEGIN("avx2,bmi,bmi2,popcnt")
 #include "parse/parse_number_avx2.h"
 
 #define EIGHT(x)   x, x, x, x, x, x, x, x
@@ -46,6 +49,7 @@ const struct ts_number_tables ts_number_tables TS_ALIGNED = {
         [8][8] = {{0, 1, 2, 3, 4, 5, 6, 7}, 1e0},
     },
 };
+TS_TARGET_END
 #else
 typedef int ts_number_avx2_is_empty;
 #endif

@@ -103,8 +103,8 @@ static size_t fast_rest(const struct ts_parse_opts *opts, const char *data, cons
 #undef READ_FOUR
 
 #if defined(__x86_64__)
-#pragma GCC push_options
-#pragma GCC target("avx2,bmi,bmi2,popcnt")
+#include <immintrin.h>
+TS_TARGET_BEGIN("avx2,bmi,bmi2,popcnt")
 #include "parse/parse_number_avx2.h"
 
 /* The numbers of four statsd lines, read as far as ts_raw.bits, their lengths. @return false: one at a time, please. */
@@ -132,7 +132,7 @@ TS_INLINE bool read_four_avx2(struct ts_raw *raw)
 #define READ_NUMBER ts_number_avx2
 #define READ_FOUR   read_four_avx2
 #include "parse/parse_tile_feed.inc"
-#pragma GCC pop_options
+TS_TARGET_END
 #endif
 
 ts_tile_feed_fn *ts_tile_feed_choose(void)

@@ -2,6 +2,7 @@
 EXTRA_DIST += \
 	tests/faults/failing_fsync.c \
 	tests/faults/test_dead_letter.py \
+	tests/faults/test_descriptors.py \
 	tests/faults/test_disk.py \
 	tests/faults/test_kill.py \
 	tests/faults/test_memory.py \

@@ -231,7 +231,7 @@ static const struct example examples[] = {
      "such as "
      "http://127.0.0.1:8086\n"},
     {"url with a user", "sinks:\n  a: {type: influxdb1, url: \"http://u:p@h\", database: d}\n",
-     "2:29: url: \"http://u:p@h\" will not do; give http://HOST:PORT or https://HOST:PORT without user and "
+     "2:29: url: \"http://u:<hidden>@h\" will not do; give http://HOST:PORT or https://HOST:PORT without user and "
      "query, such as "
      "http://127.0.0.1:8086\n"},
     {"listen scheme", "listen: [{url: \"sctp://127.0.0.1:1\"}]\n",
@@ -293,6 +293,15 @@ static const struct example examples[] = {
      "1:15: token is \"<hidden>\", which --print-config writes in a secret's place; give the secret itself, "
      "or \"${NAME}\" for an "
      "environment variable\n"},
+    {"a password in a URL is not shown",
+     "sinks: {a: {type: influxdb, org: o, bucket: b, url: \"http://me:swordfish@h\", proxy: \"htp://me:sword@fish@p\"}}\n",
+     "1:53: url: \"http://me:<hidden>@h\" will not do; give http://HOST:PORT or https://HOST:PORT without user and query, such as "
+     "http://127.0.0.1:8086\n"
+     "1:85: proxy: \"htp://me:<hidden>@p\" will not do; give http://[USER:PASSWORD@]HOST:PORT, https://, socks4://, socks4a://, "
+     "socks5:// or socks5h://, or none\n"},
+    {"a printed password", "sinks: {a: {type: influxdb, org: o, bucket: b, url: \"http://h\", proxy: \"http://me:<hidden>@p\"}}\n",
+     "1:72: proxy: \"http://me:<hidden>@p\" will not do; give http://[USER:PASSWORD@]HOST:PORT, https://, socks4://, socks4a://, "
+     "socks5:// or socks5h://, or none\n"},
     {"a bad secret is not shown", "http: {token: \"s\\x01\"}\n",
      "1:15: token: \"<hidden>\" has control characters or is not UTF-8; give the secret itself, or "
      "\"${NAME}\" for an environment "

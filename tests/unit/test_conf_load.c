@@ -244,10 +244,11 @@ static void secrets_are_not_printed(void **state)
     struct ts_buf out = printed("http: {token: swordfish}\nsinks:\n  a: {type: influxdb, url: \"http://h\", "
                                 "org: o, bucket: b, token: "
                                 "swordfish}\n  b: {type: influxdb1, url: \"http://h\", database: d, "
-                                "username: u, password: swordfish}\n");
+                                "username: u, password: swordfish, proxy: \"http://me:swordfish@p:1\"}\n");
     assert_null(strstr(ts_buf_cstr(&out), "swordfish"));
     assert_non_null(strstr(out.p, "  token: \"<hidden>\"\n"));
     assert_non_null(strstr(out.p, "    password: \"<hidden>\"\n"));
+    assert_non_null(strstr(out.p, "    proxy: \"http://me:<hidden>@p:1\"\n"));
     ts_buf_fini(&out);
 }
 
