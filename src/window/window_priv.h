@@ -247,11 +247,10 @@ void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, stru
 struct ts_source;
 
 /**
- * A group of plain points under a single rule that wants sketches and nothing else.
- * @return false: something in the group is not plain, and nothing has been done.
+ * Groups of plain points, of n, under a single rule that wants sketches and nothing else.
+ * @return how many points it added, up to the first group that is something else.
  */
-bool ts_window_add_sketched_group(struct ts_worker *wk, const struct ts_source *src,
-                                  const struct ts_point *points);
+uint32_t ts_window_add_sketched_groups(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points, uint32_t n);
 
 /** The same as ts_window_add_wanted for the part of window_more.c. */
 void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch,
