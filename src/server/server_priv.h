@@ -172,8 +172,9 @@ struct ts_call {
     struct ts_request req; /* first */
     struct ts_server *srv;
     struct MHD_Connection *con;
-    enum MHD_Result (*fn)(struct ts_call *call);
-    char id[32]; /* what follows the path, cut; "" nothing */
+    const struct ts_route *route; /* of server_api.c; NULL: refused */
+    char id[32];                  /* what follows the path, cut; "" nothing */
+    int64_t number;               /* the same read, for paths that a number follows */
     int64_t begun_ns;
     uint64_t thrown_bytes;
     unsigned status; /* refused with it; 0 goes on */
@@ -204,10 +205,8 @@ const char *ts_api_read_page(struct MHD_Connection *con, struct ts_api_page *pag
 json_t *ts_api_read_json(struct ts_call *call, const char *prefix, struct ts_err *err);
 /** Appends a value of a URL's query. */
 void ts_api_put_escaped(struct ts_buf *url, const char *value);
-/** There is no store to administer. */
-enum MHD_Result ts_api_no_store(struct ts_call *call);
 
-/* Answers; each is in the table of server_api.c. */
+/* Answers; each is in the table of server_api.c, which says whether it needs the store. */
 enum MHD_Result ts_api_list_buckets(struct ts_call *call);
 enum MHD_Result ts_api_make_bucket(struct ts_call *call);
 enum MHD_Result ts_api_get_bucket(struct ts_call *call);

@@ -91,18 +91,50 @@ static void to_ints(const double *v, unsigned n, double power, int64_t *ints, ui
     }
 }
 
+TS_INLINE double to_double(int64_t i)
+{
+    double magic = MAGIC, m;
+    uint64_t b;
+    memcpy(&b, &magic, 8);
+    b += (uint64_t)i;
+    memcpy(&m, &b, 8);
+    return m - MAGIC;
+}
+
 TS_KERNEL
+static void divide(const int64_t *ints, unsigned n, double power, double *out)
+{
+    for (unsigned i = 0; i < n; i++)
+        out[i] = to_double(ints[i]) / power;
+}
+
+#ifdef TS_KERNEL_FMA
+/*
+ * The same by multiplications, a third of the time. By Markstein's theorem (Computation of Elementary Functions on the IBM RISC System/6000,
+ * 1990) q + y (a - bq) with y = 1 / b, rounded, is the quotient rounded correctly when q is one of its two neighbours; the first step makes
+ * it one.
+ */
+TS_KERNEL_FMA
+static void multiply(const int64_t *ints, unsigned n, double power, double *out)
+{
+    double y = 1 / power;
+    for (unsigned i = 0; i < n; i++) {
+        double a = to_double(ints[i]), q = a * y;
+        q = __builtin_fma(__builtin_fma(-power, q, a), y, q);
+        out[i] = __builtin_fma(__builtin_fma(-power, q, a), y, q);
+    }
+}
+#endif
+
 static void from_ints(const int64_t *ints, unsigned n, double power, double *out)
 {
-    double magic = MAGIC;
-    uint64_t magic_bits;
-    memcpy(&magic_bits, &magic, 8);
-    for (unsigned i = 0; i < n; i++) {
-        uint64_t b = (uint64_t)ints[i] + magic_bits;
-        double m;
-        memcpy(&m, &b, 8);
-        out[i] = (m - MAGIC) / power;
+#ifdef TS_KERNEL_FMA
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        multiply(ints, n, power, out);
+        return;
     }
+#endif
+    divide(ints, n, power, out);
 }
 
 static void put_bits(const double *v, unsigned n, bool random, struct ts_buf *out)

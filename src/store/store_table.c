@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#define AHEAD 16 /* values */
+
 bool ts_tombs_cover(const struct ts_tomb *tombs, unsigned ntombs, uint32_t series, int64_t rank, int64_t t_ns)
 {
     return ts_tombs_touch(tombs, ntombs, series, rank, t_ns, t_ns);
@@ -139,6 +141,7 @@ static int values_of(struct ts_table *tbl, const struct ts_seg *seg, struct ts_s
         for (out->count = 0; first + out->count < col->count && col->rows[first + out->count] < from + n; out->count++)
             tbl->rows[out->count] = col->rows[first + out->count] - from;
     }
+    __builtin_prefetch(col->v + first + AHEAD); /* of the series that come soon: there are too many columns for the processor to see it */
     out->v = col->v + first;
     out->s = col->s ? col->s + first : NULL;
     return 0;

@@ -424,7 +424,10 @@ void ts_window_mark_dirty(struct ts_window *win, struct ts_pane_chunk *ch, uint3
 /** Notes the time of the slot's `last`; first: it has none yet. @return whether it is the latest. */
 bool ts_window_is_latest(struct ts_pane_chunk *ch, uint32_t slot, bool first, int64_t time_ns);
 
-/* ---- sessions: window_session.c, window_session_seal.c ---- */
+/** The slot's series under the rule's names; room may hold its bytes. @return false: there is no such name. */
+bool ts_rule_name(const struct ts_rule *rule, const struct ts_slot *sl, struct ts_buf *room, struct ts_str *name);
+
+/* ---- sessions: window_session.c, window_session_seal.c, window_session_snapshot.c ---- */
 
 /** Ends the process without memory. */
 struct ts_sessions *ts_sessions_new(const struct ts_conf_rollup *conf);

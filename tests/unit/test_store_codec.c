@@ -113,6 +113,26 @@ static void test_floats(void **state)
     }
 }
 
+/* A decimal is its integer divided by 10^k, rounded correctly, whatever the decoder does instead. */
+static void test_decimals(void **state)
+{
+    (void)state;
+    static const double powers[] = {1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14};
+    double v[TS_VECTOR_MAX], back[TS_VECTOR_MAX + 16];
+    struct ts_buf buf = TS_BUF_INIT;
+    for (unsigned round = 0; round < 6000; round++) {
+        double power = powers[round % TS_ARRAY_SIZE(powers)];
+        unsigned bits = 1 + (unsigned)draw(50);
+        for (unsigned i = 0; i < TS_VECTOR_MAX; i++)
+            v[i] = (double)((int64_t)draw(UINT64_C(1) << bits) - (INT64_C(1) << bits) / 2) / power;
+        ts_buf_clear(&buf);
+        ts_floats_encode(v, TS_VECTOR_MAX, false, &buf);
+        assert_non_null(ts_floats_decode((const uint8_t *)buf.p, (const uint8_t *)buf.p + buf.len, TS_VECTOR_MAX, back));
+        assert_memory_equal(v, back, sizeof v);
+    }
+    ts_buf_fini(&buf);
+}
+
 /* What DESIGN asks of the codec, with room: 3 decimals in 0 … 100, and small counts. */
 static void test_sizes(void **state)
 {
@@ -376,7 +396,7 @@ static void test_keys(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ints), cmocka_unit_test(test_floats), cmocka_unit_test(test_sizes),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ints), cmocka_unit_test(test_floats), cmocka_unit_test(test_decimals), cmocka_unit_test(test_sizes),
                                        cmocka_unit_test(test_segments), cmocka_unit_test(test_quotients),
                                        cmocka_unit_test(test_former_version), cmocka_unit_test(test_keys)};
     return cmocka_run_group_tests(tests, NULL, NULL);

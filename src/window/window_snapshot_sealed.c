@@ -1,0 +1,228 @@
+/*
+ * What the journal has sealed since a snapshot: noted from its batches, and taken out of workers again that the snapshot was put into.
+ * Thread: main, at a start, where nothing goes on without memory.
+ */
+#include "config.h"
+#include "window/window_snapshot_priv.h"
+
+#include "core/hash.h"
+#include "core/matcher.h"
+#include "core/mem.h"
+
+#define LATE "_late" /* what names of points aside end with */
+
+/* ---- what the journal has ---- */
+
+struct sealed_window {
+    uint64_t rule; /* hash of its name */
+    int64_t start_ns, end_ns;
+    bool aside;
+};
+
+struct sealed_session {
+    uint64_t rule;
+    bool aside;
+    struct ts_session_ended ended;
+};
+
+struct ts_sealed {
+    struct ts_map64 points;     /* of rule, window and series */
+    struct ts_buf windows;      /* of struct sealed_window, each once */
+    struct ts_map64 known;      /* of these */
+    struct ts_buf sessions;     /* of struct sealed_session, each as often as it was sent */
+    struct ts_rollup_batch *batch;
+};
+
+struct ts_sealed *ts_sealed_new(void)
+{
+    struct ts_sealed *sealed = ts_xalloc(sizeof *sealed);
+    ts_map64_init(&sealed->points);
+    ts_map64_init(&sealed->known);
+    sealed->batch = ts_rollup_batch_new();
+    TS_ASSERT(sealed->batch);
+    return sealed;
+}
+
+void ts_sealed_free(struct ts_sealed **sealed)
+{
+    if (!*sealed)
+        return;
+    ts_map64_fini(&(*sealed)->points);
+    ts_map64_fini(&(*sealed)->known);
+    ts_buf_fini(&(*sealed)->windows);
+    ts_buf_fini(&(*sealed)->sessions);
+    ts_rollup_batch_free(&(*sealed)->batch);
+    TS_FREE(*sealed);
+}
+
+static uint64_t point_key(uint64_t rule, int64_t start_ns, struct ts_str series)
+{
+    uint64_t key = ts_hash_seeded(series.p, series.len, ts_hash_seeded(&start_ns, sizeof start_ns, rule));
+    return key ? key : 1;
+}
+
+static void add_key(struct ts_map64 *map, uint64_t key)
+{
+    if (!ts_map64_find(map, key))
+        TS_ASSERT(ts_map64_add(map, key)); /* a start, where nothing goes on without memory */
+}
+
+static bool is_aside(struct ts_str series)
+{
+    struct ts_series_view view;
+    size_t n = strlen(LATE);
+    return ts_series_decode(series, &view) == 0 && view.name.len >= n &&
+           memcmp(view.name.p + view.name.len - n, LATE, n) == 0;
+}
+
+/* The first time that a session is sent its point's time is its beginning; afterwards samples may have come before it. */
+static void note_sessions(struct ts_sealed *sealed, const struct ts_rollup_batch *batch)
+{
+    struct sealed_session one = {.rule = ts_hash(batch->rule, strlen(batch->rule)), .aside = is_aside(batch->points[0].series)};
+    for (unsigned i = 0; i < batch->n; i++) {
+        const struct ts_rollup *pt = &batch->points[i];
+        one.ended = (struct ts_session_ended){.series = ts_hash(pt->series.p, pt->series.len),
+                                              .time_ns = pt->time_ns,
+                                              .last_ns = batch->correction ? pt->time_ns : ts_time_after(pt->time_ns, pt->duration_ns),
+                                              .duration_ns = pt->duration_ns};
+        ts_buf_put(&sealed->sessions, &one, sizeof one);
+    }
+}
+
+void ts_sealed_note(void *arg, struct ts_str bytes)
+{
+    struct ts_sealed *sealed = arg;
+    struct ts_rollup_batch *batch = sealed->batch;
+    if (ts_rollup_batch_decode(bytes, batch) != 0 || batch->passed || batch->coarse || batch->partial || batch->n == 0)
+        return;
+    if (batch->sessions) {
+        note_sessions(sealed, batch);
+        return;
+    }
+    struct sealed_window win = {.rule = ts_hash(batch->rule, strlen(batch->rule)),
+                                .start_ns = batch->start_ns,
+                                .end_ns = batch->end_ns,
+                                .aside = is_aside(batch->points[0].series)};
+    for (unsigned i = 0; i < batch->n; i++)
+        add_key(&sealed->points, point_key(win.rule, win.start_ns, batch->points[i].series));
+    uint64_t key = point_key(win.rule + win.aside, win.start_ns, TS_STR(""));
+    if (!ts_map64_find(&sealed->known, key)) {
+        add_key(&sealed->known, key);
+        ts_buf_put(&sealed->windows, &win, sizeof win);
+    }
+}
+
+/* ---- what has been sealed since ---- */
+
+bool ts_rule_name(const struct ts_rule *rule, const struct ts_slot *sl, struct ts_buf *room, struct ts_str *name)
+{
+    *name = (struct ts_str){sl->series, sl->len};
+    if (!rule->conf->measurement && !rule->conf->tags)
+        return true;
+    ts_buf_clear(room);
+    int rc = ts_rollup_rename(rule->conf, *name, room);
+    *name = ts_buf_str(room);
+    return rc == 0 && !ts_buf_failed(room);
+}
+
+static bool is_sealed(const struct ts_sealed *sealed, const struct ts_worker *wk, const struct ts_rule *rule, uint64_t name,
+                      const struct ts_window *win, uint32_t slot, struct ts_buf *series)
+{
+    struct ts_str bytes;
+    if (!ts_rule_matches(wk, rule, slot) || !ts_rule_name(rule, &wk->series.slots[slot], series, &bytes))
+        return false;
+    return ts_map64_find(&sealed->points, point_key(name, win->start_ns, bytes));
+}
+
+/* Takes out what the journal has of the window, for good. */
+static void close_window(const struct ts_sealed *sealed, struct ts_worker *wk, struct ts_rule *rule, struct ts_window *win,
+                         struct ts_restored *out)
+{
+    uint64_t name = ts_hash(rule->conf->name, strlen(rule->conf->name));
+    struct ts_buf series = TS_BUF_INIT;
+    for (unsigned d = 0; d < TS_DOMAINS; d++)
+        for (uint32_t c = 0; c < win->nchunks && rule->nderived; c++)
+            if (win->chunks[c])
+                (void)ts_window_merge_chunk(wk, rule, win, c, d); /* without memory a derived window misses it, at a start */
+    for (uint32_t slot = 0; slot < wk->series.count; slot++) {
+        if (!is_sealed(sealed, wk, rule, name, win, slot, &series))
+            continue;
+        struct ts_pane_chunk *ch = ts_window_chunk(win, slot);
+        if (!ch)
+            continue;
+        out->sealed += ch->panes[slot % TS_CHUNK_PANES].stats.count != 0;
+        ts_window_clear_pane(ch, slot, (enum ts_kind)wk->series.slots[slot].kind);
+        ts_snap_set_bit(ch->merged, slot);
+    }
+    ts_buf_fini(&series);
+}
+
+/* Groups went out for a window when all workers were through with it: what is left of it does not make them anew. */
+static void close_folds(const struct ts_sealed *sealed, struct ts_rule *rule)
+{
+    const struct sealed_window *all = (const void *)sealed->windows.p;
+    size_t n = sealed->windows.len / sizeof *all;
+    for (unsigned f = 0; f < rule->nfolds && !rule->sessions; f++) {
+        uint64_t name = ts_hash(rule->folds[f].conf->name, strlen(rule->folds[f].conf->name));
+        for (size_t i = 0; i < n; i++) {
+            if (all[i].rule != name || (rule->is_side && !all[i].aside) || !ts_snap_fits(rule, all[i].start_ns))
+                continue;
+            struct ts_window *win = ts_rule_window_at(rule, all[i].start_ns);
+            if (win)
+                win->no_folds = true;
+        }
+    }
+    for (struct ts_window *win = rule->windows; win && rule->nfolds; win = win->next)
+        for (unsigned d = 0; d < TS_DOMAINS; d++)
+            win->no_folds |= win->used[d] && win->state[d] == TS_WINDOW_SEALED;
+}
+
+/* With `derived` those of rules that others are merged into, which must not be opened again by that: these are first. */
+static void close_windows(const struct ts_sealed *sealed, struct ts_worker *wk, bool derived, struct ts_restored *out)
+{
+    const struct sealed_window *all = (const void *)sealed->windows.p;
+    size_t n = sealed->windows.len / sizeof *all;
+    for (unsigned r = 0; r < wk->nrules; r++) {
+        struct ts_rule *rule = &wk->rules[r];
+        uint64_t name = ts_hash(rule->conf->name, strlen(rule->conf->name));
+        for (size_t i = 0; i < n && !rule->hidden && !rule->sessions && (rule->base != NULL) == derived; i++) {
+            const struct sealed_window *one = &all[i];
+            if (one->rule != name || (rule->is_side && !one->aside) || !ts_snap_fits(rule, one->start_ns) ||
+                ts_rule_end(rule, one->start_ns) != one->end_ns)
+                continue;
+            struct ts_window *win = ts_rule_window_at(rule, one->start_ns);
+            if (!win || win->closed)
+                continue;
+            win->closed = true;
+            close_window(sealed, wk, rule, win, out);
+            if (wk->watermark_ns != TS_TIME_NONE) { /* it was going on */
+                win->used[TS_DOMAIN_EVENT] = true;
+                win->state[TS_DOMAIN_EVENT] = TS_WINDOW_SEALING;
+            }
+        }
+    }
+}
+
+static void close_sessions(const struct ts_sealed *sealed, struct ts_worker *wk, struct ts_rule *rule, struct ts_restored *out)
+{
+    uint64_t name = ts_hash(rule->conf->name, strlen(rule->conf->name));
+    const struct sealed_session *all = (const void *)sealed->sessions.p;
+    for (size_t i = 0; i < sealed->sessions.len / sizeof *all; i++)
+        if (all[i].rule == name && (all[i].aside || !rule->is_side))
+            ts_session_add_ended(rule, &all[i].ended);
+    out->sealed += ts_session_close_ended(wk, rule);
+}
+
+void ts_sealed_close(const struct ts_sealed *sealed, struct ts_worker *wk, bool final, struct ts_restored *out)
+{
+    close_windows(sealed, wk, true, out);
+    close_windows(sealed, wk, false, out);
+    for (unsigned r = 0; r < wk->nrules; r++) {
+        struct ts_rule *rule = &wk->rules[r];
+        close_folds(sealed, rule);
+        if (rule->sessions && final)
+            ts_session_note_parts(wk, rule);
+        if (rule->sessions)
+            close_sessions(sealed, wk, rule, out);
+    }
+}
