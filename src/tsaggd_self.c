@@ -200,16 +200,20 @@ static void send(struct daemon *dmn)
     struct self *self = dmn->self;
     struct ts_readings now = {0};
     take(dmn, &now);
-    if (send_points(self, &now)) {
-        ts_readings_fini(&self->before);
-        self->before = now;
-    } else {
+    /* With no memory for what was there at the reload, increases begin here. */
+    bool no_base = self->before.failed && !now.failed;
+    bool sent = !no_base && send_points(self, &now);
+    if (!sent) {
         ts_count(self->cnt, TS_C_SELF_SKIPPED, 1);
         ts_log(TS_LOG_WARN, "self_skipped",
-               "stage=main what=\"no room or no memory for the daemon's own points; the next have their "
-               "increase\"");
-        ts_readings_fini(&now);
+               "stage=main what=\"no room or no memory for the daemon's own points; the next have their increase\"");
     }
+    struct ts_readings useless = now;
+    if (sent || no_base) {
+        useless = self->before;
+        self->before = now;
+    }
+    ts_readings_fini(&useless);
 }
 
 static void adopt(struct self *self, const struct ts_conf *conf)
