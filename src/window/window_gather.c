@@ -243,6 +243,7 @@ static bool take(struct ts_worker *wk, struct gather_fold *fold, const struct ts
         return false;
     }
     own->used[domain] = true;
+    own->again |= win->again;
     own->nfresh[domain] = 0;
     for (unsigned t = domain; t < ntables; t += TS_DOMAINS)
         for (uint32_t i = 0; own->tables[t] && i < own->tables[t]->n; i++)
@@ -258,6 +259,41 @@ bool ts_gather_give(struct ts_worker *wk, const struct ts_fold *fold, const stru
     bool good = take(wk, &wk->conf.gather->folds[fold->index], win, domain, set);
     pthread_mutex_unlock(&wk->conf.gather->lock);
     return good;
+}
+
+/* What the worker has given of it is in points, as far as is known here. Under the lock. */
+static void look_at(const struct ts_gather *gat, const struct ts_rule *rule, struct ts_window *win)
+{
+    win->gone = true;
+    win->beside = false;
+    for (unsigned f = 0; f < rule->nfolds; f++) {
+        const struct gathered *own = gat->folds[rule->folds[f].index].windows;
+        while (own && own->start_ns < win->start_ns)
+            own = own->next;
+        if (!own || own->start_ns != win->start_ns)
+            continue;
+        win->gone &= !own->nfresh[TS_DOMAIN_ARRIVAL] && !own->nfresh[TS_DOMAIN_EVENT];
+        win->beside |= own->used[TS_DOMAIN_ARRIVAL] && !own->nfresh[TS_DOMAIN_ARRIVAL];
+    }
+}
+
+bool ts_gather_has_sent(struct ts_gather *gat, const struct ts_rule *rule, struct ts_window *win)
+{
+    pthread_mutex_lock(&gat->lock);
+    look_at(gat, rule, win);
+    pthread_mutex_unlock(&gat->lock);
+    return win->gone;
+}
+
+void ts_gather_look(struct ts_worker *wk)
+{
+    if (!wk->conf.gather)
+        return;
+    pthread_mutex_lock(&wk->conf.gather->lock);
+    for (unsigned r = 0; r < wk->nrules; r++)
+        for (struct ts_window *win = wk->rules[r].nfolds ? wk->rules[r].windows : NULL; win; win = win->next)
+            look_at(wk->conf.gather, &wk->rules[r], win);
+    pthread_mutex_unlock(&wk->conf.gather->lock);
 }
 
 void ts_gather_pass(struct ts_worker *wk, const struct ts_rule *rule)

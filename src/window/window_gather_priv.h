@@ -15,6 +15,8 @@ struct gathered {
     int64_t start_ns, end_ns;
     uint32_t nfresh[TS_DOMAINS];
     bool used[TS_DOMAINS];
+    bool again;     /* a part of it was sent at a stop */
+    bool sent_some; /* of it has been sent */
     unsigned table; /* where the next look begins */
     uint32_t at;
     struct gathered *next;

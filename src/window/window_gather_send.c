@@ -63,6 +63,7 @@ static bool combine(const struct ts_gather *gat, const struct gathered *win, con
 
 static void mark_sent(const struct ts_gather *gat, struct gathered *win, const struct ts_group *group)
 {
+    win->sent_some = true;
     for (unsigned t = 0; t < gat->nworkers * TS_DOMAINS; t++) {
         struct ts_partial *part = win->tables[t] ? ts_partials_find(win->tables[t], group) : NULL;
         if (!part)
@@ -129,7 +130,7 @@ static bool send_group(struct ts_worker *wk, const struct ts_fold *fold, struct 
     struct ts_partial sum;
     bool sent, whole = combine(wk->conf.gather, win, group, nbuckets, &sum, &sent), good = sum.count.hi == 0;
     if (!good) {
-        struct ts_rollup_batch *batch = ts_worker_open_batch(wk, fold->conf, win->start_ns, win->end_ns, sent);
+        struct ts_rollup_batch *batch = ts_worker_open_batch(wk, fold->conf, win->start_ns, win->end_ns, sent || win->again);
         good = batch && put_point(batch, group, &sum, nbuckets);
     }
     ts_partial_fini(&sum);
@@ -190,15 +191,19 @@ bool ts_gather_send(struct ts_worker *wk)
     return budget == 0;
 }
 
-bool ts_gather_is_clean(struct ts_gather *gat)
+bool ts_gather_is_whole(struct ts_gather *gat, bool ending)
 {
-    bool clean = true;
+    bool whole = true, events;
     pthread_mutex_lock(&gat->lock);
-    for (unsigned f = 0; f < gat->nfolds; f++)
-        for (const struct gathered *win = gat->folds[f].windows; win; win = win->next)
-            clean &= !win->nfresh[TS_DOMAIN_ARRIVAL] && !win->nfresh[TS_DOMAIN_EVENT];
+    for (unsigned f = 0; f < gat->nfolds; f++) {
+        struct progress all = least(gat, &gat->folds[f], &events);
+        for (const struct gathered *win = gat->folds[f].windows; win; win = win->next) {
+            bool fresh = win->nfresh[TS_DOMAIN_ARRIVAL] || win->nfresh[TS_DOMAIN_EVENT];
+            whole &= !(fresh && win->sent_some) && !(ending && is_due(win, &all));
+        }
+    }
     pthread_mutex_unlock(&gat->lock);
-    return clean;
+    return whole;
 }
 
 /* The last one to end has all to send. */

@@ -129,6 +129,9 @@ struct ts_window {
     bool closed; /* sealed before a crash: takes nothing but for panes that were restored; some of its points may have yet to go */
     bool again;  /* a part of it was sent at a stop */
     bool no_folds; /* restored, and groups have gone out for it: nothing of it is folded again */
+    bool held;     /* sealed in arrival time, but its panes stay until groups have gone out, for the snapshot */
+    bool gone;     /* they have, when last looked at */
+    bool beside;   /* they had a part of series in arrival time that is in no pane any more */
     bool mixed;  /* open, but restored with panes that derived rules have: of a worker that was further */
     uint32_t cursor[TS_DOMAINS]; /* next slot to send */
     uint64_t dirty;              /* panes with a dirty bit */

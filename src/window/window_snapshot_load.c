@@ -204,6 +204,10 @@ static int load_into(struct loader *ld, struct ts_worker *wk, struct ts_rule *ru
 {
     enum ts_domain domain = wk->series.slots[slot].flags & TS_SLOT_EVENT ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL;
     struct ts_window *win = ts_rule_window_at(rule, start_ns);
+    if (win && flags & PANE_WANTED) {
+        win->used[TS_DOMAIN_ARRIVAL] = true;
+        return 0;
+    }
     struct ts_pane_chunk *ch = win ? ts_window_chunk(win, slot) : NULL;
     if (!ch)
         return -TS_ENOMEM;
@@ -229,6 +233,16 @@ static int load_into(struct loader *ld, struct ts_worker *wk, struct ts_rule *ru
     return 0;
 }
 
+/* What the workers have of the window is not all that its groups had. */
+static void leave_groups(const struct loader *ld, unsigned rule, int64_t start_ns)
+{
+    for (unsigned w = 0; w < ld->to->nworkers; w++) {
+        struct ts_window *win = ts_rule_window_at(&ld->to->workers[w]->rules[rule], start_ns);
+        if (win)
+            win->no_folds = true;
+    }
+}
+
 /* slot: TS_SLOT_REFUSED when there is no room for the series. */
 static int load_panes(struct loader *ld, const struct former *former, struct ts_worker *wk, uint32_t slot, struct ts_str bytes)
 {
@@ -244,13 +258,15 @@ static int load_panes(struct loader *ld, const struct former *former, struct ts_
         struct ts_rule *rule = index < wk->nrules ? &wk->rules[index] : NULL;
         int rc = -TS_ENOMEM;
         if (!rule || !ts_snap_fits(rule, start_ns) || (slot != TS_SLOT_REFUSED && !ts_rule_matches(wk, rule, slot))) {
-            ld->out->no_rule += !(flags & PANE_DONE);
+            ld->out->no_rule += !(flags & (PANE_DONE | PANE_WANTED));
             continue;
         }
         if (slot != TS_SLOT_REFUSED && rule->sessions) {
             rc = ts_session_load(wk, rule, slot, start_ns, content);
             ld->out->panes += rc == 0;
         } else if (slot != TS_SLOT_REFUSED) {
+            if (flags & PANE_BESIDE)
+                leave_groups(ld, index, start_ns);
             rc = load_into(ld, wk, rule, start_ns, slot, flags, content);
         }
         if (rc == -TS_ECORRUPT)

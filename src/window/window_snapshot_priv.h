@@ -20,7 +20,9 @@
  *   content: nothing with PANE_DONE; SET f64 count, HyperLogLog; STRING f64 count, i64 time_ns, text; others
  *        u8 which of enum pane_part, moments as in core/stats.h, then LAST i64 | SKETCH u32 bytes and sketch | MORE see window_more.c
  *
- * Version 1 has no sessions.
+ * A window is not SEALED as long as its groups have not gone out. WANTED has nothing but the window, in which a gauge without samples
+ * goes out. BESIDE: its groups had a part of series in arrival time that is in no pane.
+ * Version 1 has no sessions, and no WANTED and BESIDE.
  *
  * A series is in one record, with all its panes as they were at one moment, so a pane and what it was merged into agree. Series
  * are copied one after the other; what was sealed meanwhile is in the journal behind `segment offset`.
@@ -39,7 +41,7 @@
 #define SNAP_LAST       UINT32_MAX
 #define SNAP_TIME_MAX   (INT64_MAX / 2) /* what is further from 1970 is no window */
 
-enum pane_flag { PANE_SEALED = 1, PANE_MERGED = 2, PANE_DONE = 4, PANE_AGAIN = 8 };
+enum pane_flag { PANE_SEALED = 1, PANE_MERGED = 2, PANE_DONE = 4, PANE_AGAIN = 8, PANE_WANTED = 16, PANE_BESIDE = 32 };
 enum pane_part { PART_LAST = 1, PART_SKETCH = 2, PART_MORE = 4 };
 
 /* A worker's records on their way to the writer. */

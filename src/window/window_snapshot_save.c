@@ -104,16 +104,20 @@ static void put_pane(const struct ts_worker *wk, unsigned r, const struct ts_win
     const struct ts_slot *sl = &wk->series.slots[slot];
     uint32_t index = slot / TS_CHUNK_PANES, i = slot % TS_CHUNK_PANES;
     const struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
-    bool there = ch && ch != TS_CHUNK_GONE, has = there && ch->panes[i].stats.count != 0;
-    bool done = !has && ((there && ts_chunk_is_done(ch, slot)) || kept_is_sent(wk, rule, win, slot));
-    if (!has && !done)
-        return;
     enum ts_domain domain = sl->flags & TS_SLOT_EVENT ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL;
+    bool there = ch && ch != TS_CHUNK_GONE, gone = !rule->nfolds || win->no_folds || win->gone;
+    bool sealed = win->state[domain] == TS_WINDOW_SEALED && gone;
+    bool has = there && ch->panes[i].stats.count != 0 && !(rule->nfolds && sealed && domain == TS_DOMAIN_ARRIVAL);
+    bool kept = !has && kept_is_sent(wk, rule, win, slot);
+    bool done = !has && ((there && ts_chunk_is_done(ch, slot)) || (kept && gone));
+    if (!has && !done && !kept)
+        return;
     bool dirty = has && ch->dirty[i / 64] >> (i % 64) & 1, merged = has && ch->merged[i / 64] >> (i % 64) & 1;
     ts_snap_put_uint(buf, r);
     ts_snap_put_i64(buf, win->start_ns);
-    ts_buf_putc(buf, (char)((win->state[domain] == TS_WINDOW_SEALED && !dirty ? PANE_SEALED : 0) | (merged ? PANE_MERGED : 0) |
-                            (done ? PANE_DONE : 0) | (win->again ? PANE_AGAIN : 0)));
+    ts_buf_putc(buf, (char)((sealed && !dirty ? PANE_SEALED : 0) | (merged ? PANE_MERGED : 0) | (done ? PANE_DONE : 0) |
+                            (win->again ? PANE_AGAIN : 0) | (!has && !done ? PANE_WANTED : 0) |
+                            (rule->nfolds && (win->beside || win->no_folds) ? PANE_BESIDE : 0)));
     size_t from = ts_snap_open(buf);
     if (has)
         ts_snap_put_content(wk, rule, ch, slot, buf);
@@ -175,6 +179,7 @@ static void step(struct ts_worker *wk)
     size_t stop_at = buf->len + STEP_BYTES;
     if (snap->next_slot == 0 && snap->next_ended == 0)
         put_start(wk, buf);
+    ts_gather_look(wk);
     bool all_ended = ts_session_save_ended(wk, &snap->next_ended, STEP_SLOTS, buf);
     uint32_t end = all_ended ? TS_MIN(wk->series.count, snap->next_slot + STEP_SLOTS) : 0;
     while (snap->next_slot < end && buf->len < stop_at) {

@@ -134,6 +134,16 @@ static bool is_sealed(const struct ts_sealed *sealed, const struct ts_worker *wk
     return ts_map64_find(&sealed->points, point_key(name, win->start_ns, bytes));
 }
 
+/* Nothing of the slot is sent for the window any more. */
+static void close_pane(const struct ts_worker *wk, struct ts_window *win, struct ts_pane_chunk *ch, uint32_t slot)
+{
+    uint64_t bit = UINT64_C(1) << (slot % 64), *dirty = &ch->dirty[slot % TS_CHUNK_PANES / 64];
+    ts_window_clear_pane(ch, slot, (enum ts_kind)wk->series.slots[slot].kind);
+    ts_snap_set_bit(ch->merged, slot);
+    win->dirty -= *dirty & bit ? 1 : 0;
+    *dirty &= ~bit;
+}
+
 /* Takes out what the journal has of the window, for good. */
 static void close_window(const struct ts_sealed *sealed, struct ts_worker *wk, struct ts_rule *rule, struct ts_window *win,
                          struct ts_restored *out)
@@ -151,18 +161,102 @@ static void close_window(const struct ts_sealed *sealed, struct ts_worker *wk, s
         if (!ch)
             continue;
         out->sealed += ch->panes[slot % TS_CHUNK_PANES].stats.count != 0;
-        ts_window_clear_pane(ch, slot, (enum ts_kind)wk->series.slots[slot].kind);
-        ts_snap_set_bit(ch->merged, slot);
+        close_pane(wk, win, ch, slot);
     }
     ts_buf_fini(&series);
 }
 
-/* Groups went out for a window when all workers were through with it: what is left of it does not make them anew. */
+/* ---- groups ---- */
+
+/* Whether the journal has the window under this name. */
+static bool is_known(const struct ts_sealed *sealed, const char *name, const struct ts_rule *rule, int64_t start_ns)
+{
+    uint64_t key = ts_hash(name, strlen(name));
+    return (!rule->is_side && ts_map64_find(&sealed->known, point_key(key, start_ns, TS_STR("")))) ||
+           ts_map64_find(&sealed->known, point_key(key + 1, start_ns, TS_STR("")));
+}
+
+/* Whether groups of the window have gone out, so that all workers were through with it. */
+static bool has_groups(const struct ts_sealed *sealed, const struct ts_rule *rule, const struct ts_window *win)
+{
+    for (unsigned f = 0; f < rule->nfolds; f++)
+        if (is_known(sealed, rule->folds[f].conf->name, rule, win->start_ns))
+            return true;
+    return false;
+}
+
+/* The panes of a base that lie in a window which the journal has are part of that. */
+static void merge_into_known(const struct ts_sealed *sealed, struct ts_worker *wk, struct ts_rule *rule)
+{
+    for (struct ts_window *win = rule->windows; win; win = win->next) {
+        bool known = false;
+        for (unsigned d = 0; d < rule->nderived && !known; d++)
+            for (const struct ts_window *at = rule->derived[d]->windows; at && !known; at = at->next)
+                known = at->start_ns <= win->start_ns && win->end_ns <= at->end_ns && has_groups(sealed, rule->derived[d], at);
+        for (unsigned d = 0; d < TS_DOMAINS && known; d++)
+            for (uint32_t c = 0; c < win->nchunks; c++)
+                if (win->chunks[c])
+                    (void)ts_window_merge_chunk(wk, rule, win, c, d);
+    }
+}
+
+/* Hands over what was folded of a window of which nothing more can come. sent: it had gone out; else the journal says which of it has. */
+static void give_folds(const struct ts_sealed *sealed, struct ts_worker *wk, const struct ts_rule *rule, struct ts_window *win, unsigned domain,
+                       bool sent)
+{
+    for (unsigned f = 0; win->folds && f < rule->nfolds; f++) {
+        const char *name = rule->folds[f].conf->name;
+        struct ts_partials *set = win->folds[f * TS_DOMAINS + domain];
+        for (uint32_t i = 0; set && i < set->n; i++) {
+            const struct ts_group *group = set->v[i].group;
+            uint64_t key = point_key(ts_hash(name, strlen(name)), win->start_ns, (struct ts_str){group->key, group->len});
+            set->v[i].sent = sent || ts_map64_find(&sealed->points, key);
+            set->v[i].fresh = !set->v[i].sent;
+        }
+    }
+    TS_ASSERT(ts_window_give_folds(wk, rule, win, domain));
+}
+
+/*
+ * Before anything is taken out of a window: what groups are to have of it. Either all that there is, when all workers were through
+ * with it; or the panes whose series' points are in the journal, and the rest when it is sealed.
+ */
+static void fold_window(const struct ts_sealed *sealed, struct ts_worker *wk, struct ts_rule *rule, struct ts_window *win)
+{
+    bool complete = has_groups(sealed, rule, win);
+    uint64_t name = ts_hash(rule->conf->name, strlen(rule->conf->name));
+    struct ts_buf series = TS_BUF_INIT;
+    bool whole[TS_DOMAINS];
+    for (unsigned d = 0; d < TS_DOMAINS; d++)
+        whole[d] = complete || (win->used[d] && win->state[d] == TS_WINDOW_SEALED);
+    for (uint32_t slot = 0; slot < wk->series.count && !win->no_folds; slot++) {
+        uint32_t index = slot / TS_CHUNK_PANES;
+        struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
+        const union ts_pane *pane = ch ? &ch->panes[slot % TS_CHUNK_PANES] : NULL;
+        enum ts_domain domain = ts_slot_is_of(wk, slot, TS_DOMAIN_EVENT) ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL;
+        if (!pane || pane->stats.count == 0 ||
+            !(whole[domain] || (!rule->hidden && is_sealed(sealed, wk, rule, name, win, slot, &series))))
+            continue;
+        TS_ASSERT(ts_window_make_folds(wk, rule, win, domain, slot));
+        ts_window_fold(wk, rule, win, domain, slot, pane, ch);
+        if (complete && rule->hidden) {
+            close_pane(wk, win, ch, slot);
+        }
+    }
+    ts_buf_fini(&series);
+    for (unsigned d = 0; d < TS_DOMAINS; d++)
+        if (whole[d])
+            give_folds(sealed, wk, rule, win, d, !complete);
+    win->closed |= complete && rule->hidden;
+    win->no_folds |= complete;
+}
+
+/* Of windows that the journal has groups of, and of which nothing was restored: nothing that comes makes them anew. */
 static void close_folds(const struct ts_sealed *sealed, struct ts_rule *rule)
 {
     const struct sealed_window *all = (const void *)sealed->windows.p;
     size_t n = sealed->windows.len / sizeof *all;
-    for (unsigned f = 0; f < rule->nfolds && !rule->sessions; f++) {
+    for (unsigned f = 0; f < rule->nfolds; f++) {
         uint64_t name = ts_hash(rule->folds[f].conf->name, strlen(rule->folds[f].conf->name));
         for (size_t i = 0; i < n; i++) {
             if (all[i].rule != name || (rule->is_side && !all[i].aside) || !ts_snap_fits(rule, all[i].start_ns))
@@ -170,12 +264,13 @@ static void close_folds(const struct ts_sealed *sealed, struct ts_rule *rule)
             struct ts_window *win = ts_rule_window_at(rule, all[i].start_ns);
             if (win)
                 win->no_folds = true;
+            if (win && rule->hidden)
+                win->closed = true;
         }
     }
-    for (struct ts_window *win = rule->windows; win && rule->nfolds; win = win->next)
-        for (unsigned d = 0; d < TS_DOMAINS; d++)
-            win->no_folds |= win->used[d] && win->state[d] == TS_WINDOW_SEALED;
 }
+
+/* ---- all of it ---- */
 
 /* With `derived` those of rules that others are merged into, which must not be opened again by that: these are first. */
 static void close_windows(const struct ts_sealed *sealed, struct ts_worker *wk, bool derived, struct ts_restored *out)
@@ -215,11 +310,17 @@ static void close_sessions(const struct ts_sealed *sealed, struct ts_worker *wk,
 
 void ts_sealed_close(const struct ts_sealed *sealed, struct ts_worker *wk, bool final, struct ts_restored *out)
 {
+    for (unsigned r = 0; r < wk->nrules; r++)
+        merge_into_known(sealed, wk, &wk->rules[r]);
+    for (unsigned r = 0; r < wk->nrules; r++) {
+        for (struct ts_window *win = wk->rules[r].nfolds ? wk->rules[r].windows : NULL; win; win = win->next)
+            fold_window(sealed, wk, &wk->rules[r], win);
+        close_folds(sealed, &wk->rules[r]);
+    }
     close_windows(sealed, wk, true, out);
     close_windows(sealed, wk, false, out);
     for (unsigned r = 0; r < wk->nrules; r++) {
         struct ts_rule *rule = &wk->rules[r];
-        close_folds(sealed, rule);
         if (rule->sessions && final)
             ts_session_note_parts(wk, rule);
         if (rule->sessions)

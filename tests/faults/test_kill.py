@@ -27,10 +27,15 @@ RULES = [{"name": "a", "every": "10s", "lateness": "2s", "aggregates": NAMES, "t
          {"name": "b", "every": "1m", "lateness": "2s", "aggregates": NAMES, "to": ["out"], "measurement": "{name}_1m"},
          {"name": "c", "every": "10s", "period": "30s", "lateness": "2s", "aggregates": NAMES, "to": ["out"],
           "measurement": "{name}_30s"},
+         {"name": "g", "every": "10s", "lateness": "2s", "group_by": ["zone"], "aggregates": NAMES, "to": ["out"],
+          "measurement": "{name}_zone"},
+         {"name": "d", "every": "20s", "lateness": "2s", "without": ["host"], "aggregates": NAMES, "to": ["out"],
+          "measurement": "{name}_hosts"},
          {"name": "s", "session": "500ms", "lateness": "2s", "aggregates": NAMES, "to": ["out"], "measurement": "{name}_session"},
          {"name": "p", "session": "3s", "session_max": "8s", "lateness": "2s", "aggregates": NAMES, "to": ["out"],
           "measurement": "{name}_part"}]
 SIZES = {"": (10, 10), "_1m": (60, 60), "_30s": (30, 10)}
+GROUPS = {"_zone": 10, "_hosts": 20}
 SESSIONS = {"_session": (NS // 2, None), "_part": (3 * NS, 8 * NS)}
 SNAPSHOT_TAKEN = struct.Struct("<16xq")  # in its header: nanoseconds since 1970
 
@@ -41,6 +46,9 @@ def expected(samples):
     for suffix, (period, every) in SIZES.items():
         named = [smp._replace(measurement=smp.measurement + suffix) for smp in samples]
         want |= oracle.rollups(named, period * NS, every * NS)
+    for suffix, every in GROUPS.items():
+        zones = [smp._replace(measurement=smp.measurement + suffix, tags=smp.tags[1:]) for smp in samples]
+        want |= oracle.rollups(zones, every * NS)
     return want
 
 
