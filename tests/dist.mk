@@ -31,6 +31,7 @@ EXTRA_DIST += \
 	tests/e2e/test_http_write.py \
 	tests/e2e/test_hmac.py \
 	tests/e2e/test_input.py \
+	tests/e2e/test_ledger.py \
 	tests/e2e/test_limits.py \
 	tests/e2e/test_load.py \
 	tests/e2e/test_oracle.py \
@@ -40,6 +41,7 @@ EXTRA_DIST += \
 	tests/e2e/test_rules.py \
 	tests/e2e/test_security.py \
 	tests/e2e/test_quickstart.py \
+	tests/e2e/test_self.py \
 	tests/e2e/test_snapshot.py \
 	tests/e2e/test_statsd.py \
 	tests/e2e/test_store.py \

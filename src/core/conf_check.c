@@ -233,6 +233,7 @@ void ts_conf_check(struct ts_conf_load *ld)
     for (unsigned i = 0; i < ld->conf->nrollups; i++)
         check_to(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "to"), &ld->conf->rollups[i].to);
     check_to(ld, ts_conf_at(ld, TS_SECTION_events, 0, "to"), &ld->conf->events.to);
+    check_to(ld, ts_conf_at(ld, TS_SECTION_self, 0, "to"), &ld->conf->self.to);
     ts_conf_check_buckets(ld);
     ts_conf_check_pipeline(ld);
     ts_conf_check_rollups(ld);

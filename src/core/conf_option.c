@@ -16,6 +16,7 @@
 #define TS_OF_http    struct ts_conf
 #define TS_OF_limits  struct ts_conf
 #define TS_OF_events  struct ts_conf
+#define TS_OF_self    struct ts_conf
 #define TS_OF_journal struct ts_conf
 #define TS_OF_store   struct ts_conf
 #define TS_OF_listen  struct ts_conf_listen

@@ -24,13 +24,12 @@ static uint64_t magnitude(int32_t key)
     return (uint64_t)(key < 0 ? -key : key);
 }
 
-static struct head describe(const struct ts_sketch *sk)
+/* From a cursor at the beginning. */
+static struct head describe(struct ts_sketch_cursor cur)
 {
-    struct head head = {.flags = sk->state == TS_SKETCH_FRACTIONS ? FLAG_FRACTION : 0, .limit = sk->limit};
-    struct ts_sketch_cursor cur;
+    struct head head = {.flags = cur.sk->state == TS_SKETCH_FRACTIONS ? FLAG_FRACTION : 0, .limit = cur.sk->limit};
     int32_t key;
     uint64_t units;
-    ts_sketch_first(sk, &cur);
     while (ts_sketch_next(&cur, &key, &units)) {
         head.total += units;
         head.negative += key < 0;
@@ -40,13 +39,66 @@ static struct head describe(const struct ts_sketch *sk)
     return head;
 }
 
+/* Counts of one byte of values above zero, which most sketches are: worth a way of its own. */
+static bool is_bytes(const struct ts_sketch *sk)
+{
+    return sk->state == TS_SKETCH_BINS && sk->positive.width == 1 && !sk->negative.counts && sk->zero == 0;
+}
+
+static struct head describe_bytes(const struct ts_sketch *sk)
+{
+    struct head head = {.limit = sk->limit};
+    const uint8_t *counts = sk->positive.counts;
+    unsigned total = 0, n = 0;
+    for (unsigned i = 0; i < sk->positive.room; i++) {
+        total += counts[i];
+        n += counts[i] != 0;
+    }
+    head.total = total;
+    head.positive = n;
+    return head;
+}
+
+static char *put_bytes(const struct ts_sketch *sk, char *to)
+{
+    const uint8_t *counts = sk->positive.counts;
+    uint64_t mag = sk->positive.first, former = 0;
+    for (unsigned i = 0; i < sk->positive.room; i++, mag++) {
+        if (counts[i] == 0)
+            continue;
+        to = ts_varint_put(to, mag - former);
+        to = ts_varint_put(to, counts[i]);
+        former = mag;
+    }
+    return to;
+}
+
+static char *put_buckets(struct ts_sketch_cursor cur, char *to)
+{
+    int32_t key;
+    uint64_t units, former = 0;
+    int32_t former_key = 0;
+    while (ts_sketch_next(&cur, &key, &units)) {
+        uint64_t mag = magnitude(key);
+        if (key) {
+            bool begins = (former_key < 0) != (key < 0) || former_key == 0;
+            to = ts_varint_put(to, begins ? mag : (key < 0 ? former - mag : mag - former));
+            to = ts_varint_put(to, units);
+        }
+        former = mag;
+        former_key = key;
+    }
+    return to;
+}
+
 int ts_sketch_encode(const struct ts_sketch *sk, struct ts_buf *buf)
 {
     TS_ASSERT(sk->state >= TS_SKETCH_LIST);
-    struct head head = describe(sk);
+    bool bytes = is_bytes(sk);
     struct ts_sketch_cursor cur;
-    int32_t key;
-    uint64_t units;
+    if (!bytes)
+        ts_sketch_first(sk, &cur); /* sorts a list: once for both */
+    struct head head = bytes ? describe_bytes(sk) : describe(cur);
     char *to = ts_buf_reserve(buf, 3 + TS_VARINT_MAX * (5 + 2 * ((size_t)head.negative + head.positive)));
     if (!to)
         return -TS_ENOMEM;
@@ -58,19 +110,7 @@ int ts_sketch_encode(const struct ts_sketch *sk, struct ts_buf *buf)
     to = ts_varint_put(to, head.negative);
     to = ts_varint_put(to, head.zero);
     to = ts_varint_put(to, head.positive);
-    uint64_t former = 0;
-    int32_t former_key = 0;
-    ts_sketch_first(sk, &cur);
-    while (ts_sketch_next(&cur, &key, &units)) {
-        uint64_t mag = magnitude(key);
-        if (key) {
-            bool begins = (former_key < 0) != (key < 0) || former_key == 0;
-            to = ts_varint_put(to, begins ? mag : (key < 0 ? former - mag : mag - former));
-            to = ts_varint_put(to, units);
-        }
-        former = mag;
-        former_key = key;
-    }
+    to = bytes ? put_bytes(sk, to) : put_buckets(cur, to);
     buf->len = (size_t)(to - buf->p);
     return 0;
 }

@@ -226,8 +226,8 @@ TS_INLINE bool find_plain_group(const struct ts_worker *wk, const struct ts_wind
     const uint8_t *event_chunks = wk->event_chunks;
     struct ts_pane_chunk **chunks = win->chunks;
     for (unsigned i = 0; i < GROUP; i++) {
-        uint32_t id = points[i].id;
-        if (TS_UNLIKELY(id >= nslots))
+        uint64_t id = points[i].id | (uint64_t)points[i].flags << 32;
+        if (TS_UNLIKELY(id >= nslots)) /* or it has flags */
             return false;
         uint32_t slot = slots[id], index = slot / TS_CHUNK_PANES;
         if (TS_UNLIKELY(index >= nchunks)) /* above all when the slot is special */
@@ -235,7 +235,7 @@ TS_INLINE bool find_plain_group(const struct ts_worker *wk, const struct ts_wind
         struct ts_pane_chunk *ch = chunks[index];
         if (TS_UNLIKELY((uintptr_t)ch <= (uintptr_t)TS_CHUNK_GONE))
             return false;
-        special |= points[i].flags | event_chunks[index];
+        special |= event_chunks[index];
         panes[i] = &ch->panes[slot % TS_CHUNK_PANES].stats;
         __builtin_prefetch(panes[i], 1);
     }
@@ -339,16 +339,16 @@ TS_INLINE uint32_t add_groups(struct ts_worker *wk, const struct ts_source *src,
                               uint32_t *samples)
 {
     const struct ts_rule *rule = &wk->rules[0];
-    if (TS_LIKELY(!rule->wants && !(points->flags & TS_POINT_EXT))) {
-        *samples = add_plain_groups(wk, src, points, n);
-        return *samples;
+    if (TS_UNLIKELY(points->flags & TS_POINT_EXT)) {
+        if (src->nslots > MANY_IDS / 8 && n >= 2 * GROUP)
+            fetch_group(src, rule->recent, points + GROUP);
+        *samples = GROUP / 2;
+        return !rule->wants && add_timed_group(wk, src, points) ? GROUP : 0;
     }
-    if (src->nslots > MANY_IDS / 8 && n >= 2 * GROUP)
-        fetch_group(src, points->flags & TS_POINT_EXT ? rule->recent : rule->arrival, points + GROUP);
-    *samples = points->flags & TS_POINT_EXT ? GROUP / 2 : GROUP;
-    bool added = rule->wants ? rule->wants == TS_WANTS_SKETCH && ts_window_add_sketched_group(wk, src, points)
-                             : add_timed_group(wk, src, points);
-    return added ? GROUP : 0;
+    *samples = TS_LIKELY(!rule->wants)          ? add_plain_groups(wk, src, points, n)
+               : rule->wants == TS_WANTS_SKETCH ? ts_window_add_sketched_groups(wk, src, points, n)
+                                                : 0;
+    return *samples;
 }
 
 /* Any point. @return the entries that it took: 1, or 2 with its extension. */
