@@ -21,7 +21,7 @@ extern const struct ts_number_tables {
     struct ts_number_form forms[9][16]; /* by length and place of the '.', which is the length when there is none */
 } ts_number_tables;
 
-#if defined(__AVX2__) /* else vectors cannot be handed on */
+#if defined(__AVX2__) || defined(__clang__) /* else gcc cannot hand vectors on; clang does not say so in functions of a target */
 
 TS_INLINE bool ts_number_avx2(const char *p, size_t len, double *out)
 {
