@@ -296,16 +296,28 @@ void ts_gather_look(struct ts_worker *wk)
     pthread_mutex_unlock(&wk->conf.gather->lock);
 }
 
+void ts_gather_join(struct ts_gather *gat, const struct ts_worker *wk)
+{
+    if (wk->conf.number == GATHER_SENDER)
+        gat->sender_bell = wk->conf.bell;
+}
+
 void ts_gather_pass(struct ts_worker *wk, const struct ts_rule *rule)
 {
     struct ts_gather *gat = wk->conf.gather;
+    bool due = false;
     struct progress now = {wk->clock_ns, ts_worker_watermark(wk, rule), ts_worker_watermark(wk, rule)};
     if (wk->idle)
         now.event_ns = INT64_MAX;
     if (wk->draining)
         now = (struct progress){INT64_MAX, INT64_MAX, INT64_MAX};
     pthread_mutex_lock(&gat->lock);
-    for (unsigned f = 0; f < rule->nfolds; f++)
-        gat->folds[rule->folds[f].index].workers[wk->conf.number] = now;
+    for (unsigned f = 0; f < rule->nfolds; f++) {
+        struct gather_fold *fold = &gat->folds[rule->folds[f].index];
+        fold->workers[wk->conf.number] = now;
+        due |= ts_gather_is_due(gat, fold);
+    }
     pthread_mutex_unlock(&gat->lock);
+    if (due && wk->conf.number != GATHER_SENDER)
+        ts_bell_ring(gat->sender_bell);
 }

@@ -32,6 +32,8 @@ struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf)
     ts_pool_init(&wk->chunks, sizeof(struct ts_pane_chunk));
     ts_pool_init(&wk->sketches, TS_CHUNK_PANES * sizeof(struct ts_sketch));
     ts_worker_make_rules(wk);
+    if (conf->gather)
+        ts_gather_join(conf->gather, wk);
     wk->clock_ns = wk->watermark_ns = TS_TIME_NONE;
     wk->draining = wk->ended = conf->nsources == 0;
     wk->restored = (struct ts_source){.arrival_ns = TS_TIME_NONE, .max_event_ns = TS_TIME_NONE, .event_seen_ns = TS_TIME_NONE};
