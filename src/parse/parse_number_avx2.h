@@ -51,8 +51,8 @@ TS_INLINE __m256i ts_number_vector(const uint8_t bytes[32])
 /* The first eight bytes at each of four places. */
 TS_INLINE __m256i ts_number_gather(const void *a, const void *b, const void *c, const void *d)
 {
-    __m128d low = _mm_loadh_pd(_mm_load_sd((const double *)a), (const double *)b);
-    __m128d high = _mm_loadh_pd(_mm_load_sd((const double *)c), (const double *)d);
+    __m128d low = _mm_loadh_pd(_mm_castsi128_pd(_mm_loadl_epi64((const __m128i *)a)), (const double *)b);
+    __m128d high = _mm_loadh_pd(_mm_castsi128_pd(_mm_loadl_epi64((const __m128i *)c)), (const double *)d);
     return _mm256_castpd_si256(_mm256_set_m128d(high, low));
 }
 
