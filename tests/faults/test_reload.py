@@ -11,7 +11,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from tsagg_test import lineproto, load, runner
+from tsagg_test import lineproto, load, oracle, runner
 from tsagg_test.daemon import Tsaggd, tool
 from tsagg_test.ports import LOOPBACK, free_port
 from tsagg_test.stub import MenuInflux
