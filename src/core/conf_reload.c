@@ -176,7 +176,8 @@ static bool set_sinks(const struct ts_conf_rollup *rollup, const char *to)
         return false;
     while (i < n && moved[i].name != rollup->name)
         i++;
-    moved[i].name = rollup->name;
+    if (i == n)
+        moved[i].name = rollup->name; /* that nobody reads yet */
     atomic_store_explicit(&moved[i].to, ts_conf_keep(to), memory_order_release);
     if (i == n)
         atomic_store_explicit(&nmoved, n + 1, memory_order_release);
