@@ -154,7 +154,7 @@ static int load_stats(struct ts_worker *wk, const struct ts_rule *rule, struct t
         return -TS_ECORRUPT;
     if (sketch.len) {
         struct ts_sketch sk;
-        int rc = ts_sketch_decode(sketch, &sk);
+        int rc = ts_sketch_load(sketch, &sk);
         if (rc)
             return rc;
         if (!(rule->wants & TS_WANTS_SKETCH))

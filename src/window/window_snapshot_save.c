@@ -63,7 +63,7 @@ static void put_stats(const struct ts_worker *wk, const struct ts_rule *rule, co
         ts_snap_put_i64(buf, ch->last_ns[i]);
     if (sketched) {
         size_t from = ts_snap_open(buf);
-        (void)!ts_sketch_encode(sk, buf); /* marks it */
+        (void)!ts_sketch_save(sk, buf); /* marks it */
         ts_snap_close(buf, from);
     }
     if (more)
@@ -212,11 +212,13 @@ bool ts_worker_snap(struct ts_worker *wk)
     }
     if (!open_block(snap))
         return false;
-    int64_t from_ns = ts_clock_mono_ns();
+    int64_t from_ns = ts_clock_mono_ns(), cpu_ns = ts_clock_cpu_ns();
     step(wk);
+    cpu_ns = ts_clock_cpu_ns() - cpu_ns;
     int64_t pause_ns = ts_clock_mono_ns() - from_ns;
+    atomic_store_explicit(&snap->cpu_ns, atomic_load_explicit(&snap->cpu_ns, memory_order_relaxed) + cpu_ns, memory_order_relaxed);
     if (pause_ns > atomic_load_explicit(&snap->pause_ns, memory_order_relaxed))
-        atomic_store_explicit(&snap->pause_ns, pause_ns, memory_order_relaxed); /* a figure of its own */
+        atomic_store_explicit(&snap->pause_ns, pause_ns, memory_order_relaxed); /* figures of their own */
     return snap->busy;
 }
 
