@@ -106,6 +106,8 @@ void ts_losses_look(int64_t clock_ns)
 /* The sums at t_ns, or at the last mark before it, with `up` at the next second. */
 static struct ts_losses at(int64_t t_ns, bool up)
 {
+    if (latest_ns == TS_TIME_NONE && !up)
+        return first;
     if (latest_ns == TS_TIME_NONE || t_ns > latest_ns + TS_TICK_NS)
         return count();
     for (unsigned i = 0; i < TS_LOSSES_LEVELS; i++) {
@@ -122,8 +124,12 @@ static struct ts_losses at(int64_t t_ns, bool up)
 
 struct ts_losses ts_losses_between(int64_t from_ns, int64_t to_ns)
 {
+    struct ts_losses from = {0, 0}, to = {0, 0};
     pthread_mutex_lock(&lock);
-    struct ts_losses from = at(from_ns, false), to = at(to_ns, true);
+    if (atomic_load_explicit(&due_ns, memory_order_relaxed) != INT64_MAX) {
+        from = at(from_ns, false);
+        to = at(to_ns, true);
+    }
     pthread_mutex_unlock(&lock);
     return (struct ts_losses){to.kept - from.kept, to.lost - from.lost};
 }

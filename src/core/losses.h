@@ -24,7 +24,7 @@ void ts_losses_forget(void);
 /** What arrived before clock_ns has been counted, and nothing but what arrives now may be missing. @thread any */
 void ts_losses_look(int64_t clock_ns);
 
-/** What was counted from from_ns to to_ns, both by the clock, in whole seconds outwards, or as finely as it is still known. INT64_MAX: now. @thread any */
+/** What was counted from from_ns to to_ns, both by the clock, in whole seconds outwards, or as finely as it is still known. INT64_MAX: now. Nothing when nobody asks. @thread any */
 struct ts_losses ts_losses_between(int64_t from_ns, int64_t to_ns);
 
 /** The share that was kept, from 0 to 1; 1 when there was nothing. */
