@@ -114,6 +114,7 @@ static bool make_targets(const struct ts_rule *rule, const struct ts_window *win
             struct ts_window *target = ts_rule_window_at(to, start_ns);
             if (!target || !ts_window_chunk(target, index * TS_CHUNK_PANES))
                 return false;
+            target->made_ns = TS_MIN(target->made_ns, win->made_ns);
         }
     }
     return true;

@@ -44,6 +44,8 @@ static void put_start(const struct ts_worker *wk, struct ts_buf *buf)
         ts_buf_putc(buf, (char)wk->rules[r].wants);
         ts_snap_put_text(buf, ts_str_of(wk->rules[r].conf->name));
     }
+    if (wk->conf.number == 0)
+        ts_snap_put_losses(buf);
 }
 
 static void put_stats(const struct ts_worker *wk, const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot,
