@@ -140,9 +140,7 @@ static unsigned count_workers(const struct ts_conf *conf)
 
 static void make_workers(struct daemon *dmn)
 {
-    for (unsigned i = 0; i < dmn->conf->nrollups && !dmn->gather; i++)
-        if (ts_conf_is_grouped(&dmn->conf->rollups[i]))
-            dmn->gather = ts_gather_new(dmn->conf, dmn->nshards);
+    dmn->gather = ts_gather_new(dmn->conf, dmn->nshards);
     for (unsigned w = 0; w < dmn->nshards; w++) {
         struct shard *shard = &dmn->shards[w];
         shard->lanes = ts_xalloc(dmn->nsources * sizeof(struct ts_lane *));
@@ -182,7 +180,7 @@ static void show_gauges(void *arg, struct ts_buf *out)
     ts_buf_puts(out, "# HELP tsagg_series Series that live, overflow series included\n# TYPE tsagg_series gauge\n");
     ts_buf_printf(out, "tsagg_series %llu\n", (unsigned long long)ts_census_count(dmn->census));
     ts_buf_puts(out, "# HELP tsagg_groups Groups that live, of rollups with group_by or without\n# TYPE tsagg_groups gauge\n");
-    ts_buf_printf(out, "tsagg_groups %llu\n", (unsigned long long)(dmn->gather ? ts_gather_count(dmn->gather) : 0));
+    ts_buf_printf(out, "tsagg_groups %llu\n", (unsigned long long)ts_gather_count(dmn->gather));
     ts_buf_puts(out, "# HELP tsagg_workers Worker threads\n# TYPE tsagg_workers gauge\n");
     ts_buf_printf(out, "tsagg_workers %u\n", dmn->nshards);
     if (lowest_ns != INT64_MAX) {
@@ -306,6 +304,7 @@ static void free_all(struct daemon *dmn)
     ts_free(dmn->workers);
     ts_gather_free(&dmn->gather);
     ts_census_free(&dmn->census);
+    ts_rule_plan_unref(&dmn->plan);
     ts_conf_free(&dmn->conf);
     reload_free(dmn);
     ts_conf_keep_free();

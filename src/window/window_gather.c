@@ -35,6 +35,8 @@ struct gathered {
 
 struct gather_fold {
     struct progress *workers;
+    bool *retired; /* by worker */
+    unsigned nretired;
     struct gathered *windows; /* by start, earliest first */
 };
 
@@ -45,7 +47,7 @@ struct ts_gather {
     struct ts_group **buckets;
     size_t mask;
     bool *ended; /* by worker */
-    struct gather_fold folds[];
+    struct gather_fold **folds; /* [nfolds]; NULL: all workers have retired from it */
 };
 
 /* ---- groups ---- */
@@ -156,22 +158,46 @@ void ts_gather_drop(struct ts_gather *gat, struct ts_partials **set)
 
 /* ---- making, freeing ---- */
 
+static struct gather_fold *make_fold(unsigned nworkers)
+{
+    struct gather_fold *fold = ts_xalloc(sizeof *fold);
+    fold->workers = ts_xalloc(nworkers * sizeof(struct progress));
+    fold->retired = ts_xalloc(nworkers * sizeof *fold->retired);
+    for (unsigned w = 0; w < nworkers; w++)
+        fold->workers[w] = (struct progress){TS_TIME_NONE, TS_TIME_NONE, TS_TIME_NONE};
+    return fold;
+}
+
+unsigned ts_gather_add_folds(struct ts_gather *gat, unsigned nrollups)
+{
+    unsigned first = 0, n = 2 * nrollups, nfree = 0; /* each with a side */
+    pthread_mutex_lock(&gat->lock);
+    for (; nfree < n && first + nfree < gat->nfolds;) {
+        if (gat->folds[first + nfree])
+            first += nfree + 1, nfree = 0;
+        else
+            nfree++;
+    }
+    if (first + n > gat->nfolds) {
+        gat->folds = ts_xresize(gat->folds, (first + n) * sizeof(struct gather_fold *));
+        gat->nfolds = first + n;
+    }
+    for (unsigned f = first; f < first + n; f++)
+        gat->folds[f] = make_fold(gat->nworkers);
+    pthread_mutex_unlock(&gat->lock);
+    return first;
+}
+
 struct ts_gather *ts_gather_new(const struct ts_conf *conf, unsigned nworkers)
 {
-    unsigned nfolds = 2 * conf->nrollups; /* each with a side */
-    struct ts_gather *gat = ts_xalloc(sizeof *gat + nfolds * sizeof gat->folds[0]);
+    struct ts_gather *gat = ts_xalloc(sizeof *gat);
     pthread_mutex_init(&gat->lock, NULL);
     gat->nworkers = nworkers;
-    gat->nfolds = nfolds;
     gat->limit = conf->limits.series;
     gat->mask = FIRST_BUCKETS - 1;
     gat->buckets = ts_xalloc(FIRST_BUCKETS * sizeof(struct ts_group *));
     gat->ended = ts_xalloc(nworkers * sizeof *gat->ended);
-    for (unsigned f = 0; f < nfolds; f++) {
-        gat->folds[f].workers = ts_xalloc(nworkers * sizeof(struct progress));
-        for (unsigned w = 0; w < nworkers; w++)
-            gat->folds[f].workers[w] = (struct progress){TS_TIME_NONE, TS_TIME_NONE, TS_TIME_NONE};
-    }
+    (void)ts_gather_add_folds(gat, conf->nrollups);
     return gat;
 }
 
@@ -184,16 +210,25 @@ static void forget(struct ts_gather *gat, struct gathered **at)
     ts_free(win);
 }
 
+static void free_fold(struct ts_gather *gat, struct gather_fold **fold)
+{
+    if (!*fold)
+        return;
+    while ((*fold)->windows)
+        forget(gat, &(*fold)->windows);
+    ts_free((*fold)->workers);
+    ts_free((*fold)->retired);
+    TS_FREE(*fold);
+}
+
 void ts_gather_free(struct ts_gather **gather)
 {
     struct ts_gather *gat = *gather;
     if (!gat)
         return;
-    for (unsigned f = 0; f < gat->nfolds; f++) {
-        while (gat->folds[f].windows)
-            forget(gat, &gat->folds[f].windows);
-        ts_free(gat->folds[f].workers);
-    }
+    for (unsigned f = 0; f < gat->nfolds; f++)
+        free_fold(gat, &gat->folds[f]);
+    ts_free(gat->folds);
     for (size_t b = 0; b <= gat->mask; b++) {
         for (struct ts_group *group = gat->buckets[b], *next; group; group = next) {
             next = group->next;
@@ -300,7 +335,7 @@ bool ts_gather_give(struct ts_worker *wk, const struct ts_fold *fold, const stru
                     struct ts_partials **set)
 {
     pthread_mutex_lock(&wk->conf.gather->lock);
-    bool good = take(wk, &wk->conf.gather->folds[fold->index], win, domain, set);
+    bool good = take(wk, wk->conf.gather->folds[fold->index], win, domain, set);
     pthread_mutex_unlock(&wk->conf.gather->lock);
     return good;
 }
@@ -315,8 +350,34 @@ void ts_gather_pass(struct ts_worker *wk, const struct ts_rule *rule)
         now = (struct progress){INT64_MAX, INT64_MAX, INT64_MAX};
     pthread_mutex_lock(&gat->lock);
     for (unsigned f = 0; f < rule->nfolds; f++)
-        gat->folds[rule->folds[f].index].workers[wk->conf.number] = now;
+        if (!rule->folds[f].retired && !gat->folds[rule->folds[f].index]->retired[wk->conf.number])
+            gat->folds[rule->folds[f].index]->workers[wk->conf.number] = now;
     pthread_mutex_unlock(&gat->lock);
+}
+
+bool ts_gather_retire(struct ts_worker *wk, const struct ts_fold *fold)
+{
+    struct ts_gather *gat = wk->conf.gather;
+    pthread_mutex_lock(&gat->lock);
+    struct gather_fold *own = gat->folds[fold->index];
+    own->nretired += !own->retired[wk->conf.number];
+    own->retired[wk->conf.number] = true;
+    own->workers[wk->conf.number] = (struct progress){INT64_MAX, INT64_MAX, INT64_MAX};
+    bool last = own->nretired == gat->nworkers, empty = !own->windows;
+    if (last && empty)
+        free_fold(gat, &gat->folds[fold->index]);
+    pthread_mutex_unlock(&gat->lock);
+    return !last || empty;
+}
+
+bool ts_gather_is_retiring(struct ts_gather *gat)
+{
+    bool retiring = false;
+    pthread_mutex_lock(&gat->lock);
+    for (unsigned f = 0; f < gat->nfolds; f++)
+        retiring |= gat->folds[f] && gat->folds[f]->nretired;
+    pthread_mutex_unlock(&gat->lock);
+    return retiring;
 }
 
 /* ---- sending ---- */
@@ -466,13 +527,13 @@ static bool send_window(struct ts_worker *wk, const struct ts_fold *fold, struct
 }
 
 /* @return false: paused. */
-static bool send_fold(struct ts_worker *wk, const struct ts_fold *fold, uint32_t *budget)
+static bool send_fold(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_fold *fold, uint32_t *budget)
 {
     struct ts_gather *gat = wk->conf.gather;
-    struct gather_fold *own = &gat->folds[fold->index];
+    struct gather_fold *own = gat->folds[fold->index];
     bool events;
     struct progress all = least(gat, own, &events);
-    int64_t keep_ns = events && fold->conf->late == TS_LATE_CORRECT ? wk->conf.conf->correct_for_ns : 0;
+    int64_t keep_ns = events && fold->conf->late == TS_LATE_CORRECT ? rule->set->plan->conf->correct_for_ns : 0;
     for (struct gathered **at = &own->windows; *at;) {
         if (is_due(*at, &all) && !send_window(wk, fold, *at, budget))
             return false;
@@ -491,8 +552,8 @@ bool ts_gather_send(struct ts_worker *wk)
     if (!wk->conf.gather || pthread_mutex_trylock(&wk->conf.gather->lock) != 0)
         return false; /* another worker is at it */
     for (unsigned r = 0; r < wk->nrules && !paused; r++)
-        for (unsigned f = 0; f < wk->rules[r].nfolds && !paused; f++)
-            paused = !send_fold(wk, &wk->rules[r].folds[f], &budget);
+        for (unsigned f = 0; f < wk->rules[r]->nfolds && !paused; f++)
+            paused = !wk->rules[r]->folds[f].retired && !send_fold(wk, wk->rules[r], &wk->rules[r]->folds[f], &budget);
     pthread_mutex_unlock(&wk->conf.gather->lock);
     wk->gathering = paused;
     return budget == 0;
@@ -503,7 +564,7 @@ bool ts_gather_is_clean(struct ts_gather *gat)
     bool clean = true;
     pthread_mutex_lock(&gat->lock);
     for (unsigned f = 0; f < gat->nfolds; f++)
-        for (const struct gathered *win = gat->folds[f].windows; win; win = win->next)
+        for (const struct gathered *win = gat->folds[f] ? gat->folds[f]->windows : NULL; win; win = win->next)
             clean &= !win->nfresh[TS_DOMAIN_ARRIVAL] && !win->nfresh[TS_DOMAIN_EVENT];
     pthread_mutex_unlock(&gat->lock);
     return clean;
@@ -520,7 +581,7 @@ bool ts_gather_may_end(struct ts_worker *wk)
     gat->nended += !gat->ended[wk->conf.number];
     gat->ended[wk->conf.number] = true;
     for (unsigned f = 0; f < gat->nfolds; f++)
-        empty &= !gat->folds[f].windows;
+        empty &= !gat->folds[f] || !gat->folds[f]->windows;
     bool last = gat->nended == gat->nworkers;
     pthread_mutex_unlock(&gat->lock);
     return empty || !last;

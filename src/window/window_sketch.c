@@ -71,7 +71,7 @@ static struct ts_sketch no_sketch = {.state = TS_SKETCH_OFF}; /* of chunks that 
 bool ts_window_add_sketched_group(struct ts_worker *wk, const struct ts_source *src,
                                   const struct ts_point *points)
 {
-    const struct ts_rule *rule = &wk->rules[0];
+    const struct ts_rule *rule = wk->rules[0];
     struct ts_window *win = rule->arrival;
     struct ts_stats *panes[TS_WINDOW_GROUP];
     struct ts_sketch *sketches[TS_WINDOW_GROUP];

@@ -10,7 +10,6 @@
 #include "core/matcher.h"
 #include "core/mem.h"
 
-#define RULES_MAX   (3 * TS_ROLLUPS_MAX)
 #define SOURCES_MAX 65536
 #define TIME_MAX    (INT64_MAX / 2) /* windows further from 1970 than this are none */
 #define LATE        "_late"         /* what names of points aside end with */
@@ -149,7 +148,7 @@ struct rule_of {
 struct former {
     bool begun;
     unsigned nrules;
-    struct rule_of rules[RULES_MAX];
+    struct rule_of rules[SNAP_RULES_MAX];
 };
 
 struct loader {
@@ -193,7 +192,7 @@ static unsigned find_rule(const struct loader *ld, uint64_t key, unsigned form, 
 {
     const struct ts_worker *wk = ld->to->workers[0];
     for (unsigned r = 0; r < wk->nrules && form == SNAP_FORM; r++)
-        if (!wk->rules[r].sessions && ts_rule_key(&wk->rules[r]) == key && (wk->rules[r].wants & ~wants) == 0)
+        if (!wk->rules[r]->sessions && ts_rule_key(wk->rules[r]) == key && (wk->rules[r]->wants & ~wants) == 0)
             return r;
     return UINT_MAX;
 }
@@ -203,7 +202,7 @@ static int load_start(struct loader *ld, struct former *former, struct ts_varint
     int64_t watermark_ns = ts_snap_get_i64(in);
     load_sources(ld, in);
     uint64_t n = ts_varint_get(in);
-    if (in->bad || n > RULES_MAX)
+    if (in->bad || n > SNAP_RULES_MAX)
         return -TS_ECORRUPT;
     for (former->nrules = 0; former->nrules < n; former->nrules++) {
         uint64_t key = ts_snap_get_fixed(in, 8);
@@ -330,9 +329,9 @@ static int load_panes(struct loader *ld, const struct former *former, struct ts_
         if (in.bad || r >= former->nrules)
             return -TS_ECORRUPT;
         unsigned index = former->rules[r].index;
-        struct ts_rule *rule = index < wk->nrules ? &wk->rules[index] : NULL;
+        struct ts_rule *rule = index < wk->nrules ? wk->rules[index] : NULL;
         int rc = -TS_ENOMEM;
-        if (!rule || !fits(rule, start_ns) || (slot != TS_SLOT_REFUSED && !ts_rule_matches(wk, rule, slot))) {
+        if (!rule || !fits(rule, start_ns) || (slot != TS_SLOT_REFUSED && !ts_rule_matches(rule, slot))) {
             ld->out->no_rule += !(flags & PANE_DONE);
             continue;
         }
@@ -418,7 +417,7 @@ static bool is_sealed(const struct ts_sealed *sealed, const struct ts_worker *wk
                       const struct ts_window *win, uint32_t slot, struct ts_buf *series)
 {
     const struct ts_slot *sl = &wk->series.slots[slot];
-    if (!ts_rule_matches(wk, rule, slot))
+    if (!ts_rule_matches(rule, slot))
         return false;
     ts_buf_clear(series);
     struct ts_str bytes = {sl->series, sl->len};
@@ -479,7 +478,7 @@ static void close_windows(const struct loader *ld, const struct ts_sealed *seale
     const struct sealed_window *all = (const void *)sealed->windows.p;
     size_t n = sealed->windows.len / sizeof *all;
     for (unsigned r = 0; r < wk->nrules; r++) {
-        struct ts_rule *rule = &wk->rules[r];
+        struct ts_rule *rule = wk->rules[r];
         uint64_t name = ts_hash(rule->conf->name, strlen(rule->conf->name));
         for (size_t i = 0; i < n && !rule->hidden && !rule->sessions && (rule->base != NULL) == derived; i++) {
             const struct sealed_window *one = &all[i];
@@ -511,6 +510,7 @@ static void start_clocks(struct loader *ld)
             if (s == 0 && !ld->source_found)
                 src->max_event_ns = ld->max_event_ns; /* somebody's; without any, nothing would seal what is open */
             src->arrival_ns = ld->now_ns;
+            wk->horizon_ns[TS_DOMAIN_EVENT] = ld->max_event_ns;
             if (src->max_event_ns != TS_TIME_NONE)
                 src->event_seen_ns = ld->now_ns;
         }
@@ -542,7 +542,7 @@ int ts_snapshot_restore(const struct ts_snapshot *snap, const struct ts_sealed *
         close_windows(&ld, sealed, to->workers[w], true);
         close_windows(&ld, sealed, to->workers[w], false);
         for (unsigned r = 0; r < to->workers[w]->nrules; r++)
-            close_folds(sealed, &to->workers[w]->rules[r]);
+            close_folds(sealed, to->workers[w]->rules[r]);
     }
     count_restored(to->workers[0], out);
     ts_free(ld.formers);

@@ -30,6 +30,7 @@
 #define SNAP_FINAL      1 /* what is open was sent as a part, too */
 #define SNAP_LAST       UINT32_MAX
 #define SNAP_FORM       1 /* of a rule's panes */
+#define SNAP_RULES_MAX  (3 * TS_ROLLUPS_MAX) /* of former configurations some may not fit */
 
 enum pane_flag { PANE_SEALED = 1, PANE_MERGED = 2, PANE_DONE = 4, PANE_AGAIN = 8 };
 enum pane_part { PART_LAST = 1, PART_SKETCH = 2, PART_MORE = 4 };

@@ -33,12 +33,13 @@ static void put_start(const struct ts_worker *wk, struct ts_buf *buf)
         ts_snap_put_u64(buf, wk->sources[i].lane->source);
         ts_snap_put_i64(buf, wk->sources[i].max_event_ns);
     }
-    ts_snap_put_uint(buf, wk->nrules);
-    for (unsigned r = 0; r < wk->nrules; r++) {
-        ts_snap_put_u64(buf, ts_rule_key(&wk->rules[r]));
+    unsigned n = TS_MIN(wk->nrules, SNAP_RULES_MAX);
+    ts_snap_put_uint(buf, n);
+    for (unsigned r = 0; r < n; r++) {
+        ts_snap_put_u64(buf, ts_rule_key(wk->rules[r]));
         ts_buf_putc(buf, SNAP_FORM);
-        ts_buf_putc(buf, (char)wk->rules[r].wants);
-        ts_snap_put_text(buf, ts_str_of(wk->rules[r].conf->name));
+        ts_buf_putc(buf, (char)wk->rules[r]->wants);
+        ts_snap_put_text(buf, ts_str_of(wk->rules[r]->conf->name));
     }
 }
 
@@ -88,20 +89,20 @@ static bool kept_is_sent(const struct ts_worker *wk, const struct ts_rule *rule,
 {
     const struct ts_slot *sl = &wk->series.slots[slot];
     return sl->flags & TS_SLOT_KEPT && !(sl->flags & TS_SLOT_EVENT) && win->used[TS_DOMAIN_ARRIVAL] &&
-           ts_rule_matches(wk, rule, slot) &&
+           ts_rule_matches(rule, slot) &&
            (win->state[TS_DOMAIN_ARRIVAL] == TS_WINDOW_SEALED ||
             (win->state[TS_DOMAIN_ARRIVAL] == TS_WINDOW_SEALING && slot < win->cursor[TS_DOMAIN_ARRIVAL]));
 }
 
 static void put_pane(const struct ts_worker *wk, unsigned r, const struct ts_window *win, uint32_t slot, struct ts_buf *buf)
 {
-    const struct ts_rule *rule = &wk->rules[r];
+    const struct ts_rule *rule = wk->rules[r];
     const struct ts_slot *sl = &wk->series.slots[slot];
     uint32_t index = slot / TS_CHUNK_PANES, i = slot % TS_CHUNK_PANES;
     const struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
     bool there = ch && ch != TS_CHUNK_GONE, has = there && ch->panes[i].stats.count != 0;
     bool done = !has && ((there && ts_chunk_is_done(ch, slot)) || kept_is_sent(wk, rule, win, slot));
-    if (!has && !done)
+    if ((!has && !done) || (rule->ending && !ts_span_has(&rule->sent, win->start_ns)))
         return;
     enum ts_domain domain = sl->flags & TS_SLOT_EVENT ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL;
     bool dirty = has && ch->dirty[i / 64] >> (i % 64) & 1, merged = has && ch->merged[i / 64] >> (i % 64) & 1;
@@ -132,8 +133,8 @@ static void put_slot(const struct ts_worker *wk, uint32_t slot, struct ts_buf *b
     else if (sl->flags & TS_SLOT_KEPT)
         ts_snap_put_double(buf, sl->kept);
     size_t from = ts_snap_open(buf);
-    for (unsigned r = 0; r < wk->nrules; r++)
-        for (const struct ts_window *win = wk->rules[r].sessions ? NULL : wk->rules[r].windows; win; win = win->next)
+    for (unsigned r = 0, n = TS_MIN(wk->nrules, SNAP_RULES_MAX); r < n; r++)
+        for (const struct ts_window *win = wk->rules[r]->sessions ? NULL : wk->rules[r]->windows; win; win = win->next)
             put_pane(wk, r, win, slot, buf);
     ts_snap_close(buf, from);
     if (buf->len == from && sl->kind != TS_KIND_GAUGE && !(sl->flags & TS_SLOT_EVENT))
@@ -164,8 +165,9 @@ static void step(struct ts_worker *wk)
     struct ts_snapper *snap = wk->snap;
     struct ts_buf *buf = &snap->filling->buf;
     size_t stop_at = buf->len + STEP_BYTES;
-    if (snap->next_slot == 0)
+    if (snap->next_slot == 0 || wk->renumbered)
         put_start(wk, buf);
+    wk->renumbered = false;
     uint32_t end = TS_MIN(wk->series.count, snap->next_slot + STEP_SLOTS);
     while (snap->next_slot < end && buf->len < stop_at)
         put_slot(wk, snap->next_slot++, buf);
@@ -192,8 +194,8 @@ bool ts_worker_snap(struct ts_worker *wk)
         snap->busy = true;
         snap->next_slot = 0;
     }
-    if (!open_block(snap))
-        return false;
+    if (wk->held || (wk->nending && wk->behind) || !open_block(snap))
+        return false; /* of two rules with the same pane, one may have merged it */
     int64_t from_ns = ts_clock_mono_ns();
     step(wk);
     int64_t pause_ns = ts_clock_mono_ns() - from_ns;
