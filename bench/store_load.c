@@ -1,7 +1,7 @@
 /*
  * What the store costs, without a server around it. Each run prints one line of figures, key=value.
  *   store_load DIR land SERIES FLUSHES     a daemon's flushes of SERIES × 7 aggregates, and what compaction makes of them;
- *                                          8,640 flushes are a day. rss_mib: after each quarter, and the peak
+ *                                          8,640 flushes are a day. rss_mib: twelve times on the way, and the peak
  *   store_load DIR scan                    all points of bucket b: decode, sum and count for each hour
  *   store_load DIR lines SERIES POINTS     points straight into the store, in batches of 500,000
  *   store_load DIR find                    what is found by tags and asked of the schema, in what `land` has left
@@ -10,6 +10,7 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "core/stats.h"
 #include "store/store.h"
 
 #include <math.h>
@@ -22,6 +23,7 @@
 #define BUCKET TS_STR("b")
 #define T0     (INT64_C(1700000000) * TS_SEC)
 #define HOUR   (3600 * TS_SEC)
+#define RSS_TIMES 12
 
 static uint64_t state = 1;
 
@@ -30,7 +32,7 @@ static uint64_t draw(uint64_t n)
     uint64_t z = state += UINT64_C(0x9E3779B97F4A7C15);
     z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
     z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
-    return (z ^ z >> 31) % n;
+    return ((z ^ z >> 31) >> 32) * n >> 32; /* n < 2^32 */
 }
 
 static double cpu_seconds(void)
@@ -100,12 +102,15 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* count sum min max mean stddev last of 10 to 50 timings of up to 100 ms with three decimals */
+/* count sum min max mean stddev last of 10 to 50 timings of up to 100 ms with three decimals, as a window and a sink make them:
+ * sums and what comes of them are no short decimals. */
 static void draw_rollup(struct ts_point_field fields[7])
 {
     static const char *const names[] = {"count", "sum", "min", "max", "mean", "stddev", "last"};
-    double n = 10 + (double)draw(41), min = (double)draw(5000) / 1000, max = 50 + (double)draw(50000) / 1000, last = (double)draw(100000) / 1000;
-    double sum = rint(n * (20 + (double)draw(10000) / 1000) * 1000) / 1000, values[] = {n, sum, min, max, sum / n, sqrt(sum), last};
+    struct ts_stats st = {0};
+    for (uint64_t n = 10 + draw(41); n > 0; n--)
+        ts_stats_add(&st, (double)draw(100000) / 1000, 1);
+    const double values[] = {st.count, st.sum, st.min, st.max, ts_stats_mean(&st), ts_stats_stddev(&st, false), st.last};
     for (unsigned i = 0; i < 7; i++)
         fields[i] = (struct ts_point_field){.key = ts_str_of(names[i]), .type = TS_SCAN_FLOAT, .v.f = values[i]};
 }
@@ -122,7 +127,7 @@ static void land(const char *dir, unsigned nseries, unsigned flushes)
     must(ts_store_start(store, &err), &err);
     int64_t began = ts_clock_mono_ns();
     double cpu_ms = 0;
-    long rss[4] = {0};
+    long rss[RSS_TIMES] = {0};
     for (unsigned f = 0; f < flushes; f++) {
         for (unsigned s = 0; s < nseries; s++) {
             struct ts_point_field fields[7];
@@ -134,10 +139,10 @@ static void land(const char *dir, unsigned nseries, unsigned flushes)
         must(ts_points_commit(pts, TS_STR("m"), TS_STR("x"), &err), &err);
         ms[f] = (double)(ts_clock_mono_ns() - t) / 1e6;
         cpu_ms += (thread_seconds() - cpu) * 1e3;
-        rss[4 * (uint64_t)f / flushes] = rss_mib();
+        rss[RSS_TIMES * (uint64_t)f / flushes] = rss_mib();
         if (f == 0) { /* with all series new */
-            printf("land first_commit_ms=%.1f\n", ms[f]);
-            ms[f] = 0;
+            printf("land first_commit_ms=%.1f cpu_ms=%.1f\n", ms[f], cpu_ms);
+            ms[f] = cpu_ms = 0;
         }
     }
     qsort(ms, flushes, sizeof *ms, compare);
@@ -150,11 +155,15 @@ static void land(const char *dir, unsigned nseries, unsigned flushes)
     ts_store_close(&store);
     must(ts_store_stats(dir, &st, &err), &err);
     uint64_t values = (uint64_t)nseries * 7 * flushes;
-    printf("land series=%u flushes=%u commit_ms_median=%.2f p99=%.2f max=%.2f commit_cpu_ms=%.2f wall_s=%.1f cpu_s=%.1f values=%llu bytes_per_value=%.2f "
-           "written_mib=%llu longest_compaction_ms=%.0f rss_mib=%ld,%ld,%ld,%ld,%ld\n",
-           nseries, flushes, ms[flushes / 2], ms[flushes - 1 - flushes / 100], ms[flushes - 1], cpu_ms / flushes, wall, cpu_seconds(),
-           (unsigned long long)values, (double)st.file_bytes / (double)values, (unsigned long long)work.bytes_written >> 20,
-           (double)work.longest_ns / 1e6, rss[0], rss[1], rss[2], rss[3], peak_kib() >> 10);
+    printf("land series=%u flushes=%u commit_ms_median=%.2f p99=%.2f max=%.2f commit_cpu_ms=%.2f wall_s=%.1f cpu_s=%.1f all_s=%.1f values=%llu "
+           "bytes_per_value=%.2f written_mib=%llu compactions=%llu merges=%llu longest_compaction_ms=%.0f rss_mib=",
+           nseries, flushes, ms[flushes / 2], ms[flushes - 1 - flushes / 100], ms[flushes - 1], cpu_ms / TS_MAX(1, flushes - 1), wall,
+           cpu_seconds(), (double)(ts_clock_mono_ns() - began) / 1e9, (unsigned long long)values, (double)st.file_bytes / (double)values,
+           (unsigned long long)work.bytes_written >> 20, (unsigned long long)work.compactions, (unsigned long long)work.merges,
+           (double)work.longest_ns / 1e6);
+    for (unsigned i = 0; i < RSS_TIMES; i++)
+        printf("%ld,", rss[i]);
+    printf("%ld\n", peak_kib() >> 10);
     ts_free(series);
     ts_free(ms);
 }
@@ -189,6 +198,33 @@ static void lines(const char *dir, unsigned nseries, unsigned points)
     ts_free(series);
 }
 
+/* As an engine's kernel adds: side by side. */
+__attribute__((optimize("O3"), target_clones("avx2", "default"))) static double sum_of(const double *v, unsigned n)
+{
+    double sum[8] = {0}, rest = 0;
+    unsigned i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (unsigned k = 0; k < 8; k++)
+            sum[k] += v[i + k];
+    for (; i < n; i++)
+        rest += v[i];
+    return sum[0] + sum[1] + sum[2] + sum[3] + (sum[4] + sum[5] + sum[6] + sum[7]) + rest;
+}
+
+/* The first point from i on that is not before end. */
+static unsigned find_end(const struct ts_scan_chunk *chunk, unsigned i, int64_t end)
+{
+    unsigned lo = i, hi = chunk->n;
+    while (lo < hi) {
+        unsigned mid = (lo + hi) / 2;
+        if (chunk->times[mid] < end)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 static void scan(const char *dir)
 {
     struct ts_scan_source *src;
@@ -199,7 +235,7 @@ static void scan(const char *dir)
     for (int round = 0; round < 5; round++) {
         struct ts_scan_request req = {.bucket = BUCKET, .start_ns = INT64_MIN, .stop_ns = INT64_MAX, .want = TS_SCAN_TIMES | TS_SCAN_VALUES};
         uint64_t n = 0, hours = 0;
-        double total = 0;
+        double total = 0, cpu_s = thread_seconds();
         int64_t began = ts_clock_mono_ns();
         must(ts_scan_open(src, &req, &cur, &err), &err);
         for (;;) {
@@ -208,19 +244,16 @@ static void scan(const char *dir)
                 break;
             for (unsigned i = 0; i < chunk->n;) {
                 int64_t end = ts_clock_floor(chunk->times[i], HOUR) + HOUR;
-                double sum = 0;
-                unsigned j = i;
-                for (; j < chunk->n && chunk->times[j] < end; j++)
-                    sum += chunk->v.f[j];
+                unsigned j = find_end(chunk, i, end);
                 hours++;
-                total += sum;
+                total += sum_of(chunk->v.f + i, j - i);
                 i = j;
             }
             n += chunk->n;
         }
         ts_scan_close(&cur);
-        printf("scan points=%llu ms=%.1f hours=%llu sum=%.3f\n", (unsigned long long)n, (double)(ts_clock_mono_ns() - began) / 1e6,
-               (unsigned long long)hours, total);
+        printf("scan points=%llu ms=%.1f cpu_ms=%.1f hours=%llu sum=%.3f\n", (unsigned long long)n,
+               (double)(ts_clock_mono_ns() - began) / 1e6, (thread_seconds() - cpu_s) * 1e3, (unsigned long long)hours, total);
     }
     ts_store_close_source(&src);
 }

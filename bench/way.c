@@ -118,7 +118,7 @@ static void pass(struct way *way)
         for (unsigned k = i; k < i + BATCH; k++)
             ts_tiler_feed(way->tiler, packets + (size_t)k * STRIDE, lengths[k]);
         ts_tiler_flush(way->tiler);
-        ts_router_flush(way->router);
+        ts_router_flush(way->router, false);
         for (struct ts_slab *slab; (slab = ts_ring_pop(&way->lane.full));) {
             ts_worker_add_slab(way->worker, &way->worker->sources[0], slab);
             bool pushed = ts_ring_push(&way->lane.empty, slab);

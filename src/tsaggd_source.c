@@ -44,11 +44,11 @@ static void source_data(void *arg, char *data, size_t len)
     ts_tiler_feed(src->tiler, data, len);
 }
 
-static void source_end(void *arg)
+static void source_end(void *arg, bool more)
 {
     struct source *src = arg;
     ts_tiler_flush(src->tiler);
-    ts_router_flush(src->router);
+    ts_router_flush(src->router, more);
     ts_passer_flush(src->passer);
 }
 

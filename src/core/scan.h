@@ -44,15 +44,28 @@ enum ts_scan_op {
     TS_SCAN_TEST, /* the caller's own function: regular expressions and the like */
 };
 
-enum ts_scan_on { TS_SCAN_MEASUREMENT, TS_SCAN_FIELD, TS_SCAN_TAG };
+enum ts_scan_on {
+    TS_SCAN_MEASUREMENT,
+    TS_SCAN_FIELD,
+    TS_SCAN_TAG,
+    TS_SCAN_VALUE, /* of a point: in ts_scan_request.rows alone */
+};
+
+union ts_scan_value {
+    double f;
+    int64_t i;
+    uint64_t u; /* BOOL: 0 or 1 */
+};
 
 struct ts_scan_pred {
     enum ts_scan_op op;
-    enum ts_scan_on on;  /* comparisons, EXISTS, TEST */
-    struct ts_str tag;   /* its key, with TS_SCAN_TAG */
-    struct ts_str value; /* comparisons, by bytes */
+    enum ts_scan_on on;     /* comparisons, EXISTS, TEST */
+    struct ts_str tag;      /* its key, with TS_SCAN_TAG */
+    struct ts_str value;    /* comparisons, by bytes */
+    enum ts_scan_type type; /* TS_SCAN_VALUE: of the constant, which is in num, or for STRING in value */
+    union ts_scan_value num;
     bool (*test)(void *arg,
-                 struct ts_str value); /* pure; called once per distinct series, perhaps from cache */
+                 struct ts_str value); /* pure; called once per distinct series, perhaps from cache; of values for each */
     void *arg;
     unsigned nargs;
     const struct ts_scan_pred *const *args;
@@ -72,6 +85,14 @@ struct ts_scan_request {
     unsigned want;                   /* bits of enum ts_scan_want: what the engine reads of a chunk */
 
     /*
+     * What each point must satisfy, besides; NULL: nothing. Numbers are compared with numbers of any type (as doubles when one
+     * of the two is one), booleans by EQ and NE, and these and texts with their own type alone; TEST is for texts. Of a
+     * series whose type allows none of that all points come, in chunks that are not `filtered`: whoever asks has to look
+     * at them himself. A point has its value, so EXISTS is true.
+     */
+    const struct ts_scan_pred *rows;
+
+    /*
      * Statistics instead of columns: with stats set, a block whose points lie all in the range, in one window
      * of every_ns (0: the whole range is one window), and whose statistics can be trusted, comes as a chunk
      * with columns == false. Whoever sets it must take both sorts of chunks. Windows begin at offset_ns + i *
@@ -85,12 +106,6 @@ struct ts_scan_request {
     bool descending;
 };
 
-union ts_scan_value {
-    double f;
-    int64_t i;
-    uint64_t u; /* BOOL: 0 or 1 */
-};
-
 struct ts_scan_series {
     struct ts_str measurement, field;
     enum ts_scan_type type;
@@ -101,7 +116,8 @@ struct ts_scan_series {
 struct ts_scan_chunk {
     const struct ts_scan_series *series; /* valid until the first chunk of the next one */
     bool first;                          /* the first chunk of its series */
-    unsigned n;                          /* points, at least 1 */
+    unsigned n;                          /* points, at least 1; with rows in the request also 0, and then nothing else is set */
+    bool filtered;                       /* all of them satisfy rows */
     int64_t min_ns, max_ns;              /* time of the first and the last point */
 
     /* There are no nulls: a point is there or not. Arrays are valid until the next call. */

@@ -40,25 +40,45 @@ static struct head describe(const struct ts_sketch *sk)
     return head;
 }
 
-int ts_sketch_encode(const struct ts_sketch *sk, struct ts_buf *buf)
+/* Counts of one byte of values above zero, which most sketches are: worth a way of its own. */
+static bool is_bytes(const struct ts_sketch *sk)
 {
-    TS_ASSERT(sk->state >= TS_SKETCH_LIST);
-    struct head head = describe(sk);
+    return sk->state == TS_SKETCH_BINS && sk->positive.width == 1 && !sk->negative.counts && sk->zero == 0;
+}
+
+static struct head describe_bytes(const struct ts_sketch *sk)
+{
+    struct head head = {.limit = sk->limit};
+    const uint8_t *counts = sk->positive.counts;
+    unsigned total = 0, n = 0;
+    for (unsigned i = 0; i < sk->positive.room; i++) {
+        total += counts[i];
+        n += counts[i] != 0;
+    }
+    head.total = total;
+    head.positive = n;
+    return head;
+}
+
+static char *put_bytes(const struct ts_sketch *sk, char *to)
+{
+    const uint8_t *counts = sk->positive.counts;
+    uint64_t mag = sk->positive.first, former = 0;
+    for (unsigned i = 0; i < sk->positive.room; i++, mag++) {
+        if (counts[i] == 0)
+            continue;
+        to = ts_varint_put(to, mag - former);
+        to = ts_varint_put(to, counts[i]);
+        former = mag;
+    }
+    return to;
+}
+
+static char *put_buckets(const struct ts_sketch *sk, char *to)
+{
     struct ts_sketch_cursor cur;
     int32_t key;
-    uint64_t units;
-    char *to = ts_buf_reserve(buf, 3 + TS_VARINT_MAX * (5 + 2 * ((size_t)head.negative + head.positive)));
-    if (!to)
-        return -TS_ENOMEM;
-    *to++ = LETTER;
-    *to++ = LAYOUT;
-    *to++ = (char)head.flags;
-    to = ts_varint_put(to, head.limit);
-    to = ts_varint_put(to, head.total);
-    to = ts_varint_put(to, head.negative);
-    to = ts_varint_put(to, head.zero);
-    to = ts_varint_put(to, head.positive);
-    uint64_t former = 0;
+    uint64_t units, former = 0;
     int32_t former_key = 0;
     ts_sketch_first(sk, &cur);
     while (ts_sketch_next(&cur, &key, &units)) {
@@ -71,6 +91,26 @@ int ts_sketch_encode(const struct ts_sketch *sk, struct ts_buf *buf)
         former = mag;
         former_key = key;
     }
+    return to;
+}
+
+int ts_sketch_encode(const struct ts_sketch *sk, struct ts_buf *buf)
+{
+    TS_ASSERT(sk->state >= TS_SKETCH_LIST);
+    bool bytes = is_bytes(sk);
+    struct head head = bytes ? describe_bytes(sk) : describe(sk);
+    char *to = ts_buf_reserve(buf, 3 + TS_VARINT_MAX * (5 + 2 * ((size_t)head.negative + head.positive)));
+    if (!to)
+        return -TS_ENOMEM;
+    *to++ = LETTER;
+    *to++ = LAYOUT;
+    *to++ = (char)head.flags;
+    to = ts_varint_put(to, head.limit);
+    to = ts_varint_put(to, head.total);
+    to = ts_varint_put(to, head.negative);
+    to = ts_varint_put(to, head.zero);
+    to = ts_varint_put(to, head.positive);
+    to = bytes ? put_bytes(sk, to) : put_buckets(sk, to);
     buf->len = (size_t)(to - buf->p);
     return 0;
 }

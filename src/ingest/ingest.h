@@ -14,7 +14,7 @@ struct ts_ingest_consumer {
     void (*begin)(void *arg, int64_t arrival_ns);
     /* Whole lines, at most 64 KiB; 64 bytes behind them may be overwritten; they stay until end. */
     void (*data)(void *arg, char *data, size_t len);
-    void (*end)(void *arg);
+    void (*end)(void *arg, bool more);       /* more: the next batch is there already */
     void (*tick)(void *arg, int64_t now_ns); /* between batches, at least every 50 ms */
     void (*last)(void *arg);                 /* nothing comes after this */
     void *arg;

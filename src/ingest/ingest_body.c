@@ -112,7 +112,7 @@ static void hand_on(struct ts_bodies *bds, const struct ts_body *body)
         memcpy(bds->piece, body->pieces[i].p, body->pieces[i].len);
         to->begin(to->arg, now_ns);
         to->data(to->arg, bds->piece, body->pieces[i].len);
-        to->end(to->arg);
+        to->end(to->arg, false);
         to->tick(to->arg, now_ns);
     }
 }

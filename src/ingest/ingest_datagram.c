@@ -22,7 +22,7 @@
 #define BATCH   64
 #define WAIT_NS (10 * TS_MS)
 #define PACE_MAX_NS     (5 * TS_MS)
-#define PACE_DATAGRAMS  48   /* to wait for: a little less than a batch */
+#define PACE_DATAGRAMS  96   /* to wait for */
 #define DATAGRAM_BYTES  2304 /* what one of 1,400 bytes takes of the kernel's buffer */
 #define BUFFER_BYTES                                                                                         \
     (TS_INGEST_BYTES + 4096 + 64 * 5) /* not a multiple of 4 KiB: buffers must not share cache sets */
@@ -190,7 +190,7 @@ static int read_batch(struct datagrams *dg, int flags)
     dg->since += (uint32_t)n;
     ts_count(lis->cnt, TS_C_DATAGRAMS_RECEIVED, (uint64_t)n);
     ts_count(lis->cnt, TS_C_BYTES_RECEIVED, bytes);
-    lis->to.end(lis->to.arg);
+    lis->to.end(lis->to.arg, n == BATCH);
     return n;
 }
 

@@ -119,7 +119,7 @@ static void hand_on(struct ts_file *file, size_t n)
     file->other = piece;
     file->to.begin(file->to.arg, ts_clock_now_ns());
     file->to.data(file->to.arg, piece, n);
-    file->to.end(file->to.arg);
+    file->to.end(file->to.arg, false);
 }
 
 /* Up to and with the first \n: a quote that is never closed costs one line, and not all that follow. @return

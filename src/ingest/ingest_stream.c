@@ -266,7 +266,7 @@ static void read_conn(struct stream *st, struct conn *conn, char *region)
     bool open = read_some(st, conn, region);
     /* The rest of a record, which no event would tell of. The consumer must be done with the region first. */
     while (open && conn->tls && ts_tls_has_more(conn->tls)) {
-        st->lis.to.end(st->lis.to.arg);
+        st->lis.to.end(st->lis.to.arg, false);
         ts_listener_begin(&st->lis);
         open = read_some(st, conn, region);
     }
@@ -287,7 +287,7 @@ static int read_batch(struct stream *st, int timeout_ms)
         else
             accept_some(st);
     }
-    st->lis.to.end(st->lis.to.arg);
+    st->lis.to.end(st->lis.to.arg, false);
     return n;
 }
 

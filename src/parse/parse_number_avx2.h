@@ -27,7 +27,7 @@ TS_INLINE bool ts_number_avx2(const char *p, size_t len, double *out)
         return ts_number_plain(p, len, out);
     const __m128i zeros = _mm_load_si128((const __m128i *)(const void *)ts_number_tables.zeros);
     const __m128i tens = _mm_load_si128((const __m128i *)(const void *)ts_number_tables.tens);
-    const __m128i digit = _mm_sub_epi8(_mm_loadl_epi64((const __m128i *)(const void *)p), zeros);
+    const __m128i digit = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)p), zeros);
     const __m128i above = _mm_cmpeq_epi8(_mm_max_epu8(digit, tens), digit);
     uint32_t others = (uint32_t)_mm_movemask_epi8(above) & ((UINT32_C(1) << len) - 1);
     size_t dot = (size_t)__builtin_ctz(others | UINT32_C(1) << len);

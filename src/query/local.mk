@@ -1,6 +1,7 @@
 # A query's way: HTTP, annotated CSV, a format.
 libtsagg_a_SOURCES += \
 	src/query/query.c src/query/query.h \
+	src/query/query_curl.c src/query/query_curl.h \
 	src/query/query_decode.c src/query/query_decode.h \
 	src/query/query_format.c src/query/query_format.h \
 	src/query/query_format_annotated.c \

@@ -1,18 +1,20 @@
 /*
- * A query over HTTP with libcurl. Thread: main. Owns the connection; passes the answer on as it comes,
- * unpacked, and keeps only the beginning of an answer that is no result, to find the message in it.
+ * A query over HTTP with libcurl. Thread: main. Owns the connection; passes the answer on as it comes, unpacked, and keeps only the
+ * beginning of an answer that is no result, to find the message in it.
  */
 #include "config.h"
 #include "query/query_http.h"
 
 #include "core/clock.h"
+#include "query/query_curl.h"
 
-#include <curl/curl.h>
 #include <jansson.h>
 
 #define CONNECT_TIMEOUT_MS 10000
 #define TICK_MS            100
 #define MESSAGE_MAX        65536 /* bytes kept of an answer that is no result */
+
+static const struct ts_query_curl *lib; /* loaded */
 
 struct transfer {
     const struct ts_query_request *req;
@@ -61,14 +63,14 @@ void ts_query_request_put_body(const struct ts_query_request *req, struct ts_buf
 static long status_of(CURL *easy)
 {
     long status = 0;
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    lib->curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     return status;
 }
 
 static bool is_result(CURL *easy)
 {
     const char *type = NULL;
-    curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
+    lib->curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
     return status_of(easy) == 200 && type && strncasecmp(type, "text/csv", 8) == 0;
 }
 
@@ -94,21 +96,21 @@ static void put_url(CURL *easy, const struct ts_query_target *tgt, struct ts_buf
     ts_buf_put(to, tgt->host, len);
     ts_buf_puts(to, "/api/v2/query");
     const char *value = tgt->org ? tgt->org : tgt->org_id;
-    char *escaped = value ? curl_easy_escape(easy, value, 0) : NULL;
+    char *escaped = value ? lib->curl_easy_escape(easy, value, 0) : NULL;
     if (escaped)
         ts_buf_printf(to, "?%s=%s", tgt->org ? "org" : "orgID", escaped);
-    curl_free(escaped);
+    lib->curl_free(escaped);
 }
 
 static struct curl_slist *make_headers(const struct ts_query_request *req)
 {
     struct ts_buf auth = TS_BUF_INIT;
-    struct curl_slist *list = curl_slist_append(NULL, "Content-Type: application/json");
-    list = curl_slist_append(list, "Accept: text/csv");
-    list = curl_slist_append(list, "Expect:");
+    struct curl_slist *list = lib->curl_slist_append(NULL, "Content-Type: application/json");
+    list = lib->curl_slist_append(list, "Accept: text/csv");
+    list = lib->curl_slist_append(list, "Expect:");
     if (req->target.token) {
         ts_buf_printf(&auth, "Authorization: Token %s", req->target.token);
-        list = curl_slist_append(list, ts_buf_cstr(&auth));
+        list = lib->curl_slist_append(list, ts_buf_cstr(&auth));
     }
     ts_buf_fini(&auth);
     return list;
@@ -119,22 +121,22 @@ static void set_options(struct transfer *tr, const char *url, const struct curl_
 {
     const struct ts_query_request *req = tr->req;
     CURL *easy = tr->easy;
-    curl_easy_setopt(easy, CURLOPT_URL, url);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body->p);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "tsagg-query/" PACKAGE_VERSION);
-    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, tr->curl_error);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, tr);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)((req->timeout_ns + TS_MS - 1) / TS_MS));
+    lib->curl_easy_setopt(easy, CURLOPT_URL, url);
+    lib->curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+    lib->curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body->p);
+    lib->curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
+    lib->curl_easy_setopt(easy, CURLOPT_USERAGENT, "tsagg-query/" PACKAGE_VERSION);
+    lib->curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+    lib->curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    lib->curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, tr->curl_error);
+    lib->curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    lib->curl_easy_setopt(easy, CURLOPT_WRITEDATA, tr);
+    lib->curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+    lib->curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)((req->timeout_ns + TS_MS - 1) / TS_MS));
     if (req->ca)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, req->ca);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, (long)req->verify);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, req->verify ? 2L : 0L);
+        lib->curl_easy_setopt(easy, CURLOPT_CAINFO, req->ca);
+    lib->curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, (long)req->verify);
+    lib->curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, req->verify ? 2L : 0L);
 }
 
 static bool stopped(const struct transfer *tr)
@@ -146,16 +148,16 @@ static bool stopped(const struct transfer *tr)
 static CURLcode drive(struct transfer *tr, CURLM *multi)
 {
     int running = 1, left;
-    CURLMcode mc = curl_multi_add_handle(multi, tr->easy);
+    CURLMcode mc = lib->curl_multi_add_handle(multi, tr->easy);
     while (mc == CURLM_OK && running && !stopped(tr)) {
-        mc = curl_multi_perform(multi, &running);
+        mc = lib->curl_multi_perform(multi, &running);
         tr->events->tick(tr->events->arg);
         if (mc == CURLM_OK && running)
-            mc = curl_multi_poll(multi, NULL, 0, TICK_MS, NULL);
+            mc = lib->curl_multi_poll(multi, NULL, 0, TICK_MS, NULL);
     }
-    CURLMsg *msg = curl_multi_info_read(multi, &left);
+    CURLMsg *msg = lib->curl_multi_info_read(multi, &left);
     CURLcode code = msg ? msg->data.result : mc == CURLM_OK ? CURLE_OK : CURLE_FAILED_INIT;
-    curl_multi_remove_handle(multi, tr->easy);
+    lib->curl_multi_remove_handle(multi, tr->easy);
     return code;
 }
 
@@ -198,7 +200,7 @@ static int explain_status(const struct transfer *tr, struct ts_buf *error)
 
 static int explain_failure(const struct transfer *tr, CURLcode code, struct ts_buf *error)
 {
-    const char *why = tr->curl_error[0] ? tr->curl_error : curl_easy_strerror(code);
+    const char *why = tr->curl_error[0] ? tr->curl_error : lib->curl_easy_strerror(code);
     ts_buf_printf(error, "%s %s: %s", tr->answer == NO_ANSWER ? "cannot reach" : "lost the connection to",
                   tr->req->target.host, why);
     if (code == CURLE_PEER_FAILED_VERIFICATION)
@@ -211,9 +213,15 @@ int ts_query_http_run(const struct ts_query_request *req, const struct ts_query_
 {
     struct ts_buf url = TS_BUF_INIT, body = TS_BUF_INIT;
     struct transfer tr = {.req = req, .events = events};
-    TS_ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
-    tr.easy = curl_easy_init();
-    CURLM *multi = curl_multi_init();
+    const char *why;
+    lib = ts_query_curl_load(&why);
+    if (!lib) {
+        ts_buf_printf(error, "cannot ask %s without libcurl: %s", req->target.host, why);
+        return -TS_ECONNECT;
+    }
+    TS_ASSERT(lib->curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+    tr.easy = lib->curl_easy_init();
+    CURLM *multi = lib->curl_multi_init();
     TS_ASSERT(tr.easy && multi);
     put_url(tr.easy, &req->target, &url);
     ts_query_request_put_body(req, &body);
@@ -229,10 +237,10 @@ int ts_query_http_run(const struct ts_query_request *req, const struct ts_query_
     else if (tr.answer != RESULT && !stopped(&tr) && !is_result(tr.easy))
         rc = explain_status(&tr, error);
 
-    curl_slist_free_all(headers);
-    curl_multi_cleanup(multi);
-    curl_easy_cleanup(tr.easy);
-    curl_global_cleanup();
+    lib->curl_slist_free_all(headers);
+    lib->curl_multi_cleanup(multi);
+    lib->curl_easy_cleanup(tr.easy);
+    lib->curl_global_cleanup();
     ts_buf_fini(&tr.message);
     ts_buf_fini(&body);
     ts_buf_fini(&url);

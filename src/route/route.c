@@ -18,11 +18,14 @@
 
 
 #define SAY_EVERY_NS (10 * TS_SEC)
+#define QUIET_SLABS  4 /* a switch of threads costs as much as many samples: workers hear of several slabs at once */
+
 /* The way to a worker. Slabs that came back are kept in a stack and the last one is filled first: it is still in the cache. */
 struct outlet {
     struct ts_point *next, *end; /* what is free of the open slab; NULL without one */
     struct ts_slab *slab;        /* being filled, or NULL */
     unsigned nspare;
+    unsigned nquiet;             /* slabs pushed since the worker's bell was rung */
     int64_t told_ns;             /* arrival of the last slab pushed */
     struct ts_slab *spare[TS_LANE_SLABS];
 };
@@ -92,10 +95,18 @@ static struct ts_slab *take_slab(struct ts_router *rt, unsigned worker)
     return slab;
 }
 
+static void ring(struct ts_router *rt, unsigned worker)
+{
+    rt->outlets[worker].nquiet = 0;
+    ts_bell_ring(rt->conf.lanes[worker].worker_bell);
+}
+
 /* Waits until there is an empty slab or the time is over. */
+
 static struct ts_slab *wait_for_slab(struct ts_router *rt, unsigned worker, int64_t wait_ns)
 {
     int64_t until = ts_clock_mono_ns() + wait_ns;
+    ring(rt, worker);
     for (;;) {
         ts_bell_prepare(rt->conf.bell);
         struct ts_slab *slab = take_slab(rt, worker);
@@ -121,7 +132,8 @@ static void push_slab(struct ts_router *rt, unsigned worker, struct ts_slab *sla
     }
     bool pushed = ts_ring_push(&lane->full, slab);
     TS_ASSERT(pushed); /* the ring has room for every slab there is */
-    ts_bell_ring(lane->worker_bell);
+    if (++rt->outlets[worker].nquiet >= QUIET_SLABS)
+        ring(rt, worker);
 }
 
 /* Takes the open slab, if there is one, with what was put into it. */
@@ -175,13 +187,13 @@ static void drop(struct ts_router *rt, struct ts_raw *raw, enum ts_counter reaso
     ts_count(rt->conf.cnt, reason, 1);
 }
 
-/* Gives the key an id and tells the worker what series that is. @return -TS_EAGAIN: judge again; NULL in *out: drop for *reason. */
-static int name_series(struct ts_router *rt, const struct ts_raw *key, uint64_t hash, enum ts_census_verdict verdict,
-                       struct ts_entry **out, enum ts_counter *reason)
+/* Gives the key an id and tells the worker what series that is. @return -TS_EAGAIN: judge again; 0 in *out: drop for *reason. */
+static int name_series(struct ts_router *rt, struct ts_print key, uint64_t hash, enum ts_census_verdict verdict, uint64_t *out,
+                       enum ts_counter *reason)
 {
     struct ts_str series = ts_buf_str(&rt->series);
     struct ts_announce *announce = ts_alloc(sizeof *announce + series.len);
-    *out = NULL;
+    *out = 0;
     *reason = TS_C_DROPPED_NO_MEMORY;
     int rc = announce ? ts_census_hold(rt->conf.census, series, hash, verdict) : -TS_ENOMEM;
     if (rc)
@@ -195,13 +207,13 @@ static int name_series(struct ts_router *rt, const struct ts_raw *key, uint64_t 
         *reason = TS_C_DROPPED_RING_FULL;
         goto fail_hold;
     }
-    struct ts_entry *entry = ts_intern_add(rt->in, key, worker);
-    if (!entry) {
+    uint64_t ref = ts_intern_add(rt->in, key, worker);
+    if (!ref) {
         rt->outlets[worker].next--;
         goto fail_hold;
     }
-    *pt = (struct ts_point){.id = entry->id, .flags = TS_POINT_SERIES, .announce = announce};
-    *out = entry;
+    *pt = (struct ts_point){.id = ts_ref_id(ref), .flags = TS_POINT_SERIES, .announce = announce};
+    *out = ref;
     return 0;
 fail_hold:
     ts_census_release(rt->conf.census, series, hash);
@@ -222,58 +234,61 @@ static TS_COLD void say_full(struct ts_router *rt, enum ts_census_verdict verdic
         ts_log(TS_LOG_WARN, "series_limit", "remedy=\"see tsagg-ctl top --cardinality, or raise limits.series\"");
 }
 
-/* The entry of the series that raw's samples belong to, as far as the limits allow; NULL: drop for *reason. */
-static struct ts_entry *admit(struct ts_router *rt, const struct ts_raw *raw, enum ts_counter *reason)
+/* The ref of the series that raw's samples belong to, as far as the limits allow; 0: drop for *reason. */
+static uint64_t admit(struct ts_router *rt, struct ts_print print, enum ts_counter *reason)
 {
     for (;;) {
-        uint64_t hash;
+        uint64_t hash, ref = 0;
         enum ts_census_verdict verdict;
-        struct ts_entry *entry = NULL;
         int rc = ts_census_judge(rt->conf.census, &rt->view, &rt->series, &hash, &verdict);
         *reason = rc == -TS_ENOMEM ? TS_C_DROPPED_NO_MEMORY : TS_C_DROPPED_SERIES_TOO_LONG;
         if (rc)
-            return NULL;
+            return 0;
         if (verdict != TS_CENSUS_OWN)
             say_full(rt, verdict);
         *reason = TS_C_DROPPED_SERIES_LIMIT;
         if (verdict == TS_CENSUS_REFUSED)
-            return NULL;
+            return 0;
         /* The key of a sample that goes elsewhere is not kept: there may be no end of them. */
-        struct ts_raw key = {.head = rt->series.p,
-                             .head_len = (uint32_t)rt->series.len,
-                             .kind = (uint8_t)rt->view.kind,
-                             .flags = TS_RAW_CANONICAL};
-        key.hash = rt->in->hash(rt->in, &key);
-        if (verdict != TS_CENSUS_OWN)
-            entry = ts_intern_find(rt->in, &key);
-        if (!entry) {
-            rc = name_series(rt, verdict == TS_CENSUS_OWN ? raw : &key, hash, verdict, &entry, reason);
+        if (verdict != TS_CENSUS_OWN) {
+            struct ts_raw key = {.head = rt->series.p,
+                                 .head_len = (uint32_t)rt->series.len,
+                                 .kind = (uint8_t)rt->view.kind,
+                                 .flags = TS_RAW_CANONICAL};
+            print = rt->in->hash(rt->in, &key);
+            ref = ts_intern_find(rt->in, print);
+        }
+        if (!ref) {
+            rc = name_series(rt, print, hash, verdict, &ref, reason);
             if (rc == -TS_EAGAIN)
                 continue;
         }
-        if (entry && verdict != TS_CENSUS_OWN)
+        if (ref && verdict != TS_CENSUS_OWN)
             ts_count(rt->conf.cnt, verdict == TS_CENSUS_SERIES ? TS_C_OVERFLOWED_SERIES : TS_C_OVERFLOWED_TAG_VALUES, 1);
-        return entry;
+        return ref;
     }
 }
 
-/* A key never seen: find out its series. @return NULL: the sample has been counted. */
-static TS_COLD struct ts_entry *introduce(struct ts_router *rt, struct ts_tile *tile, unsigned i)
+/* A key that was not there when its tile came: find out its series. @return 0: the sample has been counted. */
+static TS_COLD uint64_t introduce(struct ts_router *rt, struct ts_tile *tile, unsigned i)
 {
     struct ts_raw *raw = &tile->raw[i];
     enum ts_counter reason = TS_C_DROPPED_SERIES_LIMIT;
-    struct ts_entry *entry = NULL;
+    struct ts_print print = rt->in->hash(rt->in, raw);
+    uint64_t ref = ts_intern_find(rt->in, print);
+    if (ref)
+        return ref;
     if (rt->in->count < 2 * rt->conf.series_limit + 1024) { /* a series may be written in many ways */
         if (tile->resolve(tile, i, &rt->view) != 0) {
             if (raw->flags & TS_RAW_TEXT)
                 TS_FREE(raw->text);
-            return NULL;
+            return 0;
         }
-        entry = admit(rt, raw, &reason);
+        ref = admit(rt, print, &reason);
     }
-    if (!entry)
+    if (!ref)
         drop(rt, raw, reason);
-    return entry;
+    return ref;
 }
 
 static bool has_room(const struct ts_router *rt, unsigned worker)
@@ -286,20 +301,20 @@ static bool has_room(const struct ts_router *rt, unsigned worker)
 static void retire_idle(struct ts_router *rt)
 {
     while (rt->nidle) {
-        const struct ts_entry *entry = ts_intern_by_id(rt->in, rt->idle[rt->nidle - 1]);
-        if (entry) {
-            struct ts_point *pt = has_room(rt, entry->worker) ? room(rt, entry->worker, 1) : NULL;
+        uint64_t ref = ts_intern_by_id(rt->in, rt->idle[rt->nidle - 1]);
+        if (ref) {
+            struct ts_point *pt = has_room(rt, ts_ref_worker(ref)) ? room(rt, ts_ref_worker(ref), 1) : NULL;
             if (!pt)
                 return;
-            *pt = (struct ts_point){.id = entry->id, .flags = TS_POINT_RETIRED};
-            ts_intern_remove(rt->in, entry->id);
+            *pt = (struct ts_point){.id = ts_ref_id(ref), .flags = TS_POINT_RETIRED};
+            ts_intern_remove(rt->in, ts_ref_id(ref));
         }
         rt->nidle--;
     }
 }
 
 /* Samples with a time or a weight of their own take two entries. */
-static bool emit_ext(struct ts_router *rt, const struct ts_entry *entry, struct ts_raw *raw)
+static bool emit_ext(struct ts_router *rt, uint64_t ref, struct ts_raw *raw)
 {
     int64_t time_ns = TS_TIME_NONE;
     if (raw->flags & TS_RAW_TIME) {
@@ -317,14 +332,14 @@ static bool emit_ext(struct ts_router *rt, const struct ts_entry *entry, struct 
             return true;
         }
     }
-    struct ts_point *pt = room(rt, entry->worker, 2);
+    struct ts_point *pt = room(rt, ts_ref_worker(ref), 2);
     if (!pt)
         return false;
     if (time_ns != TS_TIME_NONE) {
         rt->max_event_ns = TS_MAX(rt->max_event_ns, time_ns);
         rt->event_seen_ns = rt->arrival_ns;
     }
-    pt->id = entry->id;
+    pt->id = ts_ref_id(ref);
     pt->flags = TS_POINT_EXT | (raw->flags & POINT_FLAGS);
     pt->bits = raw->bits;
     struct ts_point_ext ext = {time_ns, raw->weight};
@@ -333,44 +348,39 @@ static bool emit_ext(struct ts_router *rt, const struct ts_entry *entry, struct 
 }
 
 /* A sample without time and weight, which most are. */
-TS_INLINE void put(struct ts_point *pt, const struct ts_entry *entry, const struct ts_raw *raw)
+TS_INLINE void put(struct ts_point *pt, uint64_t ref, const struct ts_raw *raw)
 {
-    pt->id = entry->id;
+    pt->id = ts_ref_id(ref);
     pt->flags = raw->flags & POINT_FLAGS;
     pt->bits = raw->bits;
 }
 
-static bool emit(struct ts_router *rt, const struct ts_entry *entry, struct ts_raw *raw)
+static bool emit(struct ts_router *rt, uint64_t ref, struct ts_raw *raw)
 {
     if (raw->flags & (TS_RAW_TIME | TS_RAW_WEIGHT))
-        return emit_ext(rt, entry, raw);
-    struct ts_point *pt = room(rt, entry->worker, 1);
+        return emit_ext(rt, ref, raw);
+    struct ts_point *pt = room(rt, ts_ref_worker(ref), 1);
     if (pt)
-        put(pt, entry, raw);
+        put(pt, ref, raw);
     return pt != NULL;
 }
 
 void ts_router_tile(struct ts_tile *tile, void *router)
 {
     struct ts_router *rt = router;
-    const struct ts_entry *guess[TS_TILE_MAX];
+    uint64_t refs[TS_TILE_MAX];
     struct outlet *outlets = rt->outlets;
     unsigned n = tile->n;
-    rt->in->look_up(rt->in, tile, guess);
+    rt->in->look_up(rt->in, tile, refs);
     for (unsigned i = 0; i < n; i++) {
         struct ts_raw *raw = &tile->raw[i];
-        const struct ts_entry *entry = guess[i];
-        if (TS_UNLIKELY(!entry || !ts_entry_matches(entry, raw))) {
-            entry = ts_intern_find(rt->in, raw);
-            if (!entry)
-                entry = introduce(rt, tile, i);
-            if (!entry)
-                continue;
-        }
-        struct outlet *out = &outlets[entry->worker];
+        uint64_t ref = refs[i];
+        if (TS_UNLIKELY(!ref) && !(ref = introduce(rt, tile, i)))
+            continue;
+        struct outlet *out = &outlets[ts_ref_worker(ref)];
         if (TS_LIKELY(out->next < out->end && !(raw->flags & (TS_RAW_TIME | TS_RAW_WEIGHT))))
-            put(out->next++, entry, raw);
-        else if (TS_UNLIKELY(!emit(rt, entry, raw)))
+            put(out->next++, ref, raw);
+        else if (TS_UNLIKELY(!emit(rt, ref, raw)))
             drop(rt, raw, TS_C_DROPPED_RING_FULL);
     }
 }
@@ -381,7 +391,7 @@ void ts_router_begin(struct ts_router *rt, int64_t arrival_ns)
     rt->gave_up = false;
 }
 
-void ts_router_flush(struct ts_router *rt)
+void ts_router_flush(struct ts_router *rt, bool more)
 {
     retire_idle(rt);
     for (unsigned w = 0; w < rt->conf.nworkers; w++) {
@@ -391,6 +401,8 @@ void ts_router_flush(struct ts_router *rt)
         struct ts_slab *slab = close_slab(&rt->outlets[w]);
         if (slab)
             push_slab(rt, w, slab);
+        if (!more && rt->outlets[w].nquiet)
+            ring(rt, w);
     }
 }
 
@@ -408,6 +420,7 @@ void ts_router_tick(struct ts_router *rt, int64_t now_ns)
             slab = take_slab(rt, w);
         if (slab) /* without one the worker has plenty to read, and will hear of the time with that */
             push_slab(rt, w, slab);
+        ring(rt, w);
     }
 }
 
@@ -421,6 +434,7 @@ void ts_router_end(struct ts_router *rt)
             slab = wait_for_slab(rt, w, INT64_MAX / 2);
         slab->end = true;
         push_slab(rt, w, slab);
+        ring(rt, w);
         if (rt->backlog) /* the ring may hold what the flush gave */
             ts_backlog_flush(rt->backlog, w, &rt->conf.lanes[w]);
     }

@@ -36,8 +36,8 @@ void ts_router_begin(struct ts_router *router, int64_t arrival_ns);
 /** A ts_tile_fn. @thread ingest */
 void ts_router_tile(struct ts_tile *tile, void *router);
 
-/** The batch is over: workers get what is there. @thread ingest */
-void ts_router_flush(struct ts_router *router);
+/** The batch is over: workers get what is there. more: another one follows at once, and they hear of both together. @thread ingest */
+void ts_router_flush(struct ts_router *router, bool more);
 
 /** Tells every worker the time, also those that got no sample for a while. @thread ingest */
 void ts_router_tick(struct ts_router *router, int64_t now_ns);

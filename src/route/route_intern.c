@@ -1,7 +1,7 @@
 /*
- * The intern table of one ingest thread. Entries lie in chunks of 2 MiB (huge pages where there are some) and are named by 32-bit
- * references in units of 16 bytes; they move only when others are removed. The buckets double when they are half full.
- * Thread: ingest. Without memory an add fails, and the caller drops the sample, counted.
+ * The intern table of one ingest thread. Buckets keep two rules: what is free in one stands behind what is used, and a key is in the
+ * first bucket from its home on that had room. They double when there are two keys to a bucket: then one key in thirty stands in a
+ * later one. Thread: ingest. Without memory an add fails, and the caller drops the sample, counted.
  */
 #include "config.h"
 #include "route/route_intern.h"
@@ -9,6 +9,12 @@
 #include "core/mem.h"
 
 #define FIRST_BUCKETS 1024
+#define BUCKETS_MAX   (UINT64_C(1) << 31)
+
+struct place {
+    uint64_t bucket;
+    unsigned slot;
+};
 
 struct ts_intern *ts_intern_new(void)
 {
@@ -17,43 +23,37 @@ struct ts_intern *ts_intern_new(void)
     in->mask = FIRST_BUCKETS - 1;
     in->buckets = ts_pages_alloc(FIRST_BUCKETS * sizeof *in->buckets);
     TS_ASSERT(in->buckets);
-    in->used = TS_INTERN_CHUNK_UNITS;
-    in->free_id = TS_INTERN_NONE;
     return in;
 }
 
 void ts_intern_free(struct ts_intern **in)
 {
     if (*in) {
-        for (uint32_t i = 0; i < (*in)->nchunks; i++)
-            ts_pages_free((*in)->chunks[i], TS_INTERN_CHUNK_BYTES);
-        ts_free((*in)->refs);
-        ts_pages_free((*in)->buckets, ((size_t)(*in)->mask + 1) * sizeof *(*in)->buckets);
+        ts_free((*in)->tags);
+        ts_pages_free((*in)->buckets, ((*in)->mask + 1) * sizeof *(*in)->buckets);
         TS_FREE(*in);
     }
 }
 
-struct ts_entry *ts_intern_find(struct ts_intern *in, const struct ts_raw *raw)
+uint64_t ts_intern_find(const struct ts_intern *in, struct ts_print print)
 {
-    uint32_t tag = ts_intern_tag(raw->hash);
-    for (uint32_t b = (uint32_t)raw->hash & in->mask;; b = (b + 1) & in->mask) {
+    uint64_t tag = ts_print_tag(print);
+    for (uint64_t b = tag & in->mask;; b = (b + 1) & in->mask) {
         const struct ts_bucket *bucket = &in->buckets[b];
-        for (unsigned bits = ts_bucket_slots_with(bucket, tag); bits; bits &= bits - 1) {
-            struct ts_entry *entry = ts_intern_entry(in, bucket->ref[__builtin_ctz(bits)]);
-            if (ts_entry_matches(entry, raw))
-                return entry;
-        }
+        for (unsigned i = 0; i < TS_BUCKET_SLOTS; i++)
+            if (bucket->tag[i] == tag && ts_ref_fits(bucket->ref[i], print))
+                return bucket->ref[i];
         if (bucket->tag[TS_BUCKET_SLOTS - 1] == 0)
-            return NULL;
+            return 0;
     }
 }
 
-static void place(struct ts_bucket *buckets, uint32_t mask, uint64_t hash, uint32_t ref)
+static void put(struct ts_bucket *buckets, uint64_t mask, uint64_t tag, uint64_t ref)
 {
-    for (uint32_t b = (uint32_t)hash & mask;; b = (b + 1) & mask) {
+    for (uint64_t b = tag & mask;; b = (b + 1) & mask) {
         for (unsigned i = 0; i < TS_BUCKET_SLOTS; i++) {
             if (buckets[b].tag[i] == 0) {
-                buckets[b].tag[i] = ts_intern_tag(hash);
+                buckets[b].tag[i] = tag;
                 buckets[b].ref[i] = ref;
                 return;
             }
@@ -63,91 +63,114 @@ static void place(struct ts_bucket *buckets, uint32_t mask, uint64_t hash, uint3
 
 static bool grow(struct ts_intern *in)
 {
-    size_t n = (size_t)in->mask + 1;
-    if (n > UINT32_MAX / 4)
-        return false;
-    struct ts_bucket *bigger = ts_pages_alloc(2 * n * sizeof *bigger);
+    uint64_t n = in->mask + 1;
+    struct ts_bucket *bigger = n < BUCKETS_MAX ? ts_pages_alloc(2 * n * sizeof *bigger) : NULL;
     if (!bigger)
         return false;
-    uint32_t mask = (uint32_t)(2 * n - 1);
-    for (size_t b = 0; b < n; b++)
+    for (uint64_t b = 0; b < n; b++)
         for (unsigned i = 0; i < TS_BUCKET_SLOTS && in->buckets[b].tag[i]; i++)
-            place(bigger, mask, ts_entry_hash(in, ts_intern_entry(in, in->buckets[b].ref[i])), in->buckets[b].ref[i]);
+            put(bigger, 2 * n - 1, in->buckets[b].tag[i], in->buckets[b].ref[i]);
     ts_pages_free(in->buckets, n * sizeof *in->buckets);
     in->buckets = bigger;
-    in->mask = mask;
+    in->mask = 2 * n - 1;
     return true;
-}
-
-/* The next chunk to fill, in the first place that has none. */
-static bool next_chunk(struct ts_intern *in)
-{
-    uint32_t c = 0;
-    while (c < in->nchunks && in->chunks[c])
-        c++;
-    char *chunk = c < TS_INTERN_CHUNKS_MAX ? ts_pages_alloc(TS_INTERN_CHUNK_BYTES) : NULL;
-    if (!chunk)
-        return false;
-    if (in->nchunks)
-        in->filled[in->current] = (uint32_t)in->used;
-    in->nchunks = TS_MAX(in->nchunks, c + 1);
-    in->chunks[c] = chunk;
-    in->live[c] = 0;
-    in->current = c;
-    in->used = 0;
-    return true;
-}
-
-struct ts_entry *ts_intern_take(struct ts_intern *in, size_t bytes, uint32_t *ref)
-{
-    size_t units = (sizeof(struct ts_entry) + bytes + TS_INTERN_UNIT - 1) / TS_INTERN_UNIT;
-    if (in->used + units > TS_INTERN_CHUNK_UNITS && !next_chunk(in))
-        return NULL;
-    *ref = (uint32_t)(in->current * TS_INTERN_CHUNK_UNITS + in->used);
-    in->used += units;
-    in->live[in->current] += (uint32_t)units;
-    return ts_intern_entry(in, *ref);
 }
 
 static bool room_for_id(struct ts_intern *in)
 {
-    if (in->free_id != TS_INTERN_NONE || in->nids < in->refs_cap)
+    if (in->free_id < in->nids || in->nids < in->tags_cap)
         return true;
-    uint32_t cap = TS_MAX(in->refs_cap * 2, 1024u);
-    uint32_t *refs = ts_resize(in->refs, cap * sizeof *refs);
-    if (!refs)
+    uint32_t cap = TS_MAX(in->tags_cap * 2, 1024u);
+    uint64_t *tags = cap > in->tags_cap ? ts_resize(in->tags, cap * sizeof *tags) : NULL;
+    if (!tags)
         return false;
-    in->refs = refs;
-    in->refs_cap = cap;
+    in->tags = tags;
+    in->tags_cap = cap;
     return true;
 }
 
-static uint32_t take_id(struct ts_intern *in, uint32_t ref)
+static uint32_t take_id(struct ts_intern *in, uint64_t tag)
 {
-    uint32_t id = in->free_id;
-    if (id == TS_INTERN_NONE)
-        id = in->nids++;
-    else
-        in->free_id = in->refs[id] == TS_INTERN_NONE ? TS_INTERN_NONE : in->refs[id] & ~TS_INTERN_FREE;
-    in->refs[id] = ref;
+    uint32_t id = in->nids;
+    if (in->free_id < id) {
+        id = (uint32_t)in->free_id;
+        in->free_id = in->tags[id];
+    } else {
+        in->free_id = ++in->nids;
+    }
+    in->tags[id] = tag;
     return id;
 }
 
-struct ts_entry *ts_intern_add(struct ts_intern *in, const struct ts_raw *raw, unsigned worker)
+uint64_t ts_intern_add(struct ts_intern *in, struct ts_print print, unsigned worker)
 {
-    uint32_t ref;
-    if (!room_for_id(in) || (in->count >= ((size_t)in->mask + 1) * TS_BUCKET_SLOTS / 2 && !grow(in)))
-        return NULL;
-    struct ts_entry *entry = ts_intern_take(in, (size_t)raw->head_len + raw->tail_len, &ref);
-    if (!entry)
-        return NULL;
-    entry->id = take_id(in, ref);
+    if (!room_for_id(in) || (in->count >= (in->mask + 1) * 2 && !grow(in)))
+        return 0;
+    uint64_t tag = ts_print_tag(print);
+    uint64_t ref = TS_REF_THERE | (print.high & TS_REF_CHECK) | (uint64_t)worker << 32 | take_id(in, tag);
     in->count++;
-    entry->worker = (uint8_t)worker;
-    entry->shape = ts_key_shape(raw);
-    memcpy(entry->key, raw->head, raw->head_len);
-    if (raw->tail_len)
-        memcpy(entry->key + raw->head_len, raw->tail, raw->tail_len);
-    place(in->buckets, in->mask, raw->hash, ref);
-    return entry;
+    put(in->buckets, in->mask, tag, ref);
+    return ref;
+}
+
+static bool place_of(const struct ts_intern *in, uint32_t id, struct place *out)
+{
+    if (id >= in->nids || !(in->tags[id] & TS_REF_THERE))
+        return false;
+    for (uint64_t b = in->tags[id] & in->mask;; b = (b + 1) & in->mask)
+        for (unsigned i = 0; i < TS_BUCKET_SLOTS; i++) {
+            *out = (struct place){b, i};
+            if (in->buckets[b].tag[i] && ts_ref_id(in->buckets[b].ref[i]) == id)
+                return true;
+        }
+}
+
+uint64_t ts_intern_by_id(const struct ts_intern *in, uint32_t id)
+{
+    struct place at;
+    return place_of(in, id, &at) ? in->buckets[at.bucket].ref[at.slot] : 0;
+}
+
+/* A key of a later bucket that would stand in this one if it had had room; to be called when the bucket is full. */
+static bool find_follower(const struct ts_intern *in, uint64_t bucket, struct place *out)
+{
+    for (uint64_t b = (bucket + 1) & in->mask;; b = (b + 1) & in->mask) {
+        const struct ts_bucket *bu = &in->buckets[b];
+        for (unsigned i = 0; i < TS_BUCKET_SLOTS && bu->tag[i]; i++) {
+            if (((b - bu->tag[i]) & in->mask) >= ((b - bucket) & in->mask)) { /* a tag's low bits are its home */
+                *out = (struct place){b, i};
+                return true;
+            }
+        }
+        if (bu->tag[TS_BUCKET_SLOTS - 1] == 0)
+            return false;
+    }
+}
+
+static void clear_place(struct ts_intern *in, struct place at)
+{
+    struct place follower;
+    while (in->buckets[at.bucket].tag[TS_BUCKET_SLOTS - 1] && find_follower(in, at.bucket, &follower)) {
+        in->buckets[at.bucket].tag[at.slot] = in->buckets[follower.bucket].tag[follower.slot];
+        in->buckets[at.bucket].ref[at.slot] = in->buckets[follower.bucket].ref[follower.slot];
+        at = follower;
+    }
+    struct ts_bucket *bu = &in->buckets[at.bucket];
+    unsigned last = TS_BUCKET_SLOTS - 1;
+    while (bu->tag[last] == 0)
+        last--;
+    bu->tag[at.slot] = bu->tag[last];
+    bu->ref[at.slot] = bu->ref[last];
+    bu->tag[last] = bu->ref[last] = 0;
+}
+
+void ts_intern_remove(struct ts_intern *in, uint32_t id)
+{
+    struct place at;
+    bool found = place_of(in, id, &at);
+    TS_ASSERT(found);
+    clear_place(in, at);
+    in->count--;
+    in->tags[id] = in->free_id;
+    in->free_id = id;
 }

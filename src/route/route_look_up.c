@@ -1,19 +1,40 @@
 /*
- * Hashes of keys and the first steps of their look-up, compiled for processors with AVX2 and AES instructions and for any other
- * (route_look_up.inc is the text of both). Thread: ingest.
+ * Hashes of keys and their look-up, compiled for processors with AVX2 and AES instructions and for any other (route_look_up.inc is the
+ * text of both). Thread: ingest.
  *
- * Both hashes are keyed at random, so that nobody can choose names that collide. The second one takes the key in blocks of 16 bytes,
- * each added to the state and followed by two rounds of AES, after which every bit of the block has reached every byte (Daemen,
- * Rijmen, "The Design of Rijndael", 2002, section 3.5), and one more round at the end.
+ * Both hashes are keyed at random, so that nobody can choose names that collide. One is XXH3 with 128 bits. The other takes the key in
+ * blocks of 16 bytes, each added to the state and followed by two rounds of AES, after which every bit of the block has reached every
+ * byte (Daemen, Rijmen, "The Design of Rijndael", 2002, section 3.5), and two more rounds at the end. Rounds are permutations, so keys
+ * that differ in one block never have the same 128 bits.
  */
 #include "config.h"
 #include "route/route_intern.h"
 
 #include <sys/random.h>
 
+TS_INLINE struct ts_print hash_xxh3(const struct ts_raw *raw, const struct ts_intern *in)
+{
+    uint64_t shape = ts_key_shape(raw);
+    XXH128_hash_t head = XXH3_128bits_withSeed(raw->head, raw->head_len, shape ^ in->key[0]);
+    if (raw->tail_len) {
+        XXH128_hash_t tail = XXH3_128bits_withSeed(raw->tail, raw->tail_len, shape ^ in->key[1]);
+        head.low64 ^= tail.low64;
+        head.high64 ^= tail.high64;
+    }
+    return (struct ts_print){head.low64, head.high64};
+}
+
+TS_INLINE unsigned slots_with(const struct ts_bucket *bucket, uint64_t tag)
+{
+    unsigned bits = 0;
+    for (unsigned i = 0; i < TS_BUCKET_SLOTS; i++)
+        bits |= (unsigned)(bucket->tag[i] == tag) << i;
+    return bits;
+}
+
 #define LOOK_UP(name)           name##_plain
-#define HASH(raw, in)           ts_key_hash_seeded(raw, (in)->key[0])
-#define SLOTS_WITH(bucket, tag) ts_bucket_slots_with(bucket, tag)
+#define HASH(raw, in)           hash_xxh3(raw, in)
+#define SLOTS_WITH(bucket, tag) slots_with(bucket, tag)
 #include "route/route_look_up.inc"
 #undef LOOK_UP
 #undef HASH
@@ -58,20 +79,22 @@ TS_INLINE __m128i absorb(__m128i state, const char *p, size_t len, __m128i key)
     return two_rounds(state, _mm_loadu_si128((const __m128i *)(const void *)last), key);
 }
 
-TS_INLINE uint64_t hash_aes(const struct ts_raw *raw, const struct ts_intern *in)
+TS_INLINE struct ts_print hash_aes(const struct ts_raw *raw, const struct ts_intern *in)
 {
     const __m128i key = _mm_loadu_si128((const __m128i *)(const void *)in->key);
     __m128i state = _mm_xor_si128(key, _mm_cvtsi64_si128((long long)ts_key_shape(raw)));
     state = absorb(state, raw->head, raw->head_len, key);
     if (raw->tail_len)
         state = absorb(state, raw->tail, raw->tail_len, key);
-    return (uint64_t)_mm_cvtsi128_si64(_mm_aesenc_si128(state, key));
+    struct ts_print print;
+    _mm_storeu_si128((__m128i *)(void *)&print, two_rounds(state, _mm_setzero_si128(), key));
+    return print;
 }
 
-TS_INLINE unsigned slots_with_avx2(const struct ts_bucket *bucket, uint32_t tag)
+TS_INLINE unsigned slots_with_avx2(const struct ts_bucket *bucket, uint64_t tag)
 {
-    __m256i same = _mm256_cmpeq_epi32(_mm256_set1_epi32((int)tag), _mm256_load_si256((const __m256i *)(const void *)bucket->tag));
-    return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(same));
+    __m256i same = _mm256_cmpeq_epi64(_mm256_set1_epi64x((long long)tag), _mm256_load_si256((const __m256i *)(const void *)bucket->tag));
+    return (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(same));
 }
 
 #define LOOK_UP(name)           name##_avx2

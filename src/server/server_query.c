@@ -20,6 +20,7 @@
 
 #define GZIP_LEAST 1400u              /* bytes: smaller answers are sent as they are */
 #define BLOCK      ((size_t)64 << 10) /* what libmicrohttpd asks for at a time, about */
+#define GATHER_NS  (2 * TS_MS)        /* small pieces go together when they are made within this time */
 
 struct query {
     struct ts_request req;
@@ -222,19 +223,22 @@ static const struct ts_buf *going(const struct query *qry)
     return qry->gzip ? &qry->out : &qry->piece;
 }
 
-/* Makes bytes until there are some to send, or no more come. @return false: the answer cannot go on. */
+/* Makes bytes until there are enough to send, or it takes too long to wait for them, or no more come. @return false: the answer cannot
+ * go on. */
 static bool refill(struct query *qry)
 {
     struct ts_buf *to = qry->gzip ? &qry->out : &qry->piece;
+    int64_t began_ns = ts_clock_mono_ns();
     bool more = true;
     int error;
     ts_buf_clear(to);
     qry->sent = 0;
-    while (qry->ans && to->len == 0) {
+    while (qry->ans && (to->len == 0 || (to->len < BLOCK / 2 && ts_clock_mono_ns() - began_ns < GATHER_NS))) {
+        size_t before = qry->piece.len;
         more = read_on(qry, &error);
         if (error)
             ts_answer_put_error(qry->ans, TS_ANSWER_TABLE, &qry->piece);
-        qry->sent_bytes += qry->piece.len;
+        qry->sent_bytes += qry->piece.len - before;
         if (qry->gzip)
             compress(qry, more);
         if (!more)

@@ -15,11 +15,14 @@ libtsagg_a_SOURCES += \
 	src/store/store_land.c \
 	src/store/store_map.c src/store/store_map.h \
 	src/store/store_merge.c \
+	src/store/store_newest.c \
 	src/store/store_piece.c \
 	src/store/store_pred.c \
 	src/store/store_purge.c \
+	src/store/store_quotient.c \
 	src/store/store_read.c src/store/store_read.h \
 	src/store/store_retain.c \
+	src/store/store_rows.c \
 	src/store/store_scan.c src/store/store_scan.h \
 	src/store/store_schema.c \
 	src/store/store_segment.c src/store/store_segment.h src/store/store_segment_priv.h \

@@ -48,6 +48,7 @@ static const char *const changes[] = {
     "CREATE TABLE tag (bucket INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, measurement BLOB NOT NULL,"
     " series INTEGER NOT NULL, PRIMARY KEY (bucket, key, value, measurement, series)) WITHOUT ROWID;"
     "UPDATE meta SET value = 3 WHERE key = 'format'",
+    "UPDATE meta SET value = 4 WHERE key = 'format'", /* blocks may have columns that format 3 cannot read */
 };
 _Static_assert(TS_ARRAY_SIZE(changes) == TS_STORE_FORMAT - 1, "a change for each format after the first");
 
@@ -390,20 +391,27 @@ static int set_meta(struct ts_catalog *cat, const char *key, int64_t value, stru
 
 static int keep_series(struct ts_catalog *cat, struct ts_err *err)
 {
-    struct ts_buf scratch = TS_BUF_INIT;
+    struct ts_index_batch tags = {0};
     int rc = 0;
-    for (uint32_t i = cat->series_kept; i < cat->series.n && rc == 0; i++) {
-        const struct ts_map_entry *ent = &cat->series.entries[i];
-        int64_t bucket;
-        memcpy(&bucket, ent->key, 8);
-        sqlite3_stmt *stmt = ts_db_bind(cat->db, TS_SQL_C_ADD_SERIES, (int64_t[]){(int64_t)ent->value, bucket}, 2);
-        struct ts_str key = {ent->key + 12, ent->len - 12};
-        if (stmt)
-            ts_db_bind_bytes(stmt, 3, key);
-        rc = ts_db_run(cat->db, stmt, err);
-        rc = rc ? rc : ts_index_put(cat->db, bucket, (uint32_t)ent->value, key, &scratch, err);
+    for (uint32_t i = cat->series_kept, m; i < cat->series.n && rc == 0; i += m) {
+        m = cat->series.n - i >= TS_SQL_ROWS ? TS_SQL_ROWS : 1;
+        sqlite3_stmt *stmt = ts_db_stmt(cat->db, m > 1 ? TS_SQL_C_ADD_SERIES_16 : TS_SQL_C_ADD_SERIES);
+        for (uint32_t k = 0; k < m && rc == 0; k++) {
+            const struct ts_map_entry *ent = &cat->series.entries[i + k];
+            struct ts_str key = {ent->key + 12, ent->len - 12};
+            int64_t bucket;
+            memcpy(&bucket, ent->key, 8);
+            if (stmt) {
+                sqlite3_bind_int64(stmt, (int)k * 3 + 1, (int64_t)ent->value);
+                sqlite3_bind_int64(stmt, (int)k * 3 + 2, bucket);
+                ts_db_bind_bytes(stmt, (int)k * 3 + 3, key);
+            }
+            rc = ts_index_gather(cat->db, &tags, bucket, (uint32_t)ent->value, key, err);
+        }
+        rc = rc ? rc : ts_db_run(cat->db, stmt, err);
     }
-    ts_buf_fini(&scratch);
+    rc = rc ? rc : ts_index_flush(cat->db, &tags, err);
+    ts_index_batch_fini(&tags);
     return rc;
 }
 

@@ -10,12 +10,6 @@
 #include "config.h"
 #include "store/store_codec.h"
 
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
-#define KERNEL __attribute__((target_clones("avx2", "default"), optimize("O3")))
-#else
-#define KERNEL
-#endif
-
 #define LANES       16
 #define LANES_FROM  256 /* shorter vectors are packed one value after the other */
 #define PATCH_BYTES 10
@@ -24,6 +18,7 @@ enum { DELTA = 1, SCALE = 2, PATCHES = 4 };
 
 typedef uint64_t unaligned_u64 __attribute__((aligned(1)));
 typedef uint16_t unaligned_u16 __attribute__((aligned(1)));
+typedef uint64_t half_row __attribute__((vector_size(LANES / 2 * 8), aligned(1), may_alias)); /* as wide as a processor's vectors get */
 
 static const uint64_t scales[] = {1000000000, 1000000, 1000};
 
@@ -82,35 +77,52 @@ static uint64_t mask_of(unsigned width)
 
 /* ---- kernels ---- */
 
-/* v has whole rows; what is beyond the width is cut. */
-static void pack(const uint64_t *v, unsigned rows, unsigned lanes, unsigned width, unaligned_u64 *words)
+/* What is beyond the width is cut. */
+static void pack(const uint64_t *v, unsigned n, unsigned width, unaligned_u64 *words)
 {
     uint64_t mask = mask_of(width);
-    for (unsigned i = 0; i < rows; i++) {
+    for (unsigned i = 0; i < n; i++) {
         unsigned bit = i * width, j = bit / 64, off = bit % 64;
-        for (unsigned l = 0; l < lanes; l++) {
-            uint64_t x = v[i * lanes + l] & mask;
-            words[j * lanes + l] |= x << off;
-            if (off + width > 64)
-                words[(j + 1) * lanes + l] |= x >> (64 - off);
+        uint64_t x = v[i] & mask;
+        words[j] |= x << off;
+        if (off + width > 64)
+            words[j + 1] |= x >> (64 - off);
+    }
+}
+
+/* The same with 16 lanes. */
+TS_KERNEL
+static void pack_lanes(const uint64_t *v, unsigned rows, unsigned width, unaligned_u64 *words)
+{
+    uint64_t mask = mask_of(width);
+    const half_row *from = (const half_row *)v;
+    for (unsigned i = 0; i < rows; i++, from += 2) {
+        unsigned bit = i * width, off = bit % 64;
+        half_row *w = (half_row *)(words + bit / 64 * LANES), a = from[0] & mask, b = from[1] & mask;
+        w[0] |= a << off;
+        w[1] |= b << off;
+        if (off + width > 64) {
+            w[2] |= a >> (64 - off);
+            w[3] |= b >> (64 - off);
         }
     }
 }
 
-KERNEL
+TS_KERNEL
 static void unpack_lanes(const unaligned_u64 *words, unsigned rows, unsigned width, uint64_t *out)
 {
     uint64_t mask = mask_of(width);
-    for (unsigned i = 0; i < rows; i++, out += LANES) {
+    half_row *to = (half_row *)out;
+    for (unsigned i = 0; i < rows; i++, to += 2) {
         unsigned bit = i * width, off = bit % 64;
-        const unaligned_u64 *w = words + bit / 64 * LANES;
-        if (off + width <= 64) {
-            for (unsigned l = 0; l < LANES; l++)
-                out[l] = w[l] >> off & mask;
-        } else {
-            for (unsigned l = 0; l < LANES; l++)
-                out[l] = (w[l] >> off | w[l + LANES] << (64 - off)) & mask;
+        const half_row *w = (const half_row *)(words + bit / 64 * LANES);
+        half_row a = w[0] >> off, b = w[1] >> off;
+        if (off + width > 64) {
+            a |= w[2] << (64 - off);
+            b |= w[3] << (64 - off);
         }
+        to[0] = a & mask;
+        to[1] = b & mask;
     }
 }
 
@@ -124,7 +136,7 @@ static uint64_t extract(const unaligned_u64 *words, unsigned lanes, unsigned wid
     return x & mask_of(width);
 }
 
-KERNEL
+TS_KERNEL
 static void widen(uint64_t *v, unsigned n, uint64_t base, uint64_t scale)
 {
     if (scale == 1)
@@ -135,14 +147,14 @@ static void widen(uint64_t *v, unsigned n, uint64_t base, uint64_t scale)
             v[i] = v[i] * scale + base;
 }
 
-KERNEL
+TS_KERNEL
 static void progression(uint64_t *v, unsigned n, uint64_t first, uint64_t step)
 {
     for (unsigned i = 0; i < n; i++)
         v[i] = first + i * step;
 }
 
-KERNEL
+TS_KERNEL
 static void differences(const uint64_t *v, unsigned n, uint64_t *out, int64_t *least, int64_t *most)
 {
     int64_t lo = INT64_MAX, hi = INT64_MIN;
@@ -156,7 +168,7 @@ static void differences(const uint64_t *v, unsigned n, uint64_t *out, int64_t *l
     *most = hi;
 }
 
-KERNEL
+TS_KERNEL
 static void extremes(const int64_t *v, unsigned n, int64_t *least, int64_t *most)
 {
     int64_t lo = v[0], hi = v[0];
@@ -238,7 +250,10 @@ static void put_vector(struct ts_buf *out, const struct plan *plan, uint8_t flag
     if (words && bytes) {
         unsigned lanes = lanes_of(n);
         memset(words, 0, bytes);
-        pack(v, (n + lanes - 1) / lanes, lanes, plan->width, (unaligned_u64 *)words);
+        if (lanes == LANES)
+            pack_lanes(v, (n + LANES - 1) / LANES, plan->width, (unaligned_u64 *)words);
+        else
+            pack(v, n, plan->width, (unaligned_u64 *)words);
         out->len += bytes;
     }
     if (!plan->npatches)
@@ -255,9 +270,11 @@ static void put_vector(struct ts_buf *out, const struct plan *plan, uint8_t flag
 
 void ts_ints_encode(const int64_t *v, unsigned n, bool random, struct ts_buf *out)
 {
-    uint64_t plain[TS_VECTOR_MAX + LANES] = {0}, delta[TS_VECTOR_MAX + LANES] = {0};
+    uint64_t plain[TS_VECTOR_MAX + LANES], delta[TS_VECTOR_MAX + LANES];
     int64_t least, most, dleast = 0, dmost = 0;
     TS_ASSERT(n > 0 && n <= TS_VECTOR_MAX);
+    memset(plain + n, 0, LANES * sizeof *plain); /* whole rows are packed */
+    memset(delta + n, 0, LANES * sizeof *delta);
     extremes(v, n, &least, &most);
     uint64_t range = (uint64_t)most - (uint64_t)least;
     if (range == 0 || random || n < 3) {

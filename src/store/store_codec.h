@@ -15,6 +15,13 @@
 
 #define TS_VECTOR_MAX 1024
 
+/* A function that the compiler turns into vector instructions, those that the processor has. */
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#define TS_KERNEL __attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3")))
+#else
+#define TS_KERNEL
+#endif
+
 /** Appends n (1 … TS_VECTOR_MAX) values. random: single values can be read without the others (no delta). */
 void ts_ints_encode(const int64_t *v, unsigned n, bool random, struct ts_buf *out);
 /** out: room for n rounded up to 16. @return behind the vector, NULL when it is damaged. */

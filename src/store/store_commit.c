@@ -129,13 +129,8 @@ static int grow_columns(struct landing *lan)
     return 0;
 }
 
-/* The column of a cell; *out is its index. */
-static int find_column(struct landing *lan, const struct ts_batch_cell *cell, uint32_t hint, uint32_t *out)
+static int find_column(struct landing *lan, const struct ts_batch_cell *cell, uint32_t *out)
 {
-    if (hint < lan->ncols && lan->cols[hint].name == cell->name && lan->cols[hint].type == cell->type) {
-        *out = hint;
-        return 0;
-    }
     if (lan->ncols == lan->cols_cap && grow_columns(lan) != 0)
         return -TS_ENOMEM;
     uint32_t slot = (uint32_t)slot_hash(cell->name, cell->type) & (lan->nslots - 1), c;
@@ -147,6 +142,15 @@ static int find_column(struct landing *lan, const struct ts_batch_cell *cell, ui
     }
     *out = c - 1;
     return 0;
+}
+
+/* The column of a cell: the one at the same place, as a rule. *out is its index. */
+TS_INLINE int column_of(struct landing *lan, const struct ts_batch_cell *cell, uint32_t hint, uint32_t *out)
+{
+    *out = hint;
+    return TS_LIKELY(hint < lan->ncols && lan->cols[hint].name == cell->name && lan->cols[hint].type == cell->type)
+               ? 0
+               : find_column(lan, cell, out);
 }
 
 static void clear_columns(struct landing *lan)
@@ -181,7 +185,7 @@ static int measure(struct landing *lan, uint32_t from, int64_t start_ns, int64_t
         if (ts_group_of(bat->series[row->series].id) != group || row->time_ns < start_ns || row->time_ns >= end_ns)
             break;
         for (uint32_t k = 0; k < row->ncells; k++)
-            if (find_column(lan, &bat->cells[row->cell + k], k, &c) != 0)
+            if (column_of(lan, &bat->cells[row->cell + k], k, &c) != 0)
                 return -TS_ENOMEM;
         if (n > 0 && (uint64_t)lan->ncols * (n + 1) > CELLS_MAX)
             break; /* its columns may be noted for nothing: they are left out below */
@@ -211,7 +215,7 @@ static int fill_row(struct landing *lan, const struct ts_batch_row *row, uint32_
     uint32_t c;
     for (uint32_t k = 0; k < row->ncells; k++) {
         const struct ts_batch_cell *cell = &bat->cells[row->cell + k];
-        if (find_column(lan, cell, k, &c) != 0)
+        if (column_of(lan, cell, k, &c) != 0)
             return -TS_ENOMEM;
         struct ts_column *col = &lan->cols[c];
         col->present[to] = 1;
@@ -234,6 +238,8 @@ static uint32_t drop_empty_columns(struct landing *lan, uint32_t rows)
         points += n;
         if (n == 0)
             continue;
+        if (n == rows)
+            TS_FREE(col->present);
         former = lan->cols[kept]; /* swapped, so that clear_columns finds all of them */
         lan->cols[kept++] = *col;
         if (&lan->cols[kept - 1] != col)

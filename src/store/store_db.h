@@ -6,6 +6,11 @@
 
 #include <sqlite3.h>
 
+/* Statements whose name ends in 16 insert so many rows, which takes a third of the time. */
+#define TS_SQL_ROWS 16
+#define TS_SQL_4(row)  row ", " row ", " row ", " row
+#define TS_SQL_16(row) TS_SQL_4(TS_SQL_4(row))
+
 enum ts_sql {
 #define TS_SQL(id, text) TS_SQL_##id,
 #include "store/store_sql.def"

@@ -1,20 +1,21 @@
 /*
  * Vectors of doubles: short decimals as integers (after ALP: Afroozeh, Kuffo, Boncz: Adaptive Lossless floating-Point Compression,
  * 2023, with a division instead of a multiplication: one exponent, exact for every decimal of up to 15 digits), others by
- * their bits. Thread: any; owns nothing. Every bit of a value survives, NaN's and the sign of zero too.
+ * their bits. Sums of decimals are decimals but for their last bits: these go into a second vector. Thread: any; owns nothing. Every
+ * bit of a value survives, NaN's and the sign of zero too.
  *
- *   kind u8 (0: bits, k + 1: integer / 10^k) | [k: n exceptions varint] | int vector | [positions u16, doubles]
+ *   kind u8 (0: bits, k + 1: integer / 10^k, k + 17: and last bits) | [k + 1: n exceptions varint] | int vector
+ *   | [k + 1: positions u16, doubles] | [k + 17: int vector, which is added to the bits]
  */
 #include "config.h"
 #include "store/store_codec.h"
 
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
-#define KERNEL __attribute__((target_clones("avx2", "default"), optimize("O3")))
-#else
-#define KERNEL
-#endif
+#include <math.h>
 
 #define DECIMALS 15
+#define NEAR     16   /* added to the kind */
+#define FAR      1024 /* last bits that are worth it: less than this, */
+#define SHORT    0x1p44 /* for integers less than this */
 #define SAMPLE   32
 #define MAGIC    0x1.8p52 /* x + MAGIC rounds x to an integer, which stands in the low bits: for |x| < 2^51 */
 #define LARGEST  0x1p51
@@ -28,36 +29,52 @@ static uint64_t bits_of(double v)
     return u;
 }
 
-/* Whether v is exactly an integer / 10^k that the kernel turns back into v. */
-static bool is_decimal(double v, double power)
+/* The exponents that suit a sample: `all` for an exact result, `near` but for the last bits; -1: none suits enough, or not better. */
+struct exponents {
+    int all, near;
+};
+
+/* How far v is from the integer / 10^k that the kernel turns back: 0 exact, 1 near, 2 far. */
+static unsigned distance(double v, double power)
 {
     double x = v * power;
     if (!(x > -LARGEST && x < LARGEST))
-        return false;
+        return 2;
     double r = (x + MAGIC) - MAGIC;
-    return bits_of(r / power) == bits_of(v);
+    uint64_t off = bits_of(v) - bits_of(r / power);
+    if (off == 0)
+        return 0;
+    return off + FAR < 2 * FAR && fabs(x) < SHORT ? 1 : 2;
 }
 
-/* The smallest exponent that serves all of a sample, else the one that serves most of it. @return -1: none serves enough */
-static int exponent_of(const double *v, unsigned n)
+/* The smallest exponent that serves all of a sample, else the one that serves most of it. */
+static struct exponents exponents_of(const double *v, unsigned n)
 {
-    unsigned step = (n + SAMPLE - 1) / SAMPLE, best = 0, sampled = (n + step - 1) / step;
-    int k_best = -1;
-    for (int k = 0; k < DECIMALS; k++) {
-        unsigned hits = 0;
-        for (unsigned i = 0; i < n; i += step)
-            hits += is_decimal(v[i], powers[k]);
-        if (hits > best) {
-            best = hits;
-            k_best = k;
+    unsigned step = (n + SAMPLE - 1) / SAMPLE, sampled = (n + step - 1) / step, best = 0, nearest = 0;
+    struct exponents exp = {-1, -1};
+    for (int k = 0; k < DECIMALS && best < sampled; k++) {
+        unsigned hits[3] = {0};
+        for (unsigned i = 0; i < n && hits[2] * 4 <= sampled; i += step)
+            hits[distance(v[i], powers[k])]++;
+        if (hits[2] * 4 > sampled)
+            continue;
+        if (hits[0] > best) {
+            best = hits[0];
+            exp.all = k;
         }
-        if (hits == sampled)
-            break;
+        if (hits[0] + hits[1] > nearest) {
+            nearest = hits[0] + hits[1];
+            exp.near = k;
+        }
     }
-    return best * 4 >= sampled * 3 ? k_best : -1;
+    if (best * 4 < sampled * 3)
+        exp.all = -1;
+    if (nearest == best)
+        exp.near = -1;
+    return exp;
 }
 
-KERNEL
+TS_KERNEL
 static void to_ints(const double *v, unsigned n, double power, int64_t *ints, uint8_t *bad)
 {
     for (unsigned i = 0; i < n; i++) {
@@ -74,7 +91,7 @@ static void to_ints(const double *v, unsigned n, double power, int64_t *ints, ui
     }
 }
 
-KERNEL
+TS_KERNEL
 static void from_ints(const int64_t *ints, unsigned n, double power, double *out)
 {
     double magic = MAGIC;
@@ -94,6 +111,24 @@ static void put_bits(const double *v, unsigned n, bool random, struct ts_buf *ou
     memcpy(ints, v, n * sizeof *v);
     ts_buf_putc(out, 0);
     ts_ints_encode(ints, n, random, out);
+}
+
+/* What is no decimal at all is made up by its last bits, all 64 of them. */
+static void put_near(const double *v, unsigned n, int k, bool random, struct ts_buf *out)
+{
+    int64_t ints[TS_VECTOR_MAX], off[TS_VECTOR_MAX];
+    double back[TS_VECTOR_MAX];
+    uint8_t bad[TS_VECTOR_MAX];
+    to_ints(v, n, powers[k], ints, bad);
+    for (unsigned i = 0; i < n; i++)
+        if (!(fabs(v[i] * powers[k]) < SHORT))
+            ints[i] = i ? ints[i - 1] : 0;
+    from_ints(ints, n, powers[k], back);
+    for (unsigned i = 0; i < n; i++)
+        off[i] = (int64_t)(bits_of(v[i]) - bits_of(back[i]));
+    ts_buf_putc(out, (char)(k + 1 + NEAR));
+    ts_ints_encode(ints, n, random, out);
+    ts_ints_encode(off, n, true, out);
 }
 
 /* @return false when more than a quarter are exceptions: nothing was appended. */
@@ -127,33 +162,63 @@ static bool put_decimals(const double *v, unsigned n, int k, bool random, struct
 void ts_floats_encode(const double *v, unsigned n, bool random, struct ts_buf *out)
 {
     TS_ASSERT(n > 0 && n <= TS_VECTOR_MAX);
-    int k = exponent_of(v, n);
-    if (k < 0 || !put_decimals(v, n, k, random, out))
+    struct exponents exp = exponents_of(v, n);
+    size_t from = out->len;
+    bool decimals = exp.all >= 0 && put_decimals(v, n, exp.all, random, out);
+    size_t middle = out->len;
+    if (exp.near >= 0)
+        put_near(v, n, exp.near, random, out);
+    else if (!decimals)
         put_bits(v, n, random, out);
+    if (!decimals || exp.near < 0 || ts_buf_failed(out))
+        return;
+    size_t len = out->len - middle; /* both were made: the shorter one stays */
+    if (len < middle - from)
+        memmove(out->p + from, out->p + middle, len);
+    out->len = len < middle - from ? from + len : middle;
 }
 
-/* Everything before the int vector. */
-static bool read_head(const uint8_t **p, const uint8_t *end, unsigned n, int *k, uint64_t *m)
+/* Everything before the int vector. k: -1 bits; near: last bits follow. */
+static bool read_head(const uint8_t **p, const uint8_t *end, unsigned n, int *k, bool *near, uint64_t *m)
 {
-    if (*p == end || **p > DECIMALS)
+    if (*p == end || **p > DECIMALS + NEAR || **p == NEAR)
         return false;
-    *k = *(*p)++ - 1;
+    *near = **p > NEAR;
+    *k = *(*p)++ - 1 - (*near ? NEAR : 0);
     *m = 0;
-    return *k < 0 || (ts_varint_get(p, end, m) && *m <= n);
+    return *k < 0 || *near || (ts_varint_get(p, end, m) && *m <= n);
+}
+
+TS_KERNEL
+static void add_bits(double *v, unsigned n, const int64_t *off)
+{
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t bits;
+        memcpy(&bits, &v[i], 8);
+        bits += (uint64_t)off[i];
+        memcpy(&v[i], &bits, 8);
+    }
 }
 
 const uint8_t *ts_floats_decode(const uint8_t *p, const uint8_t *end, unsigned n, double *out)
 {
     int k;
+    bool near;
     uint64_t m;
     int64_t ints[TS_VECTOR_MAX + 16];
-    if (!read_head(&p, end, n, &k, &m) || !(p = ts_ints_decode(p, end, n, ints)))
+    if (!read_head(&p, end, n, &k, &near, &m) || !(p = ts_ints_decode(p, end, n, ints)))
         return NULL;
     if (k < 0) {
         memcpy(out, ints, n * sizeof *out);
         return p;
     }
     from_ints(ints, n, powers[k], out);
+    if (near) {
+        p = ts_ints_decode(p, end, n, ints);
+        if (p)
+            add_bits(out, n, ints);
+        return p;
+    }
     if ((size_t)(end - p) < m * 10)
         return NULL;
     for (unsigned i = 0; i < m; i++) {
@@ -190,22 +255,26 @@ static bool find_exception(const uint8_t *p, uint64_t m, unsigned i, double *out
 bool ts_floats_get(const uint8_t *p, const uint8_t *end, unsigned n, unsigned i, double *out)
 {
     int k;
+    bool near;
     uint64_t m;
-    int64_t x;
-    if (!read_head(&p, end, n, &k, &m))
+    int64_t x, off;
+    if (!read_head(&p, end, n, &k, &near, &m))
         return false;
-    if (m) {
-        const uint8_t *behind = ts_ints_end(p, end, n);
-        if (!behind || (size_t)(end - behind) < m * 10)
-            return false;
-        if (find_exception(behind, m, i, out))
-            return true;
-    }
+    const uint8_t *behind = m || near ? ts_ints_end(p, end, n) : p;
+    if (!behind || (size_t)(end - behind) < m * 10)
+        return false;
+    if (m && find_exception(behind, m, i, out))
+        return true;
     if (!ts_ints_get(p, end, n, i, &x))
         return false;
-    if (k < 0)
+    if (k < 0) {
         memcpy(out, &x, sizeof *out);
-    else
-        *out = (double)x / powers[k]; /* a value that is no exception has less than 2^51 */
+        return true;
+    }
+    *out = (double)x / powers[k]; /* a value that is no exception has less than 2^51 */
+    if (near && !ts_ints_get(behind, end, n, i, &off))
+        return false;
+    if (near)
+        add_bits(out, 1, &off);
     return true;
 }

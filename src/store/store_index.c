@@ -6,9 +6,13 @@
 #include "config.h"
 #include "store/store_index.h"
 
+#include "core/mem.h"
 #include "store/store_key.h"
 
-#define SAME 16
+#include <stdlib.h>
+
+#define SAME     16
+#define ROWS_MAX 65536 /* gathered at once */
 
 static int change(struct ts_db *cat, enum ts_sql sql, int64_t bucket, uint32_t series, struct ts_str key,
                   struct ts_buf *scratch, struct ts_err *err)
@@ -42,6 +46,81 @@ int ts_index_drop(struct ts_db *cat, int64_t bucket, uint32_t series, struct ts_
 {
     return change(cat, TS_SQL_C_DROP_TAG, bucket, series, key, scratch, err);
 }
+
+/* ---- many at once ---- */
+
+struct ts_index_row {
+    int64_t bucket;
+    uint32_t series;
+    struct ts_str key, value, measurement;
+};
+
+static int compare_rows(const void *pa, const void *pb)
+{
+    const struct ts_index_row *a = pa, *b = pb;
+    int c = (a->bucket > b->bucket) - (a->bucket < b->bucket);
+    c = c ? c : ts_str_cmp(a->key, b->key);
+    c = c ? c : ts_str_cmp(a->value, b->value);
+    c = c ? c : ts_str_cmp(a->measurement, b->measurement);
+    return c ? c : (a->series > b->series) - (a->series < b->series);
+}
+
+static void bind_row(sqlite3_stmt *stmt, int at, const struct ts_index_row *row)
+{
+    sqlite3_bind_int64(stmt, at + 1, row->bucket);
+    sqlite3_bind_int64(stmt, at + 2, row->series);
+    ts_db_bind_bytes(stmt, at + 3, row->key);
+    ts_db_bind_bytes(stmt, at + 4, row->value);
+    ts_db_bind_bytes(stmt, at + 5, row->measurement);
+}
+
+int ts_index_flush(struct ts_db *cat, struct ts_index_batch *bat, struct ts_err *err)
+{
+    int rc = 0;
+    if (bat->n > 1)
+        qsort(bat->rows, bat->n, sizeof *bat->rows, compare_rows);
+    for (uint32_t i = 0, m; i < bat->n && rc == 0; i += m) {
+        m = bat->n - i >= TS_SQL_ROWS ? TS_SQL_ROWS : 1;
+        sqlite3_stmt *stmt = ts_db_stmt(cat, m > 1 ? TS_SQL_C_ADD_TAG_16 : TS_SQL_C_ADD_TAG);
+        for (uint32_t k = 0; stmt && k < m; k++)
+            bind_row(stmt, (int)k * 5, &bat->rows[i + k]);
+        rc = ts_db_run(cat, stmt, err);
+    }
+    bat->n = 0;
+    return rc;
+}
+
+int ts_index_gather(struct ts_db *cat, struct ts_index_batch *bat, int64_t bucket, uint32_t series, struct ts_str key,
+                    struct ts_err *err)
+{
+    struct ts_tag tags[TS_TAGS_MAX];
+    struct ts_str measurement;
+    unsigned ntags;
+    int rc = ts_key_decode(key, &bat->scratch, &measurement, tags, &ntags);
+    if (rc != 0 || bat->scratch.len > 0) /* texts in scratch do not last */
+        return ts_index_put(cat, bucket, series, key, &bat->scratch, err);
+    if (bat->n + ntags > ROWS_MAX)
+        rc = ts_index_flush(cat, bat, err);
+    if (bat->n + ntags > bat->cap) {
+        uint32_t cap = TS_MAX(TS_MAX(64u, bat->cap * 2), bat->n + ntags);
+        struct ts_index_row *rows = ts_resize(bat->rows, cap * sizeof *rows);
+        if (!rows)
+            return ts_fail(err, TS_ENOMEM, "no memory for tags");
+        bat->rows = rows;
+        bat->cap = cap;
+    }
+    for (unsigned i = 0; i < ntags; i++)
+        bat->rows[bat->n++] = (struct ts_index_row){bucket, series, tags[i].key, tags[i].value, measurement};
+    return rc;
+}
+
+void ts_index_batch_fini(struct ts_index_batch *bat)
+{
+    TS_FREE(bat->rows);
+    ts_buf_fini(&bat->scratch);
+}
+
+/* ---- what there is ---- */
 
 bool ts_index_is_there(struct ts_db *cat)
 {

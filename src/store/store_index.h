@@ -15,6 +15,19 @@ int ts_index_put(struct ts_db *cat, int64_t bucket, uint32_t series, struct ts_s
 int ts_index_drop(struct ts_db *cat, int64_t bucket, uint32_t series, struct ts_str key,
                   struct ts_buf *scratch, struct ts_err *err) TS_MUST_CHECK;
 
+/** Tags of many new series, in order of the index: neighbours go into the same pages. */
+struct ts_index_batch {
+    struct ts_index_row *rows;
+    uint32_t n, cap;
+    struct ts_buf scratch;
+};
+
+/** Adds the tags of a series, at the latest with ts_index_flush; the key outlives it. @return 0, or as ts_db_fail. */
+int ts_index_gather(struct ts_db *cat, struct ts_index_batch *bat, int64_t bucket, uint32_t series, struct ts_str key,
+                    struct ts_err *err) TS_MUST_CHECK;
+int ts_index_flush(struct ts_db *cat, struct ts_index_batch *bat, struct ts_err *err) TS_MUST_CHECK;
+void ts_index_batch_fini(struct ts_index_batch *bat);
+
 /** Whether the catalogue has the index: one of an older format that nobody has opened for writing yet has
  * none. */
 bool ts_index_is_there(struct ts_db *cat);

@@ -9,6 +9,8 @@
 #include "core/log.h"
 #include "core/mem.h"
 
+#define FEW_ROWS  32         /* of a series in a segment: less than this, and all of it is decoded at once, */
+#define ALL_BYTES (16 << 20) /* up to this for a group */
 #define FORGET_NS (10 * TS_MS) /* of one transaction in the catalogue, which writers wait for */
 
 struct landed {
@@ -17,11 +19,13 @@ struct landed {
     char *bytes;
     struct ts_str data;
     uint32_t *series, *ends;
-    unsigned next; /* of the directory */
+    unsigned next;         /* of the directory */
+    struct ts_seg_all all; /* decoded, when a series has few rows of it */
 };
 
 struct group {
     struct landed *landed;
+    size_t all_bytes;
     unsigned n, cap;
 };
 
@@ -32,6 +36,7 @@ static void group_fini(struct group *grp)
         ts_free(grp->landed[i].bytes);
         ts_free(grp->landed[i].series);
         ts_free(grp->landed[i].ends);
+        ts_all_free(&grp->landed[i].all);
     }
     ts_free(grp->landed);
     *grp = (struct group){0};
@@ -50,13 +55,24 @@ static int open_parts(struct landed *lnd)
     int rc = ts_seg_series(seg, lnd->data, lnd->series, lnd->ends);
     unsigned kept = 0;
     for (unsigned c = 0; c < seg->ncols && rc == 0; c++)
-        if (ts_seg_is_whole(seg, lnd->data, &seg->cols[c].part))
+        if (ts_seg_column_is_whole(seg, lnd->data, &seg->cols[c]))
             seg->cols[kept++] = seg->cols[c];
     if (rc == 0 && kept < seg->ncols) {
         seg->ncols = kept;
         return -TS_EAGAIN;
     }
     return rc;
+}
+
+/* One row at a time, decoding would be most of the work. */
+static int decode_all(struct group *grp, struct landed *lnd)
+{
+    size_t bytes = ts_all_bytes(&lnd->seg);
+    if (lnd->seg.nseries == 0 || lnd->seg.n / lnd->seg.nseries >= FEW_ROWS || grp->all_bytes + bytes > ALL_BYTES)
+        return 0;
+    int rc = ts_all_decode(&lnd->all, &lnd->seg, lnd->data);
+    grp->all_bytes += rc == 0 ? bytes : 0;
+    return rc == -TS_ECORRUPT ? 0 : rc; /* those series that are whole will do */
 }
 
 static int add_landed(struct ts_shard_work *wrk, struct group *grp, uint32_t group, sqlite3_stmt *stmt)
@@ -86,7 +102,7 @@ static int add_landed(struct ts_shard_work *wrk, struct group *grp, uint32_t gro
             lnd->seg.nseries = 0;
         rc = 0;
     }
-    return rc;
+    return rc ? rc : decode_all(grp, lnd);
 }
 
 static int read_group(struct ts_shard_work *wrk, uint32_t group, struct group *grp, struct ts_err *err)
@@ -133,7 +149,7 @@ static int gather(struct ts_shard_work *wrk, struct group *grp, uint32_t series)
         uint32_t from = lnd->next ? lnd->ends[lnd->next - 1] : 0, n = lnd->ends[lnd->next] - from;
         lnd->next++;
         unsigned before = wrk->table.n;
-        rc = ts_table_append(&wrk->table, &lnd->seg, lnd->data, from, n, lnd->seq, series, wrk->tombs, wrk->ntombs);
+        rc = ts_table_append(&wrk->table, &lnd->seg, lnd->data, lnd->all.bytes ? &lnd->all : NULL, from, n, lnd->seq, series, wrk->tombs, wrk->ntombs);
         if (rc == -TS_ECORRUPT) { /* with good checksums: the writer's fault, not the disk's */
             ts_shard_complain(wrk, series, lnd->seg.min_ns, lnd->seg.max_ns, "a landing segment cannot be decoded");
             wrk->table.n = before;

@@ -137,10 +137,10 @@ static int append(struct ts_shard_work *wrk, const struct input *inp, uint32_t s
     if (rc == 0 && (seg->nseries || !ts_seg_is_whole(seg, inp->data, &seg->times)))
         rc = -TS_ECORRUPT;
     for (unsigned c = 0; rc == 0 && c < seg->ncols; c++)
-        if (!ts_seg_is_whole(seg, inp->data, &seg->cols[c].part))
+        if (!ts_seg_column_is_whole(seg, inp->data, &seg->cols[c]))
             rc = -TS_ECORRUPT;
     return rc ? rc
-              : ts_table_append(&wrk->table, seg, inp->data, 0, seg->n, rank, series, wrk->tombs, wrk->ntombs);
+              : ts_table_append(&wrk->table, seg, inp->data, NULL, 0, seg->n, rank, series, wrk->tombs, wrk->ntombs);
 }
 
 static int drop_block(struct ts_shard_work *wrk, struct ts_epoch *epo, const struct input *inp, struct ts_err *err)

@@ -52,10 +52,10 @@ static struct ts_piece *add_piece(struct ts_cursor *cur)
 /* Whether most blocks' heads will do: of the others the columns are read when they are asked for. */
 static bool by_heads(const struct ts_scan_request *req)
 {
-    return req->descending || (req->stats && (req->every_ns == 0 || req->every_ns >= 86400 * TS_SEC));
+    return req->descending || (req->stats && !req->rows && (req->every_ns == 0 || req->every_ns >= 86400 * TS_SEC));
 }
 
-static int find_block(struct ts_cursor *cur, struct ts_view_shard *shd, const struct ts_view_epoch *epo, struct ts_err *err)
+int ts_piece_of_block(struct ts_cursor *cur, struct ts_view_shard *shd, const struct ts_view_epoch *epo, struct ts_err *err)
 {
     int64_t id = TS_BLOCK_ID(epo->id, cur->id);
     bool heads = by_heads(&cur->req);
@@ -111,7 +111,7 @@ static int find_in_directory(const struct ts_view_landing *lnd, uint32_t series)
     return lo < lnd->seg.nseries && lnd->series[lo] == series ? (int)lo : -1;
 }
 
-static int find_landed(struct ts_cursor *cur, struct ts_view_shard *shd, struct ts_view_landing *lnd, struct ts_err *err)
+int ts_piece_of_landed(struct ts_cursor *cur, struct ts_view_shard *shd, struct ts_view_landing *lnd, struct ts_err *err)
 {
     bool known = lnd->loaded;
     int rc = ts_view_load(&cur->view, lnd, err);
@@ -150,8 +150,7 @@ static int find_landed(struct ts_cursor *cur, struct ts_view_shard *shd, struct 
     return 0;
 }
 
-/* Landing segments are in order of their group. */
-static unsigned first_landing(const struct ts_view_shard *shd, uint32_t group)
+unsigned ts_first_landing(const struct ts_view_shard *shd, uint32_t group)
 {
     unsigned lo = 0, hi = shd->nlanding;
     while (lo < hi) {
@@ -169,12 +168,12 @@ const struct ts_seg *ts_piece_segment(const struct ts_piece *pie)
     return pie->lnd ? &pie->lnd->seg : &pie->seg;
 }
 
-static int add_field(struct ts_cursor *cur, const struct ts_seg_column *col, unsigned hint)
+int ts_fields_add(struct ts_cursor *cur, uint32_t name, enum ts_scan_type type, unsigned hint)
 {
-    if (hint < cur->nfields && cur->fields[hint].name == col->name && cur->fields[hint].type == col->type)
+    if (hint < cur->nfields && cur->fields[hint].name == name && cur->fields[hint].type == type)
         return 0;
     for (unsigned i = 0; i < cur->nfields; i++)
-        if (cur->fields[i].name == col->name && cur->fields[i].type == col->type)
+        if (cur->fields[i].name == name && cur->fields[i].type == type)
             return 0;
     if (cur->nfields == cur->fields_cap) {
         unsigned cap = TS_MAX(16u, cur->fields_cap * 2);
@@ -184,8 +183,7 @@ static int add_field(struct ts_cursor *cur, const struct ts_seg_column *col, uns
         cur->fields = fields;
         cur->fields_cap = cap;
     }
-    cur->fields[cur->nfields++] =
-        (struct ts_scan_field){.name = col->name, .type = col->type, .text = ts_view_name(&cur->view, col->name)};
+    cur->fields[cur->nfields++] = (struct ts_scan_field){.name = name, .type = type, .text = ts_view_name(&cur->view, name)};
     return 0;
 }
 
@@ -196,28 +194,70 @@ static int compare_fields(const void *pa, const void *pb)
     return c ? c : (int)a->type - (int)b->type;
 }
 
+void ts_fields_sort(struct ts_cursor *cur)
+{
+    if (cur->nfields > 1)
+        qsort(cur->fields, cur->nfields, sizeof *cur->fields, compare_fields);
+}
+
 int ts_pieces_find(struct ts_cursor *cur, struct ts_err *err)
 {
     uint32_t group = ts_group_of(cur->id);
     int rc = 0;
     cur->npieces = cur->nfields = 0;
     ts_buf_clear(&cur->cache);
+    if (cur->req.descending)
+        return ts_newest_begin(cur, err);
     for (unsigned i = 0; i < cur->view.nshards && rc == 0; i++) {
         struct ts_view_shard *shd = &cur->view.shards[i];
         for (unsigned e = 0; e < shd->nepochs && rc == 0; e++)
-            rc = find_block(cur, shd, &shd->epochs[e], err);
-        for (unsigned l = first_landing(shd, group); l < shd->nlanding && shd->landing[l].group == group && rc == 0; l++)
-            rc = find_landed(cur, shd, &shd->landing[l], err);
+            rc = ts_piece_of_block(cur, shd, &shd->epochs[e], err);
+        for (unsigned l = ts_first_landing(shd, group); l < shd->nlanding && shd->landing[l].group == group && rc == 0; l++)
+            rc = ts_piece_of_landed(cur, shd, &shd->landing[l], err);
     }
     for (unsigned p = 0; p < cur->npieces && rc == 0; p++) {
         const struct ts_seg *seg = ts_piece_segment(&cur->pieces[p]);
         for (unsigned c = 0; c < seg->ncols && rc == 0; c++)
-            if (add_field(cur, &seg->cols[c], c) != 0)
+            if (ts_fields_add(cur, seg->cols[c].name, seg->cols[c].type, c) != 0)
                 rc = no_memory(err);
     }
-    if (rc == 0 && cur->nfields > 1)
-        qsort(cur->fields, cur->nfields, sizeof *cur->fields, compare_fields);
+    if (rc == 0)
+        ts_fields_sort(cur);
     return rc;
+}
+
+static int compare_pieces(const void *pa, const void *pb)
+{
+    const struct ts_piece *a = *(struct ts_piece *const *)pa, *b = *(struct ts_piece *const *)pb;
+    if (a->min_ns != b->min_ns)
+        return a->min_ns < b->min_ns ? -1 : 1;
+    return (a->order > b->order) - (a->order < b->order);
+}
+
+int ts_pieces_of_field(struct ts_cursor *cur, struct ts_err *err)
+{
+    const struct ts_scan_field *fld = &cur->fields[cur->field];
+    cur->nof = 0;
+    if (cur->npieces > cur->of_cap) {
+        struct ts_piece **of = ts_resize(cur->of, cur->pieces_cap * sizeof *of);
+        if (!of)
+            return no_memory(err);
+        cur->of = of;
+        cur->of_cap = cur->pieces_cap;
+    }
+    cur->next = cur->left = 0;
+    for (unsigned p = 0; p < cur->npieces; p++)
+        if (ts_seg_find(ts_piece_segment(&cur->pieces[p]), fld->name, fld->type)) {
+            cur->of[cur->nof++] = &cur->pieces[p];
+            cur->left += !cur->pieces[p].used;
+        }
+    bool sorted = true;
+    for (unsigned i = 1; i < cur->nof; i++)
+        sorted &= cur->of[i - 1]->min_ns < cur->of[i]->min_ns;
+    if (!sorted)
+        qsort(cur->of, cur->nof, sizeof *cur->of, compare_pieces);
+    cur->end = cur->left;
+    return 0;
 }
 
 /* ---- decode ---- */
@@ -314,7 +354,7 @@ static int decode(struct ts_cursor *cur, struct ts_piece *pie, const struct ts_s
     if (!pie->times_checked && !pie->lnd && !ts_seg_is_whole(seg, data, &seg->times))
         return -TS_ECORRUPT;
     pie->times_checked = true;
-    if (!ts_seg_is_whole(seg, data, &col->part) || ts_seg_times(seg, data, pie->from, pie->n, dec->times) != 0)
+    if (!ts_seg_column_is_whole(seg, data, col) || ts_seg_times(seg, data, pie->from, pie->n, dec->times) != 0)
         return -TS_ECORRUPT;
     int rc = ts_seg_values(seg, data, col, pie->from, pie->n, dec->v, dec->s, dec->rows, &count);
     if (rc)

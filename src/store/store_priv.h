@@ -9,7 +9,8 @@
 #include "store/store_db.h"
 #include "store/store_map.h"
 
-#define TS_STORE_FORMAT 3 /* of the catalogue */
+#define TS_STORE_FORMAT 4 /* of the catalogue */
+#define TS_STORE_FORMAT_READ 3 /* and what else can be read */
 #define TS_GROUP_SERIES 1024 /* series whose points land together */
 #define TS_BLOCK_ROWS   4096
 
@@ -122,7 +123,7 @@ struct ts_store {
 
     pthread_mutex_t tending; /* one round at a time */
     struct ts_db *work;      /* the catalogue for reading, of that round */
-    int64_t retained_ns, aged_ns, young_seq, aged_seq; /* see store_tend.c */
+    int64_t retained_ns, aged_ns, young_seq, aged_seq, round_seq; /* see store_tend.c */
     struct ts_buf scratch;
     pthread_mutex_t work_lock;
     struct ts_store_work done, before; /* since it was opened; by all who had it open before */

@@ -48,10 +48,10 @@ static int purge_block(struct ts_shard_work *wrk, struct ts_epoch *epo, int64_t 
     ts_table_clear(&wrk->table);
     bool whole = rc == 0 && ts_seg_is_whole(&wrk->seg, data, &wrk->seg.times);
     for (unsigned c = 0; whole && c < wrk->seg.ncols; c++)
-        whole = ts_seg_is_whole(&wrk->seg, data, &wrk->seg.cols[c].part);
+        whole = ts_seg_column_is_whole(&wrk->seg, data, &wrk->seg.cols[c]);
     if (rc == 0)
         rc = !whole ? -TS_ECORRUPT
-                    : ts_table_append(&wrk->table, &wrk->seg, data, 0, wrk->seg.n, epo->rank, series, wrk->tombs, wrk->ntombs);
+                    : ts_table_append(&wrk->table, &wrk->seg, data, NULL, 0, wrk->seg.n, epo->rank, series, wrk->tombs, wrk->ntombs);
     size_t bytes = head.len + data.len;
     sqlite3_reset(stmt);
     if (rc == -TS_ECORRUPT) {

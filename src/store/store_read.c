@@ -320,7 +320,7 @@ static int try_open(struct ts_reader *rdr, struct ts_str bucket, int64_t start_n
     rc = ts_db_run(view->cat, ts_db_stmt(view->cat, TS_SQL_BEGIN), err);
     rc = rc ? rc : meta(view->cat, TS_SQL_C_META, "format", &format, err);
     rc = rc ? rc : meta(view->cat, TS_SQL_C_META, "seq", &seq, err);
-    if (rc == 0 && format != TS_STORE_FORMAT)
+    if (rc == 0 && (format < TS_STORE_FORMAT_READ || format > TS_STORE_FORMAT))
         rc = ts_fail(err, TS_ECONF, "the store in %s has format %lld, this tsagg knows %d", rdr->dir, (long long)format,
                      TS_STORE_FORMAT);
     rc = rc ? rc : find_bucket(view, bucket, err);

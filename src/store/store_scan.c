@@ -24,6 +24,7 @@ static void begin_chunk(struct ts_cursor *cur, unsigned n, int64_t min_ns, int64
 {
     cur->chunk = (struct ts_scan_chunk){
         .series = &cur->series, .first = !cur->any, .n = n, .min_ns = min_ns, .max_ns = max_ns};
+    cur->chunk.filtered = cur->rows.take != TS_ROWS_UNDECIDED;
     cur->any = true;
 }
 
@@ -35,13 +36,36 @@ static void set_stats(struct ts_cursor *cur, const struct ts_seg_column *col)
     cur->chunk.max = col->max;
 }
 
-/* Points from … from + n of what was decoded (or put together). */
-static void hand_out(struct ts_cursor *cur, const struct ts_decoded *dec, unsigned from, unsigned n)
+/* Nothing of a piece stays. The engine hears of it all the same: a query may end between two pieces. */
+static void hand_out_nothing(struct ts_cursor *cur)
 {
-    begin_chunk(cur, n, dec->times[from], dec->times[from + n - 1]);
+    cur->chunk = (struct ts_scan_chunk){.series = &cur->series};
+}
+
+/* Points from … from + n of what was decoded (or put together), those of them that are wanted. */
+static void hand_out(struct ts_cursor *cur, struct ts_decoded *dec, unsigned from, unsigned n)
+{
+    int64_t min_ns = dec->times[from], max_ns = dec->times[from + n - 1];
+    bool test = cur->rows.take == TS_ROWS_SOME;
+    unsigned want = test ? cur->req.want : TS_SCAN_TIMES | TS_SCAN_VALUES;
+    const struct ts_seg_column *stats = n == dec->n ? dec->stats : NULL;
+    if (test) {
+        unsigned kept = ts_rows_keep(&cur->rows, cur->series.type, dec, from, n, want, &min_ns, &max_ns);
+        stats = kept == n ? stats : NULL;
+        n = kept;
+    }
+    if (n == 0) {
+        hand_out_nothing(cur);
+        return;
+    }
+    begin_chunk(cur, n, min_ns, max_ns);
     struct ts_scan_chunk *chunk = &cur->chunk;
     chunk->columns = true;
-    chunk->times = dec->times + from;
+    chunk->times = want & TS_SCAN_TIMES ? dec->times + from : NULL;
+    if (stats)
+        set_stats(cur, stats);
+    if (!(want & TS_SCAN_VALUES))
+        return;
     switch (cur->series.type) {
     case TS_SCAN_STRING: chunk->v.s = dec->s + from; break;
     case TS_SCAN_BOOL:
@@ -51,8 +75,6 @@ static void hand_out(struct ts_cursor *cur, const struct ts_decoded *dec, unsign
         break;
     default: chunk->v.u = dec->v + from; break;
     }
-    if (dec->stats && n == dec->n)
-        set_stats(cur, dec->stats);
 }
 
 static int put_out(struct ts_cursor *cur, const struct ts_decoded *dec, unsigned from, unsigned n, struct ts_err *err)
@@ -89,16 +111,34 @@ static bool same_window(const struct ts_scan_request *req, int64_t a, int64_t b)
     return ts_clock_floor(da, req->every_ns) == ts_clock_floor(db, req->every_ns);
 }
 
+/* The column of a block, the next one to be read, that no other piece reaches into: its points are the newest ones. */
+static const struct ts_seg_column *alone(const struct ts_cursor *cur, const struct ts_piece *pie)
+{
+    if (pie->lnd || (cur->next + 1 < cur->end && cur->of[cur->next + 1]->min_ns <= pie->max_ns))
+        return NULL;
+    return ts_seg_find(&pie->seg, cur->fields[cur->field].name, cur->series.type);
+}
+
+/* Whether nothing of the piece satisfies what is asked of each point. Of points that are deleted or beyond the range as well. */
+static bool skips(const struct ts_cursor *cur, const struct ts_piece *pie)
+{
+    const struct ts_seg_column *col = cur->rows.take == TS_ROWS_SOME ? alone(cur, pie) : NULL;
+    return col && ts_rows_of_block(&cur->rows, col) == TS_ROWS_NONE;
+}
+
 /* Whether the piece may come as its statistics alone. */
 static const struct ts_seg_column *lone_stats(struct ts_cursor *cur, const struct ts_piece *pie)
 {
     const struct ts_scan_request *req = &cur->req;
-    if (!req->stats || pie->lnd || pie->min_ns < req->start_ns || pie->max_ns >= req->stop_ns ||
-        (cur->next + 1 < cur->end && cur->of[cur->next + 1]->min_ns <= pie->max_ns) || !same_window(req, pie->min_ns, pie->max_ns) ||
+    const struct ts_seg_column *col = req->stats ? alone(cur, pie) : NULL;
+    if (!col || pie->min_ns < req->start_ns || pie->max_ns >= req->stop_ns || !same_window(req, pie->min_ns, pie->max_ns) ||
         ts_tombs_touch(cur->view.tombs, cur->view.ntombs, cur->id, pie->rank, pie->min_ns, pie->max_ns))
         return NULL;
-    const struct ts_seg_column *col = ts_seg_find(&pie->seg, cur->fields[cur->field].name, cur->series.type);
-    return col->count == pie->seg.n && (col->has_stats || col->type >= TS_SCAN_BOOL) ? col : NULL;
+    if (col->count != pie->seg.n || (!col->has_stats && col->type < TS_SCAN_BOOL))
+        return NULL;
+    bool all = cur->rows.take == TS_ROWS_ALL ||
+               (cur->rows.take == TS_ROWS_SOME && ts_rows_of_block(&cur->rows, col) == TS_ROWS_ALL);
+    return all ? col : NULL;
 }
 
 static int activate(struct ts_cursor *cur, struct ts_err *err)
@@ -186,11 +226,16 @@ static int begin_piece(struct ts_cursor *cur, struct ts_err *err)
 {
     const struct ts_piece *pie = cur->of[cur->next];
     const struct ts_seg_column *col = cur->req.descending ? NULL : lone_stats(cur, pie);
-    if (!cur->req.descending && cur->out.n > 0 && (col || pie->n >= SMALL))
+    bool none = !cur->req.descending && skips(cur, pie);
+    if (!cur->req.descending && cur->out.n > 0 && (col || none || pie->n >= SMALL))
         return -TS_EAGAIN;
-    if (!col)
+    if (!col && !none)
         return activate(cur, err);
     cur->next++;
+    if (none) {
+        hand_out_nothing(cur);
+        return 1;
+    }
     begin_chunk(cur, pie->n, pie->min_ns, pie->max_ns);
     if (col->has_stats)
         set_stats(cur, col);
@@ -239,22 +284,22 @@ static int merge(struct ts_cursor *cur, struct ts_err *err)
 static int merge_down(struct ts_cursor *cur, struct ts_err *err)
 {
     while (cur->out_left == 0) {
-        if (cur->left == 0)
-            return 0;
-        unsigned from = cur->left - 1;
-        while (from > 0) {
-            int64_t before = INT64_MIN;
-            for (unsigned i = 0; i < from; i++)
-                before = TS_MAX(before, cur->of[i]->max_ns);
-            if (before < cur->of[from]->min_ns)
-                break;
-            from--;
-        }
+        unsigned from;
+        int rc = ts_newest_cluster(cur, &from, err);
+        if (rc <= 0)
+            return rc;
         cur->next = from;
         cur->end = cur->left;
         cur->left = from;
+        for (unsigned i = from; i < cur->end; i++)
+            cur->of[i]->used = true;
         int64_t min_ns = cur->of[from]->min_ns, max_ns = cur->of[from]->max_ns;
-        const struct ts_seg_column *col = cur->end - from == 1 ? lone_stats(cur, cur->of[from]) : NULL;
+        bool one = cur->end - from == 1;
+        const struct ts_seg_column *col = one ? lone_stats(cur, cur->of[from]) : NULL;
+        if (one && skips(cur, cur->of[from])) {
+            hand_out_nothing(cur);
+            return 1;
+        }
         if (col) {
             cur->next++;
             begin_chunk(cur, cur->of[from]->n, min_ns, max_ns);
@@ -262,7 +307,7 @@ static int merge_down(struct ts_cursor *cur, struct ts_err *err)
                 set_stats(cur, col);
             return 1;
         }
-        int rc = merge(cur, err);
+        rc = merge(cur, err);
         if (rc < 0)
             return rc;
         cur->out_left = cur->out.n;
@@ -275,14 +320,6 @@ static int merge_down(struct ts_cursor *cur, struct ts_err *err)
 
 /* ---- fields and series ---- */
 
-static int compare_pieces(const void *pa, const void *pb)
-{
-    const struct ts_piece *a = *(struct ts_piece *const *)pa, *b = *(struct ts_piece *const *)pb;
-    if (a->min_ns != b->min_ns)
-        return a->min_ns < b->min_ns ? -1 : 1;
-    return (a->order > b->order) - (a->order < b->order);
-}
-
 /* @return 1 the field is wanted and has pieces. */
 static int begin_field(struct ts_cursor *cur, struct ts_err *err)
 {
@@ -292,26 +329,18 @@ static int begin_field(struct ts_cursor *cur, struct ts_err *err)
     cur->any = cur->skip = false;
     if (ts_pred_value(cur->req.pred, cur->series.measurement, cur->tags, cur->series.ntags, &fld->text, &open) != TS_TRUE)
         return 0;
-    if (cur->npieces > cur->of_cap) {
-        struct ts_piece **of = ts_resize(cur->of, cur->pieces_cap * sizeof *of);
-        if (!of)
-            return no_memory(err);
-        cur->of = of;
-        cur->of_cap = cur->pieces_cap;
-    }
     for (unsigned p = 0; p < cur->npieces; p++)
-        if (ts_seg_find(ts_piece_segment(&cur->pieces[p]), fld->name, fld->type))
-            cur->of[cur->nof++] = &cur->pieces[p];
-    bool sorted = true;
-    for (unsigned i = 1; i < cur->nof; i++)
-        sorted &= cur->of[i - 1]->min_ns < cur->of[i]->min_ns;
-    if (!sorted)
-        qsort(cur->of, cur->nof, sizeof *cur->of, compare_pieces);
-    cur->next = 0;
-    cur->end = cur->left = cur->nof;
+        cur->pieces[p].used = false;
+    int rc = ts_pieces_of_field(cur, err);
+    if (rc == 0 && cur->req.descending)
+        rc = ts_newest_cluster(cur, &(unsigned){0}, err);
+    if (rc < 0)
+        return rc;
     cur->series.field = fld->text;
     cur->series.type = fld->type;
-    return cur->nof > 0;
+    if (cur->nof > 0 && ts_rows_bind(&cur->rows, cur->req.rows, &cur->series) != 0)
+        return no_memory(err);
+    return cur->nof > 0 && cur->rows.take != TS_ROWS_NONE;
 }
 
 /* The next series that the predicate may take. @return 1 there is one, 0 the end, <0. */
@@ -397,14 +426,17 @@ static void close_cursor(struct ts_scan_cursor *sc)
     for (unsigned i = 0; i < cur->active_cap; i++)
         ts_decoded_fini(&cur->active[i]);
     ts_decoded_fini(&cur->out);
+    ts_rows_fini(&cur->rows);
     ts_free(cur->pieces);
     ts_free(cur->fields);
     ts_free(cur->of);
+    ts_free(cur->sources);
     ts_free(cur->active);
     ts_walk_close(&cur->all);
     ts_buf_fini(&cur->scratch);
     ts_buf_fini(&cur->cache);
     ts_buf_fini(&cur->text);
+    ts_buf_fini(&cur->listed_of);
     ts_view_close(&cur->view);
     ts_free(cur);
 }
@@ -415,6 +447,7 @@ int ts_cursor_open(struct ts_reader *rdr, const struct ts_scan_request *req, str
     if (req->stop_ns < req->start_ns || req->every_ns < 0)
         return ts_fail(err, TS_EINVAL, "a range that ends before it begins");
     int rc = ts_pred_check(req->pred, err);
+    rc = rc ? rc : ts_pred_check(req->rows, err);
     if (rc)
         return rc;
     struct ts_cursor *cur = ts_alloc(sizeof *cur);
@@ -441,7 +474,7 @@ static size_t bytes(const struct ts_scan_cursor *scan)
 {
     const struct ts_cursor *cur = (const struct ts_cursor *)scan;
     size_t n = sizeof *cur + cur->cache.cap + cur->scratch.cap + cur->text.cap + cur->pieces_cap * sizeof *cur->pieces +
-               decoded_bytes(&cur->out);
+               cur->sources_cap * sizeof *cur->sources + decoded_bytes(&cur->out);
     for (unsigned i = 0; i < cur->active_cap; i++)
         n += decoded_bytes(&cur->active[i]);
     return n;

@@ -3,11 +3,12 @@
  * finite, and their sum too.
  *
  *   head  magic u8 | version u8 | rows | first time zigzag | span | times: len, hash | series: n, [len, hash] | columns: n
- *         | { name | type u8 | flags u8 | [values] | len | hash | [sum, min, max u64] } | XXH3-64 of all before
+ *         | { name | type u8 | flags u8 | [values] | len | hash | [sum, min, max u64] | [a, b + 1, [divisor u64]] } | XXH3-64 of all before
  *   data  times (sequence) | [series, ends (sequences)] | columns
  *   column  [nulls: bitmap, or bytes and rows as a sequence] | sequence of numbers, or dictionary: n, lengths, bytes, codes as a sequence
  *
- * Numbers without a type are varints, hashes u32, the lower half of XXH3-64.
+ * Numbers without a type are varints, hashes u32, the lower half of XXH3-64. flags: how nulls are told, 16 statistics, 32 a quotient of
+ * columns a and b (0: of a and the divisor).
  */
 #include "config.h"
 #include "store/store_segment_priv.h"
@@ -69,8 +70,15 @@ struct scratch {
 static unsigned gather(const struct ts_seg_rows *rows, const struct ts_column *col, struct scratch *scr)
 {
     unsigned n = 0;
+    if (!col->present) {
+        if (col->type == TS_SCAN_STRING)
+            memcpy(scr->s, col->s, rows->n * sizeof *scr->s);
+        else
+            memcpy(scr->v, col->v, rows->n * sizeof *scr->v);
+        return rows->n;
+    }
     for (unsigned i = 0; i < rows->n; i++) {
-        if (col->present && !col->present[i])
+        if (!col->present[i])
             continue;
         if (col->type == TS_SCAN_STRING)
             scr->s[n] = col->s[i];
@@ -167,6 +175,29 @@ static bool make_stats(enum ts_scan_type type, const uint64_t *v, unsigned n, un
     return true;
 }
 
+static void put_planned(const struct ts_seg_rows *rows, const struct ts_column *col, const struct ts_seg_plan *plan,
+                        const struct ts_seg_planned *is, uint64_t place, struct ts_buf *head, struct ts_buf *data)
+{
+    size_t from = data->len;
+    union ts_scan_value st[3];
+    bool has_stats = make_stats(col->type, col->v, rows->n, st);
+    if (!ts_buf_failed(&plan->bytes))
+        ts_buf_put(data, plan->bytes.p + is->at, is->len);
+    data->failed |= plan->bytes.failed;
+    ts_varint_put(head, col->name);
+    ts_buf_putc(head, (char)col->type);
+    ts_buf_putc(head, (char)((int)TS_NULLS_NONE | has_stats << 4 | is->quotient << 5));
+    put_part(head, data, from, place);
+    if (has_stats)
+        ts_buf_put(head, st, sizeof st);
+    if (!is->quotient)
+        return;
+    ts_varint_put(head, is->a);
+    ts_varint_put(head, is->b == TS_SEG_DIVISOR ? 0 : (uint64_t)is->b + 1);
+    if (is->b == TS_SEG_DIVISOR)
+        ts_buf_put(head, &is->divisor, 8);
+}
+
 static void put_column(const struct ts_seg_rows *rows, const struct ts_column *col, uint64_t place, struct scratch *scr,
                        struct ts_buf *head, struct ts_buf *data)
 {
@@ -240,6 +271,7 @@ int ts_seg_encode(const struct ts_seg_rows *rows, uint64_t place, struct ts_buf 
     TS_ASSERT(rows->n > 0 && rows->n <= TS_SEG_ROWS_MAX && rows->ncols <= TS_SEG_COLUMNS_MAX);
     TS_ASSERT(rows->nseries <= rows->n);
     struct scratch scr = {0};
+    struct ts_seg_plan plan = {0};
     int rc = scratch_init(&scr, rows);
     size_t from = head->len, data_from = data->len;
     if (rc == 0) {
@@ -257,12 +289,17 @@ int ts_seg_encode(const struct ts_seg_rows *rows, uint64_t place, struct ts_buf 
         put_part(head, data, data_from, place);
         put_series(rows, place, &scr, head, data);
         ts_varint_put(head, rows->ncols);
+        ts_seg_plan(rows, &plan, scr.v);
         for (unsigned c = 0; c < rows->ncols; c++)
-            put_column(rows, &rows->cols[c], place, &scr, head, data);
+            if (c < plan.n && plan.cols[c].len)
+                put_planned(rows, &rows->cols[c], &plan, &plan.cols[c], place, head, data);
+            else
+                put_column(rows, &rows->cols[c], place, &scr, head, data);
         if (!ts_buf_failed(head))
             ts_buf_put(head, &(uint64_t){ts_hash_seeded(head->p + from, head->len - from, place)}, 8);
         rc = ts_buf_failed(head) || ts_buf_failed(data) ? -TS_ENOMEM : 0;
     }
     scratch_fini(&scr);
+    ts_buf_fini(&plan.bytes);
     return rc;
 }

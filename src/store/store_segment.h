@@ -13,6 +13,7 @@
 
 #define TS_SEG_ROWS_MAX 65536
 #define TS_SEG_COLUMNS_MAX 65536
+#define TS_SEG_DIVISOR UINT32_MAX /* instead of a column: a number */
 #define TS_SEG_PAD 16 /* values that arrays for decoding need beyond the last, rounded up to a vector's rows */
 
 /** A column to be encoded, or decoded. */
@@ -46,6 +47,9 @@ struct ts_seg_column {
     enum ts_scan_type type;
     uint8_t nulls;  /* enum in store_segment.c */
     bool has_stats; /* sum, min, max are finite and of all values */
+    bool quotient;  /* the sequence is added to the bits of columns a / b, or a / divisor */
+    uint32_t a, b;  /* b: TS_SEG_DIVISOR for a number */
+    double divisor;
     unsigned count; /* values */
     struct ts_seg_part part;
     union ts_scan_value sum, min, max;
@@ -69,6 +73,8 @@ const struct ts_seg_column *ts_seg_find(const struct ts_seg *seg, uint32_t name,
 
 /** Whether a part of the data is what was written. Others below must not be asked before. */
 bool ts_seg_is_whole(const struct ts_seg *seg, struct ts_str data, const struct ts_seg_part *part);
+/** The same of a column, and of those that it is told from. */
+bool ts_seg_column_is_whole(const struct ts_seg *seg, struct ts_str data, const struct ts_seg_column *col);
 
 /** Times of rows from … from + n. out: room for TS_SEG_PAD more. @return 0, -TS_ECORRUPT. */
 int ts_seg_times(const struct ts_seg *seg, struct ts_str data, unsigned from, unsigned n, int64_t *out) TS_MUST_CHECK;

@@ -3,8 +3,9 @@
 /* What writing and reading a segment share: how numbers of a long column follow each other. */
 #include "store/store_segment.h"
 
-#define TS_SEG_MAGIC 0xb7
-#define TS_SEG_VERSION 1
+#define TS_SEG_MAGIC       0xb7
+#define TS_SEG_VERSION     2
+#define TS_SEG_FORMER      1 /* has no quotients, nor decimals with last bits */
 
 enum ts_seg_nulls {
     TS_NULLS_NONE,
@@ -30,5 +31,30 @@ bool ts_sequence_open(struct ts_sequence *seq, const uint8_t *p, const uint8_t *
 
 /** Values from … from + n; out has room for TS_SEG_PAD more. @return false when it is damaged. */
 bool ts_sequence_read(const struct ts_sequence *seq, unsigned from, unsigned n, uint64_t *out);
+
+/* ---- columns that are told from others ---- */
+
+#define TS_SEG_PLANNED 32
+
+struct ts_seg_planned {
+    bool used; /* another one is told from it */
+    bool quotient;
+    uint32_t a, b; /* of these columns; b may be TS_SEG_DIVISOR */
+    double divisor;
+    size_t at, len; /* its sequence in the plan's bytes; 0: it has none yet */
+};
+
+/** The first columns of a block, as they are to be written. */
+struct ts_seg_plan {
+    uint32_t n;
+    struct ts_seg_planned cols[TS_SEG_PLANNED];
+    struct ts_buf bytes; /* the caller frees them */
+};
+
+/** plan is zeroed; scratch has room for the rows. Without memory the plan's bytes are marked. */
+void ts_seg_plan(const struct ts_seg_rows *rows, struct ts_seg_plan *plan, uint64_t *scratch);
+
+/** Adds the bits of a / b to v; b NULL: of a / divisor. Nothing where that is NaN. */
+void ts_quotient_add(const double *a, const double *b, double divisor, unsigned n, uint64_t *v);
 
 #endif

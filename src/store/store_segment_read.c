@@ -101,29 +101,61 @@ static bool get_part(const uint8_t **p, const uint8_t *end, uint32_t *at, struct
     return true;
 }
 
+static bool get_quotient(const uint8_t **p, const uint8_t *end, struct ts_seg_column *col)
+{
+    uint64_t a, b;
+    if (!ts_varint_get(p, end, &a) || a >= TS_SEG_DIVISOR || !ts_varint_get(p, end, &b) || b > TS_SEG_DIVISOR)
+        return false;
+    col->a = (uint32_t)a;
+    col->b = b ? (uint32_t)b - 1 : TS_SEG_DIVISOR;
+    if (b)
+        return true;
+    if (end - *p < 8)
+        return false;
+    memcpy(&col->divisor, *p, 8);
+    *p += 8;
+    return true;
+}
+
 static bool get_column(const uint8_t **p, const uint8_t *end, unsigned n, uint32_t *at, struct ts_seg_column *col)
 {
     uint64_t name, count = n;
     if (!ts_varint_get(p, end, &name) || name > UINT32_MAX || end - *p < 2)
         return false;
     uint8_t type = *(*p)++, flags = *(*p)++;
-    if (type > TS_SCAN_STRING || (flags & 15) >= TS_NULLS_COUNT || flags > 31)
+    if (type > TS_SCAN_STRING || (flags & 15) >= TS_NULLS_COUNT || flags > 63)
         return false;
     *col = (struct ts_seg_column){
-        .name = (uint32_t)name, .type = type, .nulls = flags & 15, .has_stats = flags >> 4};
+        .name = (uint32_t)name, .type = type, .nulls = flags & 15, .has_stats = flags >> 4 & 1, .quotient = flags >> 5};
     if (col->nulls != TS_NULLS_NONE && (!ts_varint_get(p, end, &count) || count > n))
         return false;
     col->count = (unsigned)count;
     if (!get_part(p, end, at, &col->part))
         return false;
-    if (!col->has_stats)
-        return true;
-    if (end - *p < 24)
-        return false;
-    memcpy(&col->sum, *p, 8);
-    memcpy(&col->min, *p + 8, 8);
-    memcpy(&col->max, *p + 16, 8);
-    *p += 24;
+    if (col->has_stats) {
+        if (end - *p < 24)
+            return false;
+        memcpy(&col->sum, *p, 8);
+        memcpy(&col->min, *p + 8, 8);
+        memcpy(&col->max, *p + 16, 8);
+        *p += 24;
+    }
+    return !col->quotient || get_quotient(p, end, col);
+}
+
+static bool is_plain(const struct ts_seg *seg, uint32_t c)
+{
+    return c < seg->ncols && seg->cols[c].type == TS_SCAN_FLOAT && seg->cols[c].nulls == TS_NULLS_NONE && !seg->cols[c].quotient;
+}
+
+static bool quotients_are_sound(const struct ts_seg *seg, unsigned version)
+{
+    for (unsigned c = 0; c < seg->ncols; c++) {
+        const struct ts_seg_column *col = &seg->cols[c];
+        if (col->quotient && (version == TS_SEG_FORMER || seg->nseries || col->type != TS_SCAN_FLOAT || col->nulls != TS_NULLS_NONE ||
+                              !is_plain(seg, col->a) || (col->b != TS_SEG_DIVISOR && !is_plain(seg, col->b))))
+            return false;
+    }
     return true;
 }
 
@@ -158,12 +190,13 @@ int ts_seg_open(struct ts_seg *seg, struct ts_str head, uint64_t place)
     const uint8_t *p = (const uint8_t *)head.p, *end = p + head.len;
     uint64_t hash, n, span, ncols;
     uint32_t at = 0;
-    if (head.len < 11 || p[0] != TS_SEG_MAGIC || p[1] != TS_SEG_VERSION)
+    if (head.len < 11 || p[0] != TS_SEG_MAGIC || (p[1] != TS_SEG_VERSION && p[1] != TS_SEG_FORMER))
         return -TS_ECORRUPT;
     end -= 8;
     memcpy(&hash, end, 8);
     if (hash != ts_hash_seeded(p, head.len - 8, place))
         return -TS_ECORRUPT;
+    unsigned version = p[1];
     p += 2;
     seg->place = place;
     seg->ncols = 0;
@@ -181,7 +214,7 @@ int ts_seg_open(struct ts_seg *seg, struct ts_str head, uint64_t place)
         if (!get_column(&p, end, seg->n, &at, &seg->cols[c]))
             return -TS_ECORRUPT;
     seg->ncols = (unsigned)ncols;
-    return p == end ? 0 : -TS_ECORRUPT;
+    return p == end && quotients_are_sound(seg, version) ? 0 : -TS_ECORRUPT;
 }
 
 void ts_seg_fini(struct ts_seg *seg)
@@ -204,6 +237,13 @@ bool ts_seg_is_whole(const struct ts_seg *seg, struct ts_str data, const struct 
 {
     return part->at <= data.len && part->len <= data.len - part->at &&
            (uint32_t)ts_hash_seeded(data.p + part->at, part->len, seg->place) == part->hash;
+}
+
+bool ts_seg_column_is_whole(const struct ts_seg *seg, struct ts_str data, const struct ts_seg_column *col)
+{
+    return ts_seg_is_whole(seg, data, &col->part) &&
+           (!col->quotient || (ts_seg_is_whole(seg, data, &seg->cols[col->a].part) &&
+                               (col->b == TS_SEG_DIVISOR || ts_seg_is_whole(seg, data, &seg->cols[col->b].part))));
 }
 
 static bool bytes_of(struct ts_str data, const struct ts_seg_part *part, const uint8_t **p, const uint8_t **end)
@@ -335,6 +375,30 @@ static bool find_rows(const struct ts_seg *seg, const struct ts_seg_column *col,
     return *first + *count <= col->count;
 }
 
+static bool open_floats(const struct ts_seg *seg, struct ts_str data, uint32_t c, struct ts_sequence *seq)
+{
+    const uint8_t *p, *end;
+    return bytes_of(data, &seg->cols[c].part, &p, &end) && ts_sequence_open(seq, p, end, seg->n, true);
+}
+
+/* To v, which has what the sequence says, the quotients are added, a vector at a time. */
+static bool add_quotients(const struct ts_seg *seg, struct ts_str data, const struct ts_seg_column *col, unsigned from, unsigned n,
+                          uint64_t *v)
+{
+    uint64_t a[TS_VECTOR_MAX + TS_SEG_PAD], b[TS_VECTOR_MAX + TS_SEG_PAD];
+    struct ts_sequence as, bs;
+    bool by_column = col->b != TS_SEG_DIVISOR;
+    if (!open_floats(seg, data, col->a, &as) || (by_column && !open_floats(seg, data, col->b, &bs)))
+        return false;
+    for (unsigned m; n > 0; from += m, v += m, n -= m) {
+        m = TS_MIN(n, TS_VECTOR_MAX - from % TS_VECTOR_MAX);
+        if (!ts_sequence_read(&as, from, m, a) || (by_column && !ts_sequence_read(&bs, from, m, b)))
+            return false;
+        ts_quotient_add((const double *)a, by_column ? (const double *)b : NULL, col->divisor, m, v);
+    }
+    return true;
+}
+
 int ts_seg_values(const struct ts_seg *seg, struct ts_str data, const struct ts_seg_column *col, unsigned from,
                       unsigned n, uint64_t *v, struct ts_str *s, uint32_t *rows, unsigned *count)
 {
@@ -348,7 +412,8 @@ int ts_seg_values(const struct ts_seg *seg, struct ts_str data, const struct ts_
         return 0;
     if (col->type == TS_SCAN_STRING)
         return read_strings(p, end, col->count, first, *count, v, s);
-    return ts_sequence_open(&seq, p, end, col->count, col->type == TS_SCAN_FLOAT) && ts_sequence_read(&seq, first, *count, v)
+    return ts_sequence_open(&seq, p, end, col->count, col->type == TS_SCAN_FLOAT && !col->quotient) &&
+                   ts_sequence_read(&seq, first, *count, v) && (!col->quotient || add_quotients(seg, data, col, first, *count, v))
                ? 0
                : -TS_ECORRUPT;
 }

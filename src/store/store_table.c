@@ -117,29 +117,104 @@ static struct ts_column *find_column(struct ts_table *tbl, uint32_t name, enum t
     return col;
 }
 
-static int append_column(struct ts_table *tbl, const struct ts_seg *seg, struct ts_str data, unsigned c, unsigned from, unsigned n)
+/* Values of rows from … from + n of column c, and where they stand from there on; rows stays when all are there. */
+static int values_of(struct ts_table *tbl, const struct ts_seg *seg, struct ts_str data, const struct ts_seg_all *all, unsigned c,
+                     unsigned from, unsigned n, struct ts_all_column *out)
+{
+    *out = (struct ts_all_column){.v = tbl->v, .s = tbl->s, .rows = tbl->rows};
+    if (!all)
+        return ts_seg_values(seg, data, &seg->cols[c], from, n, tbl->v, tbl->s, tbl->rows, &out->count);
+    const struct ts_all_column *col = &all->cols[c];
+    unsigned first = from;
+    out->count = n;
+    if (col->rows) {
+        unsigned hi = col->count;
+        for (first = 0; first < hi;) {
+            unsigned mid = (first + hi) / 2;
+            if (col->rows[mid] < from)
+                first = mid + 1;
+            else
+                hi = mid;
+        }
+        for (out->count = 0; first + out->count < col->count && col->rows[first + out->count] < from + n; out->count++)
+            tbl->rows[out->count] = col->rows[first + out->count] - from;
+    }
+    out->v = col->v + first;
+    out->s = col->s ? col->s + first : NULL;
+    return 0;
+}
+
+static int append_column(struct ts_table *tbl, const struct ts_seg *seg, struct ts_str data, const struct ts_seg_all *all, unsigned c,
+                         unsigned from, unsigned n)
 {
     const struct ts_seg_column *src = &seg->cols[c];
-    unsigned count;
-    int rc = ts_seg_values(seg, data, src, from, n, tbl->v, tbl->s, tbl->rows, &count);
-    if (rc || count == 0)
+    struct ts_all_column is;
+    int rc = values_of(tbl, seg, data, all, c, from, n, &is);
+    if (rc || is.count == 0)
         return rc;
     struct ts_column *col = find_column(tbl, src->name, src->type, c);
     if (!col)
         return -TS_ENOMEM;
     bool dense = src->nulls == 0;
-    for (unsigned i = 0; i < count; i++) {
-        unsigned at = tbl->n + (dense ? i : tbl->rows[i]);
+    for (unsigned i = 0; i < is.count; i++) {
+        unsigned at = tbl->n + (dense ? i : is.rows[i]);
         col->present[at] = 1;
         if (src->type != TS_SCAN_STRING) {
-            col->v[at] = tbl->v[i];
+            col->v[at] = is.v[i];
             continue;
         }
-        col->s[at] = (struct ts_str){(const char *)(uintptr_t)tbl->text.len, tbl->s[i].len};
-        ts_buf_put_str(&tbl->text, tbl->s[i]);
+        col->s[at] = (struct ts_str){(const char *)(uintptr_t)tbl->text.len, is.s[i].len};
+        ts_buf_put_str(&tbl->text, is.s[i]);
     }
     return ts_buf_failed(&tbl->text) ? -TS_ENOMEM : 0;
 }
+
+/* ---- a whole segment ---- */
+
+size_t ts_all_bytes(const struct ts_seg *seg)
+{
+    size_t n = seg->n + TS_SEG_PAD, bytes = n * sizeof(int64_t) + seg->ncols * sizeof(struct ts_all_column);
+    for (unsigned c = 0; c < seg->ncols; c++)
+        bytes += n * (sizeof(uint64_t) + sizeof(uint32_t) + (seg->cols[c].type == TS_SCAN_STRING ? sizeof(struct ts_str) : 0));
+    return bytes;
+}
+
+int ts_all_decode(struct ts_seg_all *all, const struct ts_seg *seg, struct ts_str data)
+{
+    size_t n = seg->n + TS_SEG_PAD;
+    all->bytes = ts_alloc(ts_all_bytes(seg));
+    if (!all->bytes)
+        return -TS_ENOMEM;
+    all->times = (int64_t *)(void *)all->bytes;
+    all->cols = (struct ts_all_column *)(void *)(all->times + n);
+    char *p = (char *)(all->cols + seg->ncols); /* what needs 8 bytes' alignment first */
+    for (unsigned c = 0; c < seg->ncols; c++) {
+        all->cols[c].v = (uint64_t *)(void *)p;
+        p += n * sizeof(uint64_t);
+        all->cols[c].s = seg->cols[c].type == TS_SCAN_STRING ? (struct ts_str *)(void *)p : NULL;
+        p += all->cols[c].s ? n * sizeof(struct ts_str) : 0;
+    }
+    int rc = ts_seg_times(seg, data, 0, seg->n, all->times);
+    for (unsigned c = 0; c < seg->ncols && rc == 0; c++) {
+        struct ts_all_column *col = &all->cols[c];
+        col->rows = (uint32_t *)(void *)p;
+        p += n * sizeof(uint32_t);
+        rc = ts_seg_values(seg, data, &seg->cols[c], 0, seg->n, col->v, col->s, col->rows, &col->count);
+        if (seg->cols[c].nulls == 0)
+            col->rows = NULL;
+    }
+    if (rc)
+        ts_all_free(all);
+    return rc;
+}
+
+void ts_all_free(struct ts_seg_all *all)
+{
+    ts_free(all->bytes);
+    *all = (struct ts_seg_all){0};
+}
+
+/* ---- rows ---- */
 
 static void move_row(struct ts_table *tbl, unsigned to, unsigned from)
 {
@@ -154,13 +229,16 @@ static void move_row(struct ts_table *tbl, unsigned to, unsigned from)
     }
 }
 
-int ts_table_append(struct ts_table *tbl, const struct ts_seg *seg, struct ts_str data, unsigned from, unsigned n,
-                    int64_t rank, uint32_t series, const struct ts_tomb *tombs, unsigned ntombs)
+int ts_table_append(struct ts_table *tbl, const struct ts_seg *seg, struct ts_str data, const struct ts_seg_all *all, unsigned from,
+                    unsigned n, int64_t rank, uint32_t series, const struct ts_tomb *tombs, unsigned ntombs)
 {
     int rc = reserve(tbl, n);
-    rc = rc ? rc : ts_seg_times(seg, data, from, n, tbl->times + tbl->n);
+    if (rc == 0 && all)
+        memcpy(tbl->times + tbl->n, all->times + from, n * sizeof *tbl->times);
+    else if (rc == 0)
+        rc = ts_seg_times(seg, data, from, n, tbl->times + tbl->n);
     for (unsigned c = 0; c < seg->ncols && rc == 0; c++)
-        rc = append_column(tbl, seg, data, c, from, n);
+        rc = append_column(tbl, seg, data, all, c, from, n);
     if (rc)
         return rc;
     unsigned end = tbl->n + n, kept = end;
@@ -271,10 +349,11 @@ int ts_table_sort(struct ts_table *tbl)
     int rc = sorted ? 0 : put_in_order(tbl);
     if (rc)
         return rc;
+    const char *text = tbl->text.p ? tbl->text.p : ""; /* all of them are empty */
     for (unsigned c = 0; c < tbl->ncols; c++)
         for (unsigned i = 0; tbl->cols[c].s && i < tbl->n; i++)
             if (tbl->cols[c].present[i])
-                tbl->cols[c].s[i].p = tbl->text.p + (uintptr_t)tbl->cols[c].s[i].p;
+                tbl->cols[c].s[i].p = text + (uintptr_t)tbl->cols[c].s[i].p;
     if (tbl->ncols > 1)
         qsort(tbl->cols, tbl->ncols, sizeof *tbl->cols, compare_columns);
     return 0;

@@ -27,13 +27,32 @@ struct ts_table {
 void ts_table_clear(struct ts_table *tbl);
 void ts_table_fini(struct ts_table *tbl);
 
+/** All rows of a segment, decoded: when many parts of it are taken, a row or two at a time. */
+struct ts_all_column {
+    uint64_t *v;
+    struct ts_str *s; /* STRING */
+    uint32_t *rows;   /* NULL: all of them */
+    unsigned count;
+};
+struct ts_seg_all {
+    int64_t *times;
+    struct ts_all_column *cols;
+    char *bytes;
+};
+
+/** What ts_all_decode takes. */
+size_t ts_all_bytes(const struct ts_seg *seg);
+/** The segment's data outlive it. @return 0, or -TS_ECORRUPT, -TS_ENOMEM and nothing to free. */
+int ts_all_decode(struct ts_seg_all *all, const struct ts_seg *seg, struct ts_str data) TS_MUST_CHECK;
+void ts_all_free(struct ts_seg_all *all);
+
 /**
- * Appends rows from … from + n of a segment whose parts are whole (or of those columns that are: `whole` has a byte for each).
- * Rows that a tomb newer than rank covers are left out.
+ * Appends rows from … from + n of a segment whose parts are whole; all: the same decoded, or NULL. Rows that a tomb newer than rank
+ * covers are left out.
  * @return 0, -TS_ECORRUPT (the table is then of no use), -TS_ENOMEM.
  */
-int ts_table_append(struct ts_table *tbl, const struct ts_seg *seg, struct ts_str data, unsigned from, unsigned n,
-                    int64_t rank, uint32_t series, const struct ts_tomb *tombs, unsigned ntombs) TS_MUST_CHECK;
+int ts_table_append(struct ts_table *tbl, const struct ts_seg *seg, struct ts_str data, const struct ts_seg_all *all, unsigned from,
+                    unsigned n, int64_t rank, uint32_t series, const struct ts_tomb *tombs, unsigned ntombs) TS_MUST_CHECK;
 
 /** Rows in ascending order, one for each time; columns sorted, empty ones gone. @return 0, -TS_ENOMEM. */
 int ts_table_sort(struct ts_table *tbl) TS_MUST_CHECK;

@@ -4,7 +4,7 @@
  * rule takes is dropped by reason.
  */
 #include "config.h"
-#include "window/window_priv.h"
+#include "window/window_rule.h"
 
 #include "core/mem.h"
 
@@ -351,16 +351,16 @@ TS_INLINE uint32_t add_groups(struct ts_worker *wk, const struct ts_source *src,
                               uint32_t *samples)
 {
     const struct ts_rule *rule = wk->rules[0];
-    if (TS_LIKELY(!rule->wants && !(points->flags & TS_POINT_EXT))) {
-        *samples = add_plain_groups(wk, src, points, n);
-        return *samples;
+    if (TS_UNLIKELY(points->flags & TS_POINT_EXT)) {
+        if (src->nslots > MANY_IDS / 8 && n >= 2 * GROUP)
+            fetch_group(src, rule->recent, points + GROUP);
+        *samples = GROUP / 2;
+        return !rule->wants && add_timed_group(wk, src, points) ? GROUP : 0;
     }
-    if (src->nslots > MANY_IDS / 8 && n >= 2 * GROUP)
-        fetch_group(src, points->flags & TS_POINT_EXT ? rule->recent : rule->arrival, points + GROUP);
-    *samples = points->flags & TS_POINT_EXT ? GROUP / 2 : GROUP;
-    bool added = rule->wants ? rule->wants == TS_WANTS_SKETCH && ts_window_add_sketched_group(wk, src, points)
-                             : add_timed_group(wk, src, points);
-    return added ? GROUP : 0;
+    *samples = TS_LIKELY(!rule->wants)          ? add_plain_groups(wk, src, points, n)
+               : rule->wants == TS_WANTS_SKETCH ? ts_window_add_sketched_groups(wk, src, points, n)
+                                                : 0;
+    return *samples;
 }
 
 /* Any point. @return the entries that it took: 1, or 2 with its extension. */

@@ -6,7 +6,7 @@
  * for a sample. Full: a group beyond limits.series is refused; without memory a worker keeps its partials and tries again.
  */
 #include "config.h"
-#include "window/window_priv.h"
+#include "window/window_rule.h"
 
 #include "core/hash.h"
 #include "core/mem.h"

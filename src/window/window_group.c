@@ -5,7 +5,7 @@
  * series has moved to event time. Late samples: the groups of dirty panes are worked out anew from all their panes.
  */
 #include "config.h"
-#include "window/window_priv.h"
+#include "window/window_rule.h"
 
 #include "core/matcher.h"
 #include "core/log.h"

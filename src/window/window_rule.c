@@ -3,7 +3,7 @@
  * they match and what their points are called. Thread: worker; made on main, before it runs or before they are the worker's.
  */
 #include "config.h"
-#include "window/window_priv.h"
+#include "window/window_rule.h"
 
 #include "core/log.h"
 #include "core/matcher.h"
@@ -183,7 +183,6 @@ static void make_rules(struct ts_worker *wk, struct ts_rule_set *set)
     for (unsigned r = 0, n = set->nrules; r < n; r++)
         if (set->rules[r].conf->late == TS_LATE_SIDE && (!set->rules[r].hidden || set->rules[r].nfolds))
             make_side(wk, set, &set->rules[r]);
-    set->nleft = set->nrules;
     for (unsigned r = 0; r < set->nrules; r++)
         set->bits |= set->rules[r].bit;
 }

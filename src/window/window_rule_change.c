@@ -9,6 +9,7 @@
  * Sessions, which begin anywhere, are a worker's own affair: what comes after the second step is the new rule's.
  */
 #include "config.h"
+#include "window/window_rule.h"
 #include "window/window_session.h"
 
 #include "core/mem.h"

@@ -5,7 +5,7 @@
  * gone may be in batches, so it is freed when these are back.
  */
 #include "config.h"
-#include "window/window_priv.h"
+#include "window/window_rule.h"
 
 #include "core/mem.h"
 

@@ -66,19 +66,19 @@ TS_INLINE void add_key(struct ts_worker *wk, const struct ts_rule *rule, struct 
 
 static struct ts_sketch no_sketch = {.state = TS_SKETCH_OFF}; /* of chunks that have none; never written to */
 
-/* All panes' and sketches' addresses, then all keys and the places of their counts, then all counts: so their
- * cache misses overlap. */
-bool ts_window_add_sketched_group(struct ts_worker *wk, const struct ts_source *src,
-                                  const struct ts_point *points)
-{
-    const struct ts_rule *rule = wk->rules[0];
-    struct ts_window *win = rule->arrival;
+/* A group of samples on its way. */
+struct group {
     struct ts_stats *panes[TS_WINDOW_GROUP];
     struct ts_sketch *sketches[TS_WINDOW_GROUP];
-    uint32_t slots[TS_WINDOW_GROUP], flags = 0;
+    uint32_t slots[TS_WINDOW_GROUP];
     int32_t keys[TS_WINDOW_GROUP];
-    if (!win)
-        return false;
+};
+
+/* Panes and sketches, on their way into the cache then. @return false: something in the group is not plain. */
+TS_INLINE bool find(const struct ts_worker *wk, const struct ts_window *win, const struct ts_source *src, const struct ts_point *points,
+                    struct group *grp)
+{
+    uint32_t flags = 0;
     for (unsigned i = 0; i < TS_WINDOW_GROUP; i++) {
         flags |= points[i].flags;
         uint32_t slot = TS_LIKELY(points[i].id < src->nslots) ? src->slots[points[i].id] : TS_SLOT_REFUSED;
@@ -88,23 +88,58 @@ bool ts_window_add_sketched_group(struct ts_worker *wk, const struct ts_source *
         struct ts_pane_chunk *ch = win->chunks[index];
         if (!ch || ch == TS_CHUNK_GONE || (!ch->sketches && has_quantiles(wk, slot)))
             return false;
-        slots[i] = slot;
-        panes[i] = &ch->panes[slot % TS_CHUNK_PANES].stats;
-        sketches[i] = ch->sketches ? &ch->sketches[slot % TS_CHUNK_PANES] : &no_sketch;
-        __builtin_prefetch(panes[i], 1);
-        __builtin_prefetch(sketches[i], 1);
+        grp->slots[i] = slot;
+        grp->panes[i] = &ch->panes[slot % TS_CHUNK_PANES].stats;
+        grp->sketches[i] = ch->sketches ? &ch->sketches[slot % TS_CHUNK_PANES] : &no_sketch;
+        __builtin_prefetch(grp->panes[i], 1);
+        __builtin_prefetch(grp->sketches[i], 1);
     }
-    if (flags)
-        return false;
+    return flags == 0;
+}
+
+/* Samples into panes; the places of their counts are on their way then. */
+TS_INLINE void add_to_panes(const struct ts_point *points, struct group *grp)
+{
     for (unsigned i = 0; i < TS_WINDOW_GROUP; i++) {
-        ts_stats_add(panes[i], points[i].value, 1);
-        keys[i] = ts_sketch_key(points[i].value);
-        __builtin_prefetch(ts_sketch_place(sketches[i], keys[i]), 1);
+        ts_stats_add(grp->panes[i], points[i].value, 1);
+        grp->keys[i] = ts_sketch_key(points[i].value);
+        __builtin_prefetch(ts_sketch_place(grp->sketches[i], grp->keys[i]), 1);
     }
-    for (unsigned i = 0; i < TS_WINDOW_GROUP; i++)
-        add_key(wk, rule, sketches[i], slots[i], keys[i]);
-    win->used[TS_DOMAIN_ARRIVAL] = true;
-    return true;
+}
+
+/*
+ * Groups of plain points, up to the first group that is something else. Three are under way: while the counts of one go up, the places of
+ * the next one's counts and the panes and sketches of the one after that come into the cache.
+ */
+uint32_t ts_window_add_sketched_groups(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points, uint32_t n)
+{
+    const struct ts_rule *rule = wk->rules[0];
+    struct ts_window *win = rule->arrival;
+    struct group groups[3], *now = &groups[0], *next = &groups[1], *after = &groups[2];
+    uint32_t done = 0, found = 0; /* points */
+    if (win && find(wk, win, src, points, now))
+        found = TS_WINDOW_GROUP;
+    if (found && n >= 2 * TS_WINDOW_GROUP && find(wk, win, src, points + found, next))
+        found += TS_WINDOW_GROUP;
+    if (found)
+        add_to_panes(points, now);
+    while (done < found) {
+        uint32_t ahead = found - done;
+        if (ahead == 2 * TS_WINDOW_GROUP && found + TS_WINDOW_GROUP <= n && find(wk, win, src, points + found, after))
+            found += TS_WINDOW_GROUP;
+        if (ahead >= 2 * TS_WINDOW_GROUP)
+            add_to_panes(points + done + TS_WINDOW_GROUP, next);
+        for (unsigned i = 0; i < TS_WINDOW_GROUP; i++)
+            add_key(wk, rule, now->sketches[i], now->slots[i], now->keys[i]);
+        struct group *free_one = now;
+        now = next;
+        next = after;
+        after = free_one;
+        done += TS_WINDOW_GROUP;
+    }
+    if (done)
+        win->used[TS_DOMAIN_ARRIVAL] = true;
+    return done;
 }
 
 void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch,

@@ -1,7 +1,7 @@
 /*
  * Snapshots to disk: asks the workers for one every `snapshot`, writes their blocks to <state_dir>/snapshot.new as they come, and
  * puts that in the place of the former when the journal has all that was sealed before it. Thread: ts-snapshot, whose work begins
- * again no sooner than after ten times what it took. A disk that fails keeps the former snapshot, counted, and is tried again; the
+ * again no sooner than after twenty times what it took. A disk that fails keeps the former snapshot, counted, and is tried again; the
  * workers never wait for it.
  */
 #include "config.h"
@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SHARE  10 /* of the time at most one part is spent on snapshots */
+#define SHARE  20 /* of the time at most one part is spent on snapshots */
 #define NAP_NS (5 * TS_MS)
 #define PATIENCE_NS (2 * TS_SEC) /* for groups that other workers have not passed */
 

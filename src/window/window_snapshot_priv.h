@@ -19,6 +19,7 @@
  * A series is in one record, with all its panes as they were at one moment, so a pane and what it was merged into agree. Series
  * are copied one after the other; what was sealed meanwhile is in the journal behind `segment offset`.
  */
+#include "core/le.h"
 #include "core/varint.h"
 #include "window/window_priv.h"
 #include "window/window_snapshot.h"
@@ -65,12 +66,19 @@ struct ts_snapper {
 void ts_snap_put_head(char head[SNAP_HEAD], unsigned flags, int64_t taken_ns, struct ts_feed_pos at);
 uint64_t ts_snap_checksum(struct ts_str payload, uint64_t number, uint32_t worker, int64_t taken_ns);
 
+/* Where the next n bytes go, counted as put; NULL without memory. In place: a snapshot is many small puts. */
+static inline char *ts_snap_room(struct ts_buf *buf, size_t n)
+{
+    char *to = TS_LIKELY(n <= buf->cap - buf->len) ? buf->p + buf->len : ts_buf_reserve(buf, n);
+    buf->len += to ? n : 0;
+    return to;
+}
+
 static inline void ts_snap_put_u64(struct ts_buf *buf, uint64_t v)
 {
-    char bytes[8];
-    for (unsigned i = 0; i < 8; i++)
-        bytes[i] = (char)(v >> 8 * i & 0xff);
-    ts_buf_put(buf, bytes, sizeof bytes);
+    char *to = ts_snap_room(buf, sizeof v);
+    if (to)
+        ts_le_put64(to, v);
 }
 
 static inline void ts_snap_put_i64(struct ts_buf *buf, int64_t v)
@@ -87,27 +95,30 @@ static inline void ts_snap_put_double(struct ts_buf *buf, double v)
 
 static inline void ts_snap_put_uint(struct ts_buf *buf, uint64_t v)
 {
-    char bytes[TS_VARINT_MAX];
-    ts_buf_put(buf, bytes, (size_t)(ts_varint_put(bytes, v) - bytes));
+    char *to = ts_snap_room(buf, TS_VARINT_MAX);
+    if (to)
+        buf->len = (size_t)(ts_varint_put(to, v) - buf->p);
 }
 
 static inline void ts_snap_put_text(struct ts_buf *buf, struct ts_str s)
 {
     ts_snap_put_uint(buf, s.len);
-    ts_buf_put_str(buf, s);
+    char *to = ts_snap_room(buf, s.len);
+    if (to && s.len)
+        memcpy(to, s.p, s.len);
 }
 
 /* A length that is known only behind what it is of. */
 static inline size_t ts_snap_open(struct ts_buf *buf)
 {
-    ts_buf_put(buf, "\0\0\0", 4);
+    (void)ts_snap_room(buf, 4);
     return buf->len;
 }
 
 static inline void ts_snap_close(struct ts_buf *buf, size_t from)
 {
-    for (unsigned i = 0; i < 4 && !ts_buf_failed(buf); i++)
-        buf->p[from - 4 + i] = (char)((buf->len - from) >> 8 * i & 0xff);
+    if (!ts_buf_failed(buf))
+        ts_le_put32(buf->p + from - 4, (uint32_t)(buf->len - from));
 }
 
 /* Reading never goes beyond the end: what is missing reads as zero and sets bad. */

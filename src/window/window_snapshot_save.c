@@ -12,6 +12,7 @@
 
 #define STEP_BYTES  ((size_t)32 << 10)
 #define STEP_SLOTS  1024 /* looked at */
+#define FETCH_AHEAD 8
 #define BLOCK_BYTES ((size_t)256 << 10)
 
 uint64_t ts_rule_key(const struct ts_rule *rule)
@@ -53,8 +54,9 @@ static void put_stats(const struct ts_worker *wk, const struct ts_rule *rule, co
     bool timed = ch->last_ns && ch->last_ns[i] != TS_TIME_NONE, sketched = sk && sk->state >= TS_SKETCH_LIST;
     bool more = ch->more && wk->series.slots[slot].kind != TS_KIND_COUNTER;
     ts_buf_putc(buf, (char)((timed ? PART_LAST : 0) | (sketched ? PART_SKETCH : 0) | (more ? PART_MORE : 0)));
-    for (unsigned m = 0; m < TS_ARRAY_SIZE(moments); m++)
-        ts_snap_put_double(buf, moments[m]);
+    char *to = ts_snap_room(buf, sizeof moments);
+    for (unsigned m = 0; to && m < TS_ARRAY_SIZE(moments); m++)
+        ts_le_put_double(to + m * sizeof moments[0], moments[m]);
     if (timed)
         ts_snap_put_i64(buf, ch->last_ns[i]);
     if (sketched) {
@@ -169,8 +171,11 @@ static void step(struct ts_worker *wk)
         put_start(wk, buf);
     wk->renumbered = false;
     uint32_t end = TS_MIN(wk->series.count, snap->next_slot + STEP_SLOTS);
-    while (snap->next_slot < end && buf->len < stop_at)
+    while (snap->next_slot < end && buf->len < stop_at) {
+        if (snap->next_slot + FETCH_AHEAD < end)
+            __builtin_prefetch(wk->series.slots[snap->next_slot + FETCH_AHEAD].series);
         put_slot(wk, snap->next_slot++, buf);
+    }
     if (snap->next_slot >= wk->series.count) {
         snap->busy = false;
         snap->filling->last = true;

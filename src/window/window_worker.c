@@ -3,7 +3,7 @@
  * the texts in points on their way to it.
  */
 #include "config.h"
-#include "window/window_priv.h"
+#include "window/window_rule.h"
 
 #include "core/matcher.h"
 #include "core/mem.h"

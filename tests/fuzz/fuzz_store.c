@@ -58,8 +58,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ts_str columns = {copy, rest};
     if (ts_seg_open(&seg, ts_buf_str(&head), 0) == 0) {
         decode(&seg, columns);
-        if (ts_table_append(&tbl, &seg, columns, 0, seg.n, 1, 7, &(struct ts_tomb){2, 7, 0, 1000}, 1) == 0)
+        struct ts_tomb tomb = {2, 7, 0, 1000};
+        struct ts_seg_all all;
+        if (ts_table_append(&tbl, &seg, columns, NULL, 0, seg.n, 1, 7, &tomb, 1) == 0)
             (void)!ts_table_sort(&tbl);
+        if (ts_all_decode(&all, &seg, columns) == 0) {
+            ts_table_clear(&tbl);
+            for (unsigned i = 0; i < seg.n; i += 1 + i / 2)
+                (void)!ts_table_append(&tbl, &seg, columns, &all, i, TS_MIN(seg.n - i, 2u), 1, 7, &tomb, 1);
+            ts_all_free(&all);
+        }
     }
     ts_table_fini(&tbl);
     ts_seg_fini(&seg);

@@ -127,7 +127,7 @@ static int64_t batch(struct fixture *fx, int64_t real_ns, bool data)
         put(fx, "a", TS_TIME_NONE);
         put(fx, "e", T0 + real_ns); /* its sender's clock is right */
         ts_router_tile(&fx->tile, fx->router);
-        ts_router_flush(fx->router);
+        ts_router_flush(fx->router, false);
     } else {
         ts_router_tick(fx->router, arrival_ns);
     }

@@ -9,6 +9,7 @@
 #include "core/admin.h"
 #include "store/store.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define T0     (INT64_C(1700000000) * TS_SEC)
@@ -53,7 +54,9 @@ static void put(int64_t from, int64_t to, bool again)
             int64_t v = value_of(i, h, again);
             struct ts_point_field fields[] = {
                 {.key = TS_STR("i"), .type = TS_SCAN_INT, .v.i = v},
+                {.key = TS_STR("odd"), .type = TS_SCAN_FLOAT, .v.f = v == 80 ? NAN : v == 79 ? INFINITY : (double)v / 2},
                 {.key = TS_STR("s"), .type = TS_SCAN_STRING, .text = v > 50 ? TS_STR("high") : TS_STR("low")},
+                {.key = TS_STR("u"), .type = TS_SCAN_UINT, .v.u = (uint64_t)v + 20},
                 {.key = TS_STR("up"), .type = TS_SCAN_BOOL, .v.u = v > 0},
                 {.key = TS_STR("v"), .type = TS_SCAN_FLOAT, .v.f = (double)v},
             };
@@ -204,6 +207,19 @@ static void test_windows(void **state)
 }
 
 /* Columns that are held while the scan goes on: of several chunks, and of a scan that was closed before its end. */
+/* Chunk by chunk, and whole tables at once. */
+static void test_derivative(void **state)
+{
+    (void)state;
+    static const char *const froms[] = {PART FLOATS, PART WHOLE, FROM WHOLE " |> filter(fn: (r) => r._value > 70)",
+                                        FROM FLOATS " |> filter(fn: (r) => r._time < 2023-11-14T22:13:45Z)"};
+    static const char *const ops[] = {" |> derivative()", " |> derivative(unit: 1m, nonNegative: true)",
+                                      " |> derivative(unit: 100ms, nonNegative: true, initialZero: true)"};
+    for (size_t f = 0; f < TS_ARRAY_SIZE(froms); f++)
+        for (size_t k = 0; k < TS_ARRAY_SIZE(ops); k++)
+            same(froms[f], ops[k], TIMED);
+}
+
 static void test_held(void **state)
 {
     (void)state;
@@ -211,6 +227,135 @@ static void test_held(void **state)
     same(FROM " |> filter(fn: (r) => r._field == \"s\")", " |> tail(n: 5)", TIMED);
     same(FROM FLOATS, " |> tableFind(fn: (key) => not exists key.host) |> limit(n: 3)", TIMED);
     same(FROM " |> filter(fn: (r) => r._field == \"up\")", " |> limit(n: 4500)", TIMED);
+}
+
+/* ---- predicates on values ---- */
+
+static uint64_t seed = 8;
+
+static unsigned draw(unsigned n)
+{
+    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (unsigned)(seed >> 33) % n;
+}
+
+/* tags: of series, too. */
+static void put_condition(struct ts_buf *to, unsigned depth, bool tags)
+{
+    static const char *const ops[] = {"==", "!=", "<", "<=", ">", ">="};
+    static const char *const numbers[] = {"50.0", "-20.0", "71", "-1", "0", "100.5", "uint(v: 30)", "float(v: \"NaN\")", "limit"};
+    static const char *const others[] = {"r._value == \"high\"", "r._value > \"house\"", "r._value =~ /^h/", "r._value !~ /i/", "r._value == true",
+                                         "r._value != true", "exists r._value", "r._value < true", "r._time > 2023-11-15T12:00:00Z"};
+    static const char *const series[] = {"r.host == \"h0\"", "r.host =~ /h[01]/", "exists r.host", "r.nope == \"x\"", "r._field < \"t\""};
+    switch (depth ? draw(8) : draw(4)) {
+    case 4: ts_buf_puts(to, "not "); /* falls through */
+    case 5:
+        ts_buf_puts(to, "(");
+        put_condition(to, depth - 1, tags);
+        ts_buf_puts(to, ")");
+        break;
+    case 6:
+    case 7:
+        ts_buf_puts(to, "(");
+        put_condition(to, depth - 1, tags);
+        ts_buf_puts(to, draw(2) ? " and " : " or ");
+        put_condition(to, depth - 1, tags);
+        ts_buf_puts(to, ")");
+        break;
+    case 3: ts_buf_puts(to, tags ? series[draw(TS_ARRAY_SIZE(series))] : others[draw(TS_ARRAY_SIZE(others))]); break;
+    case 2:
+        ts_buf_printf(to, "%s %s r._value", numbers[draw(TS_ARRAY_SIZE(numbers))], ops[draw(TS_ARRAY_SIZE(ops))]);
+        break;
+    default:
+        ts_buf_printf(to, "r._value %s %s", ops[draw(TS_ARRAY_SIZE(ops))], numbers[draw(TS_ARRAY_SIZE(numbers))]);
+        break;
+    }
+}
+
+/* What the scan leaves out is what filter() would leave out, and what filter() refuses to compare it refuses with the scan as well.
+ * Only tags, measurement and field may spare a series that could not be compared. */
+static void test_value_predicates(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {"i", "odd", "s", "u", "up", "v"};
+    static const char *const ends[] = {
+        " |> map(fn: (r) => ({h: if exists r.host then r.host else \"-\", f: r._field, t: r._time, v: string(v: r._value)}))"
+        " |> group() |> sort(columns: [\"h\", \"f\", \"t\"])",
+        " |> count() |> map(fn: (r) => ({h: if exists r.host then r.host else \"-\", f: r._field, n: r._value}))"
+        " |> group() |> sort(columns: [\"h\", \"f\"])",
+        " |> first() |> map(fn: (r) => ({h: if exists r.host then r.host else \"-\", f: r._field, t: r._time}))"
+        " |> group() |> sort(columns: [\"h\", \"f\"])"};
+    struct ts_buf cond = TS_BUF_INIT, script = TS_BUF_INIT, pushed = TS_BUF_INIT, plain = TS_BUF_INIT;
+    unsigned errors = 0, rows = 0;
+    for (unsigned k = 0; k < 160; k++) {
+        const char *end = ends[draw(3)], *field = fields[draw(6)], *other = draw(3) ? field : fields[draw(6)], *from = draw(4) ? PART : FROM;
+        bool tags = draw(2);
+        ts_buf_clear(&cond);
+        put_condition(&cond, 3, tags);
+        for (int spoil = 0; spoil < 2; spoil++) {
+            ts_buf_clear(&script);
+            ts_buf_printf(&script, "limit = 42 %s |> filter(fn: (r) => r._field == \"%s\" or r._field == \"%s\")%s |> filter(fn: (r) => %s)%s", from,
+                          field, other, spoil ? SPOIL : "", ts_buf_cstr(&cond), end);
+            answer(ts_buf_cstr(&script), spoil ? &plain : &pushed);
+        }
+        bool refused = strncmp(ts_buf_cstr(&plain), "error", 5) == 0;
+        errors += refused;
+        rows += !refused && plain.len > 200;
+        if (refused && tags && strncmp(ts_buf_cstr(&pushed), "error", 5) != 0)
+            continue;
+        if (strcmp(ts_buf_cstr(&pushed), ts_buf_cstr(&plain)) != 0)
+            print_error("%s\n%.500s\n%.500s\n", ts_buf_cstr(&script), ts_buf_cstr(&pushed), ts_buf_cstr(&plain));
+        assert_string_equal(ts_buf_cstr(&pushed), ts_buf_cstr(&plain));
+    }
+    assert_in_range(errors, 10, 120);
+    assert_in_range(rows, 30, 150);
+    ts_buf_fini(&cond);
+    ts_buf_fini(&script);
+    ts_buf_fini(&pushed);
+    ts_buf_fini(&plain);
+}
+
+/* Points of host h0 and field v with a value greater than this, in so many chunks without columns; *bytes: what the scan held. */
+static unsigned scan_above(double limit, unsigned *blocks, size_t *bytes)
+{
+    struct ts_scan_pred host = {.op = TS_SCAN_EQ, .on = TS_SCAN_TAG, .tag = TS_STR("host"), .value = TS_STR("h0")};
+    struct ts_scan_pred field = {.op = TS_SCAN_EQ, .on = TS_SCAN_FIELD, .value = TS_STR("v")};
+    const struct ts_scan_pred *const args[] = {&host, &field};
+    struct ts_scan_pred both = {.op = TS_SCAN_AND, .nargs = 2, .args = args};
+    struct ts_scan_pred rows = {.op = TS_SCAN_GT, .on = TS_SCAN_VALUE, .type = TS_SCAN_FLOAT, .num.f = limit};
+    struct ts_scan_request req = {.bucket = TS_STR("b"), .start_ns = T0, .stop_ns = T0 + 8192 * STEP, .pred = &both, .rows = &rows, .stats = true};
+    struct ts_scan_cursor *cur;
+    const struct ts_scan_chunk *chk;
+    struct ts_err err;
+    unsigned n = 0;
+    *blocks = 0;
+    *bytes = 0;
+    assert_int_equal(ts_scan_open(source, &req, &cur, &err), 0);
+    do {
+        assert_int_equal(ts_scan_next(cur, &chk, &err), 0);
+        n += chk ? chk->n : 0;
+        *blocks += chk && chk->n && !chk->columns;
+        assert_true(!chk || !chk->n || chk->filtered);
+        *bytes = TS_MAX(*bytes, ts_scan_bytes(cur));
+    } while (chk);
+    ts_scan_close(&cur);
+    return n;
+}
+
+/* What a block's minimum and maximum say need not be decoded. */
+static void test_blocks_are_skipped(void **state)
+{
+    (void)state;
+    unsigned blocks, n = 0;
+    size_t none, all, some;
+    for (int64_t i = 0; i < 8192; i++)
+        n += value_of(i, 0, false) > 50;
+    assert_int_equal(scan_above(80.5, &blocks, &none), 0);
+    assert_int_equal(scan_above(-20.5, &blocks, &all), 8192);
+    assert_int_equal(blocks, 2);
+    assert_int_equal(scan_above(50, &blocks, &some), n);
+    assert_int_equal(blocks, 0);
+    assert_true(none + 4096 * 8 < some && all + 4096 * 8 < some);
 }
 
 static bool at_once(void *arg)
@@ -289,6 +434,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_values), cmocka_unit_test(test_aggregates), cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_derivative), cmocka_unit_test(test_value_predicates), cmocka_unit_test(test_blocks_are_skipped),
         cmocka_unit_test(test_held),         cmocka_unit_test(test_errors),     cmocka_unit_test(test_memory_limits),
     };
     return cmocka_run_group_tests(tests, begin, end);

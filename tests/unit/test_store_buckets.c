@@ -149,6 +149,52 @@ static void test_batch_across_retention(void **state)
     assert_schema("b", TS_SCAN_TAG_VALUES, NULL, "a4 ");
 }
 
+static uint64_t landed(void)
+{
+    struct ts_store_stats stats;
+    struct ts_err err;
+    assert_int_equal(ts_store_stats(dir, &stats, &err), 0);
+    return stats.landed;
+}
+
+/* Of each of three series n values in one commit. */
+static void load(int64_t from, int64_t n)
+{
+    static const char *const hosts[] = {"a", "b", "c"};
+    struct ts_points *pts;
+    struct ts_err err;
+    assert_int_equal(ts_points_begin(ts_store_writer(store), TS_STR("b"), &pts, &err), 0);
+    for (size_t h = 0; h < TS_ARRAY_SIZE(hosts); h++) {
+        struct ts_tag tag = {TS_STR("host"), ts_str_of(hosts[h])};
+        uint32_t series;
+        assert_int_equal(ts_points_series(pts, TS_STR("m"), &tag, 1, &series, &err), 0);
+        for (int64_t i = from; i < from + n; i++) {
+            struct ts_point_field field = {.key = TS_STR("v"), .type = TS_SCAN_INT, .v.i = i};
+            assert_int_equal(ts_points_add(pts, series, T0 + i * TS_SEC, &field, 1, &err), 0);
+        }
+    }
+    assert_int_equal(ts_points_commit(pts, TS_STR(""), TS_STR(""), &err), 0);
+    ts_points_end(&pts);
+}
+
+/* What was loaded at once becomes blocks when nothing more comes; little waits, and so does what is still coming. */
+static void test_bulk(void **state)
+{
+    (void)state;
+    struct ts_err err = {""};
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("b"), 0, &err), 0);
+    load(0, 300);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ts_store_tend(store, TS_STORE_DUE, &err), 0);
+    assert_int_equal(landed(), 1);
+    load(300, 300);
+    assert_int_equal(ts_store_tend(store, TS_STORE_DUE, &err), 0);
+    assert_int_equal(landed(), 2);
+    assert_int_equal(ts_store_tend(store, TS_STORE_DUE, &err), 0);
+    assert_int_equal(landed(), 0);
+    assert_int_equal(count_points("b"), 1800);
+}
+
 static int64_t bucket_id(const char *name)
 {
     struct ts_scan_bucket bck;
@@ -193,6 +239,44 @@ static void test_format_1(void **state)
     assert_listed("1 b 0s 2419200s () 0 0, ");
     assert_int_equal(count_points("b"), 1);
     assert_schema("b", TS_SCAN_TAG_VALUES, NULL, "h4 ");
+}
+
+static void set_format(int format)
+{
+    sqlite3 *db;
+    char text[512];
+    snprintf(text, sizeof text, "%s/catalog.db", dir);
+    assert_int_equal(sqlite3_open(text, &db), SQLITE_OK);
+    snprintf(text, sizeof text, "UPDATE meta SET value = %d WHERE key = 'format'", format);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* The format before this one differs in nothing that a reader sees; who writes brings it up. */
+static void test_format_3(void **state)
+{
+    (void)state;
+    static const struct {
+        int format, rc;
+    } cases[] = {{2, -TS_ECONF}, {3, 0}, {4, 0}, {5, -TS_ECONF}};
+    struct ts_scan_request req = {.bucket = TS_STR("b"), .start_ns = INT64_MIN, .stop_ns = INT64_MAX, .want = TS_SCAN_TIMES};
+    struct ts_err err = {""};
+    assert_int_equal(ts_store_put_bucket(store, TS_STR("b"), 0, &err), 0);
+    assert_int_equal(put("b", "m", "h", T0, TS_SCAN_FLOAT, &err), 0);
+    for (size_t i = 0; i < TS_ARRAY_SIZE(cases); i++) {
+        struct ts_scan_cursor *cur;
+        set_format(cases[i].format);
+        assert_int_equal(ts_scan_open(ts_store_source(store), &req, &cur, &err), cases[i].rc);
+        if (cases[i].rc == 0)
+            ts_scan_close(&cur);
+    }
+    ts_store_close(&store);
+    assert_int_equal(ts_store_open(dir, &store, &err), -TS_ECONF);
+    set_format(3);
+    assert_int_equal(ts_store_open(dir, &store, &err), 0);
+    assert_int_equal(count_points("b"), 1);
+    ts_store_close(&store);
+    assert_int_equal(ts_store_open(dir, &store, &err), 0); /* 4 by now */
 }
 
 /* Tags of some measurements, found by the index: by the row, and where many series have the same value. */
@@ -341,8 +425,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_retention, set_up, tear_down),
                                        cmocka_unit_test_setup_teardown(test_batch_across_retention, set_up, tear_down),
+                                       cmocka_unit_test_setup_teardown(test_bulk, set_up, tear_down),
                                        cmocka_unit_test_setup_teardown(test_buckets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_format_1, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_format_3, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_index, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bounded_io, set_up, tear_down),
                                        cmocka_unit_test_setup_teardown(test_types_and_schema, set_up, tear_down)};

@@ -80,6 +80,7 @@ static double draw_float(unsigned sort)
     case 3: return draw(20) ? d / 100 : odd[draw(TS_ARRAY_SIZE(odd))];
     case 4: return odd[draw(TS_ARRAY_SIZE(odd))];
     case 5: return d * 1e12;
+    case 6: return draw(9) ? d / 1000 + d / 7000 - d / 7000 : odd[draw(TS_ARRAY_SIZE(odd))]; /* a decimal, but for its last bits */
     default: {
         uint64_t bits = draw(UINT64_MAX);
         memcpy(&d, &bits, sizeof d);
@@ -97,7 +98,7 @@ static void test_floats(void **state)
         bool random = draw(2);
         struct ts_buf buf = TS_BUF_INIT;
         for (unsigned i = 0; i < n; i++)
-            v[i] = draw_float(round % 7);
+            v[i] = draw_float(round % 8);
         ts_floats_encode(v, n, random, &buf);
         const uint8_t *p = (const uint8_t *)buf.p, *end = p + buf.len;
         assert_ptr_equal(ts_floats_decode(p, end, n, back), end);
@@ -122,6 +123,14 @@ static void test_sizes(void **state)
         v[i] = (double)draw(100000) / 1000;
     ts_floats_encode(v, TS_VECTOR_MAX, false, &buf);
     assert_in_range(buf.len, 17 * 128, 17 * 128 + 32); /* 10^5 values need 17 bits */
+    for (unsigned i = 0; i < TS_VECTOR_MAX; i++) {
+        v[i] = 0;
+        for (unsigned k = 0; k < 30; k++)
+            v[i] += (double)draw(100000) / 1000;
+    }
+    ts_buf_clear(&buf);
+    ts_floats_encode(v, TS_VECTOR_MAX, false, &buf);
+    assert_in_range(buf.len, 20 * 128, 28 * 128); /* sums up to 3 * 10^6: 21 or 22 bits, and some for what was rounded */
     ts_buf_clear(&buf);
     int64_t t[TS_VECTOR_MAX];
     for (unsigned i = 0; i < TS_VECTOR_MAX; i++)
@@ -229,6 +238,115 @@ static void test_segments(void **state)
     }
 }
 
+/* ---- columns that are told from others ---- */
+
+#define ROLLUPS 3000
+
+static void put_double(uint64_t *v, double d)
+{
+    memcpy(v, &d, sizeof d);
+}
+
+/* Columns count, sum, sum / count, sum / 60, and one that has nothing to do with them. odd: one row in so many is something else. */
+static void fill_rollups(uint64_t v[5][ROLLUPS], unsigned odd)
+{
+    static const double strange[] = {NAN, -NAN, INFINITY, 0.0, -0.0, 1e300, 5e-324};
+    for (unsigned i = 0; i < ROLLUPS; i++) {
+        double count = 1 + (double)draw(50), sum = 0;
+        for (unsigned k = 0; k < (unsigned)count; k++)
+            sum += (double)draw(100000) / 1000; /* rounds: the sum is no short decimal any more */
+        const double values[] = {count, sum, sum / count, sum / 60, sqrt(sum)};
+        for (unsigned c = 0; c < 5; c++)
+            put_double(&v[c][i], odd && draw(odd) == 0 ? strange[draw(TS_ARRAY_SIZE(strange))] : values[c]);
+    }
+}
+
+static void check_rollups(const struct ts_seg *seg, struct ts_str data, const struct ts_column *cols)
+{
+    for (unsigned k = 0; k < 12; k++) {
+        unsigned from = k ? (unsigned)draw(seg->n) : 0, n = k ? 1 + (unsigned)draw(TS_MIN(seg->n - from, k < 6 ? 30 : ROWS)) : seg->n;
+        for (unsigned c = 0; c < seg->ncols; c++)
+            check_column(seg, data, &cols[c], from, n);
+    }
+}
+
+static void test_quotients(void **state)
+{
+    (void)state;
+    static int64_t times[ROLLUPS];
+    static uint64_t v[5][ROLLUPS];
+    for (unsigned i = 0; i < ROLLUPS; i++)
+        times[i] = (int64_t)i * 10000000000;
+    for (unsigned round = 0; round < 30; round++) {
+        struct ts_column cols[5];
+        struct ts_seg seg = {0};
+        struct ts_buf head = TS_BUF_INIT, data = TS_BUF_INIT;
+        unsigned order = (unsigned)draw(5), odd = round % 3 ? 2 + (unsigned)draw(200) : 0;
+        struct ts_seg_rows rows = {.n = round < 3 ? ROLLUPS : 1 + (unsigned)draw(ROLLUPS), .times = times, .ncols = 5, .cols = cols};
+        fill_rollups(v, odd);
+        for (unsigned c = 0; c < 5; c++)
+            cols[c] = (struct ts_column){.name = c, .type = TS_SCAN_FLOAT, .v = v[(c + order) % 5]};
+        assert_int_equal(ts_seg_encode(&rows, 1, &head, &data), 0);
+        assert_int_equal(ts_seg_open(&seg, ts_buf_str(&head), 1), 0);
+        check_rollups(&seg, ts_buf_str(&data), cols);
+        const struct ts_seg_column *mean = &seg.cols[(7 - order) % 5], *rate = &seg.cols[(8 - order) % 5];
+        if (odd == 0 && rows.n > 100) { /* a few bytes for each vector; who is told from others is lost with them */
+            assert_true(mean->quotient && rate->quotient && mean->part.len < 64 && rate->part.len < 64);
+            assert_true(ts_seg_column_is_whole(&seg, ts_buf_str(&data), mean));
+            data.p[seg.cols[mean->a].part.at] ^= 1;
+            assert_false(ts_seg_column_is_whole(&seg, ts_buf_str(&data), mean));
+            assert_true(ts_seg_is_whole(&seg, ts_buf_str(&data), &mean->part));
+        }
+        ts_seg_fini(&seg);
+        ts_buf_fini(&head);
+        ts_buf_fini(&data);
+    }
+}
+
+/* What format 3 had: written by the version before quotients, 20 rows of i / 4, sqrt(i) where i is odd, i * i, and texts. */
+static void test_former_version(void **state)
+{
+    (void)state;
+    static const uint8_t head[] = {
+        183, 1, 20, 0, 128, 216, 135, 231, 195, 5, 8, 104, 248, 239, 60, 0, 4, 1, 0, 16, 6, 91, 85, 192, 215, 0, 0, 0, 0, 0,
+        192, 71, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 19, 64, 2, 0, 17, 10, 87, 60, 41, 176, 37, 61, 180, 45, 207,
+        26, 228, 61, 64, 0, 0, 0, 0, 0, 0, 240, 63, 249, 77, 100, 52, 131, 111, 17, 64, 3, 1, 16, 27, 244, 211, 49, 96, 166,
+        9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 105, 1, 0, 0, 0, 0, 0, 0, 4, 4, 0, 19, 153, 235, 141, 6, 69, 146, 183,
+        65, 47, 170, 234, 248};
+    static const uint8_t data[] = {
+        1, 0, 128, 144, 223, 192, 74, 0, 3, 0, 1, 0, 50, 0, 170, 170, 10, 0, 0, 54, 128, 128, 128, 128, 128, 128, 128, 240,
+        127, 0, 0, 0, 0, 0, 0, 128, 42, 19, 22, 186, 158, 237, 130, 74, 127, 185, 121, 55, 30, 169, 227, 75, 167, 254, 169,
+        84, 0, 0, 0, 0, 0, 0, 24, 205, 91, 255, 164, 28, 162, 54, 159, 21, 70, 180, 130, 205, 105, 59, 61, 197, 122, 239, 123,
+        7, 237, 175, 102, 15, 126, 96, 126, 19, 25, 205, 224, 91, 8, 0, 0, 0, 0, 0, 9, 0, 0, 2, 16, 72, 0, 33, 3, 137, 24, 64,
+        162, 144, 201, 3, 41, 21, 177, 112, 0, 67, 18, 77, 11, 0, 2, 3, 2, 98, 97, 100, 111, 107, 0, 1, 0, 182, 109, 11, 0, 0,
+        0, 0, 0};
+    struct ts_str columns = {(const char *)data, sizeof data};
+    struct ts_seg seg = {0};
+    uint64_t v[20 + TS_SEG_PAD];
+    struct ts_str s[20 + TS_SEG_PAD];
+    uint32_t rows[20 + TS_SEG_PAD];
+    unsigned counts[4];
+    assert_int_equal(ts_seg_open(&seg, (struct ts_str){(const char *)head, sizeof head}, 7), 0);
+    assert_int_equal(seg.n, 20);
+    assert_int_equal(seg.ncols, 4);
+    for (unsigned c = 0; c < 4; c++) {
+        assert_true(ts_seg_column_is_whole(&seg, columns, &seg.cols[c]));
+        assert_int_equal(ts_seg_values(&seg, columns, &seg.cols[c], 0, 20, v, s, rows, &counts[c]), 0);
+        for (unsigned i = 0; i < counts[c]; i++) {
+            double d;
+            memcpy(&d, &v[i], sizeof d);
+            switch (c) {
+            case 0: assert_true(d == i / 4.0); break;
+            case 1: assert_true(d == sqrt(2.0 * i + 1) && rows[i] == 2 * i + 1); break;
+            case 2: assert_true(v[i] == (uint64_t)i * i); break;
+            default: assert_true(ts_str_eq(s[i], i % 3 ? TS_STR("ok") : TS_STR("bad"))); break;
+            }
+        }
+    }
+    assert_true(counts[0] == 20 && counts[1] == 10 && counts[2] == 20 && counts[3] == 20);
+    ts_seg_fini(&seg);
+}
+
 /* ---- keys ---- */
 
 static void test_keys(void **state)
@@ -259,6 +377,7 @@ static void test_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_ints), cmocka_unit_test(test_floats), cmocka_unit_test(test_sizes),
-                                       cmocka_unit_test(test_segments), cmocka_unit_test(test_keys)};
+                                       cmocka_unit_test(test_segments), cmocka_unit_test(test_quotients),
+                                       cmocka_unit_test(test_former_version), cmocka_unit_test(test_keys)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -196,14 +196,15 @@ int ts_flux_rowfn_needs(struct ts_flux_rowfn *rf, const struct ts_flux_name *con
 /** What of filter()'s function the scan of a bucket can decide. */
 struct ts_flux_scan_cond {
     const struct ts_scan_pred *pred; /* of a series; NULL: every series */
-    bool whole;                      /* that is all of the function */
+    const struct ts_scan_pred *rows; /* of a point; NULL: every one */
+    bool whole;                      /* pred is all of the function */
+    bool decided;                    /* pred and rows are, where the type of a series allows rows */
     bool plain;                      /* InfluxDB's storage would do all of it */
     bool times;                      /* it reads _time */
 };
 
-/** Adds what it asks of tags, measurement and field to pred. Lives in run->arena. */
-int ts_flux_rowfn_scan(struct ts_flux_rowfn *rf, const struct ts_scan_pred *pred,
-                       struct ts_flux_scan_cond *out) TS_MUST_CHECK;
+/** Adds what it asks of tags, measurement, field and value to pred and rows of *cond, and sets the rest. Lives in run->arena. */
+int ts_flux_rowfn_scan(struct ts_flux_rowfn *rf, struct ts_flux_scan_cond *cond) TS_MUST_CHECK;
 
 /**
  * Evaluates the function for nrows rows, cols as bound. Results live in run->scratch: mark before, release

@@ -1,7 +1,8 @@
 /*
  * What filter()'s function asks of a series, as a predicate of core/scan.h: comparisons of tags, measurement and field with
- * constants, regular expressions, exists, and, or, not. They mean the same here and there, nulls included. Of `and` the parts
- * that can be decided suffice; rows are then filtered once more. Lives in the query's arena.
+ * constants, regular expressions, exists, and, or, not. They mean the same here and there, nulls included. What depends on the
+ * value too is a second predicate, on points. Of `and` the parts that can be decided suffice; rows are then filtered once
+ * more. Lives in the query's arena.
  */
 #include "config.h"
 #include "flux/exec/exec_rowfn.h"
@@ -34,7 +35,10 @@ static struct ts_scan_pred *on_column(struct ts_flux_run *run, enum ts_scan_op o
     struct ts_scan_pred *pred = new_pred(run, op);
     if (!pred)
         return NULL;
-    pred->on = is_name(name, "_measurement") ? TS_SCAN_MEASUREMENT : is_name(name, "_field") ? TS_SCAN_FIELD : TS_SCAN_TAG;
+    pred->on = is_name(name, "_measurement") ? TS_SCAN_MEASUREMENT
+               : is_name(name, "_field")     ? TS_SCAN_FIELD
+               : is_name(name, "_value")     ? TS_SCAN_VALUE
+                                             : TS_SCAN_TAG;
     pred->tag = ts_flux_name_str(name);
     return pred;
 }
@@ -76,9 +80,15 @@ static struct ts_scan_pred *regexp(struct ts_flux_run *run, const struct ts_flux
     return rn->op == TS_FLUX_OP_MATCH ? pred : negated(run, pred);
 }
 
-static bool is_column(const struct ts_flux_rn *rn)
+static bool is_value(const struct ts_flux_rn *rn)
 {
-    return rn->kind == TS_FLUX_RN_COLUMN && !of_rows(rn->name);
+    return rn->kind == TS_FLUX_RN_COLUMN && is_name(rn->name, "_value");
+}
+
+/* of_value: that is as good as a tag. */
+static bool is_column(const struct ts_flux_rn *rn, bool of_value)
+{
+    return rn->kind == TS_FLUX_RN_COLUMN && (!of_rows(rn->name) || (of_value && is_value(rn)));
 }
 
 static bool is_const(const struct ts_flux_rn *rn, enum ts_flux_type type)
@@ -86,7 +96,21 @@ static bool is_const(const struct ts_flux_rn *rn, enum ts_flux_type type)
     return rn->kind == TS_FLUX_RN_CONST && rn->value.type == type && !rn->value.null;
 }
 
-static struct ts_scan_pred *comparison(struct ts_flux_run *run, const struct ts_flux_rn *rn)
+/* A constant that the column may be compared with here. */
+static bool put_constant(struct ts_scan_pred *pred, struct ts_flux_value v)
+{
+    switch (v.type) {
+    case TS_FLUX_FLOAT: pred->type = TS_SCAN_FLOAT, pred->num.f = v.f; break;
+    case TS_FLUX_INT: pred->type = TS_SCAN_INT, pred->num.i = v.i; break;
+    case TS_FLUX_UINT: pred->type = TS_SCAN_UINT, pred->num.u = v.u; break;
+    case TS_FLUX_BOOL: pred->type = TS_SCAN_BOOL, pred->num.u = v.b; break;
+    case TS_FLUX_STRING: pred->type = TS_SCAN_STRING, pred->value = ts_flux_value_str(v); break;
+    default: return false;
+    }
+    return !v.null && (pred->on == TS_SCAN_VALUE || v.type == TS_FLUX_STRING);
+}
+
+static struct ts_scan_pred *comparison(struct ts_flux_run *run, const struct ts_flux_rn *rn, bool of_value)
 {
     static const enum ts_scan_op ops[][2] = {/* and with the operands the other way round */
                                              [TS_FLUX_OP_EQ] = {TS_SCAN_EQ, TS_SCAN_EQ},
@@ -95,22 +119,20 @@ static struct ts_scan_pred *comparison(struct ts_flux_run *run, const struct ts_
                                              [TS_FLUX_OP_LE] = {TS_SCAN_LE, TS_SCAN_GE},
                                              [TS_FLUX_OP_GT] = {TS_SCAN_GT, TS_SCAN_LT},
                                              [TS_FLUX_OP_GE] = {TS_SCAN_GE, TS_SCAN_LE}};
-    if ((rn->op == TS_FLUX_OP_MATCH || rn->op == TS_FLUX_OP_NOT_MATCH) && is_column(rn->a) &&
+    if ((rn->op == TS_FLUX_OP_MATCH || rn->op == TS_FLUX_OP_NOT_MATCH) && is_column(rn->a, of_value) &&
         is_const(rn->b, TS_FLUX_REGEXP))
         return regexp(run, rn);
     if (rn->op < TS_FLUX_OP_EQ || rn->op > TS_FLUX_OP_GE)
         return NULL;
-    bool turned = is_column(rn->b);
+    bool turned = is_column(rn->b, of_value);
     const struct ts_flux_rn *col = turned ? rn->b : rn->a, *with = turned ? rn->a : rn->b;
-    if (!is_column(col) || !is_const(with, TS_FLUX_STRING))
+    if (!is_column(col, of_value) || with->kind != TS_FLUX_RN_CONST)
         return NULL;
     struct ts_scan_pred *pred = on_column(run, ops[rn->op][turned], col->name);
-    if (pred)
-        pred->value = ts_flux_value_str(with->value);
-    return pred;
+    return pred && put_constant(pred, with->value) ? pred : NULL;
 }
 
-static struct ts_scan_pred *exactly(struct ts_flux_run *run, const struct ts_flux_rn *rn, unsigned depth);
+static struct ts_scan_pred *exactly(struct ts_flux_run *run, const struct ts_flux_rn *rn, bool of_value, unsigned depth);
 
 /* `a or b or c` is one node of three. */
 static unsigned operands(const struct ts_flux_rn *rn, enum ts_flux_op op, const struct ts_flux_rn **out)
@@ -124,42 +146,37 @@ static unsigned operands(const struct ts_flux_rn *rn, enum ts_flux_op op, const 
     return n + operands(rn->b, op, out ? out + n : NULL);
 }
 
-/* The operands that can be decided: all, or with `some` one at least. *all: whether it was all. */
-static struct ts_scan_pred *logical(struct ts_flux_run *run, const struct ts_flux_rn *rn, unsigned depth, bool some, bool *all)
+/* All operands, or NULL. */
+static struct ts_scan_pred *logical(struct ts_flux_run *run, const struct ts_flux_rn *rn, bool of_value, unsigned depth)
 {
     unsigned n = operands(rn, rn->op, NULL);
     struct ts_scan_pred *pred = new_pred(run, rn->op == TS_FLUX_OP_AND ? TS_SCAN_AND : TS_SCAN_OR);
     const struct ts_flux_rn **of = ts_flux_arena_alloc(&run->arena, n * sizeof *of);
     const struct ts_scan_pred **args = ts_flux_arena_alloc(&run->arena, n * sizeof *args);
-    *all = true;
     if (!pred || !of || !args)
         return NULL;
     operands(rn, rn->op, of);
-    for (unsigned i = 0; i < n; i++) {
-        args[pred->nargs] = exactly(run, of[i], depth + 1);
-        *all &= args[pred->nargs] != NULL;
-        if (args[pred->nargs])
-            pred->nargs++;
-    }
     pred->args = args;
-    return *all || (some && pred->nargs) ? pred : NULL;
+    for (; pred->nargs < n; pred->nargs++)
+        if (!(args[pred->nargs] = exactly(run, of[pred->nargs], of_value, depth + 1)))
+            return NULL;
+    return pred;
 }
 
-/* NULL: it cannot be decided for a series, or not here. */
-static struct ts_scan_pred *exactly(struct ts_flux_run *run, const struct ts_flux_rn *rn, unsigned depth)
+/* NULL: it cannot be decided for a series, or not here. of_value: not by the value of a point either. */
+static struct ts_scan_pred *exactly(struct ts_flux_run *run, const struct ts_flux_rn *rn, bool of_value, unsigned depth)
 {
-    bool all;
     if (depth > DEPTH)
         return NULL;
     switch (rn->kind) {
     case TS_FLUX_RN_CONST:
         return is_const(rn, TS_FLUX_BOOL) ? new_pred(run, rn->value.b ? TS_SCAN_AND : TS_SCAN_OR) : NULL;
-    case TS_FLUX_RN_BINARY: return comparison(run, rn);
-    case TS_FLUX_RN_LOGICAL: return logical(run, rn, depth, false, &all);
+    case TS_FLUX_RN_BINARY: return comparison(run, rn, of_value);
+    case TS_FLUX_RN_LOGICAL: return logical(run, rn, of_value, depth);
     case TS_FLUX_RN_UNARY:
-        if (rn->op == TS_FLUX_OP_EXISTS && is_column(rn->a))
+        if (rn->op == TS_FLUX_OP_EXISTS && is_column(rn->a, of_value))
             return on_column(run, TS_SCAN_EXISTS, rn->a->name);
-        return rn->op == TS_FLUX_OP_NOT ? negated(run, exactly(run, rn->a, depth + 1)) : NULL;
+        return rn->op == TS_FLUX_OP_NOT ? negated(run, exactly(run, rn->a, of_value, depth + 1)) : NULL;
     default: return NULL;
     }
 }
@@ -173,9 +190,9 @@ static bool is_plain(const struct ts_flux_rn *rn, unsigned depth)
     case TS_FLUX_RN_CONST: return is_const(rn, TS_FLUX_BOOL);
     case TS_FLUX_RN_BINARY:
         return rn->op >= TS_FLUX_OP_EQ && rn->a->kind == TS_FLUX_RN_COLUMN && rn->b->kind == TS_FLUX_RN_CONST &&
-               (is_column(rn->a) || is_name(rn->a->name, "_value"));
+               is_column(rn->a, true);
     case TS_FLUX_RN_LOGICAL: return is_plain(rn->a, depth + 1) && is_plain(rn->b, depth + 1);
-    case TS_FLUX_RN_UNARY: return rn->op == TS_FLUX_OP_EXISTS && is_column(rn->a);
+    case TS_FLUX_RN_UNARY: return rn->op == TS_FLUX_OP_EXISTS && is_column(rn->a, false);
     default: return false;
     }
 }
@@ -201,28 +218,44 @@ static const struct ts_scan_pred *both(struct ts_flux_run *run, const struct ts_
     return pred;
 }
 
-int ts_flux_rowfn_scan(struct ts_flux_rowfn *rf, const struct ts_scan_pred *pred, struct ts_flux_scan_cond *out)
+/* Each operand of `and` where it can be decided. One that depends on values only if none before it has to be left to the filter:
+ * that may fail, and then the query does. */
+static int put_conditions(struct ts_flux_run *run, const struct ts_flux_rn *body, struct ts_flux_scan_cond *cond)
+{
+    unsigned n = operands(body, TS_FLUX_OP_AND, NULL);
+    const struct ts_flux_rn **of = ts_flux_arena_alloc(&run->arena, n * sizeof *of);
+    if (!of)
+        return ts_flux_fail_nomem(run);
+    operands(body, TS_FLUX_OP_AND, of);
+    cond->whole = cond->decided = true;
+    for (unsigned i = 0; i < n; i++) {
+        const struct ts_scan_pred *pred = exactly(run, of[i], false, 0), *rows = NULL;
+        if (!pred && cond->decided)
+            rows = exactly(run, of[i], true, 0);
+        cond->whole &= pred != NULL;
+        cond->decided &= pred || rows;
+        cond->pred = both(run, cond->pred, pred);
+        cond->rows = both(run, cond->rows, rows);
+    }
+    return 0;
+}
+
+int ts_flux_rowfn_scan(struct ts_flux_rowfn *rf, struct ts_flux_scan_cond *cond)
 {
     struct ts_flux_run *run = rf->run;
     const struct ts_flux_name *const *names;
     unsigned n;
-    *out = (struct ts_flux_scan_cond){.pred = pred, .times = true};
-    int rc = ts_flux_rowfn_needs(rf, &names, &n, &out->times);
+    int rc = ts_flux_rowfn_needs(rf, &names, &n, &cond->times);
     if (rc || !rf->body)
         return rc;
     for (unsigned i = 0; i < n; i++)
-        out->times |= is_name(names[i], "_time");
-    bool refused = run->mem.refused, all = true;
+        cond->times |= is_name(names[i], "_time");
+    bool refused = run->mem.refused;
     run->mem.refused = false;
-    bool some = rf->body->kind == TS_FLUX_RN_LOGICAL && rf->body->op == TS_FLUX_OP_AND;
-    const struct ts_scan_pred *add =
-        some ? logical(run, rf->body, 0, true, &all) : exactly(run, rf->body, 0);
-    if (add)
-        out->pred = both(run, pred, add);
-    out->whole = add && all;
-    out->plain = out->whole || is_plain(rf->body, 0);
-    if (run->mem.refused)
-        return ts_flux_fail_nomem(run);
+    rc = put_conditions(run, rf->body, cond);
+    cond->plain = cond->whole || is_plain(rf->body, 0);
+    if (rc || run->mem.refused)
+        return rc ? rc : ts_flux_fail_nomem(run);
     run->mem.refused = refused;
     return 0;
 }

@@ -34,6 +34,7 @@ static struct ts_flux_chunk *take_bits(struct ts_flux_run *run, struct ts_flux_c
 struct filter_args {
     struct ts_flux_value fn;
     bool keep_empty, plain;
+    bool decided;  /* what a from() below has filtered, it has filtered as this does */
     unsigned want; /* of a from() below */
 };
 
@@ -84,6 +85,8 @@ static int filter_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
     }
     if (rc || chk->n == 0)
         return rc;
+    if (args->decided && ts_flux_scan_filtered(cur->in[0]))
+        return ts_flux_emit(cur, ts_flux_chunk_ref(chk));
     struct ts_flux_mark mark = ts_flux_arena_mark(&run->scratch);
     uint64_t *keep = ts_flux_arena_alloc(&run->scratch, (chk->n + 63) / 64 * 8);
     unsigned nkept = 0;
@@ -114,16 +117,18 @@ int ts_flux_op_filter(struct ts_flux_run *run, const struct ts_flux_args *args, 
     struct ts_flux_scan_cond cond = {0};
     int rc = fa.keep_empty ? 0 : ts_flux_scan_filter(run, from, fa.fn, &from, &cond);
     fa.plain = cond.plain;
+    fa.decided = cond.decided;
     fa.want = TS_SCAN_VALUES | (cond.times ? TS_SCAN_TIMES : 0);
     *out = ts_flux_stream_value(from);
     return rc || cond.whole ? rc : ts_flux_plan(run, &filter_op, &fa, sizeof fa, from, out);
 }
 
-bool ts_flux_filter_wants(const struct ts_flux_stream *stream, unsigned *want)
+bool ts_flux_filter_wants(const struct ts_flux_stream *stream, unsigned *want, bool *decided)
 {
     const struct filter_args *args = stream->args;
     if (stream->op != &filter_op)
         return false;
+    *decided = args->decided;
     *want = args->keep_empty ? TS_SCAN_TIMES | TS_SCAN_VALUES : args->want;
     return true;
 }

@@ -89,6 +89,7 @@ int ts_flux_scan_request(struct ts_flux_run *run, const struct ts_flux_stream *s
     *req = (struct ts_scan_request){.start_ns = stream->span.start,
                                     .stop_ns = stream->span.stop,
                                     .pred = scan->pred,
+                                    .rows = scan->rows,
                                     .want = TS_SCAN_TIMES | TS_SCAN_VALUES};
     if (scan->tune.want || scan->tune.stats)
         req->want = scan->tune.want;
@@ -270,12 +271,29 @@ static void end_scan(struct ts_flux_cursor *cur)
     st->bytes = 0;
 }
 
+/* The scan's next chunk, which has points; NULL at the end. */
+static int scan_next(struct ts_flux_cursor *cur)
+{
+    struct from *st = cur->st;
+    struct ts_err err;
+    int rc;
+    do {
+        rc = ts_scan_next(st->scan, &st->chk, &err);
+        if (rc)
+            return ts_flux_fail_as(cur->run, rc, "%s", err.msg);
+        if (!st->chk)
+            return 0;
+        rc = account(cur);
+        rc = rc ? rc : ts_flux_tick(cur->run, st->chk->n / 8 + 1);
+    } while (rc == 0 && st->chk->n == 0);
+    return rc;
+}
+
 static int from_next(struct ts_flux_cursor *cur, struct ts_flux_chunk **out)
 {
     struct ts_flux_run *run = cur->run;
     const struct ts_flux_scan *scan = cur->args;
     struct from *st = cur->st;
-    struct ts_err err;
     size_t n;
     int rc = settle(cur);
     if (rc || !st->scan)
@@ -283,16 +301,12 @@ static int from_next(struct ts_flux_cursor *cur, struct ts_flux_chunk **out)
     if (st->chk && (st->enough || scan->tune.rows != TS_FLUX_SCAN_ALL))
         ts_scan_skip(st->scan);
     st->enough = false;
-    rc = ts_scan_next(st->scan, &st->chk, &err);
-    if (rc)
-        return ts_flux_fail_as(run, rc, "%s", err.msg);
-    if (!st->chk) {
+    rc = scan_next(cur);
+    if (rc == 0 && !st->chk) {
         damaged(st);
         end_scan(cur);
         return 0;
     }
-    rc = account(cur);
-    rc = rc ? rc : ts_flux_tick(run, st->chk->n / 8 + 1);
     if (rc == 0 && st->chk->first)
         rc = begin_series(cur, st->chk->series);
     if (rc)
@@ -304,10 +318,26 @@ static int from_next(struct ts_flux_cursor *cur, struct ts_flux_chunk **out)
     return *out ? 0 : ts_flux_fail_nomem(run);
 }
 
+/* What from() gave last, below filter()s. */
+static const struct ts_scan_chunk *last_chunk(const struct ts_flux_cursor *in)
+{
+    unsigned want;
+    bool decided;
+    while (ts_flux_filter_wants(in->stream, &want, &decided))
+        in = in->in[0];
+    return in->stream->op == &from_op ? ((const struct from *)in->st)->chk : NULL;
+}
+
+bool ts_flux_scan_filtered(const struct ts_flux_cursor *in)
+{
+    const struct ts_scan_chunk *chk = last_chunk(in);
+    return chk && chk->filtered;
+}
+
 const struct ts_scan_chunk *ts_flux_scan_stats(const struct ts_flux_cursor *in)
 {
-    const struct from *st = in->st;
-    return in->stream->op == &from_op && st->chk && !st->chk->columns ? st->chk : NULL;
+    const struct ts_scan_chunk *chk = last_chunk(in);
+    return chk && !chk->columns ? chk : NULL;
 }
 
 void ts_flux_scan_enough(const struct ts_flux_cursor *in)
@@ -378,15 +408,16 @@ int ts_flux_scan_tuned(struct ts_flux_run *run, struct ts_flux_stream *stream, c
 {
     struct ts_flux_scan_tune below = *tune;
     unsigned want;
+    bool decided;
     *out = stream;
     if (ts_flux_scan_of(stream)) {
         struct ts_flux_scan scan = *ts_flux_scan_of(stream);
         scan.tune = *tune;
         return replan(run, &scan, stream->span, out);
     }
-    if (ts_flux_filter_wants(stream, &want)) {
-        below.want |= want;
-        below.stats = false;
+    if (ts_flux_filter_wants(stream, &want, &decided)) {
+        below.want |= decided ? 0 : want;
+        below.stats &= decided;
         if (tune->rows != TS_FLUX_SCAN_ALL)
             return 0;
     } else if (!ts_flux_group_of(stream) || tune->rows == TS_FLUX_SCAN_ALL) {
@@ -409,9 +440,12 @@ int ts_flux_scan_filter(struct ts_flux_run *run, struct ts_flux_stream *stream, 
     if (!ts_flux_scan_of(stream))
         return 0;
     struct ts_flux_scan scan = *ts_flux_scan_of(stream);
+    cond->pred = scan.pred;
+    cond->rows = scan.rows;
     int rc = ts_flux_rowfn_new(run, fn, "filter", &rf);
-    rc = rc ? rc : ts_flux_rowfn_scan(rf, scan.pred, cond);
+    rc = rc ? rc : ts_flux_rowfn_scan(rf, cond);
     scan.pred = cond->pred;
+    scan.rows = cond->rows;
     return rc ? rc : replan(run, &scan, stream->span, out);
 }
 

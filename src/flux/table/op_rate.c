@@ -5,6 +5,8 @@
 #include "flux/table/table_std.h"
 
 #include "flux/exec/exec_time.h"
+#include "flux/table/table_fold.h"
+#include "flux/table/table_scan.h"
 
 struct rate_args {
     struct ts_flux_cols cols;
@@ -25,18 +27,25 @@ static int time_column(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk, st
 
 /* ---- derivative ---- */
 
+/* From a to b; integers without a detour by double: their last digits would go. */
+static double difference_by(enum ts_flux_type type, union ts_scan_value a, union ts_scan_value b, double units)
+{
+    double d = b.f - a.f;
+    if (type == TS_FLUX_INT)
+        d = (double)(int64_t)(b.u - a.u);
+    if (type == TS_FLUX_UINT)
+        d = b.u < a.u ? -(double)(a.u - b.u) : (double)(b.u - a.u);
+    return d / units;
+}
+
 static struct ts_flux_value slope(const struct rate_args *args, const struct ts_flux_column *col, uint32_t a,
                                   uint32_t b, double ns)
 {
-    double x = ts_flux_column_double(col, a), y = ts_flux_column_double(col, b), d = y - x;
-    if (col->type == TS_FLUX_INT)
-        d = (double)(int64_t)(col->u[b & col->mask] - col->u[a & col->mask]);
-    if (col->type == TS_FLUX_UINT) /* no detour by double: its last digits would go */
-        d = y < x ? -(double)(col->u[a & col->mask] - col->u[b & col->mask])
-                  : (double)(col->u[b & col->mask] - col->u[a & col->mask]);
+    union ts_scan_value x = {.u = col->u[a & col->mask]}, y = {.u = col->u[b & col->mask]};
+    double d = difference_by(col->type, x, y, ns / args->unit_ns);
     if (args->non_negative && d < 0)
         return args->initial_zero ? ts_flux_float(0) : ts_flux_null(TS_FLUX_FLOAT);
-    return ts_flux_float(d / (ns / args->unit_ns));
+    return ts_flux_float(d);
 }
 
 /* The column's derivative at rows sel[1..n). */
@@ -117,6 +126,77 @@ static int derivative_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk
 static const struct ts_flux_operator derivative_op = {
     .name = "derivative", .whole = true, .feed = derivative_feed};
 
+/* ---- derivative of what a scan gives: _value over _time, ascending and without nulls, chunk by chunk ---- */
+
+struct derived {
+    bool any; /* of the present table there was a row: the last one */
+    int64_t t;
+    union ts_scan_value v;
+};
+
+/* The chunk's values from row 1 on, and row 0 when there was one before it. */
+static struct ts_flux_column *derive_chunk(const struct rate_args *args, const struct derived *st, const struct ts_flux_column *col,
+                                           const int64_t *t, size_t n)
+{
+    size_t skip = st->any ? 0 : 1;
+    struct ts_flux_column *out = ts_flux_column_new(col->mem, TS_FLUX_FLOAT, TS_MAX(n, (size_t)1));
+    if (!out || n <= skip)
+        return out;
+    if (!skip)
+        out->f[0] = difference_by(col->type, st->v, (union ts_scan_value){.u = col->u[0]}, (double)(t[0] - st->t) / args->unit_ns);
+    if (col->type == TS_FLUX_FLOAT)
+        ts_flux_slopes(col->f, t, n, args->unit_ns, out->f + 1 - skip);
+    else
+        for (size_t i = 1; i < n; i++)
+            out->f[i - skip] = difference_by(col->type, (union ts_scan_value){.u = col->u[i - 1]}, (union ts_scan_value){.u = col->u[i]},
+                                             (double)(t[i] - t[i - 1]) / args->unit_ns);
+    out->n = n - skip;
+    for (size_t i = 0; args->non_negative && out && i < out->n; i++)
+        if (out->f[i] < 0) {
+            out->f[i] = 0;
+            if (!args->initial_zero && ts_flux_column_set_null(out, i) != 0)
+                ts_flux_column_unref(&out);
+        }
+    return out;
+}
+
+/* A column without its first rows. */
+static struct ts_flux_column *rest_of(struct ts_flux_column *col, size_t skip)
+{
+    if (col->konst || skip == 0)
+        return ts_flux_column_ref(col);
+    struct ts_flux_column *out = ts_flux_column_new(col->mem, col->type, TS_MAX(col->n, (size_t)1));
+    if (out && ts_flux_column_append(out, col, skip, col->n - skip) != 0)
+        ts_flux_column_unref(&out);
+    return out;
+}
+
+static int derived_feed(struct ts_flux_cursor *cur, struct ts_flux_chunk *chk)
+{
+    const struct rate_args *args = cur->args;
+    struct derived *st = cur->st;
+    struct ts_flux_column *time, *col;
+    int rc = time_column(cur, chk, &time);
+    rc = rc ? rc : ts_flux_need_column(cur->run, chk, args->cols.v[0], &col);
+    if (rc)
+        return rc;
+    if (!ts_flux_is_numeric(col->type))
+        return ts_flux_fail(cur->run, "unsupported derivative column type %s:%s", args->cols.v[0]->z, ts_flux_type_text(col->type));
+    if (cur->new_table)
+        st->any = false;
+    size_t skip = st->any || chk->n == 0 ? 0 : 1;
+    struct ts_flux_maker mk = TS_FLUX_MAKER(cur->run);
+    for (uint32_t i = 0; i < chk->ncols; i++) {
+        struct ts_flux_slot slot = chk->cols[i];
+        ts_flux_maker_add(&mk, slot.name, slot.col == col ? derive_chunk(args, st, col, time->i, chk->n) : rest_of(slot.col, skip));
+    }
+    if (chk->n)
+        *st = (struct derived){true, time->i[chk->n - 1], {.u = col->u[chk->n - 1]}};
+    return ts_flux_emit(cur, ts_flux_maker_end(&mk, chk->key, chk->n - skip));
+}
+
+static const struct ts_flux_operator derived_op = {.name = "derivative", .state = sizeof(struct derived), .feed = derived_feed};
+
 static int unit_of(struct ts_flux_run *run, struct ts_flux_value v, const char *what, double *out)
 {
     *out = 1e9;
@@ -137,7 +217,11 @@ int ts_flux_op_derivative(struct ts_flux_run *run, const struct ts_flux_args *ar
         rc = ts_flux_arg_cols(run, args->v[3], "_value", &ra.cols);
     if (rc == 0)
         rc = ts_flux_arg_name(run, args->v[4], "_time", &ra.time);
-    return rc ? rc : ts_flux_plan(run, &derivative_op, &ra, sizeof ra, args->v[0].stream, out);
+    if (rc)
+        return rc;
+    struct ts_flux_stream *from = args->v[0].stream;
+    bool plain = ra.cols.n == 1 && strcmp(ra.cols.v[0]->z, "_value") == 0 && strcmp(ra.time->z, "_time") == 0;
+    return ts_flux_plan(run, plain && ts_flux_scan_root(from) ? &derived_op : &derivative_op, &ra, sizeof ra, from, out);
 }
 
 /* ---- elapsed ---- */

@@ -183,11 +183,11 @@ static bool same_schema(const struct ts_flux_chunk *a, const struct ts_flux_chun
 
 #define CELL_MAX 48 /* bytes of a cell that is no text: ts_num_put_double's, a time, and the delimiter */
 
-/* The day that was written last: most rows are of the same one. */
+/* What was written last: most rows are of the same day, and many of the same minute. */
 struct day {
-    int64_t start; /* ns; of no day at first */
-    char text[16]; /* "2006-01-02T" */
-    size_t len;
+    int64_t start, minute; /* ns; of none at first */
+    char text[40];         /* "2006-01-02T15:04:" */
+    size_t len;            /* of the day's part, up to the T */
 };
 
 static char *put_two(char *p, int64_t v)
@@ -197,25 +197,39 @@ static char *put_two(char *p, int64_t v)
     return p + 2;
 }
 
-static char *put_time(char *p, int64_t t, struct day *day)
+/* Makes the text that of t's minute. @return false: the year has another form. */
+static bool begin_minute(struct day *day, int64_t t)
 {
     const int64_t day_ns = 86400 * TS_SEC;
+    if (t < TS_TIME_FIRST)
+        return false;
     if (t < day->start || t - day->start >= day_ns || day->len == 0) {
         char text[TS_NUM_MAX];
-        if (t < TS_TIME_FIRST)
-            return p + ts_clock_put_time(p, t);
         day->start = ts_clock_floor(t, day_ns);
         ts_clock_put_time(text, day->start);
         day->len = (size_t)((char *)memchr(text, 'T', sizeof text) - text) + 1;
         memcpy(day->text, text, day->len);
     }
-    int64_t rest = t - day->start, sec = rest / TS_SEC, ns = rest % TS_SEC;
-    memcpy(p, day->text, day->len);
-    p = put_two(p + day->len, sec / 3600);
+    int64_t minutes = (t - day->start) / (60 * TS_SEC);
+    char *p = put_two(day->text + day->len, minutes / 60);
     *p++ = ':';
-    p = put_two(p, sec / 60 % 60);
-    *p++ = ':';
-    p = put_two(p, sec % 60);
+    p = put_two(p, minutes % 60);
+    *p = ':';
+    day->minute = day->start + minutes * 60 * TS_SEC;
+    return true;
+}
+
+static char *put_time(char *p, int64_t t, struct day *day)
+{
+    uint64_t rest = (uint64_t)t - (uint64_t)day->minute;
+    if (rest >= 60 * (uint64_t)TS_SEC || day->len == 0) {
+        if (!begin_minute(day, t))
+            return p + ts_clock_put_time(p, t);
+        rest = (uint64_t)(t - day->minute);
+    }
+    int64_t sec = (int64_t)(rest / TS_SEC), ns = (int64_t)(rest % TS_SEC);
+    memcpy(p, day->text, 24); /* more than there is */
+    p = put_two(p + day->len + 6, sec);
     if (ns) {
         *p++ = '.';
         for (int64_t unit = 100000000; ns; unit /= 10) {
@@ -227,15 +241,14 @@ static char *put_time(char *p, int64_t t, struct day *day)
     return p;
 }
 
-/* The value of a row, which is no text and not null. */
-static char *put_number(char *p, const struct ts_flux_column *col, size_t row, struct day *day)
+/* The value of a row, which is no text, no time and not null. */
+static char *put_number(char *p, const struct ts_flux_column *col, size_t row)
 {
     switch (col->type) {
     case TS_FLUX_BOOL: memcpy(p, col->b[row] ? "true" : "false", 5); return p + (col->b[row] ? 4 : 5);
     case TS_FLUX_INT: return p + ts_num_put_int(p, col->i[row]);
     case TS_FLUX_UINT: return p + ts_num_put_uint(p, col->u[row]);
-    case TS_FLUX_FLOAT: return p + ts_num_put_double(p, col->f[row]);
-    default: return put_time(p, col->i[row], day);
+    default: return p + ts_num_put_double(p, col->f[row]);
     }
 }
 
@@ -251,23 +264,36 @@ struct piece {
     const struct ts_flux_column *col; /* whose value follows; NULL: the end of the row */
 };
 
+#define PAD 32 /* bytes that may be read and written behind the pieces */
+
+/* Copies len bytes, and some more behind them. */
+TS_INLINE char *put_fixed(char *p, const char *from, size_t len)
+{
+    for (size_t i = 0; i < len; i += PAD)
+        memcpy(p + i, from + i, PAD);
+    return p + len;
+}
+
 static void put_row(struct ts_buf *to, size_t row, char d, const struct ts_buf *fixed, const struct piece *pieces, size_t room,
                     struct day *day)
 {
-    char *p = ts_buf_reserve(to, room);
+    char *p = to->cap - to->len >= room ? to->p + to->len : ts_buf_reserve(to, room);
     size_t from = 0;
     if (!p)
         return;
     for (const struct piece *pc = pieces;; from = pc++->end) {
         const struct ts_flux_column *col = pc->col;
-        memcpy(p, fixed->p + from, pc->end - from);
-        p += pc->end - from;
+        p = put_fixed(p, fixed->p + from, pc->end - from);
         if (!col)
             break;
         if (ts_flux_column_null(col, row))
             continue;
+        if (col->type == TS_FLUX_TIME) {
+            p = put_time(p, col->i[row], day);
+            continue;
+        }
         if (col->type != TS_FLUX_STRING && (col->type != TS_FLUX_FLOAT || is_short(col->f[row]))) {
-            p = put_number(p, col, row, day);
+            p = put_number(p, col, row);
             continue;
         }
         to->len = (size_t)(p - to->p);
@@ -302,11 +328,11 @@ static void put_rows(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk, s
             pieces[n++] = (struct piece){fixed.len, col};
     }
     ts_buf_puts(&fixed, "\r\n");
-    bool ok = pieces && !fixed.failed;
+    bool ok = pieces && ts_buf_reserve(&fixed, PAD);
     if (ok)
         pieces[n] = (struct piece){fixed.len, NULL};
     for (size_t row = 0; ok && row < chk->n; row++)
-        put_row(to, row, d, &fixed, pieces, fixed.len + (n + 1) * CELL_MAX, &day);
+        put_row(to, row, d, &fixed, pieces, fixed.len + (n + 1) * CELL_MAX + PAD, &day);
     to->failed = to->failed || !ok;
     ts_buf_fini(&fixed);
     ts_free(pieces);

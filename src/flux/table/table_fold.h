@@ -72,6 +72,9 @@ int ts_flux_plan_windows(struct ts_flux_run *run, struct ts_flux_stream *from, t
 /** The sum of n floats. */
 double ts_flux_sum_floats(const double *v, size_t n);
 
+/** out[i - 1] = (v[i] - v[i - 1]) over the time between the two, in units, for i from 1 to n - 1. */
+void ts_flux_slopes(const double *v, const int64_t *t, size_t n, double unit_ns, double *out);
+
 /** Whether v is more, or with !max less, than `than`. NaN is neither. */
 static inline bool ts_flux_beats(enum ts_flux_type type, bool max, union ts_scan_value v, union ts_scan_value than)
 {

@@ -24,6 +24,12 @@ KERNEL double ts_flux_sum_floats(const double *v, size_t n)
     return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
 }
 
+KERNEL void ts_flux_slopes(const double *v, const int64_t *t, size_t n, double unit_ns, double *out)
+{
+    for (size_t i = 1; i < n; i++)
+        out[i - 1] = (v[i] - v[i - 1]) / ((double)(t[i] - t[i - 1]) / unit_ns);
+}
+
 /* The greatest and the least of n values and `from`, which stays when it is NaN. */
 #define EXTREME(name, type, than)                                                                                              \
     KERNEL static type name(const type *v, size_t n, type from)                                                                \

@@ -19,6 +19,7 @@ struct ts_flux_scan {
     struct ts_str bucket; /* its name; empty: id is what was given */
     uint64_t id;
     const struct ts_scan_pred *pred; /* NULL: all series */
+    const struct ts_scan_pred *rows; /* NULL: all of their points */
     struct ts_flux_scan_tune tune;
 };
 
@@ -36,8 +37,8 @@ int ts_flux_scan_range(struct ts_flux_run *run, const struct ts_flux_stream *str
                        struct ts_flux_stream **out) TS_MUST_CHECK;
 
 /**
- * Puts what can be decided for a series of filter()'s function into the from() below, if there is one; *out is what is left
- * to be filtered, unless cond->whole.
+ * Puts what can be decided for a series or by the value alone of filter()'s function into the from() below, if there is one;
+ * *out is what is left to be filtered, unless cond->whole.
  */
 int ts_flux_scan_filter(struct ts_flux_run *run, struct ts_flux_stream *stream, struct ts_flux_value fn,
                         struct ts_flux_stream **out, struct ts_flux_scan_cond *cond) TS_MUST_CHECK;
@@ -49,15 +50,18 @@ bool ts_flux_scan_root(const struct ts_flux_stream *stream);
 int ts_flux_scan_tuned(struct ts_flux_run *run, struct ts_flux_stream *stream, const struct ts_flux_scan_tune *tune,
                        struct ts_flux_stream **out) TS_MUST_CHECK;
 
-/** The chunk that from() gave last, when it has statistics instead of columns (which are null then); NULL: it has columns, or in
- * is no from(). */
+/** Whether the scan has left out of the chunk that from() gave last, below other filter()s, all that these would. */
+bool ts_flux_scan_filtered(const struct ts_flux_cursor *in);
+
+/** The chunk that from() gave last, when it has statistics instead of columns (which are null then); NULL: it has columns, or
+ * there is more than filter() between from() and in. */
 const struct ts_scan_chunk *ts_flux_scan_stats(const struct ts_flux_cursor *in);
 
 /** The rest of the present series is not wanted, when in is from(). */
 void ts_flux_scan_enough(const struct ts_flux_cursor *in);
 
-/** Whether the stream is filter(), and which columns its function reads. */
-bool ts_flux_filter_wants(const struct ts_flux_stream *stream, unsigned *want);
+/** Whether the stream is filter(), and which columns its function reads; *decided: none, when the scan has filtered. */
+bool ts_flux_filter_wants(const struct ts_flux_stream *stream, unsigned *want, bool *decided);
 
 /** An answer of the source as the query's error. @return -TS_EQUERY. */
 int ts_flux_scan_failed(struct ts_flux_run *run, int rc, struct ts_str bucket, const struct ts_err *err);
