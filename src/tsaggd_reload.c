@@ -109,7 +109,7 @@ static void commit(struct daemon *dmn, struct plan *plan, struct ts_buf *text)
     ts_log(TS_LOG_INFO, "reloaded", "rollups_begun=%u rollups_ended=%u rollups_moved=%u sinks_changed=%u sockets_opened=%u sockets_closed=%u ms=%lld%s", rules.begun, rules.ended, rules.moved, sinks, opened, closed,
            (long long)((ts_clock_mono_ns() - begun_ns) / TS_MS), line.len ? ts_buf_cstr(&line) : "");
     ts_buf_fini(&line);
-    ts_buf_printf(text, "reloaded: %u rollups begin, %u end, %u go elsewhere, %u sinks changed, %u sockets opened, %u closed\n", rules.begun, rules.ended,
+    ts_buf_printf(text, "reloaded: %u rollups begin, %u end, %u rollups go elsewhere, %u sinks changed, %u sockets opened, %u closed\n", rules.begun, rules.ended,
                   rules.moved, sinks, opened, closed);
 }
 

@@ -38,8 +38,6 @@ struct ts_worker_gauges {
 struct ts_gather *ts_gather_new(const struct ts_conf *conf, unsigned nworkers);
 void ts_gather_free(struct ts_gather **gather);
 
-/** Makes place for the groups of so many rollups more. @return the number of the first. Ends the process without memory. @thread main */
-unsigned ts_gather_add_folds(struct ts_gather *gather, unsigned nrollups);
 
 /** The groups that there are, of all rollups. @thread any */
 uint64_t ts_gather_count(struct ts_gather *gather);

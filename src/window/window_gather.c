@@ -42,7 +42,7 @@ struct gather_fold {
 
 struct ts_gather {
     pthread_mutex_t lock; /* all that follows */
-    unsigned nworkers, nfolds, nended;
+    unsigned nworkers, nfolds;
     uint64_t limit, ngroups;
     struct ts_group **buckets;
     size_t mask;
@@ -168,22 +168,37 @@ static struct gather_fold *make_fold(unsigned nworkers)
     return fold;
 }
 
-unsigned ts_gather_add_folds(struct ts_gather *gat, unsigned nrollups)
+/* So many places one behind the other that are free; there are so many then. */
+static unsigned find_places(struct ts_gather *gat, unsigned n)
 {
-    unsigned first = 0, n = 2 * nrollups, nfree = 0; /* each with a side */
-    pthread_mutex_lock(&gat->lock);
-    for (; nfree < n && first + nfree < gat->nfolds;) {
-        if (gat->folds[first + nfree])
-            first += nfree + 1, nfree = 0;
-        else
+    unsigned first = 0, nfree = 0;
+    while (nfree < n && first + nfree < gat->nfolds) {
+        if (gat->folds[first + nfree]) {
+            first += nfree + 1;
+            nfree = 0;
+        } else {
             nfree++;
+        }
     }
     if (first + n > gat->nfolds) {
         gat->folds = ts_xresize(gat->folds, (first + n) * sizeof(struct gather_fold *));
-        gat->nfolds = first + n;
+        for (; gat->nfolds < first + n; gat->nfolds++)
+            gat->folds[gat->nfolds] = NULL;
     }
-    for (unsigned f = first; f < first + n; f++)
-        gat->folds[f] = make_fold(gat->nworkers);
+    return first;
+}
+
+unsigned ts_gather_add_folds(struct ts_gather *gat, const struct ts_conf *conf, uint64_t wanted)
+{
+    pthread_mutex_lock(&gat->lock);
+    unsigned n = conf->nrollups, first = find_places(gat, 2 * n); /* each with a side */
+    for (unsigned i = 0; i < n; i++) {
+        if (!(wanted >> i & 1) || !ts_conf_is_grouped(&conf->rollups[i]))
+            continue;
+        gat->folds[first + i] = make_fold(gat->nworkers);
+        if (conf->rollups[i].late == TS_LATE_SIDE)
+            gat->folds[first + n + i] = make_fold(gat->nworkers);
+    }
     pthread_mutex_unlock(&gat->lock);
     return first;
 }
@@ -197,7 +212,7 @@ struct ts_gather *ts_gather_new(const struct ts_conf *conf, unsigned nworkers)
     gat->mask = FIRST_BUCKETS - 1;
     gat->buckets = ts_xalloc(FIRST_BUCKETS * sizeof(struct ts_group *));
     gat->ended = ts_xalloc(nworkers * sizeof *gat->ended);
-    (void)ts_gather_add_folds(gat, conf->nrollups);
+    (void)ts_gather_add_folds(gat, conf, UINT64_MAX);
     return gat;
 }
 
@@ -219,6 +234,15 @@ static void free_fold(struct ts_gather *gat, struct gather_fold **fold)
     ts_free((*fold)->workers);
     ts_free((*fold)->retired);
     TS_FREE(*fold);
+}
+
+void ts_gather_drop_folds(struct ts_gather *gat, const struct ts_conf *conf, uint64_t wanted, unsigned first)
+{
+    pthread_mutex_lock(&gat->lock);
+    for (unsigned i = 0; i < 2 * conf->nrollups; i++)
+        if (wanted >> i % conf->nrollups & 1 && ts_conf_is_grouped(&conf->rollups[i % conf->nrollups]))
+            free_fold(gat, &gat->folds[first + i]);
+    pthread_mutex_unlock(&gat->lock);
 }
 
 void ts_gather_free(struct ts_gather **gather)
@@ -334,6 +358,10 @@ static bool take(struct ts_worker *wk, struct gather_fold *fold, const struct ts
 bool ts_gather_give(struct ts_worker *wk, const struct ts_fold *fold, const struct ts_window *win, unsigned domain,
                     struct ts_partials **set)
 {
+    if (fold->retired) {
+        ts_gather_drop(wk->conf.gather, set);
+        return true;
+    }
     pthread_mutex_lock(&wk->conf.gather->lock);
     bool good = take(wk, wk->conf.gather->folds[fold->index], win, domain, set);
     pthread_mutex_unlock(&wk->conf.gather->lock);
@@ -570,19 +598,31 @@ bool ts_gather_is_clean(struct ts_gather *gat)
     return clean;
 }
 
-/* The last one to end has all to send. */
+/* Whether no other worker will send what the fold has. */
+static bool is_last(const struct ts_worker *wk, const struct gather_fold *fold)
+{
+    const struct ts_gather *gat = wk->conf.gather;
+    for (unsigned w = 0; w < gat->nworkers; w++)
+        if (w != wk->conf.number && !gat->ended[w] && !fold->retired[w])
+            return false;
+    return true;
+}
+
 bool ts_gather_may_end(struct ts_worker *wk)
 {
     struct ts_gather *gat = wk->conf.gather;
-    bool empty = true;
+    bool may = true;
     if (!gat)
         return true;
     pthread_mutex_lock(&gat->lock);
-    gat->nended += !gat->ended[wk->conf.number];
     gat->ended[wk->conf.number] = true;
-    for (unsigned f = 0; f < gat->nfolds; f++)
-        empty &= !gat->folds[f] || !gat->folds[f]->windows;
-    bool last = gat->nended == gat->nworkers;
+    for (unsigned r = 0; r < wk->nrules; r++) {
+        for (unsigned f = 0; f < wk->rules[r]->nfolds; f++) {
+            const struct ts_fold *fold = &wk->rules[r]->folds[f];
+            const struct gather_fold *own = fold->retired ? NULL : gat->folds[fold->index];
+            may &= !own || !own->windows || !is_last(wk, own);
+        }
+    }
     pthread_mutex_unlock(&gat->lock);
-    return empty || !last;
+    return may;
 }

@@ -150,6 +150,10 @@ bool ts_gather_give(struct ts_worker *wk, const struct ts_fold *fold, const stru
 /** Tells that the worker has given all that it has of windows of the rule that are due. */
 void ts_gather_pass(struct ts_worker *wk, const struct ts_rule *rule);
 
+/** Makes place for groups of the rollups whose bits are set. @return the number of the first. Ends the process without memory. @thread main */
+unsigned ts_gather_add_folds(struct ts_gather *gat, const struct ts_conf *conf, uint64_t wanted);
+void ts_gather_drop_folds(struct ts_gather *gat, const struct ts_conf *conf, uint64_t wanted, unsigned first);
+
 /** The worker gives nothing for the fold any more. @return false: it is the last one, and there is something to be sent; ask again. */
 bool ts_gather_retire(struct ts_worker *wk, const struct ts_fold *fold) TS_MUST_CHECK;
 

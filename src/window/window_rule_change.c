@@ -202,10 +202,7 @@ int ts_rules_prepare(struct ts_worker *const *workers, unsigned nworkers, const 
     chg->told = (struct ts_rules_changed){.begun = (unsigned)__builtin_popcountll(wanted),
                                           .ended = (unsigned)__builtin_popcountll(all_of(chg->was) & ~chg->kept),
                                           .from_ns = TS_TIME_NONE};
-    bool grouped = false;
-    for (unsigned i = 0; i < next->nrollups; i++)
-        grouped |= (wanted >> i & 1) && ts_conf_is_grouped(&next->rollups[i]);
-    chg->plan = ts_rule_plan_new(next, wanted, grouped ? ts_gather_add_folds(workers[0]->conf.gather, next->nrollups) : 0);
+    chg->plan = ts_rule_plan_new(next, wanted, ts_gather_add_folds(workers[0]->conf.gather, next, wanted));
     if (wanted)
         make_sets(chg);
     if (wanted && match_all(chg) != 0) {
@@ -435,6 +432,7 @@ void ts_rules_cancel(struct ts_rules_change **change)
     }
     ts_free(chg->sets);
     ts_free(chg->rules);
+    ts_gather_drop_folds(chg->workers[0]->conf.gather, chg->plan->conf, chg->plan->wanted, chg->plan->first_fold);
     ts_rule_plan_unref(&chg->plan);
     TS_FREE(*change);
 }

@@ -1,7 +1,7 @@
 /*
  * Rules that a reload has ended: which windows are still theirs, and when they go. Thread: worker. A family goes when none of its windows is
- * left; the rules that came in their place then have what it had not, so that a window that nothing has come for yet is not lost. Families
- * with groups wait until nothing can come for their windows any more, since workers agree on these. The texts of a set whose last rule has
+ * left; the rules that came in their place then have what it had not, so that a window that nothing has come for yet is not lost. Without
+ * such rules, and with groups, since workers agree on these, it waits until nothing can come for its windows any more. The texts of a set whose last rule has
  * gone may be in batches, so it is freed when these are back.
  */
 #include "config.h"
@@ -66,34 +66,37 @@ static bool is_past(const struct ts_worker *wk, const struct ts_rule *head)
     return wk->clock_ns >= head->taken.until_ns && (wm == TS_TIME_NONE || wm - head->set->plan->conf->correct_for_ns >= head->taken.until_ns);
 }
 
-/* The rule that came in its place, or NULL. */
+/* The rule that came in its place at once, or NULL. */
 static struct ts_rule *heir_of(const struct ts_rule *rule)
 {
-    for (struct ts_rule_set *set = rule->set->next; set; set = set->next)
-        for (unsigned r = 0; r < set->nrules; r++)
-            if (set->rules[r].set && set->rules[r].is_side == rule->is_side &&
-                set->rules[r].hidden == rule->hidden && strcmp(set->rules[r].conf->name, rule->conf->name) == 0)
-                return &set->rules[r];
+    for (struct ts_rule_set *set = rule->set->next; set; set = set->next) {
+        for (unsigned r = 0; r < set->nrules; r++) {
+            struct ts_rule *heir = &set->rules[r];
+            if (heir->set && heir->is_side == rule->is_side && heir->hidden == rule->hidden && heir->sent.from_ns == rule->sent.until_ns &&
+                strcmp(heir->conf->name, rule->conf->name) == 0)
+                return heir;
+        }
+    }
     return NULL;
 }
 
-/* Heirs of groups have their windows in all workers from the same time on. */
-static bool has_grouped_heirs(const struct ts_rule *head)
+/* Whether all that its points go on with has come at once. */
+static bool has_heirs(const struct ts_rule *head)
 {
     for (unsigned r = 0; r < head->set->nrules; r++) {
-        const struct ts_rule *heir = head->set->rules[r].head == head ? heir_of(&head->set->rules[r]) : NULL;
-        if (heir && heir->head->folded)
-            return true;
+        const struct ts_rule *rule = &head->set->rules[r];
+        if (rule->head == head && !rule->hidden && !heir_of(rule))
+            return false;
     }
-    return false;
+    return true;
 }
 
 static void bequeath(const struct ts_rule *head)
 {
     for (unsigned r = 0; r < head->set->nrules; r++) {
         const struct ts_rule *rule = &head->set->rules[r];
-        struct ts_rule *heir = rule->head == head ? heir_of(rule) : NULL;
-        if (!heir || heir->head->folded || rule->hidden)
+        struct ts_rule *heir = rule->head == head && !rule->hidden ? heir_of(rule) : NULL;
+        if (!heir)
             continue;
         heir->sent.from_ns = TS_MIN(heir->sent.from_ns, rule->sent.from_ns);
         ts_rule_span_family(heir->head);
@@ -117,7 +120,7 @@ static bool leave_folds(struct ts_worker *wk, const struct ts_rule *head)
 /* @return whether the family has gone. */
 static bool end_family(struct ts_worker *wk, struct ts_rule *head)
 {
-    if (has_windows(head) || ((head->folded || has_grouped_heirs(head)) && !is_past(wk, head)) || !leave_folds(wk, head))
+    if (has_windows(head) || ((head->folded || !has_heirs(head)) && !is_past(wk, head)) || !leave_folds(wk, head))
         return false;
     if (!head->folded)
         bequeath(head);

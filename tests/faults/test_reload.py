@@ -94,7 +94,7 @@ def test_wrong_configuration_changes_nothing():
         tsaggd.write(rollups=[COUNTS], listen=listen, sinks={"file": {"type": "influxdb", "url": "http://127.0.0.1:1", "org": "o", "bucket": "b"}})
         assert "type cannot change" in tsaggd.ctl(code=3)
         tsaggd.write(sinks={"file": {"type": "file"}})
-        assert "0 rollups begin, 0 end, 0 go elsewhere, 0 sinks changed, 0 sockets opened, 0 closed" in tsaggd.ctl()
+        assert "0 rollups begin, 0 end, 0 rollups go elsewhere, 0 sinks changed, 0 sockets opened, 0 closed" in tsaggd.ctl()
         assert tool("tsagg-ctl", "reload", "x").returncode == 2
         assert tool("tsagg-ctl", "reload", "--host", f"http://{LOOPBACK}:{free_port()}").returncode == 4
 
@@ -174,8 +174,12 @@ def count_all(got, names):
     return sum(fields["count"] for name in names for fields in part(got, name).values())
 
 
+def rolled_up(tsaggd):
+    return {key: fields for key, fields in oracle.from_points(tsaggd.points()).items() if not key[0].endswith("." + load.ADVANCE)}
+
+
 def is_there(tsaggd, far, slides):
-    got = oracle.from_points(tsaggd.points())
+    got = rolled_up(tsaggd)
     return len(part(got, "far")) == len(far) and slides[0].keys() & slides[1].keys() <= part(got, "sa").keys() | part(got, "sb").keys()
 
 
@@ -213,7 +217,7 @@ def test_rules_change_every_100_ms():
         far, slides = oracle.rollups(sent.samples, 40 * NS), [oracle.rollups(sent.samples, n * NS, 10 * NS) for n in (30, 20)]
         udp.send(tsaggd.udp_port, [f"{load.ADVANCE} x=1 {sent.stop_ns + 100 * NS}".encode()], read=tsaggd.lines_read)
         until(lambda: is_there(tsaggd, far, slides), 60, "all windows in the file")
-        got = {key: fields for key, fields in oracle.from_points(tsaggd.points()).items() if not key[0].endswith("." + load.ADVANCE)}
+        got = rolled_up(tsaggd)
         oracle.assert_equal(part(got, "stay"), sent.rollups, load.AGGREGATES)
         oracle.assert_equal(part(got, "far"), far, load.AGGREGATES)
         oracle.assert_equal(part(got, "one"), {key: fields for key, fields in sent.rollups.items() if key[0] == "m1"}, load.AGGREGATES)
