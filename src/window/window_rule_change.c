@@ -239,11 +239,11 @@ static void note_times(struct ts_rules_change *chg, const struct ts_worker *wk)
         note_arrival(chg, wk->rules[r]);
 }
 
-/* Where nothing lives in arrival time, its clock says nothing of the samples that come. */
+/* Where nothing lives in arrival time, its clock says nothing of the samples that come. TS_TIME_NONE: there is nothing open at all. */
 static int64_t horizon_of(const struct ts_rules_change *chg)
 {
-    bool arrival = chg->used[TS_DOMAIN_ARRIVAL] || !chg->used[TS_DOMAIN_EVENT];
-    return arrival ? TS_MAX(chg->latest_ns[TS_DOMAIN_ARRIVAL], chg->latest_ns[TS_DOMAIN_EVENT]) : chg->latest_ns[TS_DOMAIN_EVENT];
+    return chg->used[TS_DOMAIN_ARRIVAL] ? TS_MAX(chg->latest_ns[TS_DOMAIN_ARRIVAL], chg->latest_ns[TS_DOMAIN_EVENT])
+                                        : chg->latest_ns[TS_DOMAIN_EVENT];
 }
 
 void ts_worker_attach(struct ts_worker *wk, struct ts_rule_set *set, struct ts_rule **rules)
@@ -342,13 +342,14 @@ static void begin_rule(const struct ts_rules_change *chg, struct ts_rule *rule, 
         rule->folds[f].sent.from_ns = begin_of(chg, rule->folds[f].conf, latest_ns);
 }
 
+/* One that ends already may do so sooner: when it began to, there was arrival time, which was further. */
 static void end_rule(const struct ts_rules_change *chg, struct ts_worker *wk, struct ts_rule *rule, int64_t latest_ns)
 {
+    wk->nending += !rule->ending;
     rule->ending = true;
-    wk->nending++;
-    rule->sent.until_ns = end_of(chg, rule->conf, latest_ns);
+    rule->sent.until_ns = TS_MIN(rule->sent.until_ns, end_of(chg, rule->conf, latest_ns));
     for (unsigned f = 0; f < rule->nfolds; f++)
-        rule->folds[f].sent.until_ns = end_of(chg, rule->folds[f].conf, latest_ns);
+        rule->folds[f].sent.until_ns = TS_MIN(rule->folds[f].sent.until_ns, end_of(chg, rule->folds[f].conf, latest_ns));
 }
 
 static bool is_kept(const struct ts_rules_change *chg, const struct ts_rule *rule)
@@ -385,7 +386,7 @@ static void settle(void *arg)
         struct ts_rule *rule = wk->rules[r];
         if (rule->set->plan == chg->plan)
             begin_rule(chg, rule, latest_ns);
-        else if (!rule->ending && !is_kept(chg, rule))
+        else if (!is_kept(chg, rule))
             end_rule(chg, wk, rule, latest_ns);
     }
     for (unsigned r = 0; r < wk->nadding; r++)
