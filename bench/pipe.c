@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/mem.h"
 #include "core/num.h"
+#include "measure.h"
 #include "pipe/pipe.h"
 
 #include <stdio.h>
@@ -19,16 +20,8 @@
 
 static uint32_t nseries = 10000;
 static char (*names)[NAME];
-static uint64_t seed = 1, passed;
+static uint64_t passed;
 static int64_t took[TILES];
-
-static uint64_t bits(void) /* splitmix64 */
-{
-    uint64_t z = seed += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
 
 static int resolve(struct ts_tile *tile, unsigned i, struct ts_series_view *out)
 {
@@ -58,13 +51,6 @@ static void fill(struct ts_tile *tile)
     }
 }
 
-static double cpu_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
-}
-
 /* All tiles through fn. @return nanoseconds of CPU a sample, without filling the tiles. */
 static double measure(ts_tile_fn *fn, void *arg)
 {
@@ -87,18 +73,6 @@ static int by_time(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
     return (x > y) - (x < y);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double middle(double *rounds)
-{
-    qsort(rounds, ROUNDS, sizeof *rounds, by_value);
-    return rounds[ROUNDS / 2];
 }
 
 static void show(const char *what, double ns, double p99_ns)
@@ -139,8 +113,8 @@ int main(int argc, char **argv)
     }
     printf("per sample in the pipeline, %u series; p99 of tiles of %d samples\n", nseries, TS_TILE_MAX);
     printf("%-20s %8s %16s %12s\n", "", "ns", "events/s", "p99 us");
-    show("nothing", middle(ns[0]), middle(p99[0]));
-    show("filter + map", middle(ns[1]), middle(p99[1]));
+    show("nothing", median(ns[0], ROUNDS), median(p99[0], ROUNDS));
+    show("filter + map", median(ns[1], ROUNDS), median(p99[1], ROUNDS));
     ts_pipe_free(&pipe);
     ts_counters_free_all();
     ts_free(names);

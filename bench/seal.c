@@ -6,12 +6,12 @@
  */
 #include "config.h"
 #include "core/clock.h"
-#include "core/hash.h"
 #include "core/mem.h"
 #include "core/num.h"
 #include "journal/journal.h"
 #include "sink/sink.h"
-#include "window/window_priv.h"
+#include "measure.h"
+#include "../tests/unit/worker_rig.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -31,48 +31,28 @@ enum { WORKER, JOURNAL, SINK, PARTS };
 static const char *const parts[PARTS] = {"worker", "journal", "sink"};
 
 struct way {
-    struct ts_conf conf;
+    struct rig rig;
     struct ts_conf_rollup rule;
     struct ts_conf_sink file;
-    struct ts_bell bells[2];
-    struct ts_lane lane, *lanes[1];
-    struct ts_census *census;
     struct ts_journal *jr;
     struct ts_sinks *sinks;
-    struct ts_worker *worker;
     char dir[64];
 };
 
-static uint64_t nseries = 100000, nwindows = 10, seed = 1;
-
-static uint64_t bits(void) /* splitmix64 */
-{
-    uint64_t z = seed += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
+static uint64_t nseries = 100000, nwindows = 10;
 
 static struct ts_point announce(uint32_t id)
 {
     static struct ts_series_view view;
-    struct ts_buf buf = TS_BUF_INIT;
     char name[48];
     snprintf(name, sizeof name, "app.request.time.%06u", id);
     view = (struct ts_series_view){.kind = TS_KIND_TIMING, .name = ts_str_of(name)};
-    if (ts_series_encode(&view, &buf))
-        exit(1);
-    struct ts_announce *ann = ts_xalloc(sizeof *ann + buf.len);
-    ann->len = (uint32_t)buf.len;
-    memcpy(ann->series, buf.p, buf.len);
-    ann->hash = ts_hash(buf.p, buf.len);
-    ts_buf_fini(&buf);
-    return (struct ts_point){.id = id, .flags = TS_POINT_SERIES, .announce = ann};
+    return rig_announcement(id, &view);
 }
 
 static void add(struct way *way, struct ts_slab *slab)
 {
-    ts_worker_add_slab(way->worker, &way->worker->sources[0], slab);
+    ts_worker_add_slab(way->rig.worker, &way->rig.worker->sources[0], slab);
     slab->n = 0;
 }
 
@@ -93,7 +73,7 @@ static void fill(struct way *way, uint64_t window)
 }
 
 /* What threads of this name have had of a core. */
-static double cpu_ns(const char *name)
+static double threads_ns(const char *name)
 {
     double ns = 0;
     DIR *dir = opendir("/proc/self/task");
@@ -118,13 +98,6 @@ static double cpu_ns(const char *name)
     return ns;
 }
 
-static double thread_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
-}
-
 static void nap(void)
 {
     (void)nanosleep(&(struct timespec){0, LOOK_NS}, NULL);
@@ -133,17 +106,17 @@ static void nap(void)
 /* @return ms until all of the window is in the file. */
 static double seal(struct way *way, uint64_t window, double spent[PARTS], double *step_us)
 {
-    struct ts_worker *wk = way->worker;
+    struct ts_worker *wk = way->rig.worker;
     const struct ts_feed *feed = ts_journal_feeds(way->jr)[0];
     int64_t began_ns = ts_clock_mono_ns();
     for (unsigned i = JOURNAL; i < PARTS; i++)
-        spent[i] = -cpu_ns(parts[i]);
+        spent[i] = -threads_ns(parts[i]);
     spent[WORKER] = *step_us = 0;
     wk->clock_ns = T0_NS + (int64_t)(window + 1) * EVERY_NS;
     while (wk->rules[0]->windows) {
-        double from_ns = thread_ns();
+        double from_ns = cpu_ns();
         bool more = ts_worker_seal(wk);
-        double step_ns = thread_ns() - from_ns;
+        double step_ns = cpu_ns() - from_ns;
         spent[WORKER] += step_ns;
         *step_us = TS_MAX(*step_us, step_ns / 1e3);
         if (!more && wk->rules[0]->windows)
@@ -153,7 +126,7 @@ static double seal(struct way *way, uint64_t window, double spent[PARTS], double
         nap();
     int64_t took_ns = ts_clock_mono_ns() - began_ns;
     for (unsigned i = JOURNAL; i < PARTS; i++)
-        spent[i] += cpu_ns(parts[i]);
+        spent[i] += threads_ns(parts[i]);
     return (double)took_ns / 1e6;
 }
 
@@ -179,28 +152,23 @@ static void begin(struct way *way)
                                  .flush_interval_ns = 0,
                                  .timeout_ns = 10 * TS_SEC,
                                  .retry_min_ns = TS_SEC,
-                                 .retry_max_ns = TS_SEC},
-                        .conf = {.nrollups = 1, .nsinks = 1, .limits = {.series = UINT32_MAX}}};
+                                 .retry_max_ns = TS_SEC}};
     snprintf(way->dir, sizeof way->dir, "%s", "/tmp/tsagg-bench-seal-XXXXXX");
     if (!mkdtemp(way->dir))
         exit(1);
-    way->conf.state_dir = way->dir;
-    way->conf.rollups = &way->rule;
-    way->conf.sinks = &way->file;
-    check(ts_journal_open(&way->conf, 1, &way->jr, &err), &err);
-    check(ts_sinks_open(&way->conf, ts_journal_feeds(way->jr), &way->sinks, &err), &err);
+    rig_init(&way->rig, &way->rule, 1, 1);
+    struct ts_conf *conf = &way->rig.conf;
+    conf->state_dir = way->dir;
+    conf->nsinks = 1;
+    conf->sinks = &way->file;
+    conf->limits.series = UINT32_MAX;
+    check(ts_journal_open(conf, 1, &way->jr, &err), &err);
+    check(ts_sinks_open(conf, ts_journal_feeds(way->jr), &way->sinks, &err), &err);
     check(ts_journal_start(way->jr, &err), &err);
     check(ts_sinks_start(way->sinks, &err), &err);
-    ts_lane_init(&way->lane, &way->bells[0], &way->bells[1]);
-    way->lanes[0] = &way->lane;
-    way->census = ts_census_new(UINT32_MAX, 10000);
-    way->worker = ts_worker_new(&(struct ts_worker_conf){.conf = &way->conf,
-                                                         .nsources = 1,
-                                                         .lanes = way->lanes,
-                                                         .bell = &way->bells[0],
-                                                         .rollups = ts_journal_input(way->jr, 0),
-                                                         .rollups_bell = ts_journal_bell(way->jr),
-                                                         .census = way->census});
+    way->rig.worker_conf.rollups = ts_journal_input(way->jr, 0);
+    way->rig.worker_conf.rollups_bell = ts_journal_bell(way->jr);
+    rig_start(&way->rig);
 }
 
 static void end(struct way *way)
@@ -210,27 +178,13 @@ static void end(struct way *way)
         fprintf(stderr, "seal: not all was written\n");
     ts_sinks_stop(way->sinks, ts_clock_mono_ns() + 5 * TS_SEC);
     ts_sinks_free(&way->sinks);
-    ts_worker_free(&way->worker);
+    rig_fini(&way->rig);
     ts_journal_close(&way->jr);
-    ts_lane_fini(&way->lane);
-    ts_census_free(&way->census);
     ts_counters_free_all();
     ts_buf_printf(&command, "rm -r '%s'", way->dir);
     if (system(ts_buf_cstr(&command)) != 0)
         fprintf(stderr, "seal: %s stays\n", way->dir);
     ts_buf_fini(&command);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *v)
-{
-    qsort(v, nwindows, sizeof *v, by_value);
-    return v[nwindows / 2];
 }
 
 int main(int argc, char **argv)
@@ -252,8 +206,8 @@ int main(int argc, char **argv)
     }
     end(&way);
     printf("%12s %8s %8s %8s %8s %10s %10s\n", "series", parts[0], parts[1], parts[2], "all, ns", "took, ms", "step, us");
-    double each[PARTS] = {median(ns[0]), median(ns[1]), median(ns[2])};
+    double each[PARTS] = {median(ns[0], (unsigned)nwindows), median(ns[1], (unsigned)nwindows), median(ns[2], (unsigned)nwindows)};
     printf("%12llu %8.0f %8.0f %8.0f %8.0f %10.1f %10.0f\n", (unsigned long long)nseries, each[0], each[1], each[2],
-           each[0] + each[1] + each[2], median(ms), median(us));
+           each[0] + each[1] + each[2], median(ms, (unsigned)nwindows), median(us, (unsigned)nwindows));
     return 0;
 }

@@ -1,10 +1,11 @@
 /*
  * What the store costs, without a server around it. Each run prints one line of figures, key=value.
- *   store_load DIR land SERIES FLUSHES     a daemon's flushes of SERIES × 7 aggregates, and what compaction makes of them;
- *                                          8,640 flushes are a day. rss_mib: twelve times on the way, and the peak
- *   store_load DIR scan                    all points of bucket b: decode, sum and count for each hour
- *   store_load DIR lines SERIES POINTS     points straight into the store, in batches of 500,000
- *   store_load DIR find                    what is found by tags and asked of the schema, in what `land` has left
+ *   store_load DIR land SERIES FLUSHES [GAP_MS]  a daemon's flushes of SERIES × 7 aggregates, one behind the
+ * other or with a gap, and what compaction makes of them; 8,640 flushes are a day. rss_mib: twelve times on
+ * the way, and the peak store_load DIR scan                    all points of bucket b: decode, sum and count
+ * for each hour store_load DIR lines SERIES POINTS     points straight into the store, in batches of 500,000
+ *   store_load DIR find                    what is found by tags and asked of the schema, in what `land` has
+ * left
  */
 #include "config.h"
 
@@ -24,6 +25,7 @@
 #define T0     (INT64_C(1700000000) * TS_SEC)
 #define HOUR   (3600 * TS_SEC)
 #define RSS_TIMES 12
+#define IO_LIMIT  (64 << 20) /* store.io_limit, as it is by default */
 
 static uint64_t state = 1;
 
@@ -102,28 +104,70 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* count sum min max mean stddev last of 10 to 50 timings of up to 100 ms with three decimals, as a window and a sink make them:
- * sums and what comes of them are no short decimals. */
+/* count sum min max mean stddev last of 10 to 50 timings of up to 100 ms with three decimals, as a window and
+ * a sink make them: sums and what comes of them are no short decimals. */
 static void draw_rollup(struct ts_point_field fields[7])
 {
     static const char *const names[] = {"count", "sum", "min", "max", "mean", "stddev", "last"};
     struct ts_stats st = {0};
     for (uint64_t n = 10 + draw(41); n > 0; n--)
         ts_stats_add(&st, (double)draw(100000) / 1000, 1);
-    const double values[] = {st.count, st.sum, st.min, st.max, ts_stats_mean(&st), ts_stats_stddev(&st, false), st.last};
+    const double values[] = {
+        st.count, st.sum, st.min, st.max, ts_stats_mean(&st), ts_stats_stddev(&st, false), st.last};
     for (unsigned i = 0; i < 7; i++)
         fields[i] = (struct ts_point_field){.key = ts_str_of(names[i]), .type = TS_SCAN_FLOAT, .v.f = values[i]};
 }
 
-static void land(const char *dir, unsigned nseries, unsigned flushes)
+/* A day in minutes: a daemon has 10 s for each flush, and this waits as long as compaction is two runs
+ * behind. */
+static void keep_up(const char *dir, unsigned nseries, unsigned f)
+{
+    struct ts_store_stats st = {0};
+    struct ts_err err;
+    if (f % 32)
+        return;
+    do {
+        if (st.landed)
+            nanosleep(&(struct timespec){0, 20 * TS_MS}, NULL);
+        must(ts_store_stats(dir, &st, &err), &err);
+    } while (st.landed > 192 * (uint64_t)(nseries / 1024 + 1));
+}
+
+/* Commits, those during which compaction wrote blocks apart from others. */
+struct waits {
+    double *ms;
+    unsigned n;
+};
+
+static void print_waits(const char *when, struct waits *wts)
+{
+    if (wts->n == 0)
+        return;
+    qsort(wts->ms, wts->n, sizeof *wts->ms, compare);
+    printf("land commits=%u while=%s ms_median=%.2f p99=%.2f max=%.2f\n", wts->n, when, wts->ms[wts->n / 2],
+           wts->ms[wts->n - 1 - wts->n / 100], wts->ms[wts->n - 1]);
+}
+
+static uint64_t blocks_written(struct ts_store *store)
+{
+    struct ts_store_work work;
+    ts_store_work(store, &work);
+    return work.blocks_written;
+}
+
+static void land(const char *dir, unsigned nseries, unsigned flushes, unsigned gap_ms)
 {
     struct ts_store *store;
     struct ts_err err;
     struct ts_points *pts = open_for_writing(dir, &store);
     uint32_t *series = ts_xalloc(nseries * sizeof *series);
-    double *ms = ts_xalloc(flushes * sizeof *ms);
+    struct waits waits[2] = {{ts_xalloc(flushes * sizeof(double)), 0},
+                             {ts_xalloc(flushes * sizeof(double)), 0}};
+    uint64_t blocks_before = 0;
     for (unsigned s = 0; s < nseries; s++)
         series[s] = series_of(pts, s);
+    if (gap_ms)
+        ts_store_limit_io(store, IO_LIMIT); /* of a day that passes in minutes, I/O passes as fast */
     must(ts_store_start(store, &err), &err);
     int64_t began = ts_clock_mono_ns();
     double cpu_ms = 0;
@@ -134,18 +178,25 @@ static void land(const char *dir, unsigned nseries, unsigned flushes)
             draw_rollup(fields);
             must(ts_points_add(pts, series[s], T0 + (int64_t)f * 10 * TS_SEC, fields, 7, &err), &err);
         }
+        uint64_t wrote = blocks_written(store);
         int64_t t = ts_clock_mono_ns();
         double cpu = thread_seconds();
         must(ts_points_commit(pts, TS_STR("m"), TS_STR("x"), &err), &err);
-        ms[f] = (double)(ts_clock_mono_ns() - t) / 1e6;
+        double took_ms = (double)(ts_clock_mono_ns() - t) / 1e6;
         cpu_ms += (thread_seconds() - cpu) * 1e3;
+        bool busy = wrote != blocks_before || blocks_written(store) != wrote;
+        blocks_before = wrote;
+        if (f > 0)
+            waits[busy].ms[waits[busy].n++] = took_ms;
         rss[RSS_TIMES * (uint64_t)f / flushes] = rss_mib();
+        keep_up(dir, nseries, f);
+        if (gap_ms)
+            nanosleep(&(struct timespec){gap_ms / 1000, gap_ms % 1000 * TS_MS}, NULL);
         if (f == 0) { /* with all series new */
-            printf("land first_commit_ms=%.1f cpu_ms=%.1f\n", ms[f], cpu_ms);
-            ms[f] = cpu_ms = 0;
+            printf("land first_commit_ms=%.1f cpu_ms=%.1f\n", took_ms, cpu_ms);
+            cpu_ms = 0;
         }
     }
-    qsort(ms, flushes, sizeof *ms, compare);
     double wall = (double)(ts_clock_mono_ns() - began) / 1e9;
     must(ts_store_tend(store, TS_STORE_FULL, &err), &err);
     struct ts_store_work work;
@@ -155,17 +206,22 @@ static void land(const char *dir, unsigned nseries, unsigned flushes)
     ts_store_close(&store);
     must(ts_store_stats(dir, &st, &err), &err);
     uint64_t values = (uint64_t)nseries * 7 * flushes;
-    printf("land series=%u flushes=%u commit_ms_median=%.2f p99=%.2f max=%.2f commit_cpu_ms=%.2f wall_s=%.1f cpu_s=%.1f all_s=%.1f values=%llu "
-           "bytes_per_value=%.2f written_mib=%llu compactions=%llu merges=%llu longest_compaction_ms=%.0f rss_mib=",
-           nseries, flushes, ms[flushes / 2], ms[flushes - 1 - flushes / 100], ms[flushes - 1], cpu_ms / TS_MAX(1, flushes - 1), wall,
-           cpu_seconds(), (double)(ts_clock_mono_ns() - began) / 1e9, (unsigned long long)values, (double)st.file_bytes / (double)values,
-           (unsigned long long)work.bytes_written >> 20, (unsigned long long)work.compactions, (unsigned long long)work.merges,
-           (double)work.longest_ns / 1e6);
+    print_waits("idle", &waits[0]);
+    print_waits("compacting", &waits[1]);
+    printf("land series=%u flushes=%u commit_cpu_ms=%.2f wall_s=%.1f cpu_s=%.1f all_s=%.1f values=%llu "
+           "bytes_per_value=%.2f written_mib=%llu compactions=%llu merges=%llu longest_compaction_ms=%.0f "
+           "longest_held_ms=%.1f rss_mib=",
+           nseries, flushes, cpu_ms / TS_MAX(1, flushes - 1), wall, cpu_seconds(),
+           (double)(ts_clock_mono_ns() - began) / 1e9, (unsigned long long)values,
+           (double)st.file_bytes / (double)values, (unsigned long long)work.bytes_written >> 20,
+           (unsigned long long)work.compactions, (unsigned long long)work.merges,
+           (double)work.longest_ns / 1e6, (double)work.held_ns / 1e6);
     for (unsigned i = 0; i < RSS_TIMES; i++)
         printf("%ld,", rss[i]);
     printf("%ld\n", peak_kib() >> 10);
     ts_free(series);
-    ts_free(ms);
+    ts_free(waits[0].ms);
+    ts_free(waits[1].ms);
 }
 
 static void lines(const char *dir, unsigned nseries, unsigned points)
@@ -199,7 +255,8 @@ static void lines(const char *dir, unsigned nseries, unsigned points)
 }
 
 /* As an engine's kernel adds: side by side. */
-__attribute__((optimize("O3"), target_clones("avx2", "default"))) static double sum_of(const double *v, unsigned n)
+__attribute__((optimize("O3"), target_clones("avx512f", "avx2", "default"))) static double
+sum_of(const double *v, unsigned n)
 {
     double sum[8] = {0}, rest = 0;
     unsigned i = 0;
@@ -253,7 +310,8 @@ static void scan(const char *dir)
         }
         ts_scan_close(&cur);
         printf("scan points=%llu ms=%.1f cpu_ms=%.1f hours=%llu sum=%.3f\n", (unsigned long long)n,
-               (double)(ts_clock_mono_ns() - began) / 1e6, (thread_seconds() - cpu_s) * 1e3, (unsigned long long)hours, total);
+               (double)(ts_clock_mono_ns() - began) / 1e6, (thread_seconds() - cpu_s) * 1e3,
+               (unsigned long long)hours, total);
     }
     ts_store_close_source(&src);
 }
@@ -327,8 +385,9 @@ static void find(const char *dir)
 
 int main(int argc, char **argv)
 {
-    if (argc == 5 && strcmp(argv[2], "land") == 0)
-        land(argv[1], (unsigned)strtoul(argv[3], NULL, 10), (unsigned)strtoul(argv[4], NULL, 10));
+    if ((argc == 5 || argc == 6) && strcmp(argv[2], "land") == 0)
+        land(argv[1], (unsigned)strtoul(argv[3], NULL, 10), (unsigned)strtoul(argv[4], NULL, 10),
+             argc == 6 ? (unsigned)strtoul(argv[5], NULL, 10) : 0);
     else if (argc == 5 && strcmp(argv[2], "lines") == 0)
         lines(argv[1], (unsigned)strtoul(argv[3], NULL, 10), (unsigned)strtoul(argv[4], NULL, 10));
     else if (argc == 3 && strcmp(argv[2], "scan") == 0)
@@ -336,7 +395,8 @@ int main(int argc, char **argv)
     else if (argc == 3 && strcmp(argv[2], "find") == 0)
         find(argv[1]);
     else {
-        fprintf(stderr, "usage: store_load DIR land SERIES FLUSHES | lines SERIES POINTS | scan | find\n");
+        fprintf(stderr,
+                "usage: store_load DIR land SERIES FLUSHES [GAP_MS] | lines SERIES POINTS | scan | find\n");
         return 2;
     }
     return 0;

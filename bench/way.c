@@ -9,7 +9,8 @@
 #include "core/num.h"
 #include "parse/parse_tile.h"
 #include "route/route.h"
-#include "window/window_priv.h"
+#include "measure.h"
+#include "../tests/unit/worker_rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,28 +27,15 @@
 static const char *const forms[] = {"statsd", "dogstatsd", "influx", "influx-timed"};
 
 struct way {
-    struct ts_conf conf;
+    struct rig rig;
     struct ts_conf_rollup rule;
-    struct ts_bell bells[3];
-    struct ts_lane lane, *lanes[1];
-    struct ts_ring out;
-    struct ts_census *census;
     struct ts_router *router;
     struct ts_tiler *tiler;
-    struct ts_worker *worker;
 };
 
 static char *packets;
 static size_t lengths[PACKETS];
-static uint64_t nlines, seed = 1;
-
-static uint64_t bits(void) /* splitmix64 */
-{
-    uint64_t z = seed += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
+static uint64_t nlines;
 
 /* The lines that tsagg-load sends. */
 static int put_line(char *to, size_t room, unsigned form)
@@ -86,29 +74,19 @@ static void begin(struct way *way)
                                  .every_ns = 3600 * TS_SEC,
                                  .aggregates = TS_AGG_BIT(count) | TS_AGG_BIT(sum) | TS_AGG_BIT(min) | TS_AGG_BIT(max) |
                                                TS_AGG_BIT(mean) | TS_AGG_BIT(stddev),
-                                 .to = (char *)"file"},
-                        .conf = {.nrollups = 1, .limits = {.series = 2 * SERIES}}};
-    way->conf.rollups = &way->rule;
-    way->lanes[0] = &way->lane;
-    ts_ring_init(&way->out, 64);
-    ts_lane_init(&way->lane, &way->bells[0], &way->bells[1]);
-    way->census = ts_census_new(2 * SERIES, 2 * SERIES);
-    way->router = ts_router_new(&(struct ts_router_conf){.lanes = &way->lane,
+                                 .to = (char *)"file"}};
+    rig_init(&way->rig, &way->rule, 1, 1);
+    way->rig.conf.limits.series = 2 * SERIES;
+    way->router = ts_router_new(&(struct ts_router_conf){.lanes = way->rig.lanes,
                                                          .nworkers = 1,
-                                                         .bell = &way->bells[1],
+                                                         .bell = &way->rig.ingest_bell,
                                                          .cnt = cnt,
                                                          .series_limit = 2 * SERIES,
-                                                         .census = way->census,
+                                                         .census = way->rig.census,
                                                          .future_ns = 600 * TS_SEC,
                                                          .when_full = TS_FULL_DROP_NEW});
     way->tiler = ts_tiler_new(&(struct ts_parse_opts){.precision_ns = 1}, cnt, ts_router_tile, way->router);
-    way->worker = ts_worker_new(&(struct ts_worker_conf){.conf = &way->conf,
-                                                         .nsources = 1,
-                                                         .lanes = way->lanes,
-                                                         .bell = &way->bells[0],
-                                                         .rollups = &way->out,
-                                                         .rollups_bell = &way->bells[2],
-                                                         .census = way->census});
+    rig_start(&way->rig);
 }
 
 static void pass(struct way *way)
@@ -119,18 +97,12 @@ static void pass(struct way *way)
             ts_tiler_feed(way->tiler, packets + (size_t)k * STRIDE, lengths[k]);
         ts_tiler_flush(way->tiler);
         ts_router_flush(way->router, false);
-        for (struct ts_slab *slab; (slab = ts_ring_pop(&way->lane.full));) {
-            ts_worker_add_slab(way->worker, &way->worker->sources[0], slab);
-            bool pushed = ts_ring_push(&way->lane.empty, slab);
+        for (struct ts_slab *slab; (slab = ts_ring_pop(&way->rig.lanes[0].full));) {
+            ts_worker_add_slab(way->rig.worker, &way->rig.worker->sources[0], slab);
+            bool pushed = ts_ring_push(&way->rig.lanes[0].empty, slab);
             TS_ASSERT(pushed);
         }
     }
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 static void measure(unsigned form, unsigned passes)
@@ -141,22 +113,16 @@ static void measure(unsigned form, unsigned passes)
     begin(&way);
     pass(&way); /* first sights */
     for (unsigned r = 0; r < ROUNDS; r++) {
-        struct timespec from, to;
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+        double from = cpu_ns();
         for (unsigned i = 0; i < passes; i++)
             pass(&way);
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
-        ns[r] = ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / passes / (double)nlines;
+        ns[r] = (cpu_ns() - from) / passes / (double)nlines;
     }
-    qsort(ns, ROUNDS, sizeof *ns, by_value);
-    printf("%-14s %8.1f\n", forms[form], ns[ROUNDS / 2]);
+    printf("%-14s %8.1f\n", forms[form], median(ns, ROUNDS));
     TS_ASSERT(ts_counter_sum(TS_C_SAMPLES_AGGREGATED) == (1 + (uint64_t)ROUNDS * passes) * nlines);
     ts_tiler_free(&way.tiler);
     ts_router_free(&way.router);
-    ts_worker_free(&way.worker);
-    ts_lane_fini(&way.lane);
-    ts_ring_fini(&way.out);
-    ts_census_free(&way.census);
+    rig_fini(&way.rig);
     ts_counters_free_all();
 }
 

@@ -7,11 +7,12 @@
  */
 #include "config.h"
 #include "core/clock.h"
-#include "core/hash.h"
 #include "core/mem.h"
 #include "core/num.h"
 #include "window/window_snapshot_priv.h"
+#include "measure.h"
 #include "window_rows.h"
+#include "../tests/unit/worker_rig.h"
 
 #include <malloc.h>
 #include <math.h>
@@ -26,16 +27,6 @@
 
 static uint32_t nseries = 10000;
 static struct ts_slab *slabs;
-
-static uint64_t seed = 1;
-
-static uint64_t bits(void) /* splitmix64 */
-{
-    uint64_t z = seed += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
 
 static double uniform(void)
 {
@@ -56,13 +47,6 @@ static void make_slabs(void)
                                                    .value = round(1000 * exp(normal / 2)) / 10};
         }
     }
-}
-
-static double cpu_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
 
 static double plain_loop(void)
@@ -91,35 +75,22 @@ static double plain_loop(void)
 }
 
 struct bench {
-    struct ts_conf conf;
+    struct rig rig;
     struct ts_conf_rollup rule;
-    struct ts_bell bells[3];
-    struct ts_lane lane, *lanes[1];
-    struct ts_ring out;
-    struct ts_census *census;
-    struct ts_worker *worker;
 };
 
 static void announce(struct bench *be, uint32_t id)
 {
     static struct ts_series_view view;
     static struct ts_slab slab;
-    struct ts_buf buf = TS_BUF_INIT;
     char name[32];
     snprintf(name, sizeof name, "bench.timer.%u", id);
     view = (struct ts_series_view){.kind = TS_KIND_TIMING, .name = ts_str_of(name)};
-    if (ts_series_encode(&view, &buf))
-        exit(1);
-    struct ts_announce *ann = ts_xalloc(sizeof *ann + buf.len);
-    ann->len = (uint32_t)buf.len;
-    memcpy(ann->series, buf.p, buf.len);
-    ann->hash = ts_hash(buf.p, buf.len);
     slab = (struct ts_slab){
         .n = 2, .arrival_ns = T0_NS, .max_event_ns = TS_TIME_NONE, .event_seen_ns = TS_TIME_NONE};
-    slab.points[0] = (struct ts_point){.id = id, .flags = TS_POINT_SERIES, .announce = ann};
+    slab.points[0] = rig_announcement(id, &view);
     slab.points[1] = (struct ts_point){.id = id, .value = 100};
-    ts_worker_add_slab(be->worker, &be->worker->sources[0], &slab);
-    ts_buf_fini(&buf);
+    ts_worker_add_slab(be->rig.worker, &be->rig.worker->sources[0], &slab);
 }
 
 static void begin(struct bench *be, uint32_t aggregates, bool sketch)
@@ -128,32 +99,20 @@ static void begin(struct bench *be, uint32_t aggregates, bool sketch)
                                   .every_ns = 10 * TS_SEC,
                                   .aggregates = aggregates,
                                   .sketch_buckets = 2048,
-                                  .to = (char *)"file"},
-                         .conf = {.nrollups = 1, .state_dir = (char *)".", .limits = {.series = UINT32_MAX}}};
-    be->conf.rollups = &be->rule;
+                                  .to = (char *)"file"}};
     for (uint32_t q = 500000; sketch && q < 1000000; q += 450000)
         be->rule.quantiles.q[be->rule.quantiles.n++] = q;
-    ts_ring_init(&be->out, 64);
-    ts_lane_init(&be->lane, &be->bells[0], &be->bells[1]);
-    be->lanes[0] = &be->lane;
-    be->census = ts_census_new(UINT32_MAX, 10000);
-    be->worker = ts_worker_new(&(struct ts_worker_conf){.conf = &be->conf,
-                                                        .nsources = 1,
-                                                        .lanes = be->lanes,
-                                                        .bell = &be->bells[0],
-                                                        .rollups = &be->out,
-                                                        .rollups_bell = &be->bells[2],
-                                                        .census = be->census});
+    rig_init(&be->rig, &be->rule, 1, 1);
+    be->rig.conf.state_dir = (char *)".";
+    be->rig.conf.limits.series = UINT32_MAX;
+    rig_start(&be->rig);
     for (uint32_t id = 0; id < nseries; id++)
         announce(be, id);
 }
 
 static void end(struct bench *be)
 {
-    ts_worker_free(&be->worker);
-    ts_lane_fini(&be->lane);
-    ts_ring_fini(&be->out);
-    ts_census_free(&be->census);
+    rig_fini(&be->rig);
     ts_counters_free_all();
 }
 
@@ -164,15 +123,15 @@ struct snapshot {
 /* The worker's part of a snapshot; what the writer would write is thrown away. */
 static struct snapshot snap(struct bench *be)
 {
-    struct ts_snapshots_conf conf = {.conf = &be->conf, .workers = &be->worker, .nworkers = 1};
+    struct ts_snapshots_conf conf = {.conf = &be->rig.conf, .workers = &be->rig.worker, .nworkers = 1};
     struct ts_snapshots *snaps = ts_snapshots_new(&conf);
-    struct ts_snapper *per = be->worker->snap;
+    struct ts_snapper *per = be->rig.worker->snap;
     struct snapshot cost = {0};
     bool last = false;
     atomic_store(&per->asked, 1);
     while (!last) {
         double began = cpu_ns();
-        (void)ts_worker_snap(be->worker);
+        (void)ts_worker_snap(be->rig.worker);
         double spent = cpu_ns() - began;
         cost.ns += spent;
         cost.pause_ns = fmax(cost.pause_ns, spent);
@@ -195,24 +154,12 @@ static double in_worker(uint32_t aggregates, bool sketch, double *bytes, struct 
     double began = cpu_ns();
     for (unsigned pass = 0; pass < PASSES; pass++)
         for (unsigned s = 0; s < SLABS; s++)
-            ts_worker_add_slab(be.worker, &be.worker->sources[0], &slabs[s]);
+            ts_worker_add_slab(be.rig.worker, &be.rig.worker->sources[0], &slabs[s]);
     double spent = cpu_ns() - began;
     *bytes = (double)(mallinfo2().uordblks + mallinfo2().hblkhd - before) / nseries;
     *taken = snap(&be);
     end(&be);
     return spent;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *rounds)
-{
-    qsort(rounds, ROUNDS, sizeof *rounds, by_value);
-    return rounds[ROUNDS / 2];
 }
 
 int main(int argc, char **argv)
@@ -244,10 +191,10 @@ int main(int argc, char **argv)
            (double)PASSES * SLABS * TS_SLAB_POINTS / nseries);
     printf("%-20s %8s %8s %16s\n", "", "ns", "ratio", "heap a series");
     for (unsigned k = 0; k < 3; k++)
-        printf("%-20s %8.1f %8.2f %16.0f\n", names[k], median(cost[k]), median(ratio[k]), bytes[k]);
+        printf("%-20s %8.1f %8.2f %16.0f\n", names[k], median(cost[k], ROUNDS), median(ratio[k], ROUNDS), bytes[k]);
     printf("%-20s %8s %8s %16s\n", "a snapshot", "ns", "bytes", "longest step, us");
     for (unsigned k = 1; k < 3; k++)
-        printf("%-20s %8.0f %8.0f %16.0f\n", names[k], median(taken[k][0]), one[k].bytes / nseries, median(taken[k][1]) / 1e3);
+        printf("%-20s %8.0f %8.0f %16.0f\n", names[k], median(taken[k][0], ROUNDS), one[k].bytes / nseries, median(taken[k][1], ROUNDS) / 1e3);
     window_rows(nseries);
     return 0;
 }

@@ -8,11 +8,11 @@
 #include "window_rows.h"
 
 #include "core/clock.h"
-#include "core/hash.h"
 #include "core/mem.h"
 #include "core/num.h"
 #include "pipe/pipe.h"
-#include "window/window_priv.h"
+#include "measure.h"
+#include "../tests/unit/worker_rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,24 +42,9 @@ struct row {
 };
 
 static int64_t took[TILES];
-static uint64_t seed = 1, passed;
+static uint64_t passed;
 static char (*names)[NAME];
 static uint32_t nnames;
-
-static uint64_t bits(void) /* splitmix64 */
-{
-    uint64_t z = seed += 0x9e3779b97f4a7c15;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
-
-static int64_t cpu_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return ts.tv_sec * TS_SEC + ts.tv_nsec;
-}
 
 static int by_time(const void *a, const void *b)
 {
@@ -67,10 +52,10 @@ static int by_time(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static struct result result_of(unsigned batches, double events, int64_t spent_ns)
+static struct result result_of(unsigned batches, double events, double spent_ns)
 {
     qsort(took, batches, sizeof *took, by_time);
-    return (struct result){events * 1e9 / (double)spent_ns, (double)took[batches / 100 * 99]};
+    return (struct result){events * 1e9 / spent_ns, (double)took[batches / 100 * 99]};
 }
 
 /* ---- filter + map ---- */
@@ -110,7 +95,7 @@ static struct result run_pipe(const struct row *row, uint32_t nseries)
     struct ts_conf conf = {.npipeline = TS_ARRAY_SIZE(stages), .pipeline = stages, .limits = {.series = nseries}, .future_ns = 1};
     struct ts_pipe *pipe = ts_pipe_new(&(struct ts_pipe_conf){.conf = &conf, .cnt = ts_counters_new(NULL, NULL), .next = count});
     static struct ts_tile tiles[TILES_AHEAD];
-    int64_t spent_ns = 0;
+    double spent_ns = 0;
     for (unsigned t = 0; t < TILES / 2; t++) { /* first sights */
         fill_tile(&tiles[0]);
         ts_pipe_tile(&tiles[0], pipe);
@@ -118,7 +103,7 @@ static struct result run_pipe(const struct row *row, uint32_t nseries)
     for (unsigned t = 0; t < TILES; t += TILES_AHEAD) {
         for (unsigned i = 0; i < TILES_AHEAD; i++)
             fill_tile(&tiles[i]);
-        int64_t cpu = cpu_ns();
+        double cpu = cpu_ns();
         for (unsigned i = 0; i < TILES_AHEAD; i++) {
             int64_t from_ns = ts_clock_mono_ns();
             ts_pipe_tile(&tiles[i], pipe);
@@ -133,65 +118,40 @@ static struct result run_pipe(const struct row *row, uint32_t nseries)
 /* ---- windows ---- */
 
 struct shard {
-    struct ts_conf conf;
-    struct ts_bell bells[3];
-    struct ts_lane lane, *lanes[1];
-    struct ts_ring out;
-    struct ts_census *census;
+    struct rig rig;
     struct ts_gather *gather;
-    struct ts_worker *worker;
 };
 
 static void announce(struct shard *sh, uint32_t id)
 {
     static struct ts_series_view view;
     static struct ts_slab slab;
-    struct ts_buf buf = TS_BUF_INIT;
     char host[24], zone[24];
     snprintf(host, sizeof host, "h%u", id);
     snprintf(zone, sizeof zone, "z%u", id % ZONES);
     view = (struct ts_series_view){.kind = TS_KIND_TIMING, .name = TS_STR("bench.timer"), .ntags = 2};
     view.tags[0] = (struct ts_tag){TS_STR("host"), ts_str_of(host)};
     view.tags[1] = (struct ts_tag){TS_STR("zone"), ts_str_of(zone)};
-    if (ts_series_encode(&view, &buf))
-        exit(1);
-    struct ts_announce *ann = ts_xalloc(sizeof *ann + buf.len);
-    ann->len = (uint32_t)buf.len;
-    memcpy(ann->series, buf.p, buf.len);
-    ann->hash = ts_hash(buf.p, buf.len);
     slab = (struct ts_slab){.n = 1, .arrival_ns = T0_NS, .max_event_ns = TS_TIME_NONE, .event_seen_ns = TS_TIME_NONE};
-    slab.points[0] = (struct ts_point){.id = id, .flags = TS_POINT_SERIES, .announce = ann};
-    ts_worker_add_slab(sh->worker, &sh->worker->sources[0], &slab);
-    ts_buf_fini(&buf);
+    slab.points[0] = rig_announcement(id, &view);
+    ts_worker_add_slab(sh->rig.worker, &sh->rig.worker->sources[0], &slab);
 }
 
 static void begin(struct shard *sh, struct ts_conf_rollup *rule, uint32_t nseries)
 {
-    *sh = (struct shard){.conf = {.nrollups = 1, .rollups = rule, .limits = {.series = UINT32_MAX}, .idle_after_ns = INT64_MAX}};
-    ts_ring_init(&sh->out, 64);
-    ts_lane_init(&sh->lane, &sh->bells[0], &sh->bells[1]);
-    sh->lanes[0] = &sh->lane;
-    sh->census = ts_census_new(UINT32_MAX, 10000);
-    sh->gather = ts_gather_new(&sh->conf, 1);
-    sh->worker = ts_worker_new(&(struct ts_worker_conf){.conf = &sh->conf,
-                                                        .nsources = 1,
-                                                        .lanes = sh->lanes,
-                                                        .bell = &sh->bells[0],
-                                                        .rollups = &sh->out,
-                                                        .rollups_bell = &sh->bells[2],
-                                                        .census = sh->census,
-                                                        .gather = sh->gather});
+    rig_init(&sh->rig, rule, 1, 1);
+    sh->rig.conf.limits.series = UINT32_MAX;
+    sh->rig.conf.idle_after_ns = INT64_MAX;
+    sh->gather = sh->rig.worker_conf.gather = ts_gather_new(&sh->rig.conf, 1);
+    rig_start(&sh->rig);
     for (uint32_t id = 0; id < nseries; id++)
         announce(sh, id);
 }
 
 static void end(struct shard *sh)
 {
-    ts_worker_free(&sh->worker);
+    rig_fini(&sh->rig);
     ts_gather_free(&sh->gather);
-    ts_lane_fini(&sh->lane);
-    ts_ring_fini(&sh->out);
-    ts_census_free(&sh->census);
 }
 
 static void fill_slab(struct ts_slab *slab, int64_t now_ns, uint32_t nseries, unsigned blocks)
@@ -209,12 +169,12 @@ static void fill_slab(struct ts_slab *slab, int64_t now_ns, uint32_t nseries, un
 /* What ts_worker_run does with a slab of its only source, without the bells. */
 static void take_slab(struct shard *sh, const struct ts_slab *slab)
 {
-    struct ts_worker *wk = sh->worker;
+    struct ts_worker *wk = sh->rig.worker;
     struct ts_rollup_batch *batch;
     ts_worker_add_slab(wk, &wk->sources[0], slab);
     wk->clock_ns = wk->watermark_ns = slab->max_event_ns;
     (void)ts_worker_seal(wk);
-    while ((batch = ts_ring_pop(&sh->out))) {
+    while ((batch = ts_ring_pop(&sh->rig.out))) {
         passed += batch->n;
         ts_rollup_batch_free(&batch);
     }
@@ -225,7 +185,8 @@ static struct result run_window(const struct row *row, uint32_t nseries)
     struct ts_conf_rollup rule = row->rule;
     struct shard sh;
     static struct ts_slab slab;
-    int64_t spent_ns = 0, now_ns = T0_NS;
+    double spent_ns = 0;
+    int64_t now_ns = T0_NS;
     rule.name = (char *)"r";
     rule.to = (char *)"out";
     rule.lateness_ns = 2 * TS_SEC;
@@ -236,7 +197,8 @@ static struct result run_window(const struct row *row, uint32_t nseries)
     for (unsigned s = 0; s < SLABS; s++) {
         now_ns += row->step_ns;
         fill_slab(&slab, now_ns, nseries, row->blocks);
-        int64_t from_ns = ts_clock_mono_ns(), cpu = cpu_ns();
+        double cpu = cpu_ns();
+        int64_t from_ns = ts_clock_mono_ns();
         take_slab(&sh, &slab);
         spent_ns += cpu_ns() - cpu;
         took[s] = ts_clock_mono_ns() - from_ns;

@@ -14,7 +14,9 @@
 #include "core/pressure.h"
 #include "core/skew.h"
 #include "core/thread.h"
+#include "tsaggd_gauges.h"
 #include "tsaggd_reload.h"
+#include "tsaggd_self.h"
 #include "tsaggd_store.h"
 
 #include <getopt.h>
@@ -30,6 +32,7 @@ enum { EXIT_OK = 0, EXIT_FATAL = 1, EXIT_USAGE = 2, EXIT_CONF = 3 };
 
 #define SINKS_STOP_NS   (5 * TS_SEC)
 #define WRITES_STOP_NS  (5 * TS_SEC)
+#define MEMORY_WAIT_NS  (2 * TS_SEC) /* what a reload needs and cannot have */
 
 /* ---- sources ---- */
 
@@ -160,36 +163,6 @@ static void make_workers(struct daemon *dmn)
     }
 }
 
-/* ---- what the server shows ---- */
-
-static void show_gauges(void *arg, struct ts_buf *out)
-{
-    const struct daemon *dmn = arg;
-    uint64_t windows = 0;
-    int64_t lowest_ns = INT64_MAX;
-    for (unsigned w = 0; w < dmn->nshards; w++) {
-        const struct ts_worker_gauges *gauges = ts_worker_gauges(dmn->shards[w].worker);
-        windows += atomic_load_explicit(&gauges->windows, memory_order_relaxed);
-        int64_t watermark_ns = atomic_load_explicit(&gauges->watermark_ns, memory_order_relaxed);
-        if (watermark_ns != TS_TIME_NONE)
-            lowest_ns = TS_MIN(lowest_ns, watermark_ns);
-    }
-    ts_buf_puts(out, "# HELP tsagg_windows Windows open or kept for late samples, of all workers\n"
-                     "# TYPE tsagg_windows gauge\n");
-    ts_buf_printf(out, "tsagg_windows %llu\n", (unsigned long long)windows);
-    ts_buf_puts(out, "# HELP tsagg_series Series that live, overflow series included\n# TYPE tsagg_series gauge\n");
-    ts_buf_printf(out, "tsagg_series %llu\n", (unsigned long long)ts_census_count(dmn->census));
-    ts_buf_puts(out, "# HELP tsagg_groups Groups that live, of rollups with group_by or without\n# TYPE tsagg_groups gauge\n");
-    ts_buf_printf(out, "tsagg_groups %llu\n", (unsigned long long)ts_gather_count(dmn->gather));
-    ts_buf_puts(out, "# HELP tsagg_workers Worker threads\n# TYPE tsagg_workers gauge\n");
-    ts_buf_printf(out, "tsagg_workers %u\n", dmn->nshards);
-    if (lowest_ns != INT64_MAX) {
-        ts_buf_puts(out, "# HELP tsagg_watermark_lag_seconds How far the lowest event-time watermark is behind the clock\n"
-                         "# TYPE tsagg_watermark_lag_seconds gauge\n");
-        ts_buf_printf(out, "tsagg_watermark_lag_seconds %.3f\n", (double)(ts_clock_now_ns() - lowest_ns) / 1e9);
-    }
-}
-
 /* ---- start and stop ---- */
 
 static int start_threads(struct daemon *dmn, struct ts_err *err)
@@ -243,7 +216,7 @@ static void announce_ready(const struct daemon *dmn)
 static void wait_for_signal(struct daemon *dmn, const sigset_t *signals)
 {
     for (;;) {
-        int64_t look_ns = ts_pressure_look();
+        int64_t look_ns = TS_MIN(ts_pressure_look(), self_look(dmn));
         int sig = sigtimedwait(signals, NULL, &(struct timespec){look_ns / TS_SEC, look_ns % TS_SEC});
         if (sig < 0)
             continue;
@@ -268,6 +241,7 @@ static int drain(struct daemon *dmn, const sigset_t *signals)
     snapshots_stop(&dmn->snapshots);
     for (unsigned w = 0; w < dmn->nshards; w++)
         pthread_join(dmn->shards[w].thread, NULL);
+    self_end(dmn);
     int rc = ts_journal_stop(dmn->journal);
     snapshots_commit(&dmn->snapshots, rc == 0);
     if (dmn->input_path)
@@ -307,6 +281,7 @@ static void free_all(struct daemon *dmn)
     ts_rule_plan_unref(&dmn->plan);
     ts_conf_free(&dmn->conf);
     reload_free(dmn);
+    self_free(dmn);
     ts_conf_keep_free();
     ts_skew_free_all();
     ts_counters_free_all();
@@ -325,7 +300,7 @@ static int start(struct daemon *dmn, struct ts_err *err)
     dmn->sources = ts_xalloc(dmn->nplaces * sizeof(struct source *));
     int rc = dmn->input_path ? open_input(dmn, err) : 0;
     if (rc == 0)
-        rc = ts_journal_open(dmn->conf, dmn->nshards + dmn->nplaces, &dmn->journal, err);
+        rc = ts_journal_open(dmn->conf, dmn->nshards + dmn->nplaces + 1, &dmn->journal, err);
     if (rc == 0)
         rc = store_open(dmn->conf, &dmn->store, err);
     if (rc == 0)
@@ -339,9 +314,10 @@ static int start(struct daemon *dmn, struct ts_err *err)
     make_workers(dmn);
     snapshots_open(&dmn->snapshots, dmn->conf, dmn->journal, dmn->workers, dmn->nshards, dmn->input_path != NULL);
     write_target_init(&dmn->write, dmn->conf, dmn->store, dmn->http);
-    struct ts_server_info info = {.conf = dmn->conf,
+    self_init(dmn);
+    dmn->info = (struct ts_server_info){.conf = dmn->conf,
                                   .started_ns = dmn->started_ns,
-                                  .gauges = show_gauges,
+                                  .gauges = daemon_measure,
                                   .gauges_arg = dmn,
                                   .census = dmn->census,
                                   .sink_status = ts_sinks_status,
@@ -359,7 +335,7 @@ static int start(struct daemon *dmn, struct ts_err *err)
                                   .ask_arg = dmn->store,
                                   .admin = dmn->store ? ts_store_admin(dmn->store) : NULL};
     if (dmn->conf->http.address[0])
-        rc = ts_server_start(&info, &dmn->server, err);
+        rc = ts_server_start(&dmn->info, &dmn->server, err);
     return rc ? rc : start_threads(dmn, err);
 }
 
@@ -400,6 +376,7 @@ static int run(struct ts_conf *conf, const struct options *opt)
         ts_log(TS_LOG_ERROR, "start_failed", "error=%s", ts_log_quote_z(err.msg));
         return EXIT_FATAL; /* threads may be running: the process ends, and with it everything */
     }
+    ts_mem_set_patience(MEMORY_WAIT_NS);
     announce_ready(&dmn);
     if (input_path)
         input_wait_read(&dmn.input, &signals);

@@ -47,6 +47,8 @@ struct daemon {
     const char *events_to;      /* kept, see ts_conf_keep */
     _Atomic uint64_t passed;    /* numbers events and service checks, of all sources */
     struct reload *reload;
+    struct self *self;
+    struct ts_server_info info; /* what the server shows, also when there is none */
 };
 
 /** Puts a source into a free place, its ring to the journal with it. @return NULL: there is none. */

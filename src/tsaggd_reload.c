@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/pressure.h"
+#include "tsaggd_self.h"
 #include "tsaggd_store.h"
 
 #include <signal.h>
@@ -102,6 +103,7 @@ static void commit(struct daemon *dmn, struct plan *plan, struct ts_buf *text)
     for (unsigned s = 0; s < dmn->nsources; s++)
         ts_passer_set_to(dmn->sources[s]->passer, dmn->events_to);
     listeners_commit(dmn, &plan->listeners, &opened, &closed);
+    self_set(dmn, plan->next);
     ts_log_set_level(plan->next->log_level);
     ts_pressure_init(plan->next->limits.memory_bytes);
     struct ts_buf line = TS_BUF_INIT;

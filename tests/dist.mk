@@ -3,6 +3,7 @@ EXTRA_DIST += \
 	.ci/run \
 	tests/run \
 	tests/lib/tsagg_test/__init__.py \
+	tests/lib/tsagg_test/alloc.py \
 	tests/lib/tsagg_test/certs.py \
 	tests/lib/tsagg_test/clients.py \
 	tests/lib/tsagg_test/flux_http.py \
@@ -30,6 +31,7 @@ EXTRA_DIST += \
 	tests/e2e/test_http_write.py \
 	tests/e2e/test_hmac.py \
 	tests/e2e/test_input.py \
+	tests/e2e/test_ledger.py \
 	tests/e2e/test_limits.py \
 	tests/e2e/test_load.py \
 	tests/e2e/test_oracle.py \
@@ -37,7 +39,9 @@ EXTRA_DIST += \
 	tests/e2e/test_pipeline.py \
 	tests/e2e/test_quantiles.py \
 	tests/e2e/test_rules.py \
+	tests/e2e/test_security.py \
 	tests/e2e/test_quickstart.py \
+	tests/e2e/test_self.py \
 	tests/e2e/test_snapshot.py \
 	tests/e2e/test_statsd.py \
 	tests/e2e/test_store.py \

@@ -1,6 +1,6 @@
 /*
- * tsagg-ctl status: GET /api/v1/status, as the server's JSON or as a table that ends with BALANCED, or with
- * what is off.
+ * tsagg-ctl status: GET /api/v1/status, as the server's JSON, or in lines of at most 80 columns (but for names, and what others say) that end
+ * with BALANCED or NOT BALANCED and the equations.
  */
 #include "config.h"
 #include "ctl.h"
@@ -34,25 +34,34 @@ static int64_t number(const json_t *object, const char *key)
     return json_integer_value(json_object_get(object, key));
 }
 
-/* A group of numbers, one a line, the parts of a number below it when there are any. */
-static void print_group(const json_t *root, const char *group)
+/* What a number is made of, as far as there is any of it. */
+static void print_reasons(const json_t *members, const char *key)
 {
-    const json_t *members = json_object_get(root, group), *value;
-    const char *key, *head = group;
+    struct ts_buf reasons = TS_BUF_INIT;
+    const char *reason;
+    const json_t *count;
+    ts_buf_printf(&reasons, "%s_by_reason", key);
+    json_object_foreach(json_object_get(members, ts_buf_cstr(&reasons)), reason, count)
+        if (json_integer_value(count))
+            printf("%-13s%-22s%15" JSON_INTEGER_FORMAT "\n", "", reason, json_integer_value(count));
+    ts_buf_fini(&reasons);
+}
+
+/* The numbers of an object, one a line. zeros: those that are 0 too. @return how many. */
+static unsigned print_numbers(const char *head, const json_t *members, bool zeros)
+{
+    const json_t *value;
+    const char *key;
+    unsigned n = 0;
     json_object_foreach((json_t *)(uintptr_t)members, key, value) {
-        struct ts_buf reasons = TS_BUF_INIT;
-        if (!json_is_integer(value))
+        if (!json_is_integer(value) || (!zeros && json_integer_value(value) == 0))
             continue;
-        printf("%-11s%-18s%15" JSON_INTEGER_FORMAT "\n", head, key, json_integer_value(value));
+        printf("%-11s%-24s%15" JSON_INTEGER_FORMAT "\n", head, key, json_integer_value(value));
         head = "";
-        ts_buf_printf(&reasons, "%s_by_reason", key);
-        const char *reason;
-        const json_t *count;
-        json_object_foreach(json_object_get(members, ts_buf_cstr(&reasons)), reason, count)
-            if (json_integer_value(count))
-                printf("%-13s%-16s%15" JSON_INTEGER_FORMAT "\n", "", reason, json_integer_value(count));
-        ts_buf_fini(&reasons);
+        n++;
+        print_reasons(members, key);
     }
+    return n;
 }
 
 static const char *text(const json_t *object, const char *key)
@@ -60,27 +69,15 @@ static const char *text(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
-/* The state, which may be a sentence, stands last. */
 static void print_sinks(const json_t *sinks)
 {
-    static const char *const columns[] = {"rolled_up", "delivered", "pending",      "dropped",
-                                          "coarsened", "retries",   "dead_letters"};
     const json_t *sink;
     size_t i;
-    int wide = 4;
-    json_array_foreach(sinks, i, sink)
-        wide = TS_MAX(wide, (int)json_string_length(json_object_get(sink, "name")));
-    printf("\n%-*s  %-9s", wide, "sink", "type");
-    for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
-        printf("%13s", columns[c]);
-    puts("    in flight  circuit    state");
     json_array_foreach(sinks, i, sink) {
-        printf("%-*s  %-9s", wide, text(sink, "name"), text(sink, "type"));
-        for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
-            printf("%13" PRId64, number(sink, columns[c]));
-        printf("%6" PRId64 " of %3" PRId64 "  %-9s", number(sink, "in_flight"), number(sink, "in_flight_limit"),
-               text(sink, "circuit"));
-        printf("  %s\n", text(sink, "state"));
+        printf("\nsink       %s, %s: %s\n", text(sink, "name"), text(sink, "type"), text(sink, "state"));
+        if (strcmp(text(sink, "circuit"), "closed") != 0)
+            printf("           circuit %s\n", text(sink, "circuit"));
+        print_numbers("", sink, false);
     }
 }
 
@@ -108,36 +105,15 @@ static void print_memory(const json_t *memory)
         printf("memory: %s, new series get %s series: limits.memory is nearly reached\n", state, series);
 }
 
-static int column_width(const char *head)
-{
-    return TS_MAX(11, (int)strlen(head));
-}
-
 static void print_listeners(const json_t *listeners)
 {
-    static const struct {
-        const char *key, *head;
-    } columns[] = {{"lines_received", "lines"},
-                   {"lines_accepted", "accepted"},
-                   {"lines_rejected", "rejected"},
-                   {"samples_dropped", "dropped"},
-                   {"datagrams_received", "datagrams"},
-                   {"kernel_dropped", "kernel dropped"},
-                   {"connections_accepted", "connections"}};
     const json_t *lis;
     size_t i;
-    int wide = 8;
-    json_array_foreach(listeners, i, lis)
-        wide = TS_MAX(wide, (int)json_string_length(json_object_get(lis, "url")));
-    printf("\n%-*s", wide, "listener");
-    for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
-        printf("  %*s", column_width(columns[c].head), columns[c].head);
     json_array_foreach(listeners, i, lis) {
-        printf("\n%-*s", wide, json_string_value(json_object_get(lis, "url")));
-        for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
-            printf("  %*" PRId64, column_width(columns[c].head), number(lis, columns[c].key));
+        printf("\nlistener   %s\n", text(lis, "url"));
+        if (print_numbers("", lis, false) == 0)
+            puts("           nothing came");
     }
-    puts("");
 }
 
 static void print_stages(const json_t *stages)
@@ -152,12 +128,12 @@ static void print_stages(const json_t *stages)
         return;
     printf("\n%-*s", wide, "stage");
     for (size_t c = 0; c < TS_ARRAY_SIZE(columns); c++)
-        printf("  %13s", columns[c]);
+        printf("  %12s", columns[c]);
     json_array_foreach(stages, i, stage) {
         printf("\n%-*s", wide, text(stage, "name"));
         for (size_t c = 0; c + 1 < TS_ARRAY_SIZE(columns); c++)
-            printf("  %13" PRId64, number(stage, columns[c]));
-        printf("  %13.1f", json_number_value(json_object_get(stage, "ns_per_sample")));
+            printf("  %12" PRId64, number(stage, columns[c]));
+        printf("  %12.1f", json_number_value(json_object_get(stage, "ns_per_sample")));
     }
     puts("");
 }
@@ -198,22 +174,48 @@ static void print_sources(const json_t *sources)
     }
 }
 
-static void print_what_is_off(const json_t *root)
+/* A whole and its parts, in several lines of up to 80 columns when they are long, and by how much they differ. */
+static void print_equation(const char *what, int64_t whole, const char *of, const json_t *object, const char *const *parts, size_t nparts)
 {
-    const json_t *lines = json_object_get(root, "lines"), *sink;
-    int64_t missing = number(lines, "received") - number(lines, "accepted") - number(lines, "rejected");
-    int64_t in_flight = number(json_object_get(root, "samples"), "in_flight");
+    struct ts_buf line = TS_BUF_INIT, part = TS_BUF_INIT;
+    int64_t sum = 0;
+    ts_buf_printf(&line, "  %s: %" PRId64 " %s =", what, whole, of);
+    for (size_t i = 0; i < nparts; i++) {
+        ts_buf_clear(&part);
+        ts_buf_printf(&part, "%s %" PRId64 " %s", i ? " +" : "", number(object, parts[i]), parts[i]);
+        sum += number(object, parts[i]);
+        if (line.len + part.len > 79) {
+            printf("%.*s\n", (int)line.len, line.p);
+            ts_buf_clear(&line);
+            ts_buf_puts(&line, "   ");
+        }
+        ts_buf_put_str(&line, ts_buf_str(&part));
+    }
+    printf("%.*s\n", (int)line.len, line.p);
+    if (sum != whole)
+        printf("    off by %" PRId64 ": %s\n", whole - sum, whole > sum ? "some are in none of these" : "some are in more than one of these");
+    ts_buf_fini(&part);
+    ts_buf_fini(&line);
+}
+
+static void print_balance(const json_t *root)
+{
+    static const char *const of_lines[] = {"accepted", "rejected"},
+                             *const of_samples[] = {"aggregated", "passed", "rejected", "dropped", "in_flight"},
+                             *const of_sink[] = {"delivered", "pending", "dropped", "coarsened"};
+    const json_t *lines = json_object_get(root, "lines"), *samples = json_object_get(root, "samples"), *sink;
+    int64_t created = number(samples, "created"), in_flight = number(samples, "in_flight");
     size_t i;
-    if (missing)
-        printf("  lines: %" PRId64 " received that are neither accepted nor rejected\n", missing);
+    print_equation("lines", number(lines, "received"), "received", lines, of_lines, TS_ARRAY_SIZE(of_lines));
+    print_equation("samples", number(samples, "received") + created, created ? "received and created" : "received", samples, of_samples,
+                   TS_ARRAY_SIZE(of_samples));
     if (in_flight < 0)
-        printf("  samples: %" PRId64 " more aggregated, passed and dropped than received\n", -in_flight);
+        printf("    off by %" PRId64 ": fewer than none cannot be in flight\n", in_flight);
     json_array_foreach(json_object_get(root, "sinks"), i, sink) {
-        int64_t off = number(sink, "rolled_up") - number(sink, "delivered") - number(sink, "pending") -
-                      number(sink, "dropped") - number(sink, "coarsened");
-        if (off)
-            printf("  sink %s: %" PRId64 " rolled up that are neither delivered nor pending nor dropped nor merged\n",
-                   json_string_value(json_object_get(sink, "name")), off);
+        struct ts_buf what = TS_BUF_INIT;
+        ts_buf_printf(&what, "sink %s", text(sink, "name"));
+        print_equation(ts_buf_cstr(&what), number(sink, "rolled_up"), "rolled up", sink, of_sink, TS_ARRAY_SIZE(of_sink));
+        ts_buf_fini(&what);
     }
 }
 
@@ -229,7 +231,7 @@ static int print_status(const json_t *root)
     printf("tsaggd %s, up %.*s, %" PRId64 " series\n\n", json_string_value(json_object_get(root, "version")),
            (int)nup, up, number(root, "series"));
     for (size_t i = 0; i < TS_ARRAY_SIZE(groups); i++)
-        print_group(root, groups[i]);
+        print_numbers(groups[i], json_object_get(root, groups[i]), true);
     print_listeners(json_object_get(root, "listeners"));
     print_sources(json_object_get(root, "sources"));
     print_stages(json_object_get(root, "pipeline"));
@@ -238,7 +240,7 @@ static int print_status(const json_t *root)
     print_memory(json_object_get(root, "memory"));
     printf("\n%s%s%s\n", color ? (balanced ? "\033[32m" : "\033[31m") : "",
            balanced ? "BALANCED" : "NOT BALANCED", color ? "\033[0m" : "");
-    print_what_is_off(root);
+    print_balance(root);
     return balanced ? CTL_OK : CTL_NOT_BALANCED;
 }
 

@@ -66,10 +66,11 @@ static int print_stats(const char *dir)
     }
     printf("%-10s %10s %12s %15s %12s %12s %12.2f\n", "all", "", "", ts_num_group(points + st.landed_points).z, "",
            ts_num_size(bytes + st.landed_bytes).z, ratio(st.file_bytes, points + st.landed_points));
-    printf("\ncompaction: %s runs, %s merges, %s blocks, %s written; %s shards dropped, %s errors; longest transaction %.0f ms\n",
+    printf("\ncompaction: %s runs, %s merges, %s blocks, %s written; %s shards dropped, %s errors; longest transaction %.0f ms,"
+           " a commit waited for it %.0f ms at most\n",
            ts_num_group(st.work.compactions).z, ts_num_group(st.work.merges).z, ts_num_group(st.work.blocks_written).z,
            ts_num_size(st.work.bytes_written).z, ts_num_group(st.work.shards_dropped).z, ts_num_group(st.work.errors).z,
-           (double)st.work.longest_ns / 1e6);
+           (double)st.work.longest_ns / 1e6, (double)st.work.held_ns / 1e6);
     if (st.io_limit)
         printf("its I/O: at most %s a second, waited %.1f s for that\n", ts_num_size(st.io_limit).z, (double)st.work.waited_ns / 1e9);
     return CTL_OK;

@@ -315,6 +315,7 @@ int main(int argc, char **argv)
     struct args args = {.req = {.verify = true, .stop = &stop, .memory_bytes = MEMORY_DEFAULT}};
     struct ts_buf script = TS_BUF_INIT;
     int end = TS_QUERY_OK;
+    ts_mem_set_fatal(TS_QUERY_FAILED);
     if (read_options(&args, argc, argv, &end) &&
         (end = read_script(&args, argc, argv, &script)) == TS_QUERY_OK) {
         args.req.script = ts_buf_str(&script);

@@ -25,6 +25,16 @@
 #define TS_MIN(a, b)      ((a) < (b) ? (a) : (b))
 #define TS_MAX(a, b)      ((a) > (b) ? (a) : (b))
 
+/** Functions between these are compiled for processors that have these features, as a text: "avx2,bmi". Include <immintrin.h> before. */
+#define TS_PRAGMA(text) _Pragma(#text)
+#ifdef __clang__
+#define TS_TARGET_BEGIN(features) TS_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
+#define TS_TARGET_END             TS_PRAGMA(clang attribute pop)
+#else
+#define TS_TARGET_BEGIN(features) TS_PRAGMA(GCC push_options) TS_PRAGMA(GCC target(features))
+#define TS_TARGET_END             TS_PRAGMA(GCC pop_options)
+#endif
+
 /** Bytes that somebody else owns; not terminated, any value may occur in them. */
 struct ts_str {
     const char *p;

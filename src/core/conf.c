@@ -289,6 +289,16 @@ static void *read_many(struct ts_conf_load *ld, enum ts_conf_section section, si
     return array;
 }
 
+/* self: 10s is self: {every: 10s}. */
+static void read_self(struct ts_conf_load *ld, const struct ts_conf_entry *self)
+{
+    struct ts_conf_node key = {.kind = TS_NODE_SCALAR, .source = self->key->source, .line = self->key->line, .column = self->key->column, .text = (char *)(uintptr_t)"every"};
+    struct ts_conf_entry every = {&key, self->value};
+    struct ts_conf_node map = {.kind = TS_NODE_MAP, .n = 1, .entries = &every};
+    bool is_short = self->value->kind == TS_NODE_SCALAR;
+    read_map(ld, TS_SECTION_self, is_short ? &map : self->value, self->key, ld->conf);
+}
+
 static void read_sections(struct ts_conf_load *ld)
 {
     struct ts_conf *conf = ld->conf;
@@ -301,6 +311,8 @@ static void read_sections(struct ts_conf_load *ld)
             s++;
         if (s == TS_SECTION_COUNT)
             top.entries[top.n++] = ld->root->entries[i];
+        else if (s == TS_SECTION_self)
+            read_self(ld, &ld->root->entries[i]);
         else if (ts_conf_sections[s].shape == TS_SHAPE_ONE)
             read_map(ld, (enum ts_conf_section)s, ld->root->entries[i].value, ld->root->entries[i].key, conf);
     }

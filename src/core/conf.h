@@ -177,6 +177,11 @@ struct ts_conf {
         char *to; /* as in a rollup */
     } events;
     struct {
+        int64_t every_ns; /* 0: off */
+        char *to;         /* as in a rollup */
+        char *tags;       /* the same; NULL: none */
+    } self;
+    struct {
         uint64_t max_bytes;  /* 0: no limit */
         int64_t max_age_ns;  /* 0: no limit */
         int64_t sync_interval_ns;

@@ -96,3 +96,47 @@ bool ts_conf_is_loopback(const char *host)
 {
     return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
 }
+
+#define MASKED ":" TS_CONF_HIDDEN "@" /* as ts_conf_put_url writes it */
+
+static bool starts_with(struct ts_str s, struct ts_str head)
+{
+    return s.len >= head.len && memcmp(s.p, head.p, head.len) == 0;
+}
+
+bool ts_conf_is_http_url(struct ts_str s)
+{
+    size_t scheme = starts_with(s, TS_STR("http://")) ? 7 : starts_with(s, TS_STR("https://")) ? 8 : 0;
+    if (!scheme || s.len == scheme || s.p[scheme] == '/' || s.p[scheme] == ':')
+        return false;
+    for (size_t i = scheme; i < s.len; i++)
+        if (strchr(" ?#@", s.p[i]))
+            return false;
+    return true;
+}
+
+bool ts_conf_is_proxy_url(struct ts_str s)
+{
+    static const char *const schemes[] = {"http://", "https://", "socks4://", "socks4a://", "socks5://", "socks5h://"};
+    if (s.len == 0 || ts_str_eq(s, TS_STR("none")))
+        return true;
+    for (size_t i = 0; i < TS_ARRAY_SIZE(schemes); i++)
+        if (starts_with(s, ts_str_of(schemes[i])))
+            return s.len > strlen(schemes[i]) && !memchr(s.p, ' ', s.len) && !memmem(s.p, s.len, MASKED, strlen(MASKED));
+    return false;
+}
+
+void ts_conf_put_url(struct ts_buf *buf, struct ts_str s)
+{
+    const char *at = s.len ? memrchr(s.p, '@', s.len) : NULL;
+    const char *slashes = at ? memmem(s.p, (size_t)(at - s.p), "://", 3) : NULL;
+    const char *user = slashes ? slashes + 3 : s.p;
+    const char *colon = at ? memchr(user, ':', (size_t)(at - user)) : NULL;
+    if (!colon) {
+        ts_buf_put_str(buf, s);
+        return;
+    }
+    ts_buf_put(buf, s.p, (size_t)(colon + 1 - s.p));
+    ts_buf_puts(buf, TS_CONF_HIDDEN);
+    ts_buf_put(buf, at, (size_t)(s.p + s.len - at));
+}

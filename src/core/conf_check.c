@@ -200,7 +200,10 @@ static void check_sinks(struct ts_conf_load *ld)
 /* `to`: every name exists; without any, all sinks. list: where the names stand. */
 static void check_to(struct ts_conf_load *ld, const struct ts_conf_node *list, char **to)
 {
-    struct ts_buf all = TS_BUF_INIT;
+    size_t room = 1;
+    for (unsigned j = 0; j < ld->conf->nsinks; j++)
+        room += strlen(ld->conf->sinks[j].name) + 1;
+    struct ts_buf all = {.p = ts_xalloc(room), .cap = room}; /* it grows no more: what comes next does not fail */
     for (unsigned j = 0; j < ld->conf->nsinks; j++)
         ts_buf_printf(&all, "%s%s", j ? "," : "", ld->conf->sinks[j].name);
     const char *names = ts_buf_cstr(&all);
@@ -230,6 +233,7 @@ void ts_conf_check(struct ts_conf_load *ld)
     for (unsigned i = 0; i < ld->conf->nrollups; i++)
         check_to(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "to"), &ld->conf->rollups[i].to);
     check_to(ld, ts_conf_at(ld, TS_SECTION_events, 0, "to"), &ld->conf->events.to);
+    check_to(ld, ts_conf_at(ld, TS_SECTION_self, 0, "to"), &ld->conf->self.to);
     ts_conf_check_buckets(ld);
     ts_conf_check_pipeline(ld);
     ts_conf_check_rollups(ld);

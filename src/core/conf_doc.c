@@ -3,7 +3,7 @@
 #include "core/conf_doc.h"
 
 #include "core/conf_priv.h"
-#include "core/counters.h"
+#include "core/readings.h"
 
 static void put_troff(struct ts_buf *out, const char *z)
 {
@@ -97,10 +97,10 @@ void ts_conf_doc_aggregates(struct ts_buf *out)
 
 void ts_conf_doc_counters(struct ts_buf *out)
 {
-    static const struct {
-        const char *key, *help;
+    const struct {
+        const char *key, *help, *label;
     } of_listeners[] = {
-#define TS_LISTENER_VALUE(key, counter, help) {#key, help},
+#define TS_LISTENER_VALUE(key, counter, help) {#key, help, ts_counter_info(TS_C_##counter)->label},
 #include "tbl/listeners.def"
 #undef TS_LISTENER_VALUE
     };
@@ -125,6 +125,14 @@ void ts_conf_doc_counters(struct ts_buf *out)
     for (unsigned i = 0; i < TS_ARRAY_SIZE(of_listeners); i++) {
         ts_buf_printf(out, ".TP\n.B tsagg_listener_%s_total\n", of_listeners[i].key);
         put_troff(out, of_listeners[i].help);
-        ts_buf_puts(out, ".\nBy listener: one line for each.\n");
+        ts_buf_puts(out, of_listeners[i].label ? ".\nBy listener and reason.\n" : ".\nBy listener.\n");
+    }
+    for (unsigned i = 0; i < TS_G_COUNT; i++) {
+        const struct ts_counter_info *info = ts_gauge_info((enum ts_gauge)i);
+        ts_buf_printf(out, ".TP\n.B tsagg_%s\n", info->name);
+        put_troff(out, info->help);
+        ts_buf_puts(out, ".\n");
+        if (info->label)
+            ts_buf_printf(out, "By %s.\n", info->label);
     }
 }

@@ -16,6 +16,7 @@
 #define TS_OF_http    struct ts_conf
 #define TS_OF_limits  struct ts_conf
 #define TS_OF_events  struct ts_conf
+#define TS_OF_self    struct ts_conf
 #define TS_OF_journal struct ts_conf
 #define TS_OF_store   struct ts_conf
 #define TS_OF_listen  struct ts_conf_listen
@@ -199,20 +200,24 @@ static bool is_name(struct ts_str s)
     return s.len >= 1 && s.len <= 63;
 }
 
-static bool starts_with(struct ts_str s, struct ts_str head)
+static bool may_have_password(const struct ts_conf_option *opt)
 {
-    return s.len >= head.len && memcmp(s.p, head.p, head.len) == 0;
+    return opt->type == TS_CONF_PROXY_URL || opt->type == TS_CONF_HTTP_URL;
 }
 
-static bool is_http_url(struct ts_str s)
+/* A text for an error message. */
+static struct ts_log_quoted show(const struct ts_conf_option *opt, struct ts_str s)
 {
-    size_t scheme = starts_with(s, TS_STR("http://")) ? 7 : starts_with(s, TS_STR("https://")) ? 8 : 0;
-    if (!scheme || s.len == scheme || s.p[scheme] == '/' || s.p[scheme] == ':')
-        return false;
-    for (size_t i = scheme; i < s.len; i++)
-        if (strchr(" ?#@", s.p[i]))
-            return false;
-    return true;
+    struct ts_buf masked = TS_BUF_INIT;
+    if (ts_conf_option_is_secret(opt))
+        s = TS_STR(TS_CONF_HIDDEN);
+    if (may_have_password(opt)) {
+        ts_conf_put_url(&masked, s);
+        s = ts_buf_str(&masked);
+    }
+    struct ts_log_quoted shown = ts_log_quote(s);
+    ts_buf_fini(&masked);
+    return shown;
 }
 
 static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *base, struct ts_err *err)
@@ -220,7 +225,7 @@ static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *ba
     struct ts_listen_url url;
     struct ts_buckets buckets;
     uint64_t choice;
-    struct ts_log_quoted shown = ts_log_quote(ts_conf_option_is_secret(opt) ? TS_STR(TS_CONF_HIDDEN) : s);
+    struct ts_log_quoted shown = show(opt, s);
     bool lines =
         ts_conf_option_is_list(opt) && ts_conf_option_between(opt) == '\n'; /* looked at one by one */
     if (opt->type == TS_CONF_LINES ? !are_clean_lines(s) : !lines && !ts_conf_is_clean(s))
@@ -231,7 +236,8 @@ static int read_text(const struct ts_conf_option *opt, struct ts_str s, void *ba
     case TS_CONF_WORD: ok = find_choice(opt->choices, s, &choice); break;
     case TS_CONF_ADDRESS: ok = s.len == 0 || ts_conf_read_address(s, url.host, &url.port) == 0; break;
     case TS_CONF_LISTEN_URL: ok = ts_conf_read_listen_url(s, &url) == 0; break;
-    case TS_CONF_HTTP_URL: ok = is_http_url(s); break;
+    case TS_CONF_HTTP_URL: ok = ts_conf_is_http_url(s); break;
+    case TS_CONF_PROXY_URL: ok = ts_conf_is_proxy_url(s); break;
     case TS_CONF_BUCKETS: ok = ts_buckets_read(s, &buckets) == 0; break;
     case TS_CONF_SECRET:
         if (ts_str_eq(s, TS_STR(TS_CONF_HIDDEN)))
@@ -394,6 +400,14 @@ static void print_list(const struct ts_conf_option *opt, const void *base, struc
     ts_buf_putc(buf, ']');
 }
 
+static void print_url(struct ts_buf *buf, struct ts_str url)
+{
+    struct ts_buf masked = TS_BUF_INIT;
+    ts_conf_put_url(&masked, url);
+    print_text(buf, ts_buf_str(&masked));
+    ts_buf_fini(&masked);
+}
+
 void ts_conf_option_print(const struct ts_conf_option *opt, const void *base, struct ts_buf *buf)
 {
     if (ts_conf_option_is_list(opt)) {
@@ -404,6 +418,8 @@ void ts_conf_option_print(const struct ts_conf_option *opt, const void *base, st
             text = TS_CONF_HIDDEN;
         if (opt->type == TS_CONF_WORD)
             ts_buf_puts(buf, text);
+        else if (may_have_password(opt))
+            print_url(buf, ts_str_of(text));
         else
             print_text(buf, ts_str_of(text));
     } else {
@@ -463,6 +479,9 @@ void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf
     case TS_CONF_NAME: ts_buf_puts(buf, "a name of 1 to 63 letters, digits, _ and -"); break;
     case TS_CONF_ADDRESS: ts_buf_puts(buf, "HOST:PORT, such as 127.0.0.1:8186 or [::1]:8186"); break;
     case TS_CONF_LISTEN_URL: expect_listen_url(buf); break;
+    case TS_CONF_PROXY_URL:
+        ts_buf_puts(buf, "http://[USER:PASSWORD@]HOST:PORT, https://, socks4://, socks4a://, socks5:// or socks5h://, or none");
+        break;
     case TS_CONF_HTTP_URL:
         ts_buf_puts(
             buf,

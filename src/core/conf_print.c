@@ -30,6 +30,8 @@ void ts_conf_print(const struct ts_conf *conf, struct ts_buf *out)
     print_options(TS_SECTION_limits, conf, "  ", "  ", out);
     ts_buf_puts(out, "events:\n");
     print_options(TS_SECTION_events, conf, "  ", "  ", out);
+    ts_buf_puts(out, "self:\n");
+    print_options(TS_SECTION_self, conf, "  ", "  ", out);
     ts_buf_puts(out, "journal:\n");
     print_options(TS_SECTION_journal, conf, "  ", "  ", out);
     ts_buf_puts(out, "store:\n");

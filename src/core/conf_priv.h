@@ -33,6 +33,7 @@ enum ts_conf_type {
     TS_CONF_ADDRESS,
     TS_CONF_LISTEN_URL,
     TS_CONF_HTTP_URL,
+    TS_CONF_PROXY_URL,
     TS_CONF_CIDRS,
     TS_CONF_SECRETS,
     TS_CONF_TEMPLATES,
@@ -99,6 +100,14 @@ bool ts_conf_option_is_set(const struct ts_conf_option *opt, const void *base);
 
 /** The field's value as YAML. */
 void ts_conf_option_print(const struct ts_conf_option *opt, const void *base, struct ts_buf *buf);
+
+bool ts_conf_is_http_url(struct ts_str s);
+
+/** Empty, none, or a URL that libcurl takes for a proxy. */
+bool ts_conf_is_proxy_url(struct ts_str s);
+
+/** The text, but for a password that stands before an @. */
+void ts_conf_put_url(struct ts_buf *buf, struct ts_str s);
 
 /** What would be right: "a duration from 100ms to 1d, such as 10s". */
 void ts_conf_option_expects(const struct ts_conf_option *opt, struct ts_buf *buf);

@@ -56,7 +56,8 @@ static bool is_live(const struct ts_conf_option *opt)
     static const struct {
         enum ts_conf_section section;
         const char *key;
-    } live[] = {{TS_SECTION_top, "log_level"}, {TS_SECTION_top, "correct_for"}, {TS_SECTION_limits, "memory"}, {TS_SECTION_events, "to"}};
+    } live[] = {{TS_SECTION_top, "log_level"}, {TS_SECTION_top, "correct_for"}, {TS_SECTION_limits, "memory"}, {TS_SECTION_events, "to"},
+               {TS_SECTION_self, "every"},    {TS_SECTION_self, "to"},         {TS_SECTION_self, "tags"}};
     for (size_t i = 0; i < TS_ARRAY_SIZE(live); i++)
         if (opt->section == live[i].section && strcmp(opt->key, live[i].key) == 0)
             return true;

@@ -95,7 +95,8 @@ static const char *source_of(struct ts_conf_load *ld, const char *setting)
     char text[200];
     const char *equals = strchr(setting, '=');
     size_t len = equals ? (size_t)(equals - setting) : 0;
-    if (equals && !is_harmless((struct ts_str){setting, len}))
+    bool password = equals && strstr(equals, "://") && strchr(equals, '@'); /* in a URL */
+    if (equals && (password || !is_harmless((struct ts_str){setting, len})))
         snprintf(text, sizeof text, "--set %.*s=" TS_CONF_HIDDEN, (int)TS_MIN(len, sizeof text), setting);
     else
         snprintf(text, sizeof text, "--set %s", setting);

@@ -22,8 +22,7 @@ void ts_edits_fini(struct ts_edits *edits)
 
 void ts_edit_scratch_init(struct ts_buf *scratch)
 {
-    *scratch = (struct ts_buf){.limit = TS_EDIT_SCRATCH};
-    TS_ASSERT(ts_buf_reserve(scratch, TS_EDIT_SCRATCH));
+    *scratch = (struct ts_buf){.p = ts_xalloc(TS_EDIT_SCRATCH), .cap = TS_EDIT_SCRATCH, .limit = TS_EDIT_SCRATCH};
 }
 
 static struct ts_edit *append(struct ts_edits *edits, struct ts_edit edit)

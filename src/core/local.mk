@@ -1,5 +1,5 @@
 libtsagg_a_SOURCES += \
-	src/tbl/aggregates.def src/tbl/counters.def src/tbl/errors.def src/tbl/kinds.def src/tbl/listeners.def \
+	src/tbl/aggregates.def src/tbl/counters.def src/tbl/errors.def src/tbl/gauges.def src/tbl/kinds.def src/tbl/listeners.def \
 	src/core/admin.h src/core/ask.h src/core/base.h \
 	src/core/base64.c src/core/base64.h \
 	src/core/body.c src/core/body.h \
@@ -36,6 +36,7 @@ libtsagg_a_SOURCES += \
 	src/core/pressure.c src/core/pressure.h \
 	src/core/progress.c src/core/progress.h \
 	src/core/quantile.c src/core/quantile.h \
+	src/core/readings.c src/core/readings.h \
 	src/core/ring.c src/core/ring.h \
 	src/core/runs.c src/core/runs.h \
 	src/core/rollup.c src/core/rollup_codec.c src/core/rollup.h \

@@ -1,4 +1,7 @@
-/* The allocator's door: malloc and mmap, zeroed, with a failing mode for tests. Thread: any. */
+/*
+ * The allocator's door: malloc and mmap, zeroed, with a failing mode for tests. Thread: any. Without memory the caller gets NULL, or the process
+ * ends, at once or after a while in which somebody else may have given some back.
+ */
 #include "config.h"
 #include "core/mem.h"
 
@@ -9,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
 
 #ifdef TS_HOSTILE
 static _Atomic long fail_in;
@@ -29,45 +34,94 @@ static bool must_fail(void)
 }
 #endif
 
-static void *or_die(void *p, size_t bytes)
+#define WAIT_MS 10
+
+static _Atomic unsigned patience; /* times WAIT_MS; relaxed: only its own value matters */
+static int fatal_status;          /* 0: only those of ts_xalloc and friends are fatal, with 1. Set before any thread runs */
+
+void ts_mem_set_patience(int64_t ns)
 {
-    if (TS_UNLIKELY(!p)) {
-        fprintf(stderr, "level=fatal event=out_of_memory bytes=%zu\n", bytes);
-        exit(1);
-    }
+    atomic_store_explicit(&patience, (unsigned)(ns / ((int64_t)WAIT_MS * 1000000)), memory_order_relaxed);
+}
+
+void ts_mem_set_fatal(int status)
+{
+    fatal_status = status;
+}
+
+static TS_COLD TS_NORETURN void die(size_t bytes)
+{
+    fprintf(stderr, "level=fatal event=out_of_memory bytes=%zu\n", bytes);
+    if (patience) /* other threads are at work; what they have not written is in the journal and the snapshot */
+        _exit(1);
+    exit(fatal_status ? fatal_status : 1);
+}
+
+/* What ts_alloc and ts_resize give. */
+static void *given(void *p, size_t bytes)
+{
+    if (TS_UNLIKELY(!p && fatal_status))
+        die(bytes);
+    return p;
+}
+
+/* @return that it is worth another try. */
+static TS_COLD bool wait_for_memory(size_t bytes, unsigned *tries)
+{
+    if (++*tries > atomic_load_explicit(&patience, memory_order_relaxed))
+        die(bytes);
+    if (*tries == 1)
+        fprintf(stderr, "level=warn event=waiting_for_memory bytes=%zu\n", bytes);
+    nanosleep(&(struct timespec){0, WAIT_MS * 1000000}, NULL);
+    return true;
+}
+
+void *ts_mem_had(void *p, size_t bytes)
+{
+    if (TS_UNLIKELY(!p))
+        die(bytes);
     return p;
 }
 
 void *ts_alloc(size_t bytes)
 {
-    return must_fail() ? NULL : calloc(1, bytes ? bytes : 1);
+    return given(must_fail() ? NULL : calloc(1, bytes ? bytes : 1), bytes);
 }
 
 void *ts_alloc_aligned(size_t bytes, size_t align)
 {
     size_t rounded = (bytes + align - 1) & ~(align - 1);
-    void *p = must_fail() ? NULL : aligned_alloc(align, rounded);
+    void *p = given(must_fail() ? NULL : aligned_alloc(align, rounded), bytes);
     return p ? memset(p, 0, rounded) : NULL;
 }
 
 void *ts_resize(void *p, size_t bytes)
 {
-    return must_fail() ? NULL : realloc(p, bytes ? bytes : 1);
+    return given(must_fail() ? NULL : realloc(p, bytes ? bytes : 1), bytes);
 }
 
 void *ts_xalloc(size_t bytes)
 {
-    return or_die(ts_alloc(bytes), bytes);
+    void *had;
+    for (unsigned tries = 0; TS_UNLIKELY(!(had = ts_alloc(bytes))) && wait_for_memory(bytes, &tries);)
+        ;
+    return had;
 }
 
 void *ts_xalloc_aligned(size_t bytes, size_t align)
 {
-    return or_die(ts_alloc_aligned(bytes, align), bytes);
+    void *had;
+    for (unsigned tries = 0; TS_UNLIKELY(!(had = ts_alloc_aligned(bytes, align))) && wait_for_memory(bytes, &tries);)
+        ;
+    return had;
 }
 
 void *ts_xresize(void *p, size_t bytes)
 {
-    return or_die(ts_resize(p, bytes), bytes);
+    void *had;
+    for (unsigned tries = 0; TS_UNLIKELY(!(had = ts_resize(p, bytes))) && wait_for_memory(bytes, &tries);)
+        ;
+    return had;
 }
 
 char *ts_xstrndup(const char *p, size_t len)
@@ -129,6 +183,14 @@ void *ts_pages_alloc(size_t bytes)
     if (p && huge)
         (void)madvise(p, want, MADV_HUGEPAGE); /* only a hint: plain pages do as well, slower */
     return p;
+}
+
+void *ts_xpages_alloc(size_t bytes)
+{
+    void *had;
+    for (unsigned tries = 0; TS_UNLIKELY(!(had = ts_pages_alloc(bytes))) && wait_for_memory(bytes, &tries);)
+        ;
+    return had;
 }
 
 void *ts_pages_grow(void *p, size_t bytes, size_t more)

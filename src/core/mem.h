@@ -15,6 +15,7 @@ void *ts_resize(void *p, size_t bytes) TS_MUST_CHECK; /* contents beyond the for
 void *ts_xalloc(size_t bytes) TS_MUST_CHECK;
 void *ts_xalloc_aligned(size_t bytes, size_t align) TS_MUST_CHECK;
 void *ts_xresize(void *p, size_t bytes) TS_MUST_CHECK;
+void *ts_xpages_alloc(size_t bytes) TS_MUST_CHECK; /* of ts_pages_alloc */
 char *ts_xstrdup(const char *z) TS_MUST_CHECK;
 char *ts_xstrndup(const char *p, size_t len) TS_MUST_CHECK;
 void ts_free(void *p);
@@ -40,6 +41,18 @@ void *ts_pages_grow(void *p, size_t bytes, size_t more) TS_MUST_CHECK;
 /** TS_BLOCK_BYTES of zeroed pages at an address that is a multiple of that. @return NULL without memory. */
 void *ts_block_alloc(void) TS_MUST_CHECK;
 void ts_block_free(void *block);
+
+/** @return p; the process ends when it is NULL, for want of these bytes, as without memory for ts_xalloc. */
+void *ts_mem_had(void *p, size_t bytes);
+
+/**
+ * How long those of ts_xalloc wait for memory before they end the process; 0 at first. A daemon that runs rather waits than ends: others may
+ * give some back. @thread any
+ */
+void ts_mem_set_patience(int64_t ns);
+
+/** For programs that do one thing and end: any allocation that fails ends the process with this exit status. @thread main, before others */
+void ts_mem_set_fatal(int status);
 
 /** Gives memory that is free back to the system, where the C library can. May take milliseconds. @thread any */
 void ts_mem_trim(void);

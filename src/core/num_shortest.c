@@ -68,21 +68,21 @@ static struct u128 big_top(const struct big *b, bool more)
     unsigned top = WORDS;
     while (b->w[top - 1] == 0)
         top--;
-    unsigned bits = top * 32 - (unsigned)__builtin_clz(b->w[top - 1]); /* length of the number */
-    struct u128 r = {0, 0};
-    for (unsigned i = 0; i < bits; i++) {
-        unsigned at = bits - 1 - i;
-        uint64_t bit = b->w[at / 32] >> (at % 32) & 1;
-        if (i < 64)
-            r.hi |= bit << (63 - i);
-        else if (i < 128)
-            r.lo |= bit << (127 - i);
-        else
-            more |= bit;
+    unsigned zeros = (unsigned)__builtin_clz(b->w[top - 1]);
+    uint32_t next[5]; /* the highest words; beyond the lowest there is 0 */
+    for (unsigned i = 0; i < 5; i++)
+        next[i] = i < top ? b->w[top - 1 - i] : 0;
+    uint64_t hi = (uint64_t)next[0] << 32 | next[1], lo = (uint64_t)next[2] << 32 | next[3];
+    if (zeros) {
+        hi = hi << zeros | lo >> (64 - zeros);
+        lo = lo << zeros | next[4] >> (32 - zeros);
     }
-    if (more && ++r.lo == 0)
-        r.hi++;
-    return r;
+    more |= (uint32_t)(next[4] << zeros) != 0;
+    for (unsigned i = 0; i + 5 < top; i++)
+        more |= b->w[i] != 0;
+    if (more && ++lo == 0)
+        hi++;
+    return (struct u128){hi, lo};
 }
 
 static void make_powers(void)

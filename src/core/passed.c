@@ -33,6 +33,14 @@ void ts_passed_put_int(struct ts_buf *fields, struct ts_str key, int64_t v)
     put_uint(fields, (uint64_t)v, 8);
 }
 
+void ts_passed_put_float(struct ts_buf *fields, struct ts_str key, double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    put_head(fields, 'f', key);
+    put_uint(fields, bits, 8);
+}
+
 static bool get_uint(struct ts_str *in, unsigned bytes, uint64_t *v)
 {
     if (in->len < bytes)
@@ -62,9 +70,11 @@ int ts_passed_next(struct ts_str *fields, struct ts_passed_field *out)
     *out = (struct ts_passed_field){.text = TS_STR("")};
     if (!get_uint(fields, 1, &type) || !get_text(fields, 2, &out->key) || out->key.len == 0)
         return -TS_ECORRUPT;
-    out->is_int = type == 'i';
-    bool good = out->is_int ? get_uint(fields, 8, &v) : type == 's' && get_text(fields, 4, &out->text);
+    out->type = (char)type;
+    bool is_number = type == 'i' || type == 'f';
+    bool good = is_number ? get_uint(fields, 8, &v) : type == 's' && get_text(fields, 4, &out->text);
     out->i = (int64_t)v;
+    memcpy(&out->f, &v, sizeof v);
     return good ? 0 : -TS_ECORRUPT;
 }
 

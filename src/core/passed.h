@@ -4,15 +4,16 @@
  * A point that is passed through to the sinks, not aggregated: an event or a service check. Its fields in one
  * run of bytes, little-endian, as they stand in the journal:
  *
- *   { u8 type: 's' or 'i' | u16 n, key | 's': u32 n, text; 'i': i64 }
+ *   { u8 type: 's', 'i' or 'f' | u16 n, key | 's': u32 n, text; 'i': i64; 'f': f64 }
  */
 #include "core/base.h"
 #include "core/buf.h"
 
 struct ts_passed_field {
     struct ts_str key;
-    bool is_int;
+    char type; /* as above: which of the three it is */
     int64_t i;
+    double f;
     struct ts_str text;
 };
 
@@ -29,6 +30,7 @@ typedef void ts_passed_fn(const struct ts_passed *psd, void *arg);
 /* Append a field. The key is at most 65535 bytes long. Without memory the buffer is marked. */
 void ts_passed_put_text(struct ts_buf *fields, struct ts_str key, struct ts_str text);
 void ts_passed_put_int(struct ts_buf *fields, struct ts_str key, int64_t v);
+void ts_passed_put_float(struct ts_buf *fields, struct ts_str key, double v);
 
 /** Takes the next field off *fields. @return 0; -TS_EAGAIN there is none; -TS_ECORRUPT. */
 int ts_passed_next(struct ts_str *fields, struct ts_passed_field *out) TS_MUST_CHECK;

@@ -47,7 +47,10 @@ int ts_pattern_regex(struct ts_str regex, struct ts_pattern **out, struct ts_err
     struct ts_pattern *pat = ts_xalloc(sizeof *pat);
     pat->code = compiled;
     pat->limits = pcre2_match_context_create(NULL);
-    TS_ASSERT(pat->limits);
+    if (!pat->limits) {
+        ts_pattern_free(&pat);
+        return ts_fail(err, TS_ENOMEM, "a regular expression: out of memory");
+    }
     pcre2_set_match_limit(pat->limits, MATCH_LIMIT);
     pcre2_set_depth_limit(pat->limits, DEPTH_LIMIT);
     pcre2_set_heap_limit(pat->limits, HEAP_KIB);

@@ -24,13 +24,12 @@ static uint64_t magnitude(int32_t key)
     return (uint64_t)(key < 0 ? -key : key);
 }
 
-static struct head describe(const struct ts_sketch *sk)
+/* From a cursor at the beginning. */
+static struct head describe(struct ts_sketch_cursor cur)
 {
-    struct head head = {.flags = sk->state == TS_SKETCH_FRACTIONS ? FLAG_FRACTION : 0, .limit = sk->limit};
-    struct ts_sketch_cursor cur;
+    struct head head = {.flags = cur.sk->state == TS_SKETCH_FRACTIONS ? FLAG_FRACTION : 0, .limit = cur.sk->limit};
     int32_t key;
     uint64_t units;
-    ts_sketch_first(sk, &cur);
     while (ts_sketch_next(&cur, &key, &units)) {
         head.total += units;
         head.negative += key < 0;
@@ -74,13 +73,11 @@ static char *put_bytes(const struct ts_sketch *sk, char *to)
     return to;
 }
 
-static char *put_buckets(const struct ts_sketch *sk, char *to)
+static char *put_buckets(struct ts_sketch_cursor cur, char *to)
 {
-    struct ts_sketch_cursor cur;
     int32_t key;
     uint64_t units, former = 0;
     int32_t former_key = 0;
-    ts_sketch_first(sk, &cur);
     while (ts_sketch_next(&cur, &key, &units)) {
         uint64_t mag = magnitude(key);
         if (key) {
@@ -98,7 +95,10 @@ int ts_sketch_encode(const struct ts_sketch *sk, struct ts_buf *buf)
 {
     TS_ASSERT(sk->state >= TS_SKETCH_LIST);
     bool bytes = is_bytes(sk);
-    struct head head = bytes ? describe_bytes(sk) : describe(sk);
+    struct ts_sketch_cursor cur;
+    if (!bytes)
+        ts_sketch_first(sk, &cur); /* sorts a list: once for both */
+    struct head head = bytes ? describe_bytes(sk) : describe(cur);
     char *to = ts_buf_reserve(buf, 3 + TS_VARINT_MAX * (5 + 2 * ((size_t)head.negative + head.positive)));
     if (!to)
         return -TS_ENOMEM;
@@ -110,7 +110,7 @@ int ts_sketch_encode(const struct ts_sketch *sk, struct ts_buf *buf)
     to = ts_varint_put(to, head.negative);
     to = ts_varint_put(to, head.zero);
     to = ts_varint_put(to, head.positive);
-    to = bytes ? put_bytes(sk, to) : put_buckets(sk, to);
+    to = bytes ? put_bytes(sk, to) : put_buckets(cur, to);
     buf->len = (size_t)(to - buf->p);
     return 0;
 }

@@ -66,6 +66,24 @@ bool ts_skew_is_first(const struct ts_skew *skw)
     return first == skw;
 }
 
+void ts_skew_add_up(const char *source, struct ts_skew_sum *sum)
+{
+    *sum = (struct ts_skew_sum){.least_ns = INT64_MAX, .most_ns = INT64_MIN, .last_ns = TS_TIME_NONE};
+    for (struct ts_skew *skw = first_of_all(); skw; skw = skw->next) {
+        if (strcmp(skw->source, source) != 0)
+            continue;
+        sum->late += atomic_load_explicit(&skw->late, memory_order_relaxed);
+        sum->future += atomic_load_explicit(&skw->future, memory_order_relaxed);
+        sum->too_old += atomic_load_explicit(&skw->too_old, memory_order_relaxed);
+        sum->jumps += atomic_load_explicit(&skw->jumps, memory_order_relaxed);
+        for (unsigned i = 0; i < 2; i++) {
+            sum->least_ns = TS_MIN(sum->least_ns, atomic_load_explicit(&skw->least_ns[i], memory_order_relaxed));
+            sum->most_ns = TS_MAX(sum->most_ns, atomic_load_explicit(&skw->most_ns[i], memory_order_relaxed));
+        }
+        sum->last_ns = TS_MAX(sum->last_ns, atomic_load_explicit(&skw->last_ns, memory_order_relaxed));
+    }
+}
+
 void ts_skew_names(struct ts_skew *skw, struct ts_skew_name names[TS_SKEW_NAMES])
 {
     pthread_mutex_lock(&skw->lock);

@@ -48,6 +48,13 @@ void ts_skew_each(void (*fn)(struct ts_skew *skw, void *arg), void *arg);
 /** Whether none before it is of the same source. */
 bool ts_skew_is_first(const struct ts_skew *skw);
 
+/** What all of a source's have counted, together. */
+struct ts_skew_sum {
+    uint64_t late, future, too_old, jumps;
+    int64_t least_ns, most_ns, last_ns; /* least is above most: none came lately */
+};
+void ts_skew_add_up(const char *source, struct ts_skew_sum *sum);
+
 /** A copy of the names. */
 void ts_skew_names(struct ts_skew *skw, struct ts_skew_name names[TS_SKEW_NAMES]);
 

@@ -359,8 +359,7 @@ static int stream_init(struct ts_listener *lis, struct ts_err *err)
         return rc;
     }
     st->accepting = true;
-    st->regions = ts_pages_alloc((size_t)BATCH * REGION_BYTES);
-    TS_ASSERT(st->regions);
+    st->regions = ts_xpages_alloc((size_t)BATCH * REGION_BYTES);
     return 0;
 }
 

@@ -5,12 +5,13 @@
  *
  * The segments are read backwards, so that of a window that was corrected the last version is seen first and
  * the others are passed over: what was merged cannot be taken out again. A second pass, forwards, copies what
- * is not merged: points that are more than moments, sessions, windows that do not fit (lengths that do not divide), and
+ * is not merged: distinct values without their sketches, sessions, windows that do not fit (lengths that do not divide), and
  * windows whose coarser one other segments touch as well, because two points of the same window would replace
  * each other; and windows of which only a correction is here, because what it corrects has been delivered
  * already.
  */
 #include "config.h"
+#include "journal/journal_coarsen.h"
 #include "journal/journal_priv.h"
 
 #include "core/clock.h"
@@ -23,6 +24,7 @@
 #define ACCUMULATORS (1u << 20)
 #define PARTS_MAX    128 /* finer windows in a coarser one */
 #define GROUPS_MAX   65536
+#define TEXTS_MAX    (1u << 20) /* sketches and histograms of a batch */
 
 static const int64_t ladder[] = {10 * TS_SEC, 60 * TS_SEC, 600 * TS_SEC};
 
@@ -39,6 +41,7 @@ struct acc {
     size_t series, series_len; /* in texts */
     size_t text, text_len;
     struct ts_stats stats;
+    struct coarse_extras extras;
     uint64_t seen[PARTS_MAX / 64];
     int latest;
 };
@@ -70,14 +73,10 @@ static int64_t coarser(const struct ts_rollup_head *head)
     return 0;
 }
 
-/* Moments add up. What needs more than them (sets, sketches, histograms, first, increase, distinct) is copied. */
+/* What cannot be put together is copied. */
 static bool has_merge(const struct ts_rollup_head *head, const struct ts_rollup *pt)
 {
-    enum ts_kind kind = (enum ts_kind)pt->series.p[0];
-    return kind != TS_KIND_SET && !ts_rollup_has_sketch(kind, head->aggregates, head->quantiles.n) &&
-           !ts_rollup_has_histogram(kind, head->aggregates) &&
-           !(ts_kind_aggregates(kind, head->aggregates) &
-             (TS_AGG_BIT(first) | TS_AGG_BIT(increase) | TS_AGG_BIT(distinct)));
+    return ts_extras_can_merge((enum ts_kind)pt->series.p[0], head->aggregates);
 }
 
 enum fate { COPY_AS_COARSE, COPY_AS_REST, MERGE };
@@ -158,11 +157,19 @@ static struct acc *find_acc(struct merge *mrg, unsigned group, struct ts_str ser
     return &mrg->accs[k];
 }
 
+/* Both come out of the decoder, which fills them with zeros. */
+static bool same_shape(const struct ts_rollup_head *a, const struct ts_rollup_head *b)
+{
+    return memcmp(&a->quantiles, &b->quantiles, sizeof a->quantiles) == 0 && a->buckets.n == b->buckets.n &&
+           memcmp(a->buckets.bounds, b->buckets.bounds, a->buckets.n * sizeof a->buckets.bounds[0]) == 0;
+}
+
 static bool same_group(const struct group *grp, const struct ts_rollup_head *head, int64_t start_ns,
                        uint64_t wanted_by, struct ts_str rule)
 {
     return grp->head.start_ns == start_ns && grp->wanted_by == wanted_by &&
            grp->head.aggregates == head->aggregates && grp->head.stddev_sample == head->stddev_sample &&
+           same_shape(&grp->head, head) &&
            grp->part_ns == head->end_ns - head->start_ns && ts_str_eq(rule, head->rule);
 }
 
@@ -196,13 +203,14 @@ static unsigned find_group(struct merge *mrg, const struct ts_rollup_head *head,
     return mrg->ngroups++;
 }
 
-static void add_point(struct merge *mrg, struct acc *acc, const struct ts_rollup *pt, int part)
+static void add_point(struct merge *mrg, const struct ts_rollup_head *head, struct acc *acc, const struct ts_rollup *pt, int part)
 {
     if (acc->seen[part / 64] & UINT64_C(1) << part % 64)
         return; /* a later version of the same window was there */
     acc->seen[part / 64] |= UINT64_C(1) << part % 64;
     bool later = part > acc->latest;
     ts_stats_merge(&acc->stats, &pt->stats, later);
+    ts_extras_add(&acc->extras, head, pt, part, &mrg->texts);
     if (later && pt->last_text.len) {
         acc->text = mrg->texts.len;
         ts_buf_put_str(&mrg->texts, pt->last_text);
@@ -232,7 +240,7 @@ static int merge_batch(struct merge *mrg, const struct ts_rollup_head *head)
         struct acc *acc = find_acc(mrg, group, pt->series);
         if (!acc)
             return -TS_ELIMIT;
-        add_point(mrg, acc, pt, part);
+        add_point(mrg, head, acc, pt, part);
     }
     return 0;
 }
@@ -393,16 +401,31 @@ static void begin_batch(struct merge *mrg, unsigned group)
     const struct ts_rollup_head *head = &mrg->groups[group].head;
     struct ts_rollup_batch *batch = mrg->batch;
     batch->n = 0;
+    ts_buf_clear(&batch->texts);
     batch->rule = mrg->texts.p + (size_t)(uintptr_t)head->rule.p;
     batch->to = mrg->texts.p + (size_t)(uintptr_t)head->to.p;
     batch->start_ns = head->start_ns;
     batch->end_ns = head->end_ns;
     batch->aggregates = head->aggregates;
-    batch->quantiles = (struct ts_quantiles){0};
-    batch->buckets = (struct ts_buckets){0};
+    batch->quantiles = head->quantiles;
+    batch->buckets = head->buckets;
     batch->stddev_sample = head->stddev_sample;
     batch->correction = batch->partial = batch->passed = batch->sessions = false;
     batch->coarse = true;
+}
+
+/* Only now do the texts lie where they stay. */
+static int put_merged(struct merge *mrg)
+{
+    const char *p = mrg->batch->texts.p;
+    for (unsigned i = 0; i < mrg->batch->n; i++) {
+        struct ts_rollup *pt = &mrg->batch->points[i];
+        pt->histogram.p = p;
+        p += pt->histogram.len;
+        pt->sketch.p = p;
+        p += pt->sketch.len;
+    }
+    return put_part(mrg, &mrg->out->coarse, mrg->batch);
 }
 
 static int write_merged(struct merge *mrg)
@@ -414,16 +437,19 @@ static int write_merged(struct merge *mrg)
         qsort(mrg->accs, mrg->cap, sizeof *mrg->accs, by_group);
     for (unsigned i = 0; i < mrg->naccs && rc == 0; i++) {
         const struct acc *acc = &mrg->accs[i];
-        if (i == 0 || acc->group != mrg->accs[i - 1].group || batch->n == TS_ROLLUP_BATCH_MAX) {
-            rc = put_part(mrg, &mrg->out->coarse, batch);
+        if (i == 0 || acc->group != mrg->accs[i - 1].group || batch->n == TS_ROLLUP_BATCH_MAX || batch->texts.len >= TEXTS_MAX) {
+            rc = put_merged(mrg);
             begin_batch(mrg, acc->group);
         }
-        batch->points[batch->n++] =
-            (struct ts_rollup){.series = {mrg->texts.p + acc->series, acc->series_len},
-                               .stats = acc->stats,
-                               .last_text = {mrg->texts.p + acc->text, acc->text_len}};
+        struct ts_rollup *pt = &batch->points[batch->n];
+        *pt = (struct ts_rollup){.series = {mrg->texts.p + acc->series, acc->series_len},
+                                 .stats = acc->stats,
+                                 .last_text = {mrg->texts.p + acc->text, acc->text_len}};
+        if (rc == 0)
+            rc = ts_extras_put(&acc->extras, &mrg->groups[acc->group].head, &mrg->texts, pt, &batch->texts);
+        batch->n++;
     }
-    return rc ? rc : put_part(mrg, &mrg->out->coarse, batch);
+    return rc ? rc : put_merged(mrg);
 }
 
 void ts_coarsened_fini(struct coarsened *out)

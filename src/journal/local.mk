@@ -1,6 +1,7 @@
 libtsagg_a_SOURCES += \
 	src/journal/journal.c src/journal/journal.h src/journal/journal_priv.h \
-	src/journal/journal_coarsen.c \
+	src/journal/journal_coarsen.c src/journal/journal_coarsen.h \
+	src/journal/journal_coarsen_extras.c \
 	src/journal/journal_index.c \
 	src/journal/journal_limit.c \
 	src/journal/journal_reader.c \

@@ -2,15 +2,21 @@
 #include "config.h"
 
 #if defined(__x86_64__)
-#pragma GCC target("avx2,bmi,bmi2,popcnt")
+#include "core/base.h"
+
+#include <immintrin.h>
+TS_TARGET_BEGIN("avx2,bmi,bmi2,popcnt")
 #include "parse/parse_number_avx2.h"
 
-#define SIXTEEN(x) {x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}
+#define EIGHT(x)   x, x, x, x, x, x, x, x
+#define ALL(x)     {EIGHT(x), EIGHT(x), EIGHT(x), EIGHT(x)}
 #define XX         0x80 /* a zero */
 
 const struct ts_number_tables ts_number_tables TS_ALIGNED = {
-    SIXTEEN('0'),
-    SIXTEEN(10),
+    ALL('0'),
+    ALL(9),
+    ALL('.'),
+    {EIGHT(0), EIGHT(8), EIGHT(0), EIGHT(8)},
     {
         [1][1] = {{XX, XX, XX, XX, XX, XX, XX, 0}, 1e0},
         [2][2] = {{XX, XX, XX, XX, XX, XX, 0, 1}, 1e0},
@@ -43,6 +49,7 @@ const struct ts_number_tables ts_number_tables TS_ALIGNED = {
         [8][8] = {{0, 1, 2, 3, 4, 5, 6, 7}, 1e0},
     },
 };
+TS_TARGET_END
 #else
 typedef int ts_number_avx2_is_empty;
 #endif

@@ -245,9 +245,7 @@ struct ts_tiler *ts_tiler_new(const struct ts_parse_opts *opts, struct ts_counte
     tl->tile.resolve = resolve;
     tl->tile.owner = tl;
     tl->names.limit = tl->series.limit = TS_SERIES_MAX;
-    tl->scratch.limit = SCRATCH_BYTES;
-    char *room = ts_buf_reserve(&tl->scratch, SCRATCH_BYTES);
-    TS_ASSERT(room);
+    tl->scratch = (struct ts_buf){.p = ts_xalloc(SCRATCH_BYTES), .cap = SCRATCH_BYTES, .limit = SCRATCH_BYTES};
     return tl;
 }
 

@@ -365,14 +365,28 @@ static bool emit(struct ts_router *rt, uint64_t ref, struct ts_raw *raw)
     return pt != NULL;
 }
 
+/* Samples from tile->raw[i] on without time and weight, of known series, as far as the only worker's slab has room. @return the first
+ * other one. */
+static unsigned put_plain(struct outlet *out, const struct ts_tile *tile, const uint64_t refs[TS_TILE_MAX], unsigned i)
+{
+    struct ts_point *pt = out->next, *end = out->end;
+    const struct ts_raw *raw = &tile->raw[i];
+    for (; i < tile->n && pt < end && refs[i] && !(raw->flags & (TS_RAW_TIME | TS_RAW_WEIGHT)); i++)
+        put(pt++, refs[i], raw++);
+    out->next = pt;
+    return i;
+}
+
 void ts_router_tile(struct ts_tile *tile, void *router)
 {
     struct ts_router *rt = router;
     uint64_t refs[TS_TILE_MAX];
     struct outlet *outlets = rt->outlets;
-    unsigned n = tile->n;
+    bool alone = rt->conf.nworkers == 1;
     rt->in->look_up(rt->in, tile, refs);
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < tile->n; i++) {
+        if (alone && (i = put_plain(outlets, tile, refs, i)) == tile->n)
+            break;
         struct ts_raw *raw = &tile->raw[i];
         uint64_t ref = refs[i];
         if (TS_UNLIKELY(!ref) && !(ref = introduce(rt, tile, i)))

@@ -21,8 +21,7 @@ struct ts_intern *ts_intern_new(void)
     struct ts_intern *in = ts_xalloc(sizeof *in);
     ts_intern_choose(in);
     in->mask = FIRST_BUCKETS - 1;
-    in->buckets = ts_pages_alloc(FIRST_BUCKETS * sizeof *in->buckets);
-    TS_ASSERT(in->buckets);
+    in->buckets = ts_xpages_alloc(FIRST_BUCKETS * sizeof *in->buckets);
     return in;
 }
 

@@ -42,8 +42,7 @@ TS_INLINE unsigned slots_with(const struct ts_bucket *bucket, uint64_t tag)
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-#pragma GCC push_options
-#pragma GCC target("avx2,aes,bmi,bmi2")
+TS_TARGET_BEGIN("avx2,aes,bmi,bmi2")
 
 /* Up to 15 bytes, as 16 that say the same: which of them overlap, the length says, which is hashed too. */
 TS_INLINE __m128i short_block(const char *p, size_t len)
@@ -101,7 +100,7 @@ TS_INLINE unsigned slots_with_avx2(const struct ts_bucket *bucket, uint64_t tag)
 #define HASH(raw, in)           hash_aes(raw, in)
 #define SLOTS_WITH(bucket, tag) slots_with_avx2(bucket, tag)
 #include "route/route_look_up.inc"
-#pragma GCC pop_options
+TS_TARGET_END
 #endif
 
 void ts_intern_choose(struct ts_intern *in)

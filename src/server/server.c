@@ -276,6 +276,11 @@ fail_srv:
     return rc;
 }
 
+const struct ts_server_info *ts_server_info(const struct ts_server *srv)
+{
+    return &srv->info;
+}
+
 uint16_t ts_server_port(const struct ts_server *srv)
 {
     return srv->port;

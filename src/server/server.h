@@ -15,6 +15,7 @@
 #include "core/conf.h"
 #include "core/err.h"
 #include "core/journal_status.h"
+#include "core/readings.h"
 #include "core/sink_status.h"
 #include "core/snapshot_status.h"
 
@@ -29,8 +30,7 @@ typedef int ts_reload_fn(void *arg, struct ts_buf *text);
 struct ts_server_info {
     const struct ts_conf *conf; /* borrowed */
     int64_t started_ns;
-    /** Appends further lines in Prometheus' text format, HELP and TYPE included. May be NULL. */
-    void (*gauges)(void *arg, struct ts_buf *metrics);
+    ts_gauges_fn *gauges; /* what further is measured; may be NULL */
     void *gauges_arg;
     struct ts_census *census;       /* borrowed */
     ts_sink_status_fn *sink_status; /* asked for sink 0, 1, … until it says false; may be NULL */
@@ -58,6 +58,12 @@ struct ts_server_info {
  */
 int ts_server_start(const struct ts_server_info *info, struct ts_server **out,
                     struct ts_err *err) TS_MUST_CHECK;
+
+/** All that /metrics shows but the version. info is what ts_server_start was given, or ts_server_info of what it made. @thread any */
+void ts_server_readings(const struct ts_server_info *info, struct ts_readings *out);
+
+/** What the server shows, its queries included; borrowed. */
+const struct ts_server_info *ts_server_info(const struct ts_server *srv);
 
 /** The port listened on, also when the configuration's is 0. */
 uint16_t ts_server_port(const struct ts_server *srv);

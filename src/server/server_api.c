@@ -16,23 +16,24 @@
 #define LIMIT_DEFAULT 20
 #define LIMIT_MAX     100
 
-static const struct route {
+static const struct ts_route {
     const char *path; /* with a / at the end: a number follows */
     const char *method;
     enum MHD_Result (*fn)(struct ts_call *call);
+    bool of_store;
     const char *allow; /* methods of the path */
 } routes[] = {
-    {"/api/v2/buckets", "GET", ts_api_list_buckets, "GET, POST"},
-    {"/api/v2/buckets", "POST", ts_api_make_bucket, "GET, POST"},
-    {"/api/v2/buckets/", "GET", ts_api_get_bucket, "GET, PATCH, DELETE"},
-    {"/api/v2/buckets/", "PATCH", ts_api_change_bucket, "GET, PATCH, DELETE"},
-    {"/api/v2/buckets/", "DELETE", ts_api_drop_bucket, "GET, PATCH, DELETE"},
-    {"/api/v2/delete", "POST", ts_api_delete, "POST"},
-    {"/api/v2/orgs", "GET", ts_api_list_orgs, "GET"},
-    {"/api/v2/orgs/", "GET", ts_api_get_org, "GET"},
+    {"/api/v2/buckets", "GET", ts_api_list_buckets, true, "GET, POST"},
+    {"/api/v2/buckets", "POST", ts_api_make_bucket, true, "GET, POST"},
+    {"/api/v2/buckets/", "GET", ts_api_get_bucket, true, "GET, PATCH, DELETE"},
+    {"/api/v2/buckets/", "PATCH", ts_api_change_bucket, true, "GET, PATCH, DELETE"},
+    {"/api/v2/buckets/", "DELETE", ts_api_drop_bucket, true, "GET, PATCH, DELETE"},
+    {"/api/v2/delete", "POST", ts_api_delete, true, "POST"},
+    {"/api/v2/orgs", "GET", ts_api_list_orgs, false, "GET"},
+    {"/api/v2/orgs/", "GET", ts_api_get_org, false, "GET"},
 };
 
-static bool is_path(const struct route *route, const char *path, size_t len)
+static bool is_path(const struct ts_route *route, const char *path, size_t len)
 {
     size_t n = strlen(route->path);
     if (route->path[n - 1] == '/')
@@ -67,7 +68,12 @@ static enum MHD_Result end(struct ts_request *req, struct MHD_Connection *con)
     if (call->status)
         return ts_server_error(con, call->status, call->message, call->allow ? MHD_HTTP_HEADER_ALLOW : NULL,
                                call->allow);
-    return call->fn(call);
+    if (call->route->of_store && !call->srv->info.admin)
+        return ts_server_error(con, MHD_HTTP_NOT_IMPLEMENTED, "this tsaggd has no embedded store: neither a sink nor http.write wants one",
+                               NULL, NULL);
+    if (call->route->path[strlen(call->route->path) - 1] == '/' && !ts_api_read_id(call->id, &call->number))
+        return ts_server_error(con, MHD_HTTP_BAD_REQUEST, "id must have a length of 16 bytes", NULL, NULL);
+    return call->route->fn(call);
 }
 
 static void free_call(struct ts_request *req)
@@ -83,7 +89,7 @@ static const struct ts_request_ops ops = {.data = take_data, .end = end, .free =
 bool ts_api_new(struct ts_server *srv, struct MHD_Connection *con, const char *method, const char *path,
                 struct ts_request **out)
 {
-    const struct route *route = NULL, *same_path = NULL;
+    const struct ts_route *route = NULL, *same_path = NULL;
     size_t len = strlen(path);
     len -= len > 1 && path[len - 1] == '/';
     for (size_t i = 0; i < TS_ARRAY_SIZE(routes) && !route; i++)
@@ -108,7 +114,7 @@ bool ts_api_new(struct ts_server *srv, struct MHD_Connection *con, const char *m
         refuse(call, MHD_HTTP_METHOD_NOT_ALLOWED, "method not allowed");
         call->allow = same_path->allow;
     } else {
-        call->fn = route->fn;
+        call->route = route;
     }
     *out = &call->req;
     return true;
@@ -204,11 +210,4 @@ void ts_api_put_escaped(struct ts_buf *url, const char *value)
             ts_buf_putc(url, *p);
         else
             ts_buf_printf(url, "%%%02X", (unsigned char)*p);
-}
-
-enum MHD_Result ts_api_no_store(struct ts_call *call)
-{
-    return ts_server_error(call->con, MHD_HTTP_NOT_IMPLEMENTED,
-                           "this tsaggd has no embedded store: neither a sink nor http.write wants one", NULL,
-                           NULL);
 }

@@ -236,8 +236,6 @@ enum MHD_Result ts_api_list_buckets(struct ts_call *call)
     struct ts_err err;
     int64_t number, after = 0;
     const char *wrong = ts_api_read_page(call->con, &page);
-    if (!call->srv->info.admin)
-        return ts_api_no_store(call);
     if (!wrong && after_id[0] && !ts_api_read_id(after_id, &after))
         wrong = "decoding after: id must have a length of 16 bytes";
     if (!wrong &&
@@ -262,22 +260,13 @@ enum MHD_Result ts_api_list_buckets(struct ts_call *call)
 
 enum MHD_Result ts_api_get_bucket(struct ts_call *call)
 {
-    int64_t id;
-    if (!call->srv->info.admin)
-        return ts_api_no_store(call);
-    return ts_api_read_id(call->id, &id) ? show(call, MHD_HTTP_OK, id, NULL)
-                                         : bad(call, "id must have a length of 16 bytes");
+    return show(call, MHD_HTTP_OK, call->number, NULL);
 }
 
 enum MHD_Result ts_api_drop_bucket(struct ts_call *call)
 {
     struct ts_err err;
-    int64_t id;
-    if (!call->srv->info.admin)
-        return ts_api_no_store(call);
-    if (!ts_api_read_id(call->id, &id))
-        return bad(call, "id must have a length of 16 bytes");
-    int rc = ts_admin_drop(call->srv->info.admin, id, &err);
+    int rc = ts_admin_drop(call->srv->info.admin, call->number, &err);
     return rc ? ts_call_fail(call, rc, &err)
               : ts_server_respond(call->con, MHD_HTTP_NO_CONTENT, NULL, TS_STR(""), NULL, NULL);
 }
@@ -381,20 +370,7 @@ static enum MHD_Result make(struct ts_call *call, const json_t *body)
               : show(call, MHD_HTTP_CREATED, 0, json_string_value(json_object_get(body, "name")));
 }
 
-enum MHD_Result ts_api_make_bucket(struct ts_call *call)
-{
-    struct ts_err err;
-    if (!call->srv->info.admin)
-        return ts_api_no_store(call);
-    json_t *body = ts_api_read_json(call, JSON_WRONG, &err);
-    if (!body)
-        return bad(call, err.msg);
-    enum MHD_Result answered = make(call, body);
-    json_decref(body);
-    return answered;
-}
-
-static enum MHD_Result change(struct ts_call *call, int64_t id, const json_t *body)
+static enum MHD_Result change(struct ts_call *call, const json_t *body)
 {
     struct ts_buf message = TS_BUF_INIT;
     struct ts_err err;
@@ -411,22 +387,28 @@ static enum MHD_Result change(struct ts_call *call, int64_t id, const json_t *bo
     struct ts_bucket_edit edit = {.name = wish.has_name ? &wish.name : NULL,
                                   .description = wish.has_description ? &wish.description : NULL,
                                   .retention_ns = wish.has_retention ? &wish.retention_ns : NULL};
-    int rc = ts_admin_change(call->srv->info.admin, id, &edit, &err);
-    return rc ? ts_call_fail(call, rc, &err) : show(call, MHD_HTTP_OK, id, NULL);
+    int rc = ts_admin_change(call->srv->info.admin, call->number, &edit, &err);
+    return rc ? ts_call_fail(call, rc, &err) : show(call, MHD_HTTP_OK, call->number, NULL);
+}
+
+/* Of the body, an object. */
+static enum MHD_Result with_body(struct ts_call *call, enum MHD_Result (*fn)(struct ts_call *call, const json_t *body))
+{
+    struct ts_err err;
+    json_t *body = ts_api_read_json(call, JSON_WRONG, &err);
+    if (!body)
+        return bad(call, err.msg);
+    enum MHD_Result answered = fn(call, body);
+    json_decref(body);
+    return answered;
+}
+
+enum MHD_Result ts_api_make_bucket(struct ts_call *call)
+{
+    return with_body(call, make);
 }
 
 enum MHD_Result ts_api_change_bucket(struct ts_call *call)
 {
-    struct ts_err err;
-    int64_t id;
-    if (!call->srv->info.admin)
-        return ts_api_no_store(call);
-    if (!ts_api_read_id(call->id, &id))
-        return bad(call, "id must have a length of 16 bytes");
-    json_t *body = ts_api_read_json(call, JSON_WRONG, &err);
-    if (!body)
-        return bad(call, err.msg);
-    enum MHD_Result answered = change(call, id, body);
-    json_decref(body);
-    return answered;
+    return with_body(call, change);
 }

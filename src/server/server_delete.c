@@ -59,8 +59,6 @@ enum MHD_Result ts_api_delete(struct ts_call *call)
     const char *id = ts_server_parameter(call->con, "bucketID");
     struct ts_err err;
     int64_t number, bucket = 0;
-    if (!call->srv->info.admin)
-        return ts_api_no_store(call);
     if (!ts_server_parameter(call->con, "org")[0] && !org_id[0])
         return bad(call, "Please provide either orgID or org");
     if (org_id[0] && !ts_api_read_id(org_id, &number))

@@ -58,10 +58,6 @@ enum MHD_Result ts_api_list_orgs(struct ts_call *call)
 enum MHD_Result ts_api_get_org(struct ts_call *call)
 {
     struct ts_buf body = TS_BUF_INIT;
-    int64_t id;
-    if (!ts_api_read_id(call->id, &id))
-        return ts_server_error(call->con, MHD_HTTP_BAD_REQUEST, "id must have a length of 16 bytes", NULL,
-                               NULL);
     if (!ts_api_is_org_id(call->id))
         return ts_server_error(call->con, MHD_HTTP_NOT_FOUND, "organization not found", NULL, NULL);
     put_org(call, &body, NAME);

@@ -1,6 +1,6 @@
 #ifndef TS_SERVER_SERVER_PRIV_H
 #define TS_SERVER_SERVER_PRIV_H
-#include "core/counters.h"
+#include "core/ledger.h"
 #include "core/scan.h"
 #include "server/server.h"
 
@@ -46,12 +46,20 @@ void ts_server_metrics(const struct ts_server_info *info, struct ts_buf *body);
 void ts_server_status(const struct ts_server_info *info, struct ts_buf *body);
 void ts_server_cardinality(const struct ts_server_info *info, struct ts_buf *body);
 /* Parts of the first two above. */
-void ts_server_listeners_metrics(struct ts_buf *body);
 void ts_server_listeners_status(struct ts_buf *body);
 void ts_server_sources_status(struct ts_buf *body);
 void ts_server_stages_status(const struct ts_server_info *info, struct ts_buf *body);
-/** {label="value"} */
-void ts_server_put_label(struct ts_buf *body, const char *label, const char *value);
+
+#define TS_SERVER_SINKS_MAX 256
+
+/** The ledger and the sinks at one moment. */
+struct ts_server_look {
+    struct ts_ledger ledger;
+    struct ts_sink_status sinks[TS_SERVER_SINKS_MAX];
+    unsigned nsinks;
+    bool balanced; /* all of it */
+};
+void ts_server_look(const struct ts_server_info *info, struct ts_server_look *look);
 
 void ts_server_health(const struct ts_server_info *info, struct ts_buf *body);
 void ts_server_ready(const struct ts_server_info *info, struct ts_buf *body);
@@ -154,9 +162,9 @@ void ts_queries_free(struct ts_queries **qs);
 /** The headers have come. @return NULL without memory. */
 struct ts_request *ts_server_query_new(struct ts_server *srv, struct MHD_Connection *con);
 
-/* Parts of the status and of the metrics. */
+/* Parts of the status and of the readings. */
 void ts_server_queries_status(const struct ts_server_info *info, struct ts_buf *body);
-void ts_server_queries_metrics(const struct ts_server_info *info, struct ts_buf *body);
+void ts_server_queries_readings(const struct ts_server_info *info, struct ts_readings *out);
 
 /* ---- InfluxDB's API beside these (server_api.c) ---- */
 
@@ -164,8 +172,9 @@ struct ts_call {
     struct ts_request req; /* first */
     struct ts_server *srv;
     struct MHD_Connection *con;
-    enum MHD_Result (*fn)(struct ts_call *call);
-    char id[32]; /* what follows the path, cut; "" nothing */
+    const struct ts_route *route; /* of server_api.c; NULL: refused */
+    char id[32];                  /* what follows the path, cut; "" nothing */
+    int64_t number;               /* the same read, for paths that a number follows */
     int64_t begun_ns;
     uint64_t thrown_bytes;
     unsigned status; /* refused with it; 0 goes on */
@@ -196,10 +205,8 @@ const char *ts_api_read_page(struct MHD_Connection *con, struct ts_api_page *pag
 json_t *ts_api_read_json(struct ts_call *call, const char *prefix, struct ts_err *err);
 /** Appends a value of a URL's query. */
 void ts_api_put_escaped(struct ts_buf *url, const char *value);
-/** There is no store to administer. */
-enum MHD_Result ts_api_no_store(struct ts_call *call);
 
-/* Answers; each is in the table of server_api.c. */
+/* Answers; each is in the table of server_api.c, which says whether it needs the store. */
 enum MHD_Result ts_api_list_buckets(struct ts_call *call);
 enum MHD_Result ts_api_make_bucket(struct ts_call *call);
 enum MHD_Result ts_api_get_bucket(struct ts_call *call);

@@ -239,14 +239,11 @@ void ts_server_queries_status(const struct ts_server_info *info, struct ts_buf *
                   (unsigned long long)now.kept_bytes);
 }
 
-void ts_server_queries_metrics(const struct ts_server_info *info, struct ts_buf *body)
+void ts_server_queries_readings(const struct ts_server_info *info, struct ts_readings *out)
 {
     struct gauges now = look(info->queries);
-    ts_buf_printf(body,
-                  "# HELP tsagg_http_queries Queries in progress\n# TYPE tsagg_http_queries gauge\n"
-                  "tsagg_http_queries{state=\"running\"} %u\ntsagg_http_queries{state=\"waiting\"} %u\n"
-                  "# HELP tsagg_http_query_cache_bytes Bytes of kept answers\n# TYPE "
-                  "tsagg_http_query_cache_bytes gauge\n"
-                  "tsagg_http_query_cache_bytes %llu\n",
-                  now.running, now.waiting, (unsigned long long)now.kept_bytes);
+    ts_readings_gauge(out, TS_G_QUERIES, "running", now.running);
+    ts_readings_gauge(out, TS_G_QUERIES, "waiting", now.waiting);
+    ts_readings_gauge(out, TS_G_ANSWERS, NULL, now.nkept);
+    ts_readings_gauge(out, TS_G_ANSWERS_BYTES, NULL, (double)now.kept_bytes);
 }

@@ -16,28 +16,6 @@ struct place {
     bool before; /* something stands in this list */
 };
 
-struct total {
-    const char *source;
-    uint64_t late, future, too_old, jumps;
-    int64_t least_ns, most_ns, last_ns;
-};
-
-static void add_up(struct ts_skew *skw, void *arg)
-{
-    struct total *sum = arg;
-    if (strcmp(skw->source, sum->source) != 0)
-        return;
-    sum->late += atomic_load_explicit(&skw->late, memory_order_relaxed);
-    sum->future += atomic_load_explicit(&skw->future, memory_order_relaxed);
-    sum->too_old += atomic_load_explicit(&skw->too_old, memory_order_relaxed);
-    sum->jumps += atomic_load_explicit(&skw->jumps, memory_order_relaxed);
-    for (unsigned i = 0; i < 2; i++) {
-        sum->least_ns = TS_MIN(sum->least_ns, atomic_load_explicit(&skw->least_ns[i], memory_order_relaxed));
-        sum->most_ns = TS_MAX(sum->most_ns, atomic_load_explicit(&skw->most_ns[i], memory_order_relaxed));
-    }
-    sum->last_ns = TS_MAX(sum->last_ns, atomic_load_explicit(&skw->last_ns, memory_order_relaxed));
-}
-
 static void put_seconds(struct ts_buf *body, const char *before, int64_t ns)
 {
     ts_buf_puts(body, before);
@@ -67,10 +45,10 @@ static void put_source(struct ts_skew *skw, void *arg)
 {
     struct place *list = arg, names = {.body = list->body, .source = skw->source};
     struct ts_buf *body = list->body;
-    struct total sum = {.source = skw->source, .least_ns = INT64_MAX, .most_ns = INT64_MIN, .last_ns = TS_TIME_NONE};
+    struct ts_skew_sum sum;
     if (!ts_skew_is_first(skw))
         return;
-    ts_skew_each(add_up, &sum);
+    ts_skew_add_up(skw->source, &sum);
     ts_buf_puts(body, list->before ? ",\n  {\"source\": " : "\n  {\"source\": ");
     list->before = true;
     ts_buf_put_json(body, ts_str_of(skw->source));

@@ -16,7 +16,6 @@
 
 #define LOOKS     20
 #define LOOK_NS   TS_MS
-#define SINKS_MAX 256
 
 static void put_member(struct ts_buf *body, const char *before, const char *key, uint64_t v)
 {
@@ -171,17 +170,10 @@ static void put_sinks(struct ts_buf *body, const struct ts_sink_status *sinks, u
     ts_buf_putc(body, ']');
 }
 
-struct look {
-    struct ts_ledger ledger;
-    struct ts_sink_status sinks[SINKS_MAX];
-    unsigned nsinks;
-    bool balanced;
-};
-
-static void look_at(const struct ts_server_info *info, struct look *look)
+static void look_once(const struct ts_server_info *info, struct ts_server_look *look)
 {
     look->nsinks = 0;
-    while (info->sink_status && look->nsinks < SINKS_MAX &&
+    while (info->sink_status && look->nsinks < TS_SERVER_SINKS_MAX &&
            info->sink_status(info->sinks, look->nsinks, &look->sinks[look->nsinks]))
         look->nsinks++;
     ts_ledger_read(&look->ledger);
@@ -193,14 +185,19 @@ static void look_at(const struct ts_server_info *info, struct look *look)
     }
 }
 
+void ts_server_look(const struct ts_server_info *info, struct ts_server_look *look)
+{
+    look_once(info, look);
+    for (unsigned i = 1; i < LOOKS && !look->balanced; i++) {
+        nanosleep(&(struct timespec){0, LOOK_NS}, NULL);
+        look_once(info, look);
+    }
+}
+
 void ts_server_status(const struct ts_server_info *info, struct ts_buf *body)
 {
-    struct look look;
-    look_at(info, &look);
-    for (unsigned i = 1; i < LOOKS && !look.balanced; i++) {
-        nanosleep(&(struct timespec){0, LOOK_NS}, NULL);
-        look_at(info, &look);
-    }
+    struct ts_server_look look;
+    ts_server_look(info, &look);
     ts_buf_puts(body, "{\"version\": \"" PACKAGE_VERSION "\",\n \"uptime_seconds\": ");
     ts_buf_put_double(body, (double)((ts_clock_now_ns() - info->started_ns) / TS_MS) / 1e3);
     ts_buf_printf(body, ",\n \"balanced\": %s", look.balanced ? "true" : "false");

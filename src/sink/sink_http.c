@@ -116,6 +116,15 @@ static bool set_options(struct ts_http *http, struct request *req)
     return rc == CURLE_OK;
 }
 
+/* libcurl quotes a proxy's URL that it does not understand, with all that is in it. */
+static void hide_password(char *error)
+{
+    char *at = strrchr(error, '@'), *user = at ? strstr(error, "://") : NULL;
+    user = user ? user + 3 : at ? strchr(error, '\'') : NULL;
+    if (user && user < at)
+        memset(user, '*', (size_t)(at - user));
+}
+
 static int make_request(struct ts_http *http, struct request *req)
 {
     if (req->easy)
@@ -236,6 +245,7 @@ static void read_answer(struct ts_http *http, struct request *req, CURLcode rc, 
         curl_easy_getinfo(req->easy, CURLINFO_RETRY_AFTER,
                           &after); /* seconds, also when the header gives a date */
     } else {
+        hide_password(req->error);
         answer->error = req->error[0] ? req->error : curl_easy_strerror(rc);
     }
     answer->content_type = type ? type : "";

@@ -327,12 +327,12 @@ static unsigned put_passed_fields(struct ts_buf *out, struct ts_str fields)
         ts_buf_putc(out, n++ ? ',' : ' ');
         put_name(out, field.key);
         ts_buf_putc(out, '=');
-        if (field.is_int) {
-            ts_buf_put_int(out, field.i);
-            ts_buf_putc(out, 'i');
-        } else {
+        if (field.type == 'f')
+            ts_buf_put_double(out, field.f);
+        else if (field.type == 'i')
+            ts_buf_printf(out, "%lldi", (long long)field.i);
+        else
             put_string(out, field.text);
-        }
     }
     return n;
 }

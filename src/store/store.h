@@ -63,6 +63,7 @@ struct ts_store_work {
     uint64_t compactions, merges, blocks_written, bytes_written, shards_dropped, errors;
     uint64_t longest_ns; /* transaction of the compaction */
     uint64_t waited_ns;  /* for the limit below */
+    uint64_t held_ns;    /* longest that a commit has waited for others that change the catalogue */
 };
 /** Since the store was opened. */
 void ts_store_work(struct ts_store *store, struct ts_store_work *out);

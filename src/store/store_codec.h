@@ -18,6 +18,7 @@
 /* A function that the compiler turns into vector instructions, those that the processor has. */
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
 #define TS_KERNEL __attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3")))
+#define TS_KERNEL_FMA __attribute__((target("avx2,fma"), optimize("O3"))) /* where __builtin_cpu_supports says so */
 #else
 #define TS_KERNEL
 #endif

@@ -434,6 +434,16 @@ static void note_change(struct ts_store *store, const struct landing *lan)
     ts_changes_note(store, min_ns, max_ns);
 }
 
+static void lock_catalog(struct ts_store *store)
+{
+    int64_t began_ns = ts_clock_mono_ns();
+    pthread_mutex_lock(&store->lock);
+    int64_t held_ns = ts_clock_mono_ns() - began_ns;
+    pthread_mutex_lock(&store->work_lock);
+    store->done.held_ns = TS_MAX(store->done.held_ns, (uint64_t)held_ns);
+    pthread_mutex_unlock(&store->work_lock);
+}
+
 int ts_batch_commit(struct ts_points *pts, struct ts_str mark, struct ts_str value, struct ts_err *err)
 {
     struct ts_batch *bat = (struct ts_batch *)pts;
@@ -443,7 +453,7 @@ int ts_batch_commit(struct ts_points *pts, struct ts_str mark, struct ts_str val
         return 0;
     int rc = encode(&lan, err);
     if (rc == 0) {
-        pthread_mutex_lock(&store->lock);
+        lock_catalog(store);
         if (bat->generation != store->cat.generation) {
             rc = ts_batch_resolve(bat, err);
             landing_fini(&lan);

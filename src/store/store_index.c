@@ -90,8 +90,8 @@ int ts_index_flush(struct ts_db *cat, struct ts_index_batch *bat, struct ts_err 
     return rc;
 }
 
-int ts_index_gather(struct ts_db *cat, struct ts_index_batch *bat, int64_t bucket, uint32_t series, struct ts_str key,
-                    struct ts_err *err)
+int ts_index_gather(struct ts_db *cat, struct ts_index_batch *bat, int64_t bucket, uint32_t series,
+                    struct ts_str key, struct ts_err *err)
 {
     struct ts_tag tags[TS_TAGS_MAX];
     struct ts_str measurement;

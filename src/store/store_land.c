@@ -9,9 +9,12 @@
 #include "core/log.h"
 #include "core/mem.h"
 
+#include <time.h>
+
 #define FEW_ROWS  32         /* of a series in a segment: less than this, and all of it is decoded at once, */
 #define ALL_BYTES (16 << 20) /* up to this for a group */
-#define FORGET_NS (10 * TS_MS) /* of one transaction in the catalogue, which writers wait for */
+#define FORGET_NS (5 * TS_MS) /* of one transaction in the catalogue, which writers wait for; */
+#define YIELD_NS  TS_MS       /* between two of them */
 
 struct landed {
     int64_t seq;
@@ -113,7 +116,7 @@ static int read_group(struct ts_shard_work *wrk, uint32_t group, struct group *g
     if (rc)
         return rc;
     sqlite3_stmt *stmt =
-        ts_db_bind(db, TS_SQL_C_LANDING_GROUP, (int64_t[]){wrk->shard.id, group, applied, wrk->seq}, 4);
+        ts_db_bind(db, TS_SQL_C_LANDING_GROUP, (int64_t[]){wrk->shard.id, group, applied, wrk->upto}, 4);
     while ((rc = ts_db_step(db, stmt, err)) > 0) {
         rc = add_landed(wrk, grp, group, stmt);
         if (rc) {
@@ -171,9 +174,9 @@ static int land_group(struct ts_shard_work *wrk, uint32_t group, int64_t first_e
             if (rc)
                 ts_fail(err, TS_ENOMEM, "no memory to compact");
             else
-                rc = ts_shard_put_blocks(wrk, series, first_epoch, wrk->seq, err);
+                rc = ts_shard_put_blocks(wrk, series, first_epoch, wrk->upto, err);
         }
-        rc = rc ? rc : ts_db_run(wrk->db, ts_db_bind(wrk->db, TS_SQL_S_SET_APPLIED, (int64_t[]){group, wrk->seq}, 2), err);
+        rc = rc ? rc : ts_db_run(wrk->db, ts_db_bind(wrk->db, TS_SQL_S_SET_APPLIED, (int64_t[]){group, wrk->upto}, 2), err);
         if (rc)
             ts_shard_rollback(wrk);
         else
@@ -186,7 +189,7 @@ static int land_group(struct ts_shard_work *wrk, uint32_t group, int64_t first_e
 int ts_land(struct ts_shard_work *wrk, struct ts_err *err)
 {
     struct ts_db *db = wrk->store->work;
-    sqlite3_stmt *stmt = ts_db_bind(db, TS_SQL_C_LANDING_GROUPS, (int64_t[]){wrk->shard.id, wrk->seq}, 2);
+    sqlite3_stmt *stmt = ts_db_bind(db, TS_SQL_C_LANDING_GROUPS, (int64_t[]){wrk->shard.id, wrk->upto}, 2);
     uint32_t *groups = NULL, n = 0, cap = 0;
     int rc;
     while ((rc = ts_db_step(db, stmt, err)) > 0) {
@@ -248,6 +251,7 @@ int ts_land_forget(struct ts_store *store, int64_t shard, int64_t seq, struct ts
             pthread_mutex_unlock(&store->lock);
             if (rc)
                 return rc;
+            nanosleep(&(struct timespec){0, YIELD_NS}, NULL); /* or who waits for the lock would find it taken again */
         }
         if (last)
             return 0;

@@ -306,9 +306,10 @@ static int data_of(struct ts_cursor *cur, const struct ts_piece *pie, struct ts_
         *out = pie->lnd->data;
         return 0;
     }
-    *out = (struct ts_str){cur->cache.p + pie->cached_at, pie->cached_len};
-    if (pie->cached_len)
+    if (pie->cached_len) {
+        *out = (struct ts_str){cur->cache.p + pie->cached_at, pie->cached_len};
         return 0;
+    }
     sqlite3_stmt *stmt = ts_db_bind(pie->shd->db, TS_SQL_S_BLOCK, &pie->id, 1);
     int rc = ts_db_step(pie->shd->db, stmt, err);
     if (rc <= 0)

@@ -151,7 +151,7 @@ int ts_delete_points(struct ts_admin *adm, int64_t bucket, const struct ts_scan_
                      struct ts_err *err) TS_MUST_CHECK;
 
 /** Names of what is kept of ts_store_work in `meta`, in its order, and then of the limit. */
-#define TS_WORK_FIELDS 9
+#define TS_WORK_FIELDS 10
 extern const char *const ts_work_names[TS_WORK_FIELDS];
 int ts_work_read(struct ts_db *cat, struct ts_store_work *work, uint64_t *io_limit, struct ts_err *err) TS_MUST_CHECK;
 

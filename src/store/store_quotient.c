@@ -1,9 +1,11 @@
 /*
- * Columns that can be told from others: the mean of a rollup is its sum divided by its count, its rate the sum divided by a number of
- * seconds. Nobody says so: what a block's columns are divided by each other is tried on some rows. Thread: any; owns its plan.
+ * Columns that can be told from others: the mean of a rollup is its sum divided by its count, its rate the
+ * sum divided by a number of seconds. Nobody says so: what a block's columns are divided by each other is
+ * tried on some rows. Thread: any; owns its plan.
  *
- * Such a column's sequence is what is to be added to the bits of the quotient: nothing, as a rule. A division of doubles is exact to the last
- * bit everywhere (IEEE 754), but for the bits of NaN: where there is none, the column has its bits alone.
+ * Such a column's sequence is what is to be added to the bits of the quotient: nothing, as a rule. A division
+ * of doubles is exact to the last bit everywhere (IEEE 754), but for the bits of NaN: where there is none,
+ * the column has its bits alone.
  */
 #include "config.h"
 #include "store/store_segment_priv.h"
@@ -72,7 +74,8 @@ static bool is_source(const struct ts_seg_plan *plan, uint32_t c, uint32_t x)
     return c != x && plan->cols[c].len && !plan->cols[c].quotient;
 }
 
-static bool find(const struct ts_seg_rows *rows, const struct ts_seg_plan *plan, uint32_t x, struct ts_seg_planned *out)
+static bool find(const struct ts_seg_rows *rows, const struct ts_seg_plan *plan, uint32_t x,
+                 struct ts_seg_planned *out)
 {
     const double *v = values_of(rows, x);
     for (out->a = 0; out->a < plan->n; out->a++) {
@@ -84,21 +87,24 @@ static bool find(const struct ts_seg_rows *rows, const struct ts_seg_plan *plan,
         if (out->divisor > 0)
             return true;
         for (out->b = 0; out->b < plan->n; out->b++)
-            if (out->b != out->a && is_source(plan, out->b, x) && fits(v, a, values_of(rows, out->b), 0, rows->n))
+            if (out->b != out->a && is_source(plan, out->b, x) &&
+                fits(v, a, values_of(rows, out->b), 0, rows->n))
                 return true;
     }
     return false;
 }
 
 /* Takes the quotient instead of the column when that is half as long at most. */
-static void try_quotient(const struct ts_seg_rows *rows, struct ts_seg_plan *plan, uint32_t x, uint64_t *scratch)
+static void try_quotient(const struct ts_seg_rows *rows, struct ts_seg_plan *plan, uint32_t x,
+                         uint64_t *scratch)
 {
     struct ts_seg_planned quo = {.quotient = true, .at = plan->bytes.len};
     struct ts_seg_planned *col = &plan->cols[x];
     if (!find(rows, plan, x, &quo))
         return;
     memset(scratch, 0, rows->n * sizeof *scratch);
-    ts_quotient_add(values_of(rows, quo.a), quo.b == TS_SEG_DIVISOR ? NULL : values_of(rows, quo.b), quo.divisor, rows->n, scratch);
+    ts_quotient_add(values_of(rows, quo.a), quo.b == TS_SEG_DIVISOR ? NULL : values_of(rows, quo.b),
+                    quo.divisor, rows->n, scratch);
     for (unsigned i = 0; i < rows->n; i++)
         scratch[i] = rows->cols[x].v[i] - scratch[i];
     ts_sequence_put(scratch, rows->n, false, false, &plan->bytes);
@@ -125,7 +131,8 @@ void ts_seg_plan(const struct ts_seg_rows *rows, struct ts_seg_plan *plan, uint6
     for (uint64_t seen = 0; !ts_buf_failed(&plan->bytes);) {
         uint32_t x = plan->n;
         for (uint32_t c = 0; c < plan->n; c++)
-            if (!(seen >> c & 1) && plan->cols[c].len && (x == plan->n || plan->cols[c].len > plan->cols[x].len))
+            if (!(seen >> c & 1) && plan->cols[c].len &&
+                (x == plan->n || plan->cols[c].len > plan->cols[x].len))
                 x = c;
         if (x == plan->n)
             return;

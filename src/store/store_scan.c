@@ -340,7 +340,9 @@ static int begin_field(struct ts_cursor *cur, struct ts_err *err)
     cur->series.type = fld->type;
     if (cur->nof > 0 && ts_rows_bind(&cur->rows, cur->req.rows, &cur->series) != 0)
         return no_memory(err);
-    return cur->nof > 0 && cur->rows.take != TS_ROWS_NONE;
+    if (cur->rows.take == TS_ROWS_NONE)
+        cur->nof = 0;
+    return cur->nof > 0;
 }
 
 /* The next series that the predicate may take. @return 1 there is one, 0 the end, <0. */

@@ -1,6 +1,6 @@
 /*
- * What there is: buckets, measurements, tag keys and values, fields, from the series index alone. Thread: any. Values are gathered, sorted
- * and told once each; memory is that of the distinct values.
+ * What there is: buckets, measurements, tag keys and values, fields, from the series index alone. Thread: any. Values are told
+ * once each, in order: as they come from the index of tags, or gathered and sorted; then memory is that of the distinct values.
  */
 #include "config.h"
 #include "store/store_read.h"
@@ -16,6 +16,9 @@ struct answer {
     const struct ts_scan_schema_request *req;
     struct ts_view *view;
     struct ts_buf key;
+    ts_scan_schema_fn *fn; /* who asks */
+    void *arg;
+    bool told; /* the text in key */
 };
 
 static int add(struct answer *ans, struct ts_str value, enum ts_scan_type type)
@@ -114,9 +117,18 @@ static int read_series(struct answer *ans, struct ts_err *err)
     return rc;
 }
 
-static int add_text(void *arg, struct ts_str text)
+/* From the index texts come in order, one or two times: they need not be gathered. @return -TS_EAGAIN no more are wanted. */
+static int tell_text(void *arg, struct ts_str text)
 {
-    return add(arg, text, TS_SCAN_STRING);
+    struct answer *ans = arg;
+    if (ans->told && ts_str_eq(ts_buf_str(&ans->key), text))
+        return 0;
+    ts_buf_clear(&ans->key);
+    ts_buf_put_str(&ans->key, text);
+    ans->told = true;
+    if (ts_buf_failed(&ans->key))
+        return -TS_ENOMEM;
+    return ans->fn(ans->arg, text, TS_SCAN_STRING) ? 0 : -TS_EAGAIN;
 }
 
 /* Tags of a bucket, or of a measurement, from the index. @return 1: that does not answer it. */
@@ -130,8 +142,10 @@ static int read_tags(struct answer *ans, struct ts_err *err)
     if (is_of_measurement(ans) || (pred && !of_one) || !ts_index_is_there(cat))
         return 1;
     int rc = ans->req->what == TS_SCAN_TAG_KEYS
-                 ? ts_index_keys(cat, bucket, of_one ? &measurement : NULL, add_text, ans, err)
-                 : ts_index_values(cat, bucket, ans->req->tag, of_one ? &measurement : NULL, add_text, ans, err);
+                 ? ts_index_keys(cat, bucket, of_one ? &measurement : NULL, tell_text, ans, err)
+                 : ts_index_values(cat, bucket, ans->req->tag, of_one ? &measurement : NULL, tell_text, ans, err);
+    if (rc == -TS_EAGAIN)
+        return 0;
     return rc == -TS_ENOMEM ? ts_fail(err, TS_ENOMEM, "no memory for the values of a schema query") : rc;
 }
 
@@ -144,14 +158,14 @@ static int compare_entries(const void *pa, const void *pb)
 }
 
 /* A field whose type differs between measurements is told once for each. */
-static void tell(struct answer *ans, ts_scan_schema_fn *fn, void *arg)
+static void tell(struct answer *ans)
 {
     struct ts_map *map = &ans->values;
     if (map->n > 1)
         qsort(map->entries, map->n, sizeof *map->entries, compare_entries); /* nothing is looked up any more */
     for (uint32_t i = 0; i < map->n; i++) {
         const struct ts_map_entry *ent = &map->entries[i];
-        if (!fn(arg, (struct ts_str){ent->key, ent->len - 1}, (enum ts_scan_type)ent->key[ent->len - 1]))
+        if (!ans->fn(ans->arg, (struct ts_str){ent->key, ent->len - 1}, (enum ts_scan_type)ent->key[ent->len - 1]))
             return;
     }
 }
@@ -180,12 +194,12 @@ int ts_schema_read(struct ts_reader *rdr, const struct ts_scan_schema_request *r
     rc = rc ? rc : ts_view_open(rdr, req->bucket, req->start_ns, req->stop_ns, &view, err);
     if (rc)
         return rc;
-    struct answer ans = {.req = req, .view = &view};
+    struct answer ans = {.req = req, .view = &view, .fn = fn, .arg = arg};
     rc = view.nshards > 0 ? read_tags(&ans, err) : 0;
     if (rc > 0)
         rc = read_series(&ans, err);
     if (rc == 0)
-        tell(&ans, fn, arg);
+        tell(&ans);
     ts_map_fini(&ans.values);
     ts_buf_fini(&ans.key);
     ts_view_close(&view);

@@ -1,14 +1,15 @@
 /*
- * Rows to segments. Thread: any; owns nothing. Statistics are made here, and only when they can be trusted: all values
- * finite, and their sum too.
+ * Rows to segments. Thread: any; owns nothing. Statistics are made here, and only when they can be trusted:
+ * all values finite, and their sum too.
  *
- *   head  magic u8 | version u8 | rows | first time zigzag | span | times: len, hash | series: n, [len, hash] | columns: n
- *         | { name | type u8 | flags u8 | [values] | len | hash | [sum, min, max u64] | [a, b + 1, [divisor u64]] } | XXH3-64 of all before
- *   data  times (sequence) | [series, ends (sequences)] | columns
- *   column  [nulls: bitmap, or bytes and rows as a sequence] | sequence of numbers, or dictionary: n, lengths, bytes, codes as a sequence
+ *   head  magic u8 | version u8 | rows | first time zigzag | span | times: len, hash | series: n, [len, hash]
+ * | columns: n | { name | type u8 | flags u8 | [values] | len | hash | [sum, min, max u64] | [a, b + 1,
+ * [divisor u64]] } | XXH3-64 of all before data  times (sequence) | [series, ends (sequences)] | columns
+ *   column  [nulls: bitmap, or bytes and rows as a sequence] | sequence of numbers, or dictionary: n,
+ * lengths, bytes, codes as a sequence
  *
- * Numbers without a type are varints, hashes u32, the lower half of XXH3-64. flags: how nulls are told, 16 statistics, 32 a quotient of
- * columns a and b (0: of a and the divisor).
+ * Numbers without a type are varints, hashes u32, the lower half of XXH3-64. flags: how nulls are told, 16
+ * statistics, 32 a quotient of columns a and b (0: of a and the divisor).
  */
 #include "config.h"
 #include "store/store_segment_priv.h"
@@ -175,8 +176,9 @@ static bool make_stats(enum ts_scan_type type, const uint64_t *v, unsigned n, un
     return true;
 }
 
-static void put_planned(const struct ts_seg_rows *rows, const struct ts_column *col, const struct ts_seg_plan *plan,
-                        const struct ts_seg_planned *is, uint64_t place, struct ts_buf *head, struct ts_buf *data)
+static void put_planned(const struct ts_seg_rows *rows, const struct ts_column *col,
+                        const struct ts_seg_plan *plan, const struct ts_seg_planned *is, uint64_t place,
+                        struct ts_buf *head, struct ts_buf *data)
 {
     size_t from = data->len;
     union ts_scan_value st[3];

@@ -125,8 +125,11 @@ static bool get_column(const uint8_t **p, const uint8_t *end, unsigned n, uint32
     uint8_t type = *(*p)++, flags = *(*p)++;
     if (type > TS_SCAN_STRING || (flags & 15) >= TS_NULLS_COUNT || flags > 63)
         return false;
-    *col = (struct ts_seg_column){
-        .name = (uint32_t)name, .type = type, .nulls = flags & 15, .has_stats = flags >> 4 & 1, .quotient = flags >> 5};
+    *col = (struct ts_seg_column){.name = (uint32_t)name,
+                                  .type = type,
+                                  .nulls = flags & 15,
+                                  .has_stats = flags >> 4 & 1,
+                                  .quotient = flags >> 5};
     if (col->nulls != TS_NULLS_NONE && (!ts_varint_get(p, end, &count) || count > n))
         return false;
     col->count = (unsigned)count;
@@ -145,15 +148,17 @@ static bool get_column(const uint8_t **p, const uint8_t *end, unsigned n, uint32
 
 static bool is_plain(const struct ts_seg *seg, uint32_t c)
 {
-    return c < seg->ncols && seg->cols[c].type == TS_SCAN_FLOAT && seg->cols[c].nulls == TS_NULLS_NONE && !seg->cols[c].quotient;
+    return c < seg->ncols && seg->cols[c].type == TS_SCAN_FLOAT && seg->cols[c].nulls == TS_NULLS_NONE &&
+           !seg->cols[c].quotient;
 }
 
 static bool quotients_are_sound(const struct ts_seg *seg, unsigned version)
 {
     for (unsigned c = 0; c < seg->ncols; c++) {
         const struct ts_seg_column *col = &seg->cols[c];
-        if (col->quotient && (version == TS_SEG_FORMER || seg->nseries || col->type != TS_SCAN_FLOAT || col->nulls != TS_NULLS_NONE ||
-                              !is_plain(seg, col->a) || (col->b != TS_SEG_DIVISOR && !is_plain(seg, col->b))))
+        if (col->quotient && (version == TS_SEG_FORMER || seg->nseries || col->type != TS_SCAN_FLOAT ||
+                              col->nulls != TS_NULLS_NONE || !is_plain(seg, col->a) ||
+                              (col->b != TS_SEG_DIVISOR && !is_plain(seg, col->b))))
             return false;
     }
     return true;
@@ -242,8 +247,9 @@ bool ts_seg_is_whole(const struct ts_seg *seg, struct ts_str data, const struct 
 bool ts_seg_column_is_whole(const struct ts_seg *seg, struct ts_str data, const struct ts_seg_column *col)
 {
     return ts_seg_is_whole(seg, data, &col->part) &&
-           (!col->quotient || (ts_seg_is_whole(seg, data, &seg->cols[col->a].part) &&
-                               (col->b == TS_SEG_DIVISOR || ts_seg_is_whole(seg, data, &seg->cols[col->b].part))));
+           (!col->quotient ||
+            (ts_seg_is_whole(seg, data, &seg->cols[col->a].part) &&
+             (col->b == TS_SEG_DIVISOR || ts_seg_is_whole(seg, data, &seg->cols[col->b].part))));
 }
 
 static bool bytes_of(struct ts_str data, const struct ts_seg_part *part, const uint8_t **p, const uint8_t **end)
@@ -382,8 +388,8 @@ static bool open_floats(const struct ts_seg *seg, struct ts_str data, uint32_t c
 }
 
 /* To v, which has what the sequence says, the quotients are added, a vector at a time. */
-static bool add_quotients(const struct ts_seg *seg, struct ts_str data, const struct ts_seg_column *col, unsigned from, unsigned n,
-                          uint64_t *v)
+static bool add_quotients(const struct ts_seg *seg, struct ts_str data, const struct ts_seg_column *col,
+                          unsigned from, unsigned n, uint64_t *v)
 {
     uint64_t a[TS_VECTOR_MAX + TS_SEG_PAD], b[TS_VECTOR_MAX + TS_SEG_PAD];
     struct ts_sequence as, bs;
@@ -413,7 +419,8 @@ int ts_seg_values(const struct ts_seg *seg, struct ts_str data, const struct ts_
     if (col->type == TS_SCAN_STRING)
         return read_strings(p, end, col->count, first, *count, v, s);
     return ts_sequence_open(&seq, p, end, col->count, col->type == TS_SCAN_FLOAT && !col->quotient) &&
-                   ts_sequence_read(&seq, first, *count, v) && (!col->quotient || add_quotients(seg, data, col, first, *count, v))
+                   ts_sequence_read(&seq, first, *count, v) &&
+                   (!col->quotient || add_quotients(seg, data, col, first, *count, v))
                ? 0
                : -TS_ECORRUPT;
 }

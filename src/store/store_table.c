@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#define AHEAD 16 /* values */
+
 bool ts_tombs_cover(const struct ts_tomb *tombs, unsigned ntombs, uint32_t series, int64_t rank, int64_t t_ns)
 {
     return ts_tombs_touch(tombs, ntombs, series, rank, t_ns, t_ns);
@@ -117,9 +119,11 @@ static struct ts_column *find_column(struct ts_table *tbl, uint32_t name, enum t
     return col;
 }
 
-/* Values of rows from … from + n of column c, and where they stand from there on; rows stays when all are there. */
-static int values_of(struct ts_table *tbl, const struct ts_seg *seg, struct ts_str data, const struct ts_seg_all *all, unsigned c,
-                     unsigned from, unsigned n, struct ts_all_column *out)
+/* Values of rows from … from + n of column c, and where they stand from there on; rows stays when all are
+ * there. */
+static int values_of(struct ts_table *tbl, const struct ts_seg *seg, struct ts_str data,
+                     const struct ts_seg_all *all, unsigned c, unsigned from, unsigned n,
+                     struct ts_all_column *out)
 {
     *out = (struct ts_all_column){.v = tbl->v, .s = tbl->s, .rows = tbl->rows};
     if (!all)
@@ -136,16 +140,20 @@ static int values_of(struct ts_table *tbl, const struct ts_seg *seg, struct ts_s
             else
                 hi = mid;
         }
-        for (out->count = 0; first + out->count < col->count && col->rows[first + out->count] < from + n; out->count++)
+        for (out->count = 0; first + out->count < col->count && col->rows[first + out->count] < from + n;
+             out->count++)
             tbl->rows[out->count] = col->rows[first + out->count] - from;
     }
+    __builtin_prefetch(
+        col->v + first +
+        AHEAD); /* of the series that come soon: there are too many columns for the processor to see it */
     out->v = col->v + first;
     out->s = col->s ? col->s + first : NULL;
     return 0;
 }
 
-static int append_column(struct ts_table *tbl, const struct ts_seg *seg, struct ts_str data, const struct ts_seg_all *all, unsigned c,
-                         unsigned from, unsigned n)
+static int append_column(struct ts_table *tbl, const struct ts_seg *seg, struct ts_str data,
+                         const struct ts_seg_all *all, unsigned c, unsigned from, unsigned n)
 {
     const struct ts_seg_column *src = &seg->cols[c];
     struct ts_all_column is;
@@ -175,7 +183,8 @@ size_t ts_all_bytes(const struct ts_seg *seg)
 {
     size_t n = seg->n + TS_SEG_PAD, bytes = n * sizeof(int64_t) + seg->ncols * sizeof(struct ts_all_column);
     for (unsigned c = 0; c < seg->ncols; c++)
-        bytes += n * (sizeof(uint64_t) + sizeof(uint32_t) + (seg->cols[c].type == TS_SCAN_STRING ? sizeof(struct ts_str) : 0));
+        bytes += n * (sizeof(uint64_t) + sizeof(uint32_t) +
+                      (seg->cols[c].type == TS_SCAN_STRING ? sizeof(struct ts_str) : 0));
     return bytes;
 }
 
@@ -229,8 +238,9 @@ static void move_row(struct ts_table *tbl, unsigned to, unsigned from)
     }
 }
 
-int ts_table_append(struct ts_table *tbl, const struct ts_seg *seg, struct ts_str data, const struct ts_seg_all *all, unsigned from,
-                    unsigned n, int64_t rank, uint32_t series, const struct ts_tomb *tombs, unsigned ntombs)
+int ts_table_append(struct ts_table *tbl, const struct ts_seg *seg, struct ts_str data,
+                    const struct ts_seg_all *all, unsigned from, unsigned n, int64_t rank, uint32_t series,
+                    const struct ts_tomb *tombs, unsigned ntombs)
 {
     int rc = reserve(tbl, n);
     if (rc == 0 && all)

@@ -16,6 +16,7 @@
 #define AFTER_ERROR_NS  (10 * TS_SEC)
 #define LAND_BYTES      (32 << 20) /* landing segments of a shard, from which on they become blocks; */
 #define LAND_SEGMENTS   64         /* or so many commits; */
+#define TURN_SEGMENTS   128        /* commits that become blocks at once */
 #define LAND_AFTER_NS   (600 * TS_SEC) /* or the oldest of them waits so long; */
 #define LAND_BULK       512 /* or values of a series, when nothing has come for a round: what was loaded at once is read three times as fast */
 #define LOG_BYTES       (4 << 20)
@@ -83,8 +84,9 @@ void ts_store_pace(struct ts_store *store, uint64_t bytes)
 /* ---- what was done, for who asks from outside ---- */
 
 const char *const ts_work_names[TS_WORK_FIELDS] = {"work_compactions",    "work_merges",     "work_blocks",    "work_bytes",   "work_shards_dropped",
-                                                   "work_errors", "work_longest_ns", "work_waited_ns", "work_io_limit"};
+                                                   "work_errors", "work_longest_ns", "work_waited_ns", "work_held_ns", "work_io_limit"};
 #define WORK_LONGEST (offsetof(struct ts_store_work, longest_ns) / sizeof(uint64_t))
+#define WORK_HELD    (offsetof(struct ts_store_work, held_ns) / sizeof(uint64_t))
 _Static_assert(sizeof(struct ts_store_work) == (TS_WORK_FIELDS - 1) * sizeof(uint64_t), "a name for each");
 
 static int save_work(struct ts_store *store, void *arg, struct ts_err *err)
@@ -112,6 +114,7 @@ static int keep_work(struct ts_store *store, struct ts_err *err)
     for (size_t i = 0; i < TS_WORK_FIELDS - 1; i++)
         values[i] += before[i];
     values[WORK_LONGEST] = TS_MAX(store->done.longest_ns, store->before.longest_ns);
+    values[WORK_HELD] = TS_MAX(store->done.held_ns, store->before.held_ns);
     values[TS_WORK_FIELDS - 1] = atomic_load_explicit(&store->io_limit, memory_order_relaxed);
     store->unsaved = false;
     pthread_mutex_unlock(&store->work_lock);
@@ -201,39 +204,67 @@ static int merge_all(struct ts_store *store, struct ts_shard_work *wrk, bool ful
     return rc;
 }
 
-/* The catalogue's view ends before the merges: as long as it is open, the log grows. */
-static int work_on(struct ts_store *store, struct round *rnd, const struct ts_shard *shard, struct ts_err *err)
+/* The commit up to which one turn goes: what is read for a group at once is bounded, however much waits. */
+static int end_of_turn(struct ts_store *store, const struct ts_shard *shard, const struct landing *lnd, bool purge, int64_t seq,
+                       int64_t *upto, struct ts_err *err)
+{
+    *upto = seq;
+    if (purge || lnd->segments <= TURN_SEGMENTS * lnd->groups) /* a tomb goes when nothing older is left */
+        return 0;
+    return ts_db_number(store->work, ts_db_bind(store->work, TS_SQL_C_LANDING_NTH, (int64_t[]){shard->id, TURN_SEGMENTS - 1}, 2), seq, upto, err);
+}
+
+/* Landing segments become blocks; when all that is due has, the rest of the work. The catalogue's view ends before the merges: as long as it is
+ * open, the log grows. */
+static int take_turn(struct ts_store *store, struct round *rnd, const struct ts_shard *shard, bool *more, struct ts_err *err)
 {
     struct ts_shard_work wrk;
     struct landing lnd;
-    int64_t seq, purge;
+    int64_t seq, purge, upto = 0;
     bool full = rnd->effort == TS_STORE_FULL;
     int rc = begin(store, &seq, err);
     rc = rc ? rc : landing_of(store, shard->id, &lnd, err);
     const int64_t values[] = {shard->bucket, shard->start_ns, shard->end_ns};
     rc = rc ? rc : ts_db_number(store->work, ts_db_bind(store->work, TS_SQL_C_HAS_TOMBS, values, 3), 0, &purge, err);
+    rc = rc ? rc : end_of_turn(store, shard, &lnd, purge, seq, &upto, err);
+    *more = false;
     if (rc)
         return rc;
-    bool land = is_due(store, rnd, &lnd) || (purge && lnd.segments > 0); /* a tomb goes when nothing older is left */
+    bool land = is_due(store, rnd, &lnd) || (purge && lnd.segments > 0);
     if (!land && !shard->has_file)
         return 0;
     rc = ts_shard_open(store, shard, seq, &wrk, err);
     if (rc)
         return rc;
+    wrk.upto = upto;
     if (land)
         rc = ts_land(&wrk, err);
     end(store);
     if (rc == 0 && land) {
         count(store, 1, 0);
-        rc = ts_land_forget(store, shard->id, seq, err);
+        rc = ts_land_forget(store, shard->id, upto, err);
     }
+    *more = rc == 0 && land && upto < seq;
     if (rc == 0 && purge)
         rc = ts_purge(&wrk, err);
-    rc = rc ? rc : merge_all(store, &wrk, full, err);
-    rc = rc ? rc : shrink(&wrk, full, err);
-    if (rnd->effort != TS_STORE_DUE)
-        sqlite3_wal_checkpoint_v2(wrk.db->h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (!*more) {
+        rc = rc ? rc : merge_all(store, &wrk, full, err);
+        rc = rc ? rc : shrink(&wrk, full, err);
+        if (rnd->effort != TS_STORE_DUE)
+            sqlite3_wal_checkpoint_v2(wrk.db->h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    }
     ts_shard_close(&wrk);
+    return rc;
+}
+
+static int work_on(struct ts_store *store, struct round *rnd, const struct ts_shard *shard, struct ts_err *err)
+{
+    bool more = true;
+    int rc = 0;
+    while (rc == 0 && more && !atomic_load_explicit(&store->stopping, memory_order_relaxed)) {
+        rc = take_turn(store, rnd, shard, &more, err);
+        end(store);
+    }
     return rc;
 }
 
@@ -334,7 +365,6 @@ int ts_store_tend(struct ts_store *store, enum ts_store_effort effort, struct ts
     store->round_seq = rnd.seq;
     for (unsigned i = 0; i < rnd.nshards && all; i++) {
         int rc = work_on(store, &rnd, &rnd.shards[i], &why);
-        end(store);
         note(store, &rnd, rc, &why);
         all = !atomic_load_explicit(&store->stopping, memory_order_relaxed);
     }

@@ -20,7 +20,8 @@ struct ts_shard_work {
     int64_t next_epoch;
     struct ts_tomb *tombs; /* of its bucket */
     unsigned ntombs;
-    int64_t seq; /* of the catalogue that the work is based on */
+    int64_t seq;  /* of the catalogue that the work is based on */
+    int64_t upto; /* what has landed later waits for the next turn */
     struct ts_table table;
     struct ts_seg seg;
     struct ts_buf head, data;

@@ -31,7 +31,10 @@ struct ts_worker_conf {
 struct ts_worker_gauges {
     _Atomic uint64_t series;
     _Atomic uint64_t windows;         /* open or kept for corrections */
+    _Atomic uint64_t waiting;         /* slabs in its lanes */
+    _Atomic int64_t clock_ns;         /* what came until then is in the windows; TS_TIME_NONE before anything came */
     _Atomic int64_t watermark_ns;     /* of event time, TS_TIME_NONE without */
+    _Atomic int64_t seal_delay_ns;    /* of the last window in arrival time: from its end until it was handed over; TS_TIME_NONE: none yet */
 };
 
 /** For so many workers. Ends the process without memory; lives longer than the workers. @thread main */

@@ -238,8 +238,8 @@ TS_INLINE bool find_plain_group(const struct ts_worker *wk, const struct ts_wind
     const uint8_t *event_chunks = wk->event_chunks;
     struct ts_pane_chunk **chunks = win->chunks;
     for (unsigned i = 0; i < GROUP; i++) {
-        uint32_t id = points[i].id;
-        if (TS_UNLIKELY(id >= nslots))
+        uint64_t id = points[i].id | (uint64_t)points[i].flags << 32;
+        if (TS_UNLIKELY(id >= nslots)) /* or it has flags */
             return false;
         uint32_t slot = slots[id], index = slot / TS_CHUNK_PANES;
         if (TS_UNLIKELY(index >= nchunks)) /* above all when the slot is special */
@@ -247,7 +247,7 @@ TS_INLINE bool find_plain_group(const struct ts_worker *wk, const struct ts_wind
         struct ts_pane_chunk *ch = chunks[index];
         if (TS_UNLIKELY((uintptr_t)ch <= (uintptr_t)TS_CHUNK_GONE))
             return false;
-        special |= points[i].flags | event_chunks[index];
+        special |= event_chunks[index];
         panes[i] = &ch->panes[slot % TS_CHUNK_PANES].stats;
         __builtin_prefetch(panes[i], 1);
     }

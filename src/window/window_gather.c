@@ -1,54 +1,16 @@
 /*
- * The gatherer: partials of all workers into points. It has, for each fold, how far each worker has come, and the windows that
- * somebody has given partials of. When all workers have passed a window, whichever of them looks next combines what they gave,
- * group by group, and sends it as it sends its own windows; partials given again for late samples make their groups go out again,
- * whole. Windows are kept until no worker can give anything for them any more. Thread: workers, one at a time, under its lock; never
- * for a sample. Full: a group beyond limits.series is refused; without memory a worker keeps its partials and tries again.
+ * The gatherer takes what all workers know of groups: their names, and partials of windows. It has, for each fold, how far each worker
+ * has come, and the windows that somebody has given partials of; window_gather_send.c makes points of these. Thread: workers, one at a
+ * time, under its lock; never for a sample. Full: a group beyond limits.series is refused; without memory a worker keeps its partials
+ * and tries again.
  */
 #include "config.h"
-#include "window/window_rule.h"
+#include "window/window_gather_priv.h"
 
 #include "core/hash.h"
 #include "core/mem.h"
 
-#include <math.h>
-#include <pthread.h>
-
 #define FIRST_BUCKETS 1024
-#define STEP_GROUPS   2048 /* looked at in one call */
-
-struct progress {
-    int64_t clock_ns;  /* windows of arrival time that end by then have been given */
-    int64_t event_ns;  /* the same of event time; INT64_MAX: all there are */
-    int64_t stream_ns; /* event time as the data tell it */
-};
-
-struct gathered {
-    int64_t start_ns, end_ns;
-    uint32_t nfresh[TS_DOMAINS];
-    bool used[TS_DOMAINS];
-    unsigned table; /* where the next look begins */
-    uint32_t at;
-    struct gathered *next;
-    struct ts_partials *tables[]; /* by worker and domain */
-};
-
-struct gather_fold {
-    struct progress *workers;
-    bool *retired; /* by worker */
-    unsigned nretired;
-    struct gathered *windows; /* by start, earliest first */
-};
-
-struct ts_gather {
-    pthread_mutex_t lock; /* all that follows */
-    unsigned nworkers, nfolds;
-    uint64_t limit, ngroups;
-    struct ts_group **buckets;
-    size_t mask;
-    bool *ended; /* by worker */
-    struct gather_fold **folds; /* [nfolds]; NULL: all workers have retired from it */
-};
 
 /* ---- groups ---- */
 
@@ -216,7 +178,7 @@ struct ts_gather *ts_gather_new(const struct ts_conf *conf, unsigned nworkers)
     return gat;
 }
 
-static void forget(struct ts_gather *gat, struct gathered **at)
+void ts_gather_forget(struct ts_gather *gat, struct gathered **at)
 {
     struct gathered *win = *at;
     *at = win->next;
@@ -230,7 +192,7 @@ static void free_fold(struct ts_gather *gat, struct gather_fold **fold)
     if (!*fold)
         return;
     while ((*fold)->windows)
-        forget(gat, &(*fold)->windows);
+        ts_gather_forget(gat, &(*fold)->windows);
     ts_free((*fold)->workers);
     ts_free((*fold)->retired);
     TS_FREE(*fold);
@@ -266,15 +228,6 @@ void ts_gather_free(struct ts_gather **gather)
 }
 
 /* ---- taking ---- */
-
-/* The window's place in the list: itself, or where it would stand. */
-static struct gathered **find_window(struct gather_fold *fold, int64_t start_ns)
-{
-    struct gathered **at = &fold->windows;
-    while (*at && (*at)->start_ns < start_ns)
-        at = &(*at)->next;
-    return at;
-}
 
 /*
  * Groups that series in arrival time had a part in, in a window that has been forgotten: what comes of series in event time now would
@@ -325,7 +278,7 @@ static bool take(struct ts_worker *wk, struct gather_fold *fold, const struct ts
                  struct ts_partials **set)
 {
     struct ts_gather *gat = wk->conf.gather;
-    struct gathered **at = find_window(fold, win->start_ns), *own = *at;
+    struct gathered **at = ts_gather_find(fold, win->start_ns), *own = *at;
     unsigned ntables = gat->nworkers * TS_DOMAINS, table = wk->conf.number * TS_DOMAINS + domain;
     if (!own || own->start_ns != win->start_ns) {
         own = ts_alloc(sizeof *own + ntables * sizeof own->tables[0]);
@@ -347,6 +300,7 @@ static bool take(struct ts_worker *wk, struct gather_fold *fold, const struct ts
         return false;
     }
     own->used[domain] = true;
+    own->again |= win->again;
     own->nfresh[domain] = 0;
     for (unsigned t = domain; t < ntables; t += TS_DOMAINS)
         for (uint32_t i = 0; own->tables[t] && i < own->tables[t]->n; i++)
@@ -366,6 +320,41 @@ bool ts_gather_give(struct ts_worker *wk, const struct ts_fold *fold, const stru
     bool good = take(wk, wk->conf.gather->folds[fold->index], win, domain, set);
     pthread_mutex_unlock(&wk->conf.gather->lock);
     return good;
+}
+
+/* What the worker has given of it is in points, as far as is known here. Under the lock. */
+static void look_at(const struct ts_gather *gat, const struct ts_rule *rule, struct ts_window *win)
+{
+    win->gone = true;
+    win->beside = false;
+    for (unsigned f = 0; f < rule->nfolds; f++) {
+        const struct gathered *own = rule->folds[f].retired ? NULL : gat->folds[rule->folds[f].index]->windows;
+        while (own && own->start_ns < win->start_ns)
+            own = own->next;
+        if (!own || own->start_ns != win->start_ns)
+            continue;
+        win->gone &= !own->nfresh[TS_DOMAIN_ARRIVAL] && !own->nfresh[TS_DOMAIN_EVENT];
+        win->beside |= own->used[TS_DOMAIN_ARRIVAL] && !own->nfresh[TS_DOMAIN_ARRIVAL];
+    }
+}
+
+bool ts_gather_has_sent(struct ts_gather *gat, const struct ts_rule *rule, struct ts_window *win)
+{
+    pthread_mutex_lock(&gat->lock);
+    look_at(gat, rule, win);
+    pthread_mutex_unlock(&gat->lock);
+    return win->gone;
+}
+
+void ts_gather_look(struct ts_worker *wk)
+{
+    if (!wk->conf.gather)
+        return;
+    pthread_mutex_lock(&wk->conf.gather->lock);
+    for (unsigned r = 0; r < wk->nrules; r++)
+        for (struct ts_window *win = wk->rules[r]->nfolds ? wk->rules[r]->windows : NULL; win; win = win->next)
+            look_at(wk->conf.gather, wk->rules[r], win);
+    pthread_mutex_unlock(&wk->conf.gather->lock);
 }
 
 void ts_gather_pass(struct ts_worker *wk, const struct ts_rule *rule)
@@ -406,223 +395,4 @@ bool ts_gather_is_retiring(struct ts_gather *gat)
         retiring |= gat->folds[f] && gat->folds[f]->nretired;
     pthread_mutex_unlock(&gat->lock);
     return retiring;
-}
-
-/* ---- sending ---- */
-
-/* What all workers have come to. *events: one of them knows of event time. */
-static struct progress least(const struct ts_gather *gat, const struct gather_fold *fold, bool *events)
-{
-    struct progress all = {INT64_MAX, INT64_MAX, INT64_MAX};
-    *events = false;
-    for (unsigned w = 0; w < gat->nworkers; w++) {
-        all.clock_ns = TS_MIN(all.clock_ns, fold->workers[w].clock_ns);
-        all.event_ns = TS_MIN(all.event_ns, fold->workers[w].event_ns);
-        all.stream_ns = TS_MIN(all.stream_ns, fold->workers[w].stream_ns);
-        *events |= fold->workers[w].stream_ns != TS_TIME_NONE;
-    }
-    return all;
-}
-
-static bool is_due(const struct gathered *win, const struct progress *all)
-{
-    bool fresh = win->nfresh[TS_DOMAIN_ARRIVAL] || win->nfresh[TS_DOMAIN_EVENT];
-    return fresh && (!win->nfresh[TS_DOMAIN_ARRIVAL] || win->end_ns <= all->clock_ns) &&
-           (!win->nfresh[TS_DOMAIN_EVENT] || win->end_ns <= all->event_ns);
-}
-
-/* Whether no worker can give anything for it any more. Series in event time may be behind the clock, but not for ever. */
-static bool is_done(const struct gathered *win, const struct progress *all, int64_t keep_ns)
-{
-    if (win->nfresh[TS_DOMAIN_ARRIVAL] || win->nfresh[TS_DOMAIN_EVENT] || (win->used[TS_DOMAIN_ARRIVAL] && win->end_ns > all->clock_ns))
-        return false;
-    if (all->stream_ns != TS_TIME_NONE && win->end_ns <= all->stream_ns - keep_ns)
-        return true;
-    return !win->used[TS_DOMAIN_EVENT] && win->end_ns <= all->clock_ns - keep_ns;
-}
-
-/* All that is known of the group; *sent: some of it has been sent before. */
-static bool combine(const struct ts_gather *gat, const struct gathered *win, const struct ts_group *group, unsigned nbuckets,
-                    struct ts_partial *sum, bool *sent)
-{
-    bool good = true;
-    *sum = (struct ts_partial){0};
-    *sent = false;
-    for (unsigned t = 0; t < gat->nworkers * TS_DOMAINS; t++) {
-        const struct ts_partial *part = win->tables[t] ? ts_partials_find(win->tables[t], group) : NULL;
-        if (!part)
-            continue;
-        good &= ts_partial_merge(sum, part, NULL, nbuckets);
-        *sent |= part->sent;
-    }
-    return good;
-}
-
-static void mark_sent(const struct ts_gather *gat, struct gathered *win, const struct ts_group *group)
-{
-    for (unsigned t = 0; t < gat->nworkers * TS_DOMAINS; t++) {
-        struct ts_partial *part = win->tables[t] ? ts_partials_find(win->tables[t], group) : NULL;
-        if (!part)
-            continue;
-        win->nfresh[t % TS_DOMAINS] -= part->fresh;
-        part->fresh = false;
-        part->sent = true;
-    }
-}
-
-static void put_histogram(struct ts_rollup *point, const struct ts_partial *sum, unsigned nbuckets, struct ts_buf *texts)
-{
-    size_t from = texts->len;
-    for (unsigned i = 0; i <= nbuckets; i++) {
-        uint64_t bits;
-        memcpy(&bits, &sum->histogram[i].hi, sizeof bits);
-        for (unsigned k = 0; k < 8; k++)
-            ts_buf_putc(texts, (char)(bits >> 8 * k & 0xff));
-    }
-    point->histogram.len = texts->len - from;
-}
-
-/* The group's point behind the batch's. @return false without memory, and nothing is there. */
-static bool put_point(struct ts_rollup_batch *batch, const struct ts_group *group, const struct ts_partial *sum, unsigned nbuckets)
-{
-    struct ts_rollup *point = &batch->points[batch->n];
-    struct ts_buf *texts = &batch->texts;
-    size_t from = texts->len;
-    bool good = true;
-    *point = (struct ts_rollup){.first = sum->has_first ? sum->first : NAN,
-                                .increase = sum->has_increase ? sum->increase.hi : NAN,
-                                .distinct = sum->hll ? round(ts_hll_estimate(sum->hll)) : NAN};
-    point->series.len = group->len; /* lies in the texts, as all that follows: see push_batch */
-    ts_buf_put(texts, group->key, group->len);
-    if (group->key[0] == TS_KIND_SET || group->key[0] == TS_KIND_STRING)
-        point->stats.count = sum->count.hi;
-    else
-        point->stats = ts_partial_stats(sum);
-    if (sum->text) {
-        ts_buf_put(texts, sum->text->p, sum->text->len);
-        point->last_text.len = sum->text->len;
-    }
-    if (sum->histogram)
-        put_histogram(point, sum, nbuckets, texts);
-    size_t sketch = texts->len;
-    if (group->key[0] == TS_KIND_SET && sum->hll && batch->aggregates & TS_AGG_BIT(sketch))
-        good = ts_hll_encode(sum->hll, texts) == 0;
-    else if (sum->sketch)
-        good = ts_sketch_encode(sum->sketch, texts) == 0;
-    point->sketch.len = texts->len - sketch;
-    if (good && !ts_buf_failed(texts)) {
-        batch->n++;
-        return true;
-    }
-    texts->len = from;
-    texts->failed = false;
-    return false;
-}
-
-/* @return false: not now. */
-static bool send_group(struct ts_worker *wk, const struct ts_fold *fold, struct gathered *win, const struct ts_group *group)
-{
-    unsigned nbuckets = fold->conf->histogram.n;
-    struct ts_partial sum;
-    bool sent, whole = combine(wk->conf.gather, win, group, nbuckets, &sum, &sent), good = sum.count.hi == 0;
-    if (!good) {
-        struct ts_rollup_batch *batch = ts_worker_open_batch(wk, fold->conf, win->start_ns, win->end_ns, sent);
-        good = batch && put_point(batch, group, &sum, nbuckets);
-    }
-    ts_partial_fini(&sum);
-    if (good)
-        mark_sent(wk->conf.gather, win, group);
-    if (good && !whole)
-        ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
-    return good;
-}
-
-/* @return false: the budget is used up, or there is no room. */
-static bool send_window(struct ts_worker *wk, const struct ts_fold *fold, struct gathered *win, uint32_t *budget)
-{
-    for (; win->table < wk->conf.gather->nworkers * TS_DOMAINS; win->table++, win->at = 0) {
-        struct ts_partials *set = win->tables[win->table];
-        for (; set && win->at < set->n; win->at++) {
-            if (*budget == 0)
-                return false;
-            --*budget;
-            if (set->v[win->at].fresh && !send_group(wk, fold, win, set->v[win->at].group))
-                return false;
-        }
-    }
-    TS_ASSERT(win->nfresh[TS_DOMAIN_ARRIVAL] == 0 && win->nfresh[TS_DOMAIN_EVENT] == 0);
-    return true;
-}
-
-/* @return false: paused. */
-static bool send_fold(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_fold *fold, uint32_t *budget)
-{
-    struct ts_gather *gat = wk->conf.gather;
-    struct gather_fold *own = gat->folds[fold->index];
-    bool events;
-    struct progress all = least(gat, own, &events);
-    int64_t keep_ns = events && fold->conf->late == TS_LATE_CORRECT ? rule->set->plan->conf->correct_for_ns : 0;
-    for (struct gathered **at = &own->windows; *at;) {
-        if (is_due(*at, &all) && !send_window(wk, fold, *at, budget))
-            return false;
-        if (is_done(*at, &all, keep_ns))
-            forget(gat, at);
-        else
-            at = &(*at)->next;
-    }
-    return true;
-}
-
-bool ts_gather_send(struct ts_worker *wk)
-{
-    uint32_t budget = STEP_GROUPS;
-    bool paused = false;
-    if (!wk->conf.gather || pthread_mutex_trylock(&wk->conf.gather->lock) != 0)
-        return false; /* another worker is at it */
-    for (unsigned r = 0; r < wk->nrules && !paused; r++)
-        for (unsigned f = 0; f < wk->rules[r]->nfolds && !paused; f++)
-            paused = !wk->rules[r]->folds[f].retired && !send_fold(wk, wk->rules[r], &wk->rules[r]->folds[f], &budget);
-    pthread_mutex_unlock(&wk->conf.gather->lock);
-    wk->gathering = paused;
-    return budget == 0;
-}
-
-bool ts_gather_is_clean(struct ts_gather *gat)
-{
-    bool clean = true;
-    pthread_mutex_lock(&gat->lock);
-    for (unsigned f = 0; f < gat->nfolds; f++)
-        for (const struct gathered *win = gat->folds[f] ? gat->folds[f]->windows : NULL; win; win = win->next)
-            clean &= !win->nfresh[TS_DOMAIN_ARRIVAL] && !win->nfresh[TS_DOMAIN_EVENT];
-    pthread_mutex_unlock(&gat->lock);
-    return clean;
-}
-
-/* Whether no other worker will send what the fold has. */
-static bool is_last(const struct ts_worker *wk, const struct gather_fold *fold)
-{
-    const struct ts_gather *gat = wk->conf.gather;
-    for (unsigned w = 0; w < gat->nworkers; w++)
-        if (w != wk->conf.number && !gat->ended[w] && !fold->retired[w])
-            return false;
-    return true;
-}
-
-bool ts_gather_may_end(struct ts_worker *wk)
-{
-    struct ts_gather *gat = wk->conf.gather;
-    bool may = true;
-    if (!gat)
-        return true;
-    pthread_mutex_lock(&gat->lock);
-    gat->ended[wk->conf.number] = true;
-    for (unsigned r = 0; r < wk->nrules; r++) {
-        for (unsigned f = 0; f < wk->rules[r]->nfolds; f++) {
-            const struct ts_fold *fold = &wk->rules[r]->folds[f];
-            const struct gather_fold *own = fold->retired ? NULL : gat->folds[fold->index];
-            may &= !own || !own->windows || !is_last(wk, own);
-        }
-    }
-    pthread_mutex_unlock(&gat->lock);
-    return may;
 }

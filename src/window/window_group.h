@@ -163,8 +163,12 @@ bool ts_gather_is_retiring(struct ts_gather *gat);
 /** Sends a bounded number of what all workers have passed. @return whether there is more to do now. */
 bool ts_gather_send(struct ts_worker *wk);
 
-/** Whether all that workers have given has been sent. @thread any */
-bool ts_gather_is_clean(struct ts_gather *gat);
+/** Whether the groups of a window that the worker has sealed have gone out. Notes it there, too, as the following does for all windows. */
+bool ts_gather_has_sent(struct ts_gather *gat, const struct ts_rule *rule, struct ts_window *win);
+void ts_gather_look(struct ts_worker *wk);
+
+/** Whether no window has gone out in part, and, when nothing comes any more, none is about to go. @thread any */
+bool ts_gather_is_whole(struct ts_gather *gat, bool ending);
 
 /** Whether a worker that drains may end: there is nothing, or another one will send it. */
 bool ts_gather_may_end(struct ts_worker *wk);

@@ -129,6 +129,9 @@ struct ts_window {
     bool closed; /* sealed before a crash: takes nothing but for panes that were restored; some of its points may have yet to go */
     bool again;  /* a part of it was sent at a stop */
     bool no_folds; /* restored, and groups have gone out for it: nothing of it is folded again */
+    bool held;     /* sealed in arrival time, but its panes stay until groups have gone out, for the snapshot */
+    bool gone;     /* they have, when last looked at */
+    bool beside;   /* they had a part of series in arrival time that is in no pane any more */
     bool mixed;  /* open, but restored with panes that derived rules have: of a worker that was further */
     uint32_t cursor[TS_DOMAINS]; /* next slot to send */
     uint64_t dirty;              /* panes with a dirty bit */
@@ -441,7 +444,10 @@ void ts_window_mark_dirty(struct ts_window *win, struct ts_pane_chunk *ch, uint3
 /** Notes the time of the slot's `last`; first: it has none yet. @return whether it is the latest. */
 bool ts_window_is_latest(struct ts_pane_chunk *ch, uint32_t slot, bool first, int64_t time_ns);
 
-/* ---- sessions: window_session.c, window_session_seal.c ---- */
+/** The slot's series under the rule's names; room may hold its bytes. @return false: there is no such name. */
+bool ts_rule_name(const struct ts_rule *rule, const struct ts_slot *sl, struct ts_buf *room, struct ts_str *name);
+
+/* ---- sessions: window_session.c, window_session_seal.c, window_session_snapshot.c ---- */
 
 /** Ends the process without memory. */
 struct ts_sessions *ts_sessions_new(const struct ts_conf_rollup *conf);

@@ -217,11 +217,30 @@ static bool send_slot(struct ts_worker *wk, const struct ts_rule *rule, struct t
     return true;
 }
 
+/*
+ * Whether panes are needed until the groups that they are in have gone out: until then a snapshot has them as if they had not been sealed,
+ * so that after a crash whatever the journal has not got is made anew.
+ */
+static bool waits_for_groups(const struct ts_worker *wk, const struct ts_rule *rule, const struct ts_window *win)
+{
+    return rule->nfolds && wk->snap && !wk->draining && !win->no_folds;
+}
+
+/* Panes of series in arrival time, whose groups have gone out. */
+static void free_held(struct ts_worker *wk, struct ts_window *win)
+{
+    for (uint32_t c = 0; c < win->nchunks; c++)
+        if (win->chunks[c] && win->chunks[c] != TS_CHUNK_GONE && !win->chunks[c]->event)
+            ts_window_free_chunk(win, c, &wk->series);
+    win->held = false;
+}
+
 /* Sends on from the cursor. @return false: paused (budget used up, or no room). */
 static bool send_window(struct ts_worker *wk, const struct ts_rule *rule, struct ts_window *win,
                         enum ts_domain domain, uint32_t *budget)
 {
     bool keeps = wk->conf.conf->keep_gauges && domain == TS_DOMAIN_ARRIVAL;
+    bool holds = waits_for_groups(wk, rule, win);
     uint32_t end = keeps ? wk->series.count : TS_MIN(win->nchunks * TS_CHUNK_PANES, wk->series.count);
     while (win->cursor[domain] < end) {
         uint32_t index = win->cursor[domain] / TS_CHUNK_PANES;
@@ -238,11 +257,12 @@ static bool send_window(struct ts_worker *wk, const struct ts_rule *rule, struct
                 win->cursor[domain] = slot + 1;
             }
             *budget -= TS_MIN(*budget, TS_CHUNK_PANES * (1 + (ch ? rule->nmerges : 0)));
-            if (ch && domain == TS_DOMAIN_ARRIVAL && !ch->event)
+            if (ch && domain == TS_DOMAIN_ARRIVAL && !ch->event && !holds)
                 ts_window_free_chunk(win, index, &wk->series);
         }
         win->cursor[domain] = chunk_end;
     }
+    win->held |= holds && domain == TS_DOMAIN_ARRIVAL;
     return ts_window_give_folds(wk, rule, win, domain) && push_batch(wk);
 }
 
@@ -307,6 +327,20 @@ static bool is_done(const struct ts_worker *wk, const struct ts_rule *rule, cons
     return wm != TS_TIME_NONE && win->end_ns <= wm - rule->keep_ns;
 }
 
+/* Forgets what is not needed any more of a window, or all of it. */
+static void clean_up(struct ts_worker *wk, struct ts_rule *rule, struct ts_window *win)
+{
+    bool done = is_done(wk, rule, win);
+    if (!done && !win->held)
+        return;
+    if (waits_for_groups(wk, rule, win) && !ts_gather_has_sent(wk->conf.gather, rule, win))
+        return;
+    if (done)
+        ts_rule_forget(rule, win, &wk->series);
+    else
+        free_held(wk, win);
+}
+
 /* @return false: paused. */
 static bool seal_window(struct ts_worker *wk, const struct ts_rule *rule, struct ts_window *win, uint32_t *budget)
 {
@@ -319,6 +353,8 @@ static bool seal_window(struct ts_worker *wk, const struct ts_rule *rule, struct
             return false;
         win->state[d] = TS_WINDOW_SEALED;
         ts_count(wk->cnt, TS_C_WINDOWS_SEALED, 1);
+        if (d == TS_DOMAIN_ARRIVAL && !wk->draining)
+            atomic_store_explicit(&wk->gauges.seal_delay_ns, ts_clock_now_ns() - win->end_ns, memory_order_relaxed);
     }
     return !corrections_due(wk, win) || send_corrections(wk, rule, win);
 }
@@ -356,8 +392,7 @@ bool ts_worker_seal(struct ts_worker *wk)
             next = win->next;
             if (!seal_window(wk, rule, win, &budget))
                 return budget < TS_CHUNK_PANES;
-            if (is_done(wk, rule, win))
-                ts_rule_forget(rule, win, &wk->series);
+            clean_up(wk, rule, win);
         }
         if (rule->nfolds)
             ts_gather_pass(wk, rule);

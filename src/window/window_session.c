@@ -31,6 +31,7 @@ void ts_sessions_free(struct ts_sessions **sessions)
     ts_free(set->rows);
     ts_free(set->layers); /* they are windows of the rule */
     ts_free(set->order);
+    ts_free(set->ended);
     TS_FREE(*sessions);
 }
 
@@ -139,15 +140,15 @@ static unsigned find_room(struct ts_worker *wk, struct ts_rule *rule, uint32_t s
     return TS_LAYERS_MAX;
 }
 
-/* A new session of the slot in this layer. @return NULL without memory. */
-static struct ts_session *begin(struct ts_worker *wk, struct ts_rule *rule, unsigned layer, uint32_t slot, int64_t time_ns)
+struct ts_session *ts_session_begin(struct ts_worker *wk, struct ts_rule *rule, uint32_t slot, int64_t time_ns, unsigned *layer)
 {
     struct ts_sessions *set = rule->sessions;
-    if (layer >= set->nlayers)
+    *layer = make_row(set, slot / TS_CHUNK_PANES) ? find_room(wk, rule, slot) : TS_LAYERS_MAX;
+    if (*layer >= set->nlayers)
         return NULL;
-    struct ts_pane_chunk *ch = ts_window_chunk(set->layers[layer], slot);
+    struct ts_pane_chunk *ch = ts_window_chunk(set->layers[*layer], slot);
     if (!ch || (!ch->sessions && !(ch->sessions = ts_alloc(sizeof *ch->sessions)))) {
-        free_chunk(wk, rule, layer, slot / TS_CHUNK_PANES);
+        free_chunk(wk, rule, *layer, slot / TS_CHUNK_PANES);
         return NULL;
     }
     struct ts_session *ssn = &ch->sessions->at[slot % TS_CHUNK_PANES];
@@ -198,6 +199,11 @@ static bool are_chained(const struct ts_rule *rule, const struct ts_session *a, 
     return b->first_ns <= ts_time_after(a->last_ns, rule->conf->session_ns) && !closed && !(a->flags & b->flags & TS_SESSION_SENT);
 }
 
+bool ts_session_goes_on(const struct ts_rule *rule, const struct ts_session *a, const struct ts_session *b)
+{
+    return are_chained(rule, a, b) && fits(rule, a->first_ns, b->last_ns);
+}
+
 static void join(struct ts_worker *wk, struct ts_rule *rule, unsigned to, unsigned from, uint32_t slot)
 {
     struct ts_sessions *set = rule->sessions;
@@ -233,7 +239,7 @@ static unsigned join_parts(struct ts_worker *wk, struct ts_rule *rule, uint32_t 
     struct ts_sessions *set = rule->sessions;
     for (unsigned i = 0; i + 1 < n;) {
         const struct ts_session *a = ts_session_at(set, set->order[i].layer, slot), *b = ts_session_at(set, set->order[i + 1].layer, slot);
-        if (are_chained(rule, a, b) && same_part(set, a->last_ns, b->first_ns) && fits(rule, a->first_ns, b->last_ns))
+        if (same_part(set, a->last_ns, b->first_ns) && ts_session_goes_on(rule, a, b))
             n = join_next(wk, rule, i, n, slot);
         else
             i++;
@@ -361,8 +367,10 @@ static enum ts_verdict add(struct ts_worker *wk, struct ts_rule *rule, const str
     if (verdict == TS_TOO_LATE)
         return verdict;
     bool fresh = !ssn;
+    if (TS_UNLIKELY(set->ended) && (fresh || smp->time_ns < ssn->first_ns) && ts_session_is_ended(wk, rule, slot, smp->time_ns))
+        return TS_TOO_LATE;
     if (fresh)
-        ssn = begin(wk, rule, layer = find_room(wk, rule, slot), slot, smp->time_ns);
+        ssn = ts_session_begin(wk, rule, slot, smp->time_ns, &layer);
     if (!ssn)
         return TS_NO_MEMORY;
     struct ts_placed timed = *smp;

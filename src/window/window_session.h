@@ -44,12 +44,23 @@ struct ts_session_place {
     unsigned layer;
 };
 
+/* A session that the journal had before a start, sent after the snapshot that was restored: it is not begun again. */
+struct ts_session_ended {
+    uint64_t series;     /* hash of its name as it was sent */
+    int64_t time_ns;     /* of its point, which is that of one of its samples */
+    int64_t last_ns;     /* of its last sample, or before it */
+    int64_t duration_ns; /* as it was sent last */
+};
+
 struct ts_sessions {
     struct ts_window **layers;      /* NULL: not in use */
     struct ts_session_place *order; /* one series' sessions, earliest first; see ts_session_list */
     unsigned nlayers, room;
     struct ts_session_row **rows;
     uint32_t nrows, next_row; /* to look at */
+    struct ts_session_ended *ended; /* by series; NULL: none */
+    uint32_t nended, ended_room;
+    int64_t ended_until_ns; /* when the worker's times have passed this, they have gone */
     int64_t part_ns; /* with a longest length: sessions are made of parts, none of which lies across a multiple of this; 0: no limit */
 };
 
@@ -96,6 +107,38 @@ unsigned ts_session_list(struct ts_sessions *set, uint32_t slot);
  * @return how many there are in set->order.
  */
 unsigned ts_session_settle(struct ts_worker *wk, struct ts_rule *rule, uint32_t slot, int64_t watermark_ns, bool everything);
+
+/** A new session of the slot, in a layer of its own. @return NULL: no memory, or too many. */
+struct ts_session *ts_session_begin(struct ts_worker *wk, struct ts_rule *rule, uint32_t slot, int64_t time_ns, unsigned *layer);
+
+/** Whether b, which does not begin before a, goes on where a was, and both fit into one session. */
+bool ts_session_goes_on(const struct ts_rule *rule, const struct ts_session *a, const struct ts_session *b);
+
+/* ---- in snapshots: window_session_snapshot.c ---- */
+
+/** Appends the slot's sessions under rule number r. */
+void ts_session_save(const struct ts_worker *wk, unsigned r, uint32_t slot, struct ts_buf *buf);
+
+/** Puts one back. @return 0; -TS_ECORRUPT; -TS_ENOMEM. @thread main */
+int ts_session_load(struct ts_worker *wk, struct ts_rule *rule, uint32_t slot, int64_t first_ns, struct ts_str bytes) TS_MUST_CHECK;
+
+/** What is open was sent at a stop, too: its points replace these. @thread main */
+void ts_session_note_parts(struct ts_worker *wk, struct ts_rule *rule);
+
+/** Appends up to n of the rules' ended sessions, from *at on. @return whether there are no more. */
+bool ts_session_save_ended(const struct ts_worker *wk, uint32_t *at, uint32_t n, struct ts_buf *buf);
+
+/** Ends the process without memory. @thread main */
+void ts_session_add_ended(struct ts_rule *rule, const struct ts_session_ended *one);
+
+/** Sorts those that were added, and takes out of the worker what is in them. @return how many sessions that was. @thread main */
+uint64_t ts_session_close_ended(struct ts_worker *wk, struct ts_rule *rule);
+
+/** Whether a sample lies within an ended session of its series. */
+bool ts_session_is_ended(const struct ts_worker *wk, const struct ts_rule *rule, uint32_t slot, int64_t time_ns);
+
+/** Forgets ended sessions when nothing can come for them any more. */
+void ts_session_drop_ended(const struct ts_worker *wk, struct ts_rule *rule);
 
 /** Forgets a session. */
 void ts_session_clear(struct ts_worker *wk, struct ts_rule *rule, unsigned layer, uint32_t slot);

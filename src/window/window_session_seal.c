@@ -112,6 +112,8 @@ static bool note_pause(struct ts_rule *rule, bool paused)
 bool ts_session_seal(struct ts_worker *wk, struct ts_rule *rule, uint32_t *budget)
 {
     struct ts_sessions *set = rule->sessions;
+    if (set->ended)
+        ts_session_drop_ended(wk, rule);
     for (uint32_t i = 0; i < set->nrows; i++) {
         if (set->next_row >= set->nrows)
             set->next_row = 0;

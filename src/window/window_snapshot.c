@@ -22,7 +22,7 @@
 
 #define SHARE  20 /* of the time at most one part is spent on snapshots */
 #define NAP_NS (5 * TS_MS)
-#define PATIENCE_NS (2 * TS_SEC) /* for groups that other workers have not passed */
+#define PATIENCE_NS (2 * TS_SEC) /* for windows of groups that are on their way out */
 
 struct ts_snapshots {
     struct ts_snapshots_conf conf;
@@ -148,7 +148,6 @@ static void begin_file(struct ts_snapshots *snaps, unsigned flags)
     bool in_place = snaps->in_place;
     snaps->spoiled = false;
     pthread_mutex_unlock(&snaps->lock);
-    snaps->at = snaps->conf.journal.end(snaps->conf.journal.arg); /* before any worker begins */
     snaps->fd = open(snaps->path_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
     if (snaps->fd < 0)
         fail(snaps, strerror(errno));
@@ -234,28 +233,39 @@ static void collect(struct ts_snapshots *snaps, unsigned flags, uint64_t *batche
     ts_free(done);
 }
 
-/* What workers have given the gatherer is in no window any more. @return false: not within PATIENCE_NS, or it stops. */
-static bool wait_gathered(struct ts_snapshots *snaps, uint64_t *batches)
+/*
+ * Notes the journal's end, before any worker begins, when no window of groups has gone out in part: so the journal has all of it behind
+ * that, or the snapshot has what it is made of. @return false: not within PATIENCE_NS, or it stops.
+ */
+static bool note_end(struct ts_snapshots *snaps, bool ending)
 {
     struct ts_gather *gat = snaps->conf.workers[0]->conf.gather;
     int64_t until_ns = ts_clock_mono_ns() + PATIENCE_NS;
-    if (!gat)
-        return true;
-    while (!ts_gather_is_clean(gat)) {
-        if (is_stopping(snaps) || ts_clock_mono_ns() > until_ns)
+    for (;;) {
+        snaps->at = snaps->conf.journal.end(snaps->conf.journal.arg);
+        if (!gat || ts_gather_is_whole(gat, ending))
+            return true;
+        if ((is_stopping(snaps) && !ending) || ts_clock_mono_ns() > until_ns)
             return false;
         nap(snaps, NAP_NS);
     }
+}
+
+/* Groups that a worker found to have gone out may be in batches of another. */
+static void note_batches(const struct ts_snapshots *snaps, uint64_t *batches)
+{
+    struct ts_gather *gat = snaps->conf.workers[0]->conf.gather;
+    if (!gat)
+        return;
+    (void)ts_gather_count(gat); /* its lock makes `made` visible */
     for (unsigned w = 0; w < snaps->conf.nworkers; w++)
         batches[w] = TS_MAX(batches[w], atomic_load_explicit(&snaps->conf.workers[w]->made, memory_order_relaxed));
-    return true;
 }
 
 /* @return false: it stops, and the journal has not got that far. */
 static bool wait_durable(struct ts_snapshots *snaps, uint64_t *batches)
 {
-    if (!wait_gathered(snaps, batches))
-        return false;
+    note_batches(snaps, batches);
     for (unsigned w = 0; w < snaps->conf.nworkers; w++)
         while (snaps->conf.journal.durable(snaps->conf.journal.arg, w) < batches[w]) {
             if (is_stopping(snaps))
@@ -315,6 +325,8 @@ static void take(struct ts_snapshots *snaps)
         pthread_mutex_unlock(&snaps->lock);
         return;
     }
+    if (!note_end(snaps, false))
+        return;
     uint64_t *batches = ts_xalloc(snaps->conf.nworkers * sizeof *batches);
     collect(snaps, 0, batches);
     if (!wait_durable(snaps, batches)) {
@@ -337,6 +349,7 @@ static void take_last(struct ts_snapshots *snaps)
             wake(snaps->conf.workers[w]);
             nap(snaps, NAP_NS);
         }
+    (void)note_end(snaps, true); /* what cannot go now is in the snapshot */
     collect(snaps, SNAP_FINAL, batches);
     ts_free(batches);
     for (unsigned w = 0; w < n; w++) {

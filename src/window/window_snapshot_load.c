@@ -1,18 +1,14 @@
 /*
- * A snapshot's bytes back into workers that do not run yet, and what the journal has sealed since out of them again. Thread: main.
- * Series go to the worker that their hash says, however many there were before. A pane whose rule is gone, or that there is no room
- * for, is left out, counted. Reading accepts any bytes.
+ * A snapshot's bytes back into workers that do not run yet. Thread: main. Series go to the worker that their hash says, however many
+ * there were before. A pane whose rule is gone, or that there is no room for, is left out, counted. Reading accepts any bytes.
  */
 #include "config.h"
 #include "window/window_snapshot_priv.h"
 
 #include "core/hash.h"
-#include "core/matcher.h"
 #include "core/mem.h"
 
 #define SOURCES_MAX 65536
-#define TIME_MAX    (INT64_MAX / 2) /* windows further from 1970 than this are none */
-#define LATE        "_late"         /* what names of points aside end with */
 
 /* ---- the file ---- */
 
@@ -49,7 +45,8 @@ int ts_snapshot_check(struct ts_str bytes, struct ts_snapshot *out)
     uint64_t number = 0;
     if (bytes.len < SNAP_HEAD || memcmp(bytes.p, SNAP_MAGIC, 8) != 0 || get_uint(bytes.p + 56, 8) != ts_hash(bytes.p, 56))
         return -TS_ECORRUPT;
-    if (get_uint(bytes.p + 8, 4) != SNAP_VERSION)
+    uint64_t version = get_uint(bytes.p + 8, 4);
+    if (version < SNAP_VERSION_FIRST || version > SNAP_VERSION)
         return -TS_EINVAL;
     *out = (struct ts_snapshot){.bytes = bytes,
                                 .final = get_uint(bytes.p + 12, 4) & SNAP_FINAL,
@@ -61,81 +58,6 @@ int ts_snapshot_check(struct ts_str bytes, struct ts_snapshot *out)
     }
     bool whole = block.payload.len == 8 && get_uint(block.payload.p, 8) == number - 1 && at == bytes.len;
     return whole ? 0 : -TS_ECORRUPT;
-}
-
-/* ---- what the journal has ---- */
-
-struct sealed_window {
-    uint64_t rule; /* hash of its name */
-    int64_t start_ns, end_ns;
-    bool aside;
-};
-
-struct ts_sealed {
-    struct ts_map64 points;     /* of rule, window and series */
-    struct ts_buf windows;      /* of struct sealed_window, each once */
-    struct ts_map64 known;      /* of these */
-    struct ts_rollup_batch *batch;
-};
-
-struct ts_sealed *ts_sealed_new(void)
-{
-    struct ts_sealed *sealed = ts_xalloc(sizeof *sealed);
-    ts_map64_init(&sealed->points);
-    ts_map64_init(&sealed->known);
-    sealed->batch = ts_rollup_batch_new();
-    TS_ASSERT(sealed->batch);
-    return sealed;
-}
-
-void ts_sealed_free(struct ts_sealed **sealed)
-{
-    if (!*sealed)
-        return;
-    ts_map64_fini(&(*sealed)->points);
-    ts_map64_fini(&(*sealed)->known);
-    ts_buf_fini(&(*sealed)->windows);
-    ts_rollup_batch_free(&(*sealed)->batch);
-    TS_FREE(*sealed);
-}
-
-static uint64_t point_key(uint64_t rule, int64_t start_ns, struct ts_str series)
-{
-    uint64_t key = ts_hash_seeded(series.p, series.len, ts_hash_seeded(&start_ns, sizeof start_ns, rule));
-    return key ? key : 1;
-}
-
-static void add_key(struct ts_map64 *map, uint64_t key)
-{
-    if (!ts_map64_find(map, key))
-        TS_ASSERT(ts_map64_add(map, key)); /* a start, where nothing goes on without memory */
-}
-
-static bool is_aside(struct ts_str series)
-{
-    struct ts_series_view view;
-    size_t n = strlen(LATE);
-    return ts_series_decode(series, &view) == 0 && view.name.len >= n &&
-           memcmp(view.name.p + view.name.len - n, LATE, n) == 0;
-}
-
-void ts_sealed_note(void *arg, struct ts_str bytes)
-{
-    struct ts_sealed *sealed = arg;
-    struct ts_rollup_batch *batch = sealed->batch;
-    if (ts_rollup_batch_decode(bytes, batch) != 0 || batch->passed || batch->sessions || batch->coarse || batch->partial || batch->n == 0)
-        return;
-    struct sealed_window win = {.rule = ts_hash(batch->rule, strlen(batch->rule)),
-                                .start_ns = batch->start_ns,
-                                .end_ns = batch->end_ns,
-                                .aside = is_aside(batch->points[0].series)};
-    for (unsigned i = 0; i < batch->n; i++)
-        add_key(&sealed->points, point_key(win.rule, win.start_ns, batch->points[i].series));
-    uint64_t key = point_key(win.rule + win.aside, win.start_ns, TS_STR(""));
-    if (!ts_map64_find(&sealed->known, key)) {
-        add_key(&sealed->known, key);
-        ts_buf_put(&sealed->windows, &win, sizeof win);
-    }
 }
 
 /* ---- reading records ---- */
@@ -191,8 +113,8 @@ static void load_sources(struct loader *ld, struct ts_varints *in)
 static unsigned find_rule(const struct loader *ld, uint64_t key, unsigned form, unsigned wants)
 {
     const struct ts_worker *wk = ld->to->workers[0];
-    for (unsigned r = 0; r < wk->nrules && form == SNAP_FORM; r++)
-        if (!wk->rules[r]->sessions && ts_rule_key(wk->rules[r]) == key && (wk->rules[r]->wants & ~wants) == 0)
+    for (unsigned r = 0; r < wk->nrules; r++)
+        if (form == ts_snap_form(wk->rules[r]) && ts_rule_key(wk->rules[r]) == key && (wk->rules[r]->wants & ~wants) == 0)
             return r;
     return UINT_MAX;
 }
@@ -247,8 +169,7 @@ static int load_stats(struct ts_worker *wk, const struct ts_rule *rule, struct t
                              : 0;
 }
 
-static int load_content(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot,
-                        struct ts_str bytes)
+int ts_snap_load_content(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot, struct ts_str bytes)
 {
     union ts_pane *pane = &ch->panes[slot % TS_CHUNK_PANES];
     struct ts_varints in = {bytes.p, bytes.p + bytes.len, false};
@@ -276,23 +197,22 @@ static int load_content(struct ts_worker *wk, const struct ts_rule *rule, struct
     return rc;
 }
 
-static void set_bit(uint64_t *bits, uint32_t slot)
-{
-    bits[slot % TS_CHUNK_PANES / 64] |= UINT64_C(1) << (slot % 64);
-}
-
 /* @return 0; -TS_ECORRUPT; -TS_ENOMEM. */
 static int load_into(struct loader *ld, struct ts_worker *wk, struct ts_rule *rule, int64_t start_ns, uint32_t slot,
                      unsigned flags, struct ts_str content)
 {
     enum ts_domain domain = wk->series.slots[slot].flags & TS_SLOT_EVENT ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL;
     struct ts_window *win = ts_rule_window_at(rule, start_ns);
+    if (win && flags & PANE_WANTED) {
+        win->used[TS_DOMAIN_ARRIVAL] = true;
+        return 0;
+    }
     struct ts_pane_chunk *ch = win ? ts_window_chunk(win, slot) : NULL;
     if (!ch)
         return -TS_ENOMEM;
     if (ch->panes[slot % TS_CHUNK_PANES].stats.count != 0)
         return -TS_ECORRUPT; /* twice */
-    int rc = flags & PANE_DONE ? 0 : load_content(wk, rule, ch, slot, content);
+    int rc = flags & PANE_DONE ? 0 : ts_snap_load_content(wk, rule, ch, slot, content);
     if (rc) {
         ts_window_clear_pane(ch, slot, (enum ts_kind)wk->series.slots[slot].kind);
         return rc;
@@ -307,14 +227,19 @@ static int load_into(struct loader *ld, struct ts_worker *wk, struct ts_rule *ru
     win->mixed |= flags & PANE_MERGED;
     ch->event |= domain == TS_DOMAIN_EVENT;
     if (flags & (PANE_MERGED | PANE_DONE))
-        set_bit(ch->merged, slot);
+        ts_snap_set_bit(ch->merged, slot);
     ld->out->panes += !(flags & PANE_DONE);
     return 0;
 }
 
-static bool fits(const struct ts_rule *rule, int64_t start_ns)
+/* What the workers have of the window is not all that its groups had. */
+static void leave_groups(const struct loader *ld, unsigned rule, int64_t start_ns)
 {
-    return start_ns > -TIME_MAX && start_ns < TIME_MAX && ts_rule_floor(rule, start_ns) == start_ns;
+    for (unsigned w = 0; w < ld->to->nworkers; w++) {
+        struct ts_window *win = ts_rule_window_at(ld->to->workers[w]->rules[rule], start_ns);
+        if (win)
+            win->no_folds = true;
+    }
 }
 
 /* slot: TS_SLOT_REFUSED when there is no room for the series. */
@@ -331,12 +256,18 @@ static int load_panes(struct loader *ld, const struct former *former, struct ts_
         unsigned index = former->rules[r].index;
         struct ts_rule *rule = index < wk->nrules ? wk->rules[index] : NULL;
         int rc = -TS_ENOMEM;
-        if (!rule || !fits(rule, start_ns) || (slot != TS_SLOT_REFUSED && !ts_rule_matches(rule, slot))) {
-            ld->out->no_rule += !(flags & PANE_DONE);
+        if (!rule || !ts_snap_fits(rule, start_ns) || (slot != TS_SLOT_REFUSED && !ts_rule_matches(rule, slot))) {
+            ld->out->no_rule += !(flags & (PANE_DONE | PANE_WANTED));
             continue;
         }
-        if (slot != TS_SLOT_REFUSED)
+        if (slot != TS_SLOT_REFUSED && rule->sessions) {
+            rc = ts_session_load(wk, rule, slot, start_ns, content);
+            ld->out->panes += rc == 0;
+        } else if (slot != TS_SLOT_REFUSED) {
+            if (flags & PANE_BESIDE)
+                leave_groups(ld, index, start_ns);
             rc = load_into(ld, wk, rule, start_ns, slot, flags, content);
+        }
         if (rc == -TS_ECORRUPT)
             return rc;
         ld->out->no_room += rc != 0;
@@ -396,6 +327,20 @@ static int load_series(struct loader *ld, const struct former *former, struct ts
     return load_panes(ld, former, wk, slot, panes);
 }
 
+/* Sessions that the journal had sealed before the start that this snapshot followed. */
+static int load_ended(struct loader *ld, const struct former *former, struct ts_varints *in)
+{
+    uint64_t r = ts_varint_get(in), series = ts_snap_get_fixed(in, 8);
+    struct ts_session_ended one = {.series = series, .time_ns = ts_snap_get_i64(in), .last_ns = ts_snap_get_i64(in)};
+    one.duration_ns = ts_snap_get_i64(in);
+    if (in->bad || r >= former->nrules)
+        return -TS_ECORRUPT;
+    unsigned index = former->rules[r].index;
+    for (unsigned w = 0; w < ld->to->nworkers && index != UINT_MAX && ld->to->workers[w]->rules[index]->sessions; w++)
+        ts_session_add_ended(ld->to->workers[w]->rules[index], &one);
+    return 0;
+}
+
 static int load_block(struct loader *ld, const struct block *block)
 {
     struct ts_varints in = {block->payload.p, block->payload.p + block->payload.len, false};
@@ -403,99 +348,16 @@ static int load_block(struct loader *ld, const struct block *block)
     while (rc == 0 && in.p < in.end) {
         struct former *former = &ld->formers[block->worker];
         char what = *in.p++;
-        if (what == 'W')
-            rc = load_start(ld, former, &in);
-        else
-            rc = what == 'S' && former->begun ? load_series(ld, former, &in) : -TS_ECORRUPT;
+        if (what != 'W' && !former->begun)
+            return -TS_ECORRUPT;
+        switch (what) {
+        case 'W': rc = load_start(ld, former, &in); break;
+        case 'S': rc = load_series(ld, former, &in); break;
+        case 'E': rc = load_ended(ld, former, &in); break;
+        default: rc = -TS_ECORRUPT;
+        }
     }
     return rc;
-}
-
-/* ---- what has been sealed since ---- */
-
-static bool is_sealed(const struct ts_sealed *sealed, const struct ts_worker *wk, const struct ts_rule *rule, uint64_t name,
-                      const struct ts_window *win, uint32_t slot, struct ts_buf *series)
-{
-    const struct ts_slot *sl = &wk->series.slots[slot];
-    if (!ts_rule_matches(rule, slot))
-        return false;
-    ts_buf_clear(series);
-    struct ts_str bytes = {sl->series, sl->len};
-    if (rule->conf->measurement || rule->conf->tags) {
-        if (ts_rollup_rename(rule->conf, bytes, series) != 0)
-            return false;
-        bytes = ts_buf_str(series);
-    }
-    return ts_map64_find(&sealed->points, point_key(name, win->start_ns, bytes));
-}
-
-/* Takes out what the journal has of the window, for good. */
-static void close_window(const struct loader *ld, const struct ts_sealed *sealed, struct ts_worker *wk, struct ts_rule *rule,
-                         struct ts_window *win)
-{
-    uint64_t name = ts_hash(rule->conf->name, strlen(rule->conf->name));
-    struct ts_buf series = TS_BUF_INIT;
-    for (unsigned d = 0; d < TS_DOMAINS; d++)
-        for (uint32_t c = 0; c < win->nchunks && rule->nderived; c++)
-            if (win->chunks[c])
-                (void)ts_window_merge_chunk(wk, rule, win, c, d); /* without memory a derived window misses it, at a start */
-    for (uint32_t slot = 0; slot < wk->series.count; slot++) {
-        if (!is_sealed(sealed, wk, rule, name, win, slot, &series))
-            continue;
-        struct ts_pane_chunk *ch = ts_window_chunk(win, slot);
-        if (!ch)
-            continue;
-        ld->out->sealed += ch->panes[slot % TS_CHUNK_PANES].stats.count != 0;
-        ts_window_clear_pane(ch, slot, (enum ts_kind)wk->series.slots[slot].kind);
-        set_bit(ch->merged, slot);
-    }
-    ts_buf_fini(&series);
-}
-
-/* Groups went out for a window when all workers were through with it: what is left of it does not make them anew. */
-static void close_folds(const struct ts_sealed *sealed, struct ts_rule *rule)
-{
-    const struct sealed_window *all = (const void *)sealed->windows.p;
-    size_t n = sealed->windows.len / sizeof *all;
-    for (unsigned f = 0; f < rule->nfolds && !rule->sessions; f++) {
-        uint64_t name = ts_hash(rule->folds[f].conf->name, strlen(rule->folds[f].conf->name));
-        for (size_t i = 0; i < n; i++) {
-            if (all[i].rule != name || (rule->is_side && !all[i].aside) || !fits(rule, all[i].start_ns))
-                continue;
-            struct ts_window *win = ts_rule_window_at(rule, all[i].start_ns);
-            if (win)
-                win->no_folds = true;
-        }
-    }
-    for (struct ts_window *win = rule->windows; win && rule->nfolds; win = win->next)
-        for (unsigned d = 0; d < TS_DOMAINS; d++)
-            win->no_folds |= win->used[d] && win->state[d] == TS_WINDOW_SEALED;
-}
-
-/* With `derived` those of rules that others are merged into, which must not be opened again by that: these are first. */
-static void close_windows(const struct loader *ld, const struct ts_sealed *sealed, struct ts_worker *wk, bool derived)
-{
-    const struct sealed_window *all = (const void *)sealed->windows.p;
-    size_t n = sealed->windows.len / sizeof *all;
-    for (unsigned r = 0; r < wk->nrules; r++) {
-        struct ts_rule *rule = wk->rules[r];
-        uint64_t name = ts_hash(rule->conf->name, strlen(rule->conf->name));
-        for (size_t i = 0; i < n && !rule->hidden && !rule->sessions && (rule->base != NULL) == derived; i++) {
-            const struct sealed_window *one = &all[i];
-            if (one->rule != name || (rule->is_side && !one->aside) || !fits(rule, one->start_ns) ||
-                ts_rule_end(rule, one->start_ns) != one->end_ns)
-                continue;
-            struct ts_window *win = ts_rule_window_at(rule, one->start_ns);
-            if (!win || win->closed)
-                continue;
-            win->closed = true;
-            close_window(ld, sealed, wk, rule, win);
-            if (wk->watermark_ns != TS_TIME_NONE) { /* it was going on */
-                win->used[TS_DOMAIN_EVENT] = true;
-                win->state[TS_DOMAIN_EVENT] = TS_WINDOW_SEALING;
-            }
-        }
-    }
 }
 
 /* ---- all of it ---- */
@@ -538,12 +400,8 @@ int ts_snapshot_restore(const struct ts_snapshot *snap, const struct ts_sealed *
     for (uint64_t number = 0; rc == 0 && next_block(snap, &at, number, &block) && block.worker != SNAP_LAST; number++)
         rc = load_block(&ld, &block);
     start_clocks(&ld);
-    for (unsigned w = 0; w < to->nworkers; w++) {
-        close_windows(&ld, sealed, to->workers[w], true);
-        close_windows(&ld, sealed, to->workers[w], false);
-        for (unsigned r = 0; r < to->workers[w]->nrules; r++)
-            close_folds(sealed, to->workers[w]->rules[r]);
-    }
+    for (unsigned w = 0; w < to->nworkers; w++)
+        ts_sealed_close(sealed, to->workers[w], snap->final, out);
     count_restored(to->workers[0], out);
     ts_free(ld.formers);
     ts_free(ld.next_ids);

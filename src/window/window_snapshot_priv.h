@@ -3,37 +3,46 @@
 /*
  * Snapshots of open windows, inside the window stage. A file, little-endian; varints are those of core/varint.h:
  *
- *   header, 64 bytes: "TSSNAP\r\n" | u32 version = 1 | u32 flags: 1 final | i64 taken_ns | u64 segment, u64 offset of
+ *   header, 64 bytes: "TSSNAP\r\n" | u32 version = 2 | u32 flags: 1 final | i64 taken_ns | u64 segment, u64 offset of
  *       the journal's end, at the latest when the first block was begun | 16 bytes 0 | u64 XXH3-64 of the 56 before
  *   blocks: u32 length | u32 worker | u64 XXH3-64 of the payload, seeded with block's number, worker and taken_ns | payload
  *   a last one of worker UINT32_MAX, whose payload is u64 number of blocks before it
  *
  * The payload of a worker's blocks, one after the other, is records:
- *   'W', the first: i64 watermark_ns | n sources: u64 key, i64 highest event time
- *        | n rules: u64 key (ts_rule_key), u8 form = 1, u8 wants, n and name
+ *   'W', the first, and again when rules have come or gone: i64 watermark_ns | n sources: u64 key, i64 highest event time
+ *        | n rules: u64 key (ts_rule_key), u8 form, u8 wants, n and name
+ *   'E', of a session that the journal had sealed before the last start: rule's number | u64 hash of its series as it was sent
+ *        | i64 time_ns, last_ns, duration_ns of struct ts_session_ended
  *   'S', a series: n and encoded series | u8 flags of enum ts_slot_flag | with GAUGE f64 value | with EVENT i64 closed_ns,
  *        else with KEPT f64 kept | u32 bytes of panes: rule's number, i64 start_ns, u8 enum pane_flag, u32 bytes and content
- *   content in form 1: nothing with PANE_DONE; SET f64 count, HyperLogLog; STRING f64 count, i64 time_ns, text; others
+ *   in form 2, of sessions, start_ns is the time of the first sample, the flags are 0, and the content begins with
+ *        u8 enum ts_session_flag, i64 time of the last sample, i64 time_ns
+ *   content: nothing with PANE_DONE; SET f64 count, HyperLogLog; STRING f64 count, i64 time_ns, text; others
  *        u8 which of enum pane_part, moments as in core/stats.h, then LAST i64 | SKETCH u32 bytes and sketch | MORE see window_more.c
+ *
+ * A window is not SEALED as long as its groups have not gone out. WANTED has nothing but the window, in which a gauge without samples
+ * goes out. BESIDE: its groups had a part of series in arrival time that is in no pane.
+ * Version 1 has no sessions, and no WANTED and BESIDE.
  *
  * A series is in one record, with all its panes as they were at one moment, so a pane and what it was merged into agree. Series
  * are copied one after the other; what was sealed meanwhile is in the journal behind `segment offset`.
  */
 #include "core/le.h"
 #include "core/varint.h"
-#include "window/window_priv.h"
+#include "window/window_session.h"
 #include "window/window_snapshot.h"
 
 #define SNAP_MAGIC      "TSSNAP\r\n"
-#define SNAP_VERSION    1
+#define SNAP_VERSION    2
+#define SNAP_VERSION_FIRST 1
 #define SNAP_HEAD       64
 #define SNAP_BLOCK_HEAD 16
 #define SNAP_FINAL      1 /* what is open was sent as a part, too */
 #define SNAP_LAST       UINT32_MAX
-#define SNAP_FORM       1 /* of a rule's panes */
+#define SNAP_TIME_MAX   (INT64_MAX / 2) /* what is further from 1970 is no window */
 #define SNAP_RULES_MAX  (3 * TS_ROLLUPS_MAX) /* of former configurations some may not fit */
 
-enum pane_flag { PANE_SEALED = 1, PANE_MERGED = 2, PANE_DONE = 4, PANE_AGAIN = 8 };
+enum pane_flag { PANE_SEALED = 1, PANE_MERGED = 2, PANE_DONE = 4, PANE_AGAIN = 8, PANE_WANTED = 16, PANE_BESIDE = 32 };
 enum pane_part { PART_LAST = 1, PART_SKETCH = 2, PART_MORE = 4 };
 
 /* A worker's records on their way to the writer. */
@@ -58,9 +67,39 @@ struct ts_snapper {
     /* @thread worker */
     uint64_t begun;            /* number of the last one begun */
     bool busy;
-    uint32_t next_slot;
+    uint32_t next_slot, next_ended;
     struct snap_block *filling;
 };
+
+/** How many of the worker's rules a snapshot has. */
+static inline unsigned ts_snap_nrules(const struct ts_worker *wk)
+{
+    return TS_MIN(wk->nrules, SNAP_RULES_MAX);
+}
+
+/** The form of a rule's panes. */
+static inline unsigned ts_snap_form(const struct ts_rule *rule)
+{
+    return rule->sessions ? 2 : 1;
+}
+
+/** Whether a window, or a session, of the rule can begin there. */
+static inline bool ts_snap_fits(const struct ts_rule *rule, int64_t start_ns)
+{
+    return start_ns > -SNAP_TIME_MAX && start_ns < SNAP_TIME_MAX && (rule->sessions || ts_rule_floor(rule, start_ns) == start_ns);
+}
+
+static inline void ts_snap_set_bit(uint64_t *bits, uint32_t slot)
+{
+    bits[slot % TS_CHUNK_PANES / 64] |= UINT64_C(1) << (slot % 64);
+}
+
+/** What a pane holds: window_snapshot_save.c, window_snapshot_load.c. Loading: 0, -TS_ECORRUPT, -TS_ENOMEM; the pane is to be cleared then. */
+void ts_snap_put_content(const struct ts_worker *wk, const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot, struct ts_buf *buf);
+int ts_snap_load_content(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot, struct ts_str bytes) TS_MUST_CHECK;
+
+/** Takes what the journal has out of a worker that the snapshot was put into: window_snapshot_sealed.c. */
+void ts_sealed_close(const struct ts_sealed *sealed, struct ts_worker *wk, bool final, struct ts_restored *out);
 
 /** The form of a file's pieces, shared by writing and reading. */
 void ts_snap_put_head(char head[SNAP_HEAD], unsigned flags, int64_t taken_ns, struct ts_feed_pos at);

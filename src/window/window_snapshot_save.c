@@ -22,6 +22,9 @@ uint64_t ts_rule_key(const struct ts_rule *rule)
                        conf->histogram.n, rule->hidden,    rule->is_side,  conf->late == TS_LATE_SIDE};
     uint64_t key = ts_hash_seeded(shape, sizeof shape, ts_hash(conf->name, strlen(conf->name)));
     key = ts_hash_seeded(conf->histogram.bounds, conf->histogram.n * sizeof conf->histogram.bounds[0], key);
+    int64_t session[] = {conf->session_ns, conf->session_max_ns};
+    if (rule->sessions)
+        key = ts_hash_seeded(session, sizeof session, key);
     return rule->base ? ts_hash_seeded("", 0, key ^ ts_rule_key(rule->base)) : key;
 }
 
@@ -34,11 +37,11 @@ static void put_start(const struct ts_worker *wk, struct ts_buf *buf)
         ts_snap_put_u64(buf, wk->sources[i].lane->source);
         ts_snap_put_i64(buf, wk->sources[i].max_event_ns);
     }
-    unsigned n = TS_MIN(wk->nrules, SNAP_RULES_MAX);
+    unsigned n = ts_snap_nrules(wk);
     ts_snap_put_uint(buf, n);
     for (unsigned r = 0; r < n; r++) {
         ts_snap_put_u64(buf, ts_rule_key(wk->rules[r]));
-        ts_buf_putc(buf, SNAP_FORM);
+        ts_buf_putc(buf, (char)ts_snap_form(wk->rules[r]));
         ts_buf_putc(buf, (char)wk->rules[r]->wants);
         ts_snap_put_text(buf, ts_str_of(wk->rules[r]->conf->name));
     }
@@ -68,8 +71,8 @@ static void put_stats(const struct ts_worker *wk, const struct ts_rule *rule, co
         ts_window_save_more(ch, slot, rule->conf->histogram.n, buf);
 }
 
-static void put_content(const struct ts_worker *wk, const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot,
-                        struct ts_buf *buf)
+void ts_snap_put_content(const struct ts_worker *wk, const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot,
+                         struct ts_buf *buf)
 {
     const union ts_pane *pane = &ch->panes[slot % TS_CHUNK_PANES];
     switch (wk->series.slots[slot].kind) {
@@ -102,19 +105,25 @@ static void put_pane(const struct ts_worker *wk, unsigned r, const struct ts_win
     const struct ts_slot *sl = &wk->series.slots[slot];
     uint32_t index = slot / TS_CHUNK_PANES, i = slot % TS_CHUNK_PANES;
     const struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
-    bool there = ch && ch != TS_CHUNK_GONE, has = there && ch->panes[i].stats.count != 0;
-    bool done = !has && ((there && ts_chunk_is_done(ch, slot)) || kept_is_sent(wk, rule, win, slot));
-    if ((!has && !done) || (rule->ending && !ts_span_has(&rule->sent, win->start_ns)))
+    if (rule->ending && !ts_span_has(&rule->sent, win->start_ns))
         return;
     enum ts_domain domain = sl->flags & TS_SLOT_EVENT ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL;
+    bool there = ch && ch != TS_CHUNK_GONE, gone = !rule->nfolds || win->no_folds || win->gone;
+    bool sealed = win->state[domain] == TS_WINDOW_SEALED && gone;
+    bool has = there && ch->panes[i].stats.count != 0 && !(rule->nfolds && sealed && domain == TS_DOMAIN_ARRIVAL);
+    bool kept = !has && kept_is_sent(wk, rule, win, slot);
+    bool done = !has && ((there && ts_chunk_is_done(ch, slot)) || (kept && gone));
+    if (!has && !done && !kept)
+        return;
     bool dirty = has && ch->dirty[i / 64] >> (i % 64) & 1, merged = has && ch->merged[i / 64] >> (i % 64) & 1;
     ts_snap_put_uint(buf, r);
     ts_snap_put_i64(buf, win->start_ns);
-    ts_buf_putc(buf, (char)((win->state[domain] == TS_WINDOW_SEALED && !dirty ? PANE_SEALED : 0) | (merged ? PANE_MERGED : 0) |
-                            (done ? PANE_DONE : 0) | (win->again ? PANE_AGAIN : 0)));
+    ts_buf_putc(buf, (char)((sealed && !dirty ? PANE_SEALED : 0) | (merged ? PANE_MERGED : 0) | (done ? PANE_DONE : 0) |
+                            (win->again ? PANE_AGAIN : 0) | (!has && !done ? PANE_WANTED : 0) |
+                            (rule->nfolds && (win->beside || win->no_folds) ? PANE_BESIDE : 0)));
     size_t from = ts_snap_open(buf);
     if (has)
-        put_content(wk, rule, ch, slot, buf);
+        ts_snap_put_content(wk, rule, ch, slot, buf);
     ts_snap_close(buf, from);
 }
 
@@ -135,9 +144,13 @@ static void put_slot(const struct ts_worker *wk, uint32_t slot, struct ts_buf *b
     else if (sl->flags & TS_SLOT_KEPT)
         ts_snap_put_double(buf, sl->kept);
     size_t from = ts_snap_open(buf);
-    for (unsigned r = 0, n = TS_MIN(wk->nrules, SNAP_RULES_MAX); r < n; r++)
-        for (const struct ts_window *win = wk->rules[r]->sessions ? NULL : wk->rules[r]->windows; win; win = win->next)
-            put_pane(wk, r, win, slot, buf);
+    for (unsigned r = 0, n = ts_snap_nrules(wk); r < n; r++) {
+        if (wk->rules[r]->sessions)
+            ts_session_save(wk, r, slot, buf);
+        else
+            for (const struct ts_window *win = wk->rules[r]->windows; win; win = win->next)
+                put_pane(wk, r, win, slot, buf);
+    }
     ts_snap_close(buf, from);
     if (buf->len == from && sl->kind != TS_KIND_GAUGE && !(sl->flags & TS_SLOT_EVENT))
         buf->len = begun;
@@ -167,16 +180,20 @@ static void step(struct ts_worker *wk)
     struct ts_snapper *snap = wk->snap;
     struct ts_buf *buf = &snap->filling->buf;
     size_t stop_at = buf->len + STEP_BYTES;
-    if (snap->next_slot == 0 || wk->renumbered)
+    if (wk->renumbered)
+        snap->next_ended = 0; /* what is written twice counts once */
+    if ((snap->next_slot == 0 && snap->next_ended == 0) || wk->renumbered)
         put_start(wk, buf);
     wk->renumbered = false;
-    uint32_t end = TS_MIN(wk->series.count, snap->next_slot + STEP_SLOTS);
+    ts_gather_look(wk);
+    bool all_ended = ts_session_save_ended(wk, &snap->next_ended, STEP_SLOTS, buf);
+    uint32_t end = all_ended ? TS_MIN(wk->series.count, snap->next_slot + STEP_SLOTS) : 0;
     while (snap->next_slot < end && buf->len < stop_at) {
         if (snap->next_slot + FETCH_AHEAD < end)
             __builtin_prefetch(wk->series.slots[snap->next_slot + FETCH_AHEAD].series);
         put_slot(wk, snap->next_slot++, buf);
     }
-    if (snap->next_slot >= wk->series.count) {
+    if (all_ended && snap->next_slot >= wk->series.count) {
         snap->busy = false;
         snap->filling->last = true;
         snap->filling->batches = wk->nbatches - (wk->batch && wk->batch->n == 0);
@@ -197,7 +214,7 @@ bool ts_worker_snap(struct ts_worker *wk)
             return false;
         snap->begun = asked;
         snap->busy = true;
-        snap->next_slot = 0;
+        snap->next_slot = snap->next_ended = 0;
     }
     if (wk->held || (wk->nending && wk->behind) || !open_block(snap))
         return false; /* of two rules with the same pane, one may have merged it */

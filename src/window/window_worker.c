@@ -39,7 +39,9 @@ struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf)
     wk->clock_ns = wk->watermark_ns = TS_TIME_NONE;
     wk->draining = wk->ended = conf->nsources == 0;
     wk->restored = (struct ts_source){.arrival_ns = TS_TIME_NONE, .max_event_ns = TS_TIME_NONE, .event_seen_ns = TS_TIME_NONE};
+    atomic_store_explicit(&wk->gauges.clock_ns, TS_TIME_NONE, memory_order_relaxed);
     atomic_store_explicit(&wk->gauges.watermark_ns, TS_TIME_NONE, memory_order_relaxed);
+    atomic_store_explicit(&wk->gauges.seal_delay_ns, TS_TIME_NONE, memory_order_relaxed);
     return wk;
 }
 
@@ -123,12 +125,16 @@ static bool read_lane(struct ts_worker *wk, struct ts_source *src)
 
 static void publish(struct ts_worker *wk)
 {
-    uint64_t windows = 0;
+    uint64_t windows = 0, waiting = 0;
     for (unsigned r = 0; r < wk->nrules; r++)
         windows += wk->rules[r]->nwindows;
+    for (unsigned i = 0; i < wk->conf.nsources; i++)
+        waiting += ts_ring_count(&wk->sources[i].lane->full);
     /* Relaxed: each is a figure of its own for whoever asks. */
     atomic_store_explicit(&wk->gauges.series, wk->series.live, memory_order_relaxed);
     atomic_store_explicit(&wk->gauges.windows, windows, memory_order_relaxed);
+    atomic_store_explicit(&wk->gauges.waiting, waiting, memory_order_relaxed);
+    atomic_store_explicit(&wk->gauges.clock_ns, wk->clock_ns, memory_order_relaxed);
     atomic_store_explicit(&wk->gauges.watermark_ns, wk->watermark_ns, memory_order_relaxed);
 }
 

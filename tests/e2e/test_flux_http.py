@@ -136,7 +136,7 @@ def test_errors():
         assert got.startswith(HEAD + ROWS.format("a") + "\r\n,error,reference\r\n,") and got.endswith("cannot divide by zero,\r\n"), got
         got = text(ask(A + FAILS, Prefer="return-no-content-with-error"))
         assert got.startswith(",error,reference\r\n,error @1:"), got
-        until(lambda: tsaggd.queries()["bad"] == 15, 5, "counted")
+        until(lambda: tsaggd.queries()["bad"] == 15, 30, "counted")
         counts = tsaggd.queries()
         assert (counts["unauthorized"], counts["bad"], counts["running"]) == (1, 15, 0), counts
 
@@ -189,7 +189,7 @@ def test_a_large_answer_streams():
         assert status == 200 and headers["Content-Encoding"] == "gzip" and len(body) < len(plain) / 4
         assert gzip.decompress(body) == plain
         assert tsaggd.ask(A, **{"Accept-Encoding": "gzip"})[1]["Content-Encoding"] is None, "small answers stay"
-        until(lambda: tsaggd.queries()["ok"] == 3, 5, "counted")
+        until(lambda: tsaggd.queries()["ok"] == 3, 30, "counted")
         assert tsaggd.metrics()["tsagg_http_queries_total", (("result", "ok"),)] == 3
 
 
@@ -214,8 +214,8 @@ def test_a_client_that_goes_ends_its_query():
     with FluxDaemon() as tsaggd:
         with slow_query(tsaggd, slow_script(tsaggd)):
             until(lambda: tsaggd.queries()["running"] == 1, 30, "it runs")
-        until(lambda: tsaggd.queries()["running"] == 0, 5, "it ends with its client")
-        until(lambda: tsaggd.queries()["gone"] == 1, 5, "counted")
+        until(lambda: tsaggd.queries()["running"] == 0, 30, "it ends with its client")
+        until(lambda: tsaggd.queries()["gone"] == 1, 30, "counted")
         # One that reads and stops reading in the middle.
         script = tsaggd.fill(1, 100_000)
         sock = socket.create_connection((LOOPBACK, tsaggd.http_port), timeout=60)
@@ -224,7 +224,7 @@ def test_a_client_that_goes_ends_its_query():
             sock.sendall(f"POST /api/v2/query HTTP/1.1\r\nHost: t\r\nContent-Type: {FLUX}\r\nContent-Length: {len(script)}\r\n\r\n{script}".encode())
             assert sock.recv(1000).startswith(b"HTTP/1.1 200")
             assert tsaggd.queries()["running"] == 1
-        until(lambda: tsaggd.queries()["running"] == 0 and tsaggd.queries()["gone"] == 2, 10, "it ends with its client")
+        until(lambda: tsaggd.queries()["running"] == 0 and tsaggd.queries()["gone"] == 2, 30, "it ends with its client")
 
 
 def test_the_end_of_the_daemon_ends_queries():
@@ -239,7 +239,7 @@ def test_the_end_of_the_daemon_ends_queries():
 def test_limits():
     with FluxDaemon(limits={"query_memory": "1MiB"}) as tsaggd:
         refused(tsaggd.ask(f'{tsaggd.fill(1, 100_000)} |> sort(columns: ["_value"])'), 400, "invalid", "memory limit of 1048576 bytes")
-        until(lambda: tsaggd.queries()["limit"] == 1, 5, "counted")
+        until(lambda: tsaggd.queries()["limit"] == 1, 30, "counted")
     with FluxDaemon(limits={"queries": 1, "query_time": "1s", "query_memory": "8GiB"}) as tsaggd:
         script = slow_script(tsaggd, 300)
         with slow_query(tsaggd, script) as conn:
@@ -255,7 +255,7 @@ def test_limits():
             refused((answer.status, answer.headers, answer.read()), 408, "request timeout", "took longer than it may")
         for other in others:
             other.join()
-        until(lambda: tsaggd.queries()["ok"] == 31, 5, "counted")
+        until(lambda: tsaggd.queries()["ok"] == 31, 30, "counted")
         counts = tsaggd.queries()
         assert (counts["ok"], counts["busy"], counts["limit"], counts["running"]) == (31, 1, 1, 0), counts
 

@@ -138,8 +138,8 @@ def test_gauges_are_kept():
             times = sorted(time for (name, _, time) in found if name == "g")
             values = [found["g", (("metric_type", "gauge"),), time]["last"] for time in times]
             assert sorted(values) == values and set(values) == {5, 7}, values
-            if keep:
-                assert len(values) >= 11 and times[-1] - times[0] == (len(times) - 1) * 200_000_000, times
+            if keep:  # a worker that has no processor for longer than a window leaves that one out
+                assert len(values) >= 11 and all(time % 200_000_000 == 0 for time in times), times
             else:
                 assert len(values) == 2, values
             assert len([name for (name, _, _) in found if name == "c"]) == 1

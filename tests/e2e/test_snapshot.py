@@ -159,6 +159,31 @@ def test_event_time_goes_on_after_a_crash():
     oracle.assert_equal(oracle.from_points(points), expected(samples) | expected_of_groups(samples), NUMBERS)
 
 
+def correct_after(end):
+    """Samples that come late, after the daemon was gone: windows of series and of groups go out again, whole."""
+    samples = list(oracle.stream(9, 2500, 30, 4, 10 * NS))
+    second = [smp for smp in samples if smp.time_ns // (10 * NS) == (T0 + 10) // 10]
+    late = set(random.Random(9).sample(second, 100))
+    with Daemon([RULES[0], GROUPS], workers=2) as daemon:
+        daemon.say(*[lineproto.write(smp) for smp in samples if smp not in late])
+        daemon.wait_sealed(3 * 30)
+        daemon.wait_snapshot()
+        end(daemon)
+        daemon.restart(workers=1)
+        daemon.say(*[lineproto.write(smp) for smp in late])
+        points = {key: fields for key, fields in daemon.points().items() if not key[0].startswith("nothing")}
+    want = {key: fields for key, fields in expected(samples).items() if not key[0].endswith(("_1m", "_30s"))}
+    oracle.assert_equal(oracle.from_points(points), want | expected_of_groups(samples), ["count", "sum", "min", "max", "mean", "stddev"])
+
+
+def test_groups_are_corrected_after_a_crash():
+    correct_after(Tsaggd.kill9)
+
+
+def test_groups_are_corrected_after_a_stop():
+    correct_after(Tsaggd.stop)
+
+
 def test_an_old_snapshot_opens_nothing_that_is_sealed():
     """The snapshot of before the windows were sealed, put in the place of the newest: the journal is believed."""
     samples = list(oracle.stream(8, 4000, 30, 6, 10 * NS))

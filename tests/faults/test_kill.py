@@ -3,6 +3,7 @@
 
 A dozen of each by default; TSAGG_TEST_SCALE=17 makes it two hundred.
 """
+import collections
 import json
 import pathlib
 import random
@@ -25,18 +26,43 @@ NAMES = ["count", "sum", "min", "max"]
 RULES = [{"name": "a", "every": "10s", "lateness": "2s", "aggregates": NAMES, "to": ["out"]},
          {"name": "b", "every": "1m", "lateness": "2s", "aggregates": NAMES, "to": ["out"], "measurement": "{name}_1m"},
          {"name": "c", "every": "10s", "period": "30s", "lateness": "2s", "aggregates": NAMES, "to": ["out"],
-          "measurement": "{name}_30s"}]
+          "measurement": "{name}_30s"},
+         {"name": "g", "every": "10s", "lateness": "2s", "group_by": ["zone"], "aggregates": NAMES, "to": ["out"],
+          "measurement": "{name}_zone"},
+         {"name": "d", "every": "20s", "lateness": "2s", "without": ["host"], "aggregates": NAMES, "to": ["out"],
+          "measurement": "{name}_hosts"},
+         {"name": "s", "session": "500ms", "lateness": "2s", "aggregates": NAMES, "to": ["out"], "measurement": "{name}_session"},
+         {"name": "p", "session": "3s", "session_max": "8s", "lateness": "2s", "aggregates": NAMES, "to": ["out"],
+          "measurement": "{name}_part"}]
 SIZES = {"": (10, 10), "_1m": (60, 60), "_30s": (30, 10)}
+GROUPS = {"_zone": 10, "_hosts": 20}
+SESSIONS = {"_session": (NS // 2, None), "_part": (3 * NS, 8 * NS)}
 SNAPSHOT_TAKEN = struct.Struct("<16xq")  # in its header: nanoseconds since 1970
 
 
 def expected(samples):
-    """{(measurement, tags, field, window start): aggregates} of all rules."""
+    """{(measurement, tags, field, window start): aggregates} of all rules but those of sessions."""
     want = {}
     for suffix, (period, every) in SIZES.items():
         named = [smp._replace(measurement=smp.measurement + suffix) for smp in samples]
         want |= oracle.rollups(named, period * NS, every * NS)
+    for suffix, every in GROUPS.items():
+        zones = [smp._replace(measurement=smp.measurement + suffix, tags=smp.tags[1:]) for smp in samples]
+        want |= oracle.rollups(zones, every * NS)
     return want
+
+
+def expected_sessions(samples):
+    want = {}
+    for suffix, (gap_ns, max_ns) in SESSIONS.items():
+        named = [smp._replace(measurement=smp.measurement + suffix) for smp in samples]
+        for key, members in oracle.sessions(named, gap_ns, max_ns).items():
+            want[key] = {**oracle.aggregates(members, NS), "duration": oracle.duration(members)}
+    return want
+
+
+def is_session(key):
+    return key[0].endswith(tuple(SESSIONS))
 
 
 class Stream:
@@ -51,7 +77,8 @@ class Stream:
         samples = []
         for _ in range(lines):
             at_ns = self.time_ns + self.rnd.randrange(span_ns)
-            tags = (("host", "h%02d" % self.rnd.randrange(series)),)
+            host = self.rnd.randrange(series)
+            tags = (("host", "h%02d" % host), ("zone", "z%d" % (host % 3)))
             samples.append(oracle.Sample("m", tags, "f", "field", self.rnd.randrange(1, 8000) / 8, 1.0, at_ns))
         self.time_ns += span_ns
         samples.sort(key=lambda smp: smp.time_ns + self.rnd.randrange(2 * NS))
@@ -112,6 +139,28 @@ def assert_between(got, least, most):
     assert not wrong, f"{len(wrong)} of {len(most)} windows\n" + "\n".join(wrong[:5])
 
 
+def assert_sessions_between(points, sure, every):
+    """Each sample that must be there is in one session of its series, and no session has what was not sent."""
+    for suffix in SESSIONS:
+        wrong, series = [], collections.defaultdict(lambda: ([], []))
+        for samples, i in ((sure, 0), (every, 1)):
+            for smp in samples:
+                series["m" + suffix, smp.tags][i].append((smp.time_ns, smp.value))
+        spans = collections.defaultdict(list)
+        for (name, tags, time_ns), fields in points.items():
+            if name == "m" + suffix:
+                spans[name, tags].append((time_ns, time_ns + round(fields["f_duration"] * NS), fields))
+        for key, (least, most) in series.items():
+            for begin, end, fields in spans[key]:
+                low, high = ([value for at, value in part if begin <= at <= end] for part in (least, most))
+                if not len(low) <= fields["f_count"] <= len(high) or not sum(low) - 1e-6 <= fields["f_sum"] <= sum(high) + 1e-6:
+                    wrong.append(f"{key} at {begin}: {fields} is not between {len(low)}, {sum(low)} and {len(high)}, {sum(high)}")
+            for at, _ in least:
+                if not any(begin <= at <= end for begin, end, _ in spans[key]):
+                    wrong.append(f"{key}: nothing has the sample at {at}")
+        assert not wrong, f"{len(wrong)} of {len(series)} series\n" + "\n".join(wrong[:5])
+
+
 def kill_again_and_again(transport, seed):
     stream, rnd = Stream(seed), random.Random(seed)
     sure, maybe, recent, sealed = [], [], [], {}  # recent: (arrived by, samples) since the last start
@@ -135,6 +184,9 @@ def kill_again_and_again(transport, seed):
                 assert now[key] == fields, f"{key} was {fields}, is {now[key]}"
             sealed = now
             daemon.restart(workers=rnd.randrange(1, 5))
+            assert "event=restored " in daemon.log() and "gap=" in daemon.log(), daemon.log()
+            gap_s = daemon.status()["snapshot"]["restored"]["gap_seconds"]
+            assert 0 <= gap_s <= (time.time_ns() - taken_ns) / NS, gap_s
         for _ in range(20):
             samples = stream.chunk()
             daemon.say(samples)
@@ -147,7 +199,9 @@ def kill_again_and_again(transport, seed):
             assert points[key] == fields, f"{key} was {fields}, is {points[key]}"
         lost = len(sure) + len(maybe) - sum(fields["f_count"] for key, fields in points.items() if key[0] == "m")
         assert 0 <= lost <= len(maybe), (lost, len(maybe))
-        assert_between(oracle.from_points(points), expected(sure), expected(sure + maybe))
+        windows = {key: fields for key, fields in points.items() if not is_session(key)}
+        assert_between(oracle.from_points(windows), expected(sure), expected(sure + maybe))
+        assert_sessions_between(points, sure, sure + maybe)
         print(f"{transport}: {KILLS} kills, {len(sure) + len(maybe)} samples, {int(lost)} lost of {len(maybe)} that came after a snapshot")
 
 
@@ -171,7 +225,13 @@ def test_stops_and_starts_lose_nothing():
             daemon.restart(workers=rnd.randrange(1, 5))
         daemon.assert_balanced()
         daemon.stop()
-        oracle.assert_equal(oracle.from_points(daemon.points()), expected(sent), NAMES)
+        assert_exact(daemon.points(), sent)
+
+
+def assert_exact(points, samples):
+    oracle.assert_equal(oracle.from_points({key: fields for key, fields in points.items() if not is_session(key)}), expected(samples), NAMES)
+    sessions = {key: fields for key, fields in points.items() if is_session(key)}
+    oracle.assert_equal(oracle.from_points(sessions), expected_sessions(samples), [*NAMES, "duration"])
 
 
 def test_a_file_read_again_from_its_beginning():
@@ -179,7 +239,6 @@ def test_a_file_read_again_from_its_beginning():
     stream, rnd, samples = Stream(4), random.Random(4), []
     for _ in range(scaled(60, least=10)):
         samples += stream.chunk(lines=500)
-    want = expected(samples)
     daemon = Daemon("udp", workers=2)
     daemon.config["http"] = {"address": ""}
     path = daemon.dir / "lines"
@@ -190,7 +249,7 @@ def test_a_file_read_again_from_its_beginning():
     begin = time.monotonic()
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL, timeout=300)
     took_s = time.monotonic() - begin
-    oracle.assert_equal(oracle.from_points(daemon.points()), want, NAMES)
+    assert_exact(daemon.points(), samples)
     daemon.out.unlink()
     for _ in range(KILLS):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
@@ -205,7 +264,7 @@ def test_a_file_read_again_from_its_beginning():
         sealed = now
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL, timeout=300)
     assert killed >= KILLS // 3, f"only {killed} of {KILLS} were killed"
-    oracle.assert_equal(oracle.from_points(daemon.points()), want, NAMES)
+    assert_exact(daemon.points(), samples)
 
 
 if __name__ == "__main__":

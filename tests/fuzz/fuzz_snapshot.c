@@ -27,6 +27,10 @@ static struct ts_conf_rollup rollups[] = {
      .to = (char *)"out", .measurement = (char *)"{name}_30s", .late = TS_LATE_SIDE},
     {.name = (char *)"d", .calendar = TS_CALENDAR_DAY, .every_ns = 86400 * S, .aggregates = TS_AGG_BIT(sum),
      .sketch_buckets = 64, .to = (char *)"out", .match = (char *)"m*"},
+    {.name = (char *)"e", .session_ns = 3 * S, .aggregates = NUMBERS, .sketch_buckets = 64, .to = (char *)"out",
+     .measurement = (char *)"{name}_session", .late = TS_LATE_SIDE},
+    {.name = (char *)"f", .session_ns = 3 * S, .session_max_ns = 20 * S, .aggregates = TS_AGG_BIT(sum), .sketch_buckets = 64,
+     .to = (char *)"out", .measurement = (char *)"{name}_part"},
 };
 
 static struct ts_conf conf = {.nrollups = TS_ARRAY_SIZE(rollups),
@@ -93,7 +97,8 @@ static void note(struct ts_sealed *sealed, const char *rule, const char *name, i
     batch->to = "out";
     batch->start_ns = start_ns;
     batch->end_ns = end_ns;
-    batch->points[batch->n++] = (struct ts_rollup){.series = ts_buf_str(&series), .stats.count = 1};
+    batch->sessions = start_ns == end_ns;
+    batch->points[batch->n++] = (struct ts_rollup){.series = ts_buf_str(&series), .time_ns = start_ns, .duration_ns = 5 * S, .stats.count = 1};
     TS_ASSERT(ts_rollup_batch_encode(batch, &bytes) == 0);
     ts_sealed_note(sealed, ts_buf_str(&bytes));
     ts_buf_fini(&bytes);
@@ -135,6 +140,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     note(sealed, "a", "m", 0, 10 * S);
     note(sealed, "b", "m_1m", 0, 60 * S);
     note(sealed, "c", "m_late", 10 * S, 40 * S);
+    note(sealed, "e", "m_session", 10 * S, 10 * S);
+    note(sealed, "f", "m_part", 10 * S, 10 * S);
     if (size && !(data[0] & 1)) {
         put_start(workers[0], &to, &payload);
         ts_buf_put(&payload, data + 1, size - 1);

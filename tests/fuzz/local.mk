@@ -4,9 +4,12 @@
 fuzz_targets = \
 	tests/fuzz/fuzz_annotated_csv \
 	tests/fuzz/fuzz_conf \
+	tests/fuzz/fuzz_datagram \
 	tests/fuzz/fuzz_expr \
 	tests/fuzz/fuzz_flux_format \
 	tests/fuzz/fuzz_flux_script \
+	tests/fuzz/fuzz_hll \
+	tests/fuzz/fuzz_http \
 	tests/fuzz/fuzz_journal \
 	tests/fuzz/fuzz_line_influx \
 	tests/fuzz/fuzz_line_statsd \
@@ -19,12 +22,18 @@ tests_fuzz_fuzz_annotated_csv_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_annotated_csv_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_conf_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_conf_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_datagram_LDADD = $(fuzz_ldadd) $(GNUTLS_LIBS)
+tests_fuzz_fuzz_datagram_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_expr_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_expr_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_flux_format_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_flux_format_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_flux_script_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_flux_script_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_hll_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_hll_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_http_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_http_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_journal_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_journal_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_line_influx_LDADD = $(fuzz_ldadd)

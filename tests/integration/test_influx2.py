@@ -4,9 +4,10 @@ import csv
 import io
 import pathlib
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from tsagg_test import load, runner, udp
+from tsagg_test import lineproto, load, oracle, runner, udp
 from tsagg_test.daemon import Tsaggd, tool
 from tsagg_test.influx import Influx2
 from tsagg_test.times import NS, from_rfc3339, to_rfc3339
@@ -198,6 +199,68 @@ def test_missing_bucket_keeps_the_data():
     db = Influx2().start().setup()
     db.delete_bucket(db.bucket)
     refused_then_right(db, {}, 404, lambda tsaggd: db.create_bucket(db.bucket))
+
+
+@runner.needs(Influx2)
+def test_bucket_deleted_and_made_again():
+    """Under load. What was delivered before is gone with the bucket; what comes after the new one is there is whole, and so is what was held."""
+    db = Influx2().start().setup()
+    sent = load.ordered()
+    half = len(sent.lines) // 2
+    with daemon(sink(db)) as tsaggd:
+        sent.send(tsaggd, slice(0, half))
+        before = until(lambda: (now := tsaggd.sink("influx"))["delivered"] and not now["pending"] and now["delivered"], 30, "delivered")
+        db.delete_bucket(db.bucket)
+        sent.send(tsaggd, slice(half, None))
+        sent.advance(tsaggd)
+        until(lambda: "held" in tsaggd.sink("influx")["state"], 30, "it is told")
+        db.create_bucket(db.bucket)
+        now = tsaggd.wait_delivered("influx", len(sent.rollups))
+        assert now["dropped"] == 0, now
+        times = sorted(key[3] for key in sent.rollups)
+        later = {key: value for key, value in sent.rollups.items() if key[3] >= times[before]}  # delivered in the order of windows
+        oracle.assert_equal(oracle.from_points(points(db, sent)), later, load.AGGREGATES)
+
+
+@runner.needs(Influx2)
+def test_field_type_conflict():
+    """Points whose field is a string in the bucket already go to the dead letters with InfluxDB's reason, all others are there."""
+    db = Influx2().start().setup()
+    sent = load.ordered(lines=4000, series=40, windows=8)
+    db.write(f'm2,host=other f_sum="text" {sent.start_ns - 60 * NS}')  # in the same shard, where a field has one type
+    bad = {key for key in sent.rollups if key[0] == "m2" and key[2] == "f"}
+    assert 0 < len(bad) < len(sent.rollups)
+    with daemon(sink(db)) as tsaggd:
+        sent.send(tsaggd)
+        sent.advance(tsaggd)
+        now = tsaggd.wait_delivered("influx", len(sent.rollups) - len(bad), deadline_s=150)
+        assert now["dropped"] == now["dead_letters"] == len(bad), now
+        letters = (tsaggd.dir / "state" / "dead-letter" / "influx.lp").read_text().splitlines()
+        assert len(letters) == 2 * len(bad) and all("field type conflict" in line for line in letters[::2]), letters[:2]
+        refused = oracle.from_points(lineproto.read_points("\n".join(letters[1::2])))
+        oracle.assert_equal(refused, {key: sent.rollups[key] for key in bad}, load.AGGREGATES)
+    good = {key: value for key, value in sent.rollups.items() if key not in bad}
+    oracle.assert_equal(oracle.from_points(points(db, sent)), good, load.AGGREGATES)
+
+
+@runner.needs(Influx2)
+def test_retention_shorter_than_the_data():
+    """What the bucket does not keep is refused by InfluxDB: it is in the dead letters with its reason, and what is young enough is there."""
+    db = Influx2().start().setup()
+    org_id = db.call("GET", "/api/v2/orgs", {"org": db.org})["orgs"][0]["id"]
+    db.call("POST", "/api/v2/buckets", obj={"orgID": org_id, "name": "hour", "retentionRules": [{"type": "expire", "everySeconds": 3600}]})
+    now_s = int(time.time()) // 10 * 10
+    old, young = ([(f"m,host=h{i} f={i}.5 {(at + i * 10) * NS}").encode() for i in range(20)] for at in (now_s - 7200, now_s - 1200))
+    with daemon(sink(db, bucket="hour")) as tsaggd:
+        udp.send(tsaggd.udp_port, old + young + [f"advance x=1 {now_s * NS}".encode()], read=tsaggd.lines_read)
+        now = tsaggd.wait_delivered("influx", 20)
+        assert now["rolled_up"] == 40 and now["delivered"] == 20 and now["dropped"] == now["dead_letters"] == 20, now
+        letters = (tsaggd.dir / "state" / "dead-letter" / "influx.lp").read_text().splitlines()
+        assert all("retention policy" in line for line in letters[::2]), letters[:2]
+        found = {(name, tags, time_ns) for name, tags, time_ns in lineproto.read_points("\n".join(letters[1::2]))}
+        assert found == {("m", (("host", f"h{i}"),), (now_s - 7200 + i * 10) * NS) for i in range(20)}
+    rows = query(db, """from(bucket: "hour") |> range(start: -3h) |> filter(fn: (r) => r._field == "f_last") |> group()""")
+    assert {(row["host"], float(row["_value"])) for row in rows} == {(f"h{i}", i + 0.5) for i in range(20)}, rows
 
 
 @runner.needs(Influx2)

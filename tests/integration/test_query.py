@@ -367,14 +367,14 @@ def test_interrupt():
     def answer(handler):
         begin_answer(handler)
         handler.wfile.write(BLOCK)
-        time.sleep(10)
+        time.sleep(60)
 
     with FakeServer(answer) as fake:
         proc = subprocess.Popen([BUILD / "tsagg-query", "--host", fake.url, "x"], stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, env={**os.environ, **environment()})
         first = os.read(proc.stdout.fileno(), 65536)
         proc.send_signal(signal.SIGINT)
-        out, err = proc.communicate(timeout=5)
+        out, err = proc.communicate(timeout=30)
         assert (proc.returncode, first + out, err) == (-signal.SIGINT, b"v\n1\n2\n", b""), (proc.returncode, out, err)
 
 

@@ -73,7 +73,7 @@ def test_python_batches_and_retries():
         assert Python.run(BATCHES, stub.url, TOKEN, points, T0) == "[]\n"
         found = tsaggd.points("b")
         taken = tsaggd.metrics()["tsagg_http_points_total", (("result", "stored"),)]
-    assert len(refused) >= 2 and taken == points
+    assert len(refused) >= 2 and taken >= points  # what was answered too late for the client comes twice
     assert found == {("m", (("host", f"h{i % 100}"),), T0 + i): {"f": i / 8} for i in range(points)}
 
 

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include "unit.h"
+#include "worker_rig.h"
 
 #include "core/clock.h"
 #include "core/mem.h"
@@ -30,14 +31,9 @@ static int64_t off_ns(int64_t real_ns)
 }
 
 struct fixture {
-    struct ts_conf conf;
+    struct rig rig;
     struct ts_conf_rollup rules[3];
-    struct ts_bell ingest_bell, worker_bell, out_bell;
-    struct ts_lane lane, *lanes[1];
-    struct ts_ring out;
-    struct ts_census *census;
     struct ts_router *router;
-    struct ts_worker *worker;
     struct ts_tile tile;
     struct ts_clock_steady clock;
     struct ts_rollup_batch *batches[4096];
@@ -65,40 +61,28 @@ static void set_up(struct fixture *fx)
     fx->rules[2].name = (char *)"session";
     fx->rules[2].every_ns = 0;
     fx->rules[2].session_ns = 5 * S;
-    fx->conf = (struct ts_conf){
-        .nrollups = 3, .rollups = fx->rules, .idle_after_ns = 10 * S, .correct_for_ns = 60 * S, .limits = {.series = 100}};
-    ts_ring_init(&fx->out, 4096);
-    ts_lane_init(&fx->lane, &fx->worker_bell, &fx->ingest_bell);
-    fx->lanes[0] = &fx->lane;
-    fx->census = ts_census_new(100, 100);
+    rig_init(&fx->rig, fx->rules, 3, 1);
+    ts_ring_fini(&fx->rig.out);
+    ts_ring_init(&fx->rig.out, TS_ARRAY_SIZE(fx->batches)); /* read when the worker has ended */
+    rig_start(&fx->rig);
     fx->tile.resolve = resolve;
-    fx->router = ts_router_new(&(struct ts_router_conf){.lanes = &fx->lane,
+    fx->router = ts_router_new(&(struct ts_router_conf){.lanes = fx->rig.lanes,
                                                         .nworkers = 1,
-                                                        .bell = &fx->ingest_bell,
+                                                        .bell = &fx->rig.ingest_bell,
                                                         .cnt = ts_counters_new(NULL, NULL),
                                                         .series_limit = 100,
-                                                        .census = fx->census,
+                                                        .census = fx->rig.census,
                                                         .future_ns = 600 * S,
                                                         .when_full = TS_FULL_BLOCK,
                                                         .block_ns = 60 * S});
-    fx->worker = ts_worker_new(&(struct ts_worker_conf){.conf = &fx->conf,
-                                                        .nsources = 1,
-                                                        .lanes = fx->lanes,
-                                                        .bell = &fx->worker_bell,
-                                                        .rollups = &fx->out,
-                                                        .rollups_bell = &fx->out_bell,
-                                                        .census = fx->census});
 }
 
 static void tear_down(struct fixture *fx)
 {
     for (unsigned i = 0; i < fx->nbatches; i++)
         ts_rollup_batch_free(&fx->batches[i]);
-    ts_worker_free(&fx->worker);
     ts_router_free(&fx->router);
-    ts_lane_fini(&fx->lane);
-    ts_ring_fini(&fx->out);
-    ts_census_free(&fx->census);
+    rig_fini(&fx->rig);
     ts_counters_free_all();
 }
 
@@ -138,21 +122,21 @@ static void run(struct fixture *fx)
 {
     pthread_t thread;
     int64_t before_ns = 0;
-    assert_int_equal(pthread_create(&thread, NULL, ts_worker_run, fx->worker), 0);
+    assert_int_equal(pthread_create(&thread, NULL, ts_worker_run, fx->rig.worker), 0);
     for (int64_t step = 0; step < STEPS; step++) {
         unsigned went_back = fx->went_back;
         int64_t arrival_ns = batch(fx, step * 100 * TS_MS, step % 3 != 2);
         /* It neither goes back nor stands still. */
         assert_true(arrival_ns > before_ns || (arrival_ns == before_ns && fx->went_back > went_back));
         before_ns = arrival_ns;
-        while (ts_ring_count(&fx->lane.full) > 32)
+        while (ts_ring_count(&fx->rig.lanes[0].full) > 32)
             sched_yield();
     }
     ts_router_end(fx->router);
     pthread_join(thread, NULL);
     ts_clock_set_fake(TS_TIME_NONE);
     ts_clock_set_fake_mono(TS_TIME_NONE);
-    while ((fx->batches[fx->nbatches] = ts_ring_pop(&fx->out)))
+    while ((fx->batches[fx->nbatches] = ts_ring_pop(&fx->rig.out)))
         fx->nbatches++;
 }
 

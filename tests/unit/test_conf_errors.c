@@ -27,7 +27,7 @@ static const struct example examples[] = {
     {"unknown key at the top", "state_dir: /x\nsinsk: {}\n",
      "2:1: unknown key \"sinsk\"; did you mean \"sinks\"? known here: state_dir, workers, snapshot, idle_after, "
      "correct_for, future, "
-     "keep_gauges, log_level, timezone, listen, http, limits, store, events, journal, pipeline, rollups, sinks\n"},
+     "keep_gauges, log_level, timezone, listen, http, limits, store, events, self, journal, pipeline, rollups, sinks\n"},
     {"unknown key like none", "limits:\n  disk: 2GiB\n",
      "2:3: unknown key \"disk\"; known here: series, tag_values, memory, expire, queries, query_memory, query_time\n"},
     {"unknown key in a flow mapping", "rollups: [{name: a, evry: 10s, every: 10s}]\n",
@@ -97,6 +97,12 @@ static const struct example examples[] = {
      "1:45: template_joiner without templates; give both or none\n"},
     {"a single template", "listen: [{url: \"udp://:1\", templates: measurement}]\n",
      "1:39: templates is a single value; give a list of one or more, such as [measurement]\n"},
+    {"self too often", "self: 10ms\n", "1:7: every: \"10ms\" is too small; give a duration from 1s to 1d, such as 10s, or off\n"},
+    {"self to an unknown sink", "self: {every: 10s, to: [stor]}\n",
+     "1:25: to: unknown sink \"stor\"; did you mean \"store\"? there are: store\n"},
+    {"self with a tag that is none", "self: {every: 10s, tags: [env]}\n",
+     "1:27: tags: \"env\" is not KEY=VALUE; give a tag and its value, such as region=eu\n"},
+    {"self that is a list", "self: [10s]\n", "1:7: self is a list; give a mapping of options\n"},
     {"events to an unknown sink", "events: {to: [stor]}\n",
      "1:15: to: unknown sink \"stor\"; did you mean \"store\"? there are: store\n"},
     {"bad log level", "log_level: loud\n",
@@ -225,7 +231,7 @@ static const struct example examples[] = {
      "such as "
      "http://127.0.0.1:8086\n"},
     {"url with a user", "sinks:\n  a: {type: influxdb1, url: \"http://u:p@h\", database: d}\n",
-     "2:29: url: \"http://u:p@h\" will not do; give http://HOST:PORT or https://HOST:PORT without user and "
+     "2:29: url: \"http://u:<hidden>@h\" will not do; give http://HOST:PORT or https://HOST:PORT without user and "
      "query, such as "
      "http://127.0.0.1:8086\n"},
     {"listen scheme", "listen: [{url: \"sctp://127.0.0.1:1\"}]\n",
@@ -287,6 +293,15 @@ static const struct example examples[] = {
      "1:15: token is \"<hidden>\", which --print-config writes in a secret's place; give the secret itself, "
      "or \"${NAME}\" for an "
      "environment variable\n"},
+    {"a password in a URL is not shown",
+     "sinks: {a: {type: influxdb, org: o, bucket: b, url: \"http://me:swordfish@h\", proxy: \"htp://me:sword@fish@p\"}}\n",
+     "1:53: url: \"http://me:<hidden>@h\" will not do; give http://HOST:PORT or https://HOST:PORT without user and query, such as "
+     "http://127.0.0.1:8086\n"
+     "1:85: proxy: \"htp://me:<hidden>@p\" will not do; give http://[USER:PASSWORD@]HOST:PORT, https://, socks4://, socks4a://, "
+     "socks5:// or socks5h://, or none\n"},
+    {"a printed password", "sinks: {a: {type: influxdb, org: o, bucket: b, url: \"http://h\", proxy: \"http://me:<hidden>@p\"}}\n",
+     "1:72: proxy: \"http://me:<hidden>@p\" will not do; give http://[USER:PASSWORD@]HOST:PORT, https://, socks4://, socks4a://, "
+     "socks5:// or socks5h://, or none\n"},
     {"a bad secret is not shown", "http: {token: \"s\\x01\"}\n",
      "1:15: token: \"<hidden>\" has control characters or is not UTF-8; give the secret itself, or "
      "\"${NAME}\" for an environment "

@@ -121,6 +121,7 @@ static const char everything[] =
     "http: {address: \"\"}\n"
     "limits: {series: 5, tag_values: 6, expire: off}\n"
     "events: {to: [f, one]}\n"
+    "self: {every: 5s, to: [one], tags: [env=a b, dc=x]}\n"
     "rollups:\n"
     "  - {name: a, every: 250ms, lateness: 0s, late: drop, aggregates: [stddev, p99, distinct, p7.5, "
     "histogram], buckets: [linear, 1, 2, 3], sketch_buckets: 64, stddev: sample, "
@@ -158,6 +159,9 @@ static void values_arrive(void **state)
     assert_null(conf->listen[0].templates);
     assert_false(conf->listen[0].origin_tags);
     assert_string_equal(conf->events.to, "f,one");
+    assert_int_equal(conf->self.every_ns, 5 * TS_SEC);
+    assert_string_equal(conf->self.to, "one");
+    assert_string_equal(conf->self.tags, "env=a b\ndc=x");
     assert_int_equal(conf->listen[1].port, 0);
     assert_int_equal(conf->listen[2].transport, TS_TRANSPORT_TCP);
     assert_int_equal(conf->listen[2].connections, 7);
@@ -240,10 +244,11 @@ static void secrets_are_not_printed(void **state)
     struct ts_buf out = printed("http: {token: swordfish}\nsinks:\n  a: {type: influxdb, url: \"http://h\", "
                                 "org: o, bucket: b, token: "
                                 "swordfish}\n  b: {type: influxdb1, url: \"http://h\", database: d, "
-                                "username: u, password: swordfish}\n");
+                                "username: u, password: swordfish, proxy: \"http://me:swordfish@p:1\"}\n");
     assert_null(strstr(ts_buf_cstr(&out), "swordfish"));
     assert_non_null(strstr(out.p, "  token: \"<hidden>\"\n"));
     assert_non_null(strstr(out.p, "    password: \"<hidden>\"\n"));
+    assert_non_null(strstr(out.p, "    proxy: \"http://me:<hidden>@p:1\"\n"));
     ts_buf_fini(&out);
 }
 
@@ -283,7 +288,7 @@ static void wrong_settings_are_told(void **state)
     assert_setting_fails(
         "wrkers=1",
         "--set wrkers=1: unknown key \"wrkers\"; did you mean \"workers\"? known here: state_dir, workers, snapshot, "
-        "idle_after, correct_for, future, keep_gauges, log_level, timezone, listen, http, limits, store, events, journal, pipeline, rollups, sinks\n");
+        "idle_after, correct_for, future, keep_gauges, log_level, timezone, listen, http, limits, store, events, self, journal, pipeline, rollups, sinks\n");
     assert_setting_fails("workers=x", "--set workers=x: workers: \"x\" is not a whole number; give a whole "
                                       "number from 1 to 64, or auto\n");
     assert_setting_fails(

@@ -96,6 +96,11 @@ static void test_refused_before_a_run(void **state)
     (void)state;
     FAILS("x = foo", "undefined identifier foo");
     FAILS("counter = 1\nx = count1r", "undefined identifier count1r; did you mean counter?");
+    FAILS("x = strings.toUpper(v: \"a\")", "undefined identifier strings; the package wants import \"strings\"");
+    FAILS("x = schema.measurements(bucket: \"b\")", "undefined identifier schema; the package wants import \"influxdata/influxdb/schema\"");
+    FAILS("x = {host: 1}\ny = x.hots", "the record has no property hots; did you mean host?");
+    FAILS("x = {host: 1}\ny = x.rack", "the record has no property rack");
+    FAILS("x = count()", "missing required argument tables of count, which comes through |>");
     FAILS("f = () => g()\ng = () => 1", "undefined identifier g");
     FAILS("import \"strinsg\"", "unknown package \"strinsg\"; did you mean \"strings\"?");
     FAILS("import \"math\"\nx = math.pie", "package math has no member pie; did you mean pi?");

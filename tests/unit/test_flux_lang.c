@@ -113,6 +113,13 @@ static void test_errors(void **state)
              "error @1:8-1:8: expected an expression, got the end of the script\n    x = 1 +\n           ^");
     error_is("x = 1\ny = \"\xc3\xa9\" ]",
              "error @2:9-2:10: expected an expression, got ]\n    y = \"\xc3\xa9\" ]\n            ^");
+    error_is("x = a && b", "error @1:7-1:9: Flux has no &&; right would be and\n    x = a && b\n          ^^");
+    error_is("f(g: 'a')", "error @1:6-1:7: a text stands in double quotes\n    f(g: 'a')\n         ^");
+    error_is("limit(10)", "error @1:7-1:9: expected the argument's name and : before its value, got 10\n    limit(10)\n          ^^");
+    error_is("f(g: r.a = 1)",
+             "error @1:10-1:11: expected , or ) after an argument (== compares), got =\n    f(g: r.a = 1)\n             ^");
+    error_is("f(g: r => r)",
+             "error @1:8-1:10: expected , or ) after an argument (a function is written (r) => \u2026), got =>\n    f(g: r => r)\n           ^^");
     error_is("a |> b", "error @1:6-1:7: behind |> must stand a call\n    a |> b\n         ^");
     error_is("{and: 1}", "error @1:2-1:5: expected a name, got and\n    {and: 1}\n     ^^^");
     error_is("x = 2020-13-01",

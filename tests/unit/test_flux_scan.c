@@ -342,6 +342,28 @@ static unsigned scan_above(double limit, unsigned *blocks, size_t *bytes)
     return n;
 }
 
+/* Of two series one is ruled out by its tags, in the last of its fields. */
+static void test_series_without_rows(void **state)
+{
+    (void)state;
+    struct ts_buf out = TS_BUF_INIT;
+    answer(FROM FLOATS " |> filter(fn: (r) => r._value > 1000.0 or (r._value > 79.0 and r.host == \"h1\")) |> count()"
+                       " |> map(fn: (r) => ({h: if exists r.host then r.host else \"-\", n: r._value}))",
+           &out);
+    int64_t n = 0, v;
+    for (int64_t i = 0; i < POINTS; i++)
+        n += has(i, 1, &v) && v > 79;
+    char row[64];
+    snprintf(row, sizeof row, ",,0,h1,%lld\r\n", (long long)n);
+    assert_non_null(strstr(ts_buf_cstr(&out), row));
+    assert_null(strstr(ts_buf_cstr(&out), ",h0,"));
+    answer(FROM " |> filter(fn: (r) => r._value > 1000.0 and r.host == \"h1\" or r._value < 0.0 and r.host == \"none\")", &out);
+    assert_memory_equal(ts_buf_cstr(&out), "error: unsupported binary expression", 36);
+    answer(FROM FLOATS " |> filter(fn: (r) => r.host == \"h1\" and r._value < 0.0 and false or r.host == \"none\")", &out);
+    assert_null(strstr(ts_buf_cstr(&out), ",h1"));
+    ts_buf_fini(&out);
+}
+
 /* What a block's minimum and maximum say need not be decoded. */
 static void test_blocks_are_skipped(void **state)
 {
@@ -434,7 +456,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_values), cmocka_unit_test(test_aggregates), cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_derivative), cmocka_unit_test(test_value_predicates), cmocka_unit_test(test_blocks_are_skipped),
+        cmocka_unit_test(test_derivative), cmocka_unit_test(test_value_predicates), cmocka_unit_test(test_blocks_are_skipped), cmocka_unit_test(test_series_without_rows),
         cmocka_unit_test(test_held),         cmocka_unit_test(test_errors),     cmocka_unit_test(test_memory_limits),
     };
     return cmocka_run_group_tests(tests, begin, end);

@@ -6,6 +6,9 @@
 #include "core/clock.h"
 #include "core/file.h"
 #include "core/hash.h"
+#include "core/hll.h"
+#include "core/le.h"
+#include "core/sketch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -402,6 +405,100 @@ static void windows_are_merged(void **state)
     ts_journal_close(&jr);
 }
 
+/* The ten seconds of value, value and 3 value, with everything that can stand beside moments; first is -value, it has risen by 2 value. */
+static void push_extras(struct ts_journal *jr, int64_t start_s, double value, bool correction, struct ts_sketch *all, struct ts_hll *members)
+{
+    static struct ts_str timing, set;
+    if (series_used == 0) {
+        timing = make_series(TS_KIND_TIMING, "t", "", 0, NULL);
+        set = make_series(TS_KIND_SET, "s", "", 0, NULL);
+    }
+    struct ts_rollup_batch *batch = make_batch("a", start_s * TS_SEC);
+    struct ts_sketch sk;
+    struct ts_hll *hll = ts_hll_new();
+    size_t len[3] = {16};
+    batch->correction = correction;
+    batch->aggregates |= TS_AGG_BIT(first) | TS_AGG_BIT(increase) | TS_AGG_BIT(histogram) | TS_AGG_BIT(sketch);
+    batch->quantiles = (struct ts_quantiles){.n = 1, .q = {TS_QUANTILE_ONE / 2}};
+    batch->buckets = (struct ts_buckets){.n = 1, .bounds = {10}};
+    ts_sketch_init(&sk, 2048);
+    for (unsigned i = 0; i < 3; i++) {
+        double v = i < 2 ? value : 3 * value;
+        assert_true(ts_sketch_add(&sk, v, 1) && (!all || ts_sketch_add(all, v, 1)));
+        uint64_t member = ts_hash(&v, sizeof v);
+        assert_true(ts_hll_add(hll, member) && (!members || ts_hll_add(members, member)));
+    }
+    char *counts = ts_buf_reserve(&batch->texts, 16);
+    ts_le_put_double(counts, (value <= 10) * 2 + (3 * value <= 10));
+    ts_le_put_double(counts + 8, (value > 10) * 2 + (3 * value > 10));
+    batch->texts.len = 16;
+    assert_int_equal(ts_sketch_encode(&sk, &batch->texts), 0);
+    len[1] = batch->texts.len - 16;
+    assert_int_equal(ts_hll_encode(hll, &batch->texts), 0);
+    len[2] = batch->texts.len - 16 - len[1];
+    const char *texts = batch->texts.p;
+    add_numbers(batch, timing, 3, (const double[]){value, value, 3 * value});
+    batch->points[0].first = -value;
+    batch->points[0].increase = 2 * value;
+    batch->points[0].histogram = (struct ts_str){texts, 16};
+    batch->points[0].sketch = (struct ts_str){texts + 16, len[1]};
+    batch->points[batch->n++] = (struct ts_rollup){
+        .series = set, .stats.count = 3, .distinct = 2, .last_text = TS_STR(""), .sketch = {texts + 16 + len[1], len[2]}};
+    ts_sketch_fini(&sk);
+    ts_hll_free(&hll);
+    while (!ts_ring_push(ts_journal_input(jr, 0), batch))
+        usleep(100);
+    ts_bell_ring(ts_journal_bell(jr));
+    uint64_t before = ts_counter_of(jr->cnt, TS_C_JOURNAL_APPENDED);
+    while (ts_counter_of(jr->cnt, TS_C_JOURNAL_APPENDED) == before && ts_ring_count(ts_journal_input(jr, 0)))
+        usleep(100);
+}
+
+/* Windows of a minute that hold more than moments: sketches are those of all samples, to the byte. */
+static void what_stands_beside_moments_is_merged(void **state)
+{
+    (void)state;
+    struct ts_journal *jr = open_journal();
+    struct ts_sketch all;
+    struct ts_hll *members = ts_hll_new();
+    struct ts_buf sketch = TS_BUF_INIT, hll = TS_BUF_INIT;
+    ts_sketch_init(&all, 2048);
+    start(jr);
+    push_extras(jr, 60000, 1000, false, NULL, NULL);
+    for (int64_t i = 1; i < 6; i++)
+        push_extras(jr, 60000 + 10 * i, (double)i + 1, false, &all, members);
+    push_extras(jr, 60000, 50, true, &all, members); /* instead of 1000 */
+    assert_int_equal(ts_journal_stop(jr), 0);
+    assert_int_equal(ts_sketch_encode(&all, &sketch), 0);
+    assert_int_equal(ts_hll_encode(members, &hll), 0);
+    struct coarsened made;
+    struct spans others = {.n = 0};
+    bool wants[2] = {true, false};
+    assert_int_equal(ts_coarsen(jr, jr->segs, jr->nsegs, wants, &others, &made), 0);
+    assert_int_equal(made.coarse.points[0], 2);
+    assert_int_equal(made.rest.points[0], 0);
+    struct ts_rollup_batch *batch = ts_rollup_batch_new();
+    uint32_t len;
+    memcpy(&len, made.coarse.records.p + 4, sizeof len);
+    assert_int_equal(ts_rollup_batch_decode((struct ts_str){made.coarse.records.p + TS_RECORD_HEAD, len}, batch), 0);
+    assert_true(batch->coarse && batch->n == 2 && batch->quantiles.n == 1 && batch->buckets.n == 1);
+    bool first_is_set = batch->points[0].series.p[0] == TS_KIND_SET;
+    const struct ts_rollup *pt = &batch->points[first_is_set], *users = &batch->points[!first_is_set];
+    assert_true(pt->stats.count == 18 && pt->stats.max == 150 && pt->first == -50 && pt->increase == 2 * (50 + 2 + 3 + 4 + 5 + 6));
+    /* 2 2 6, 3 3 9 | 4 4 12, 5 5 15, 6 6 18 | 50 50 150: up to 10 are 12 */
+    assert_true(ts_le_get_double(pt->histogram.p) == 12 && ts_le_get_double(pt->histogram.p + 8) == 6);
+    assert_true(ts_str_eq(pt->sketch, ts_buf_str(&sketch)));
+    assert_true(users->stats.count == 18 && ts_str_eq(users->sketch, ts_buf_str(&hll)));
+    assert_true(users->distinct == 11); /* 2 to 6, 9, 12, 15, 18, 50, 150; 6 is there twice */
+    ts_rollup_batch_free(&batch);
+    ts_coarsened_fini(&made);
+    ts_journal_close(&jr);
+    ts_sketch_fini(&all);
+    ts_hll_free(&members);
+    ts_buf_fini(&sketch);
+    ts_buf_fini(&hll);
+}
+
 /* Of a window of which only a correction is there the rest was delivered: it is not made part of a coarser one. */
 static void an_orphan_is_not_merged(void **state)
 {
@@ -650,6 +747,7 @@ int main(void)
         TEST(newer_version_stops_the_start),
         TEST(index_saves_the_reading),
         TEST(windows_are_merged),
+        TEST(what_stands_beside_moments_is_merged),
         TEST(an_orphan_is_not_merged),
         TEST(replacement_is_ended_after_a_crash),
         TEST(long_batch_is_split),

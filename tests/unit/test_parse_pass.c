@@ -26,7 +26,7 @@ static void take(const struct ts_passed *psd, void *arg)
     ts_buf_puts(&got, " |");
     while (ts_passed_next(&fields, &field) == 0) {
         ts_buf_printf(&got, " %.*s=", (int)field.key.len, field.key.p);
-        if (field.is_int)
+        if (field.type == 'i')
             ts_buf_printf(&got, "%lldi", (long long)field.i);
         else
             ts_buf_printf(&got, "'%.*s'", (int)field.text.len, field.text.p);

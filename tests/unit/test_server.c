@@ -33,10 +33,10 @@ static struct ts_sink_status sink = {.name = "influx",
                                      .dropped = 1,
                                      .retries = 2};
 
-static void gauges(void *arg, struct ts_buf *metrics)
+static void gauges(void *arg, struct ts_readings *out)
 {
     (void)arg;
-    ts_buf_puts(metrics, "# HELP tsagg_series Series held\n# TYPE tsagg_series gauge\ntsagg_series 3\n");
+    ts_readings_gauge(out, TS_G_SERIES, NULL, 3);
 }
 
 static bool sink_status(void *arg, unsigned i, struct ts_sink_status *out)

@@ -73,6 +73,8 @@ static void passed_points_go_out_as_they_came(void **state)
     struct ts_buf fields = TS_BUF_INIT;
     ts_passed_put_text(&fields, TS_STR("title"), TS_STR("a \"b\" \\ c\nd"));
     ts_passed_put_int(&fields, TS_STR("status"), -3);
+    ts_passed_put_float(&fields, TS_STR("lag"), 0.25);
+    ts_passed_put_float(&fields, TS_STR("total"), 9007199254740991);
     batch->passed = true;
     batch->n = 1;
     batch->points[0] =
@@ -81,7 +83,7 @@ static void passed_points_go_out_as_they_came(void **state)
                            .fields = ts_buf_str(&fields),
                            .time_ns = 1700000000000000001};
     expect_point(batch, 0,
-                 "events,k\\ 1=v\\,1,metric_type=mine title=\"a \\\"b\\\" \\\\ c\nd\",status=-3i "
+                 "events,k\\ 1=v\\,1,metric_type=mine title=\"a \\\"b\\\" \\\\ c\nd\",status=-3i,lag=0.25,total=9007199254740991 "
                  "1700000000000000001\n");
     ts_buf_fini(&fields);
     ts_rollup_batch_free(&batch);

@@ -80,7 +80,9 @@ static double draw_float(unsigned sort)
     case 3: return draw(20) ? d / 100 : odd[draw(TS_ARRAY_SIZE(odd))];
     case 4: return odd[draw(TS_ARRAY_SIZE(odd))];
     case 5: return d * 1e12;
-    case 6: return draw(9) ? d / 1000 + d / 7000 - d / 7000 : odd[draw(TS_ARRAY_SIZE(odd))]; /* a decimal, but for its last bits */
+    case 6:
+        return draw(9) ? d / 1000 + d / 7000 - d / 7000
+                       : odd[draw(TS_ARRAY_SIZE(odd))]; /* a decimal, but for its last bits */
     default: {
         uint64_t bits = draw(UINT64_MAX);
         memcpy(&d, &bits, sizeof d);
@@ -113,6 +115,28 @@ static void test_floats(void **state)
     }
 }
 
+/* A decimal is its integer divided by 10^k, rounded correctly, whatever the decoder does instead. */
+static void test_decimals(void **state)
+{
+    (void)state;
+    static const double powers[] = {1,   10,  100,  1e3,  1e4,  1e5,  1e6, 1e7,
+                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14};
+    double v[TS_VECTOR_MAX], back[TS_VECTOR_MAX + 16];
+    struct ts_buf buf = TS_BUF_INIT;
+    for (unsigned round = 0; round < 6000; round++) {
+        double power = powers[round % TS_ARRAY_SIZE(powers)];
+        unsigned bits = 1 + (unsigned)draw(50);
+        for (unsigned i = 0; i < TS_VECTOR_MAX; i++)
+            v[i] = (double)((int64_t)draw(UINT64_C(1) << bits) - (INT64_C(1) << bits) / 2) / power;
+        ts_buf_clear(&buf);
+        ts_floats_encode(v, TS_VECTOR_MAX, false, &buf);
+        assert_non_null(
+            ts_floats_decode((const uint8_t *)buf.p, (const uint8_t *)buf.p + buf.len, TS_VECTOR_MAX, back));
+        assert_memory_equal(v, back, sizeof v);
+    }
+    ts_buf_fini(&buf);
+}
+
 /* What DESIGN asks of the codec, with room: 3 decimals in 0 … 100, and small counts. */
 static void test_sizes(void **state)
 {
@@ -130,7 +154,8 @@ static void test_sizes(void **state)
     }
     ts_buf_clear(&buf);
     ts_floats_encode(v, TS_VECTOR_MAX, false, &buf);
-    assert_in_range(buf.len, 20 * 128, 28 * 128); /* sums up to 3 * 10^6: 21 or 22 bits, and some for what was rounded */
+    assert_in_range(buf.len, 20 * 128,
+                    28 * 128); /* sums up to 3 * 10^6: 21 or 22 bits, and some for what was rounded */
     ts_buf_clear(&buf);
     int64_t t[TS_VECTOR_MAX];
     for (unsigned i = 0; i < TS_VECTOR_MAX; i++)
@@ -247,7 +272,8 @@ static void put_double(uint64_t *v, double d)
     memcpy(v, &d, sizeof d);
 }
 
-/* Columns count, sum, sum / count, sum / 60, and one that has nothing to do with them. odd: one row in so many is something else. */
+/* Columns count, sum, sum / count, sum / 60, and one that has nothing to do with them. odd: one row in so
+ * many is something else. */
 static void fill_rollups(uint64_t v[5][ROLLUPS], unsigned odd)
 {
     static const double strange[] = {NAN, -NAN, INFINITY, 0.0, -0.0, 1e300, 5e-324};
@@ -264,7 +290,8 @@ static void fill_rollups(uint64_t v[5][ROLLUPS], unsigned odd)
 static void check_rollups(const struct ts_seg *seg, struct ts_str data, const struct ts_column *cols)
 {
     for (unsigned k = 0; k < 12; k++) {
-        unsigned from = k ? (unsigned)draw(seg->n) : 0, n = k ? 1 + (unsigned)draw(TS_MIN(seg->n - from, k < 6 ? 30 : ROWS)) : seg->n;
+        unsigned from = k ? (unsigned)draw(seg->n) : 0,
+                 n = k ? 1 + (unsigned)draw(TS_MIN(seg->n - from, k < 6 ? 30 : ROWS)) : seg->n;
         for (unsigned c = 0; c < seg->ncols; c++)
             check_column(seg, data, &cols[c], from, n);
     }
@@ -282,7 +309,8 @@ static void test_quotients(void **state)
         struct ts_seg seg = {0};
         struct ts_buf head = TS_BUF_INIT, data = TS_BUF_INIT;
         unsigned order = (unsigned)draw(5), odd = round % 3 ? 2 + (unsigned)draw(200) : 0;
-        struct ts_seg_rows rows = {.n = round < 3 ? ROLLUPS : 1 + (unsigned)draw(ROLLUPS), .times = times, .ncols = 5, .cols = cols};
+        struct ts_seg_rows rows = {
+            .n = round < 3 ? ROLLUPS : 1 + (unsigned)draw(ROLLUPS), .times = times, .ncols = 5, .cols = cols};
         fill_rollups(v, odd);
         for (unsigned c = 0; c < 5; c++)
             cols[c] = (struct ts_column){.name = c, .type = TS_SCAN_FLOAT, .v = v[(c + order) % 5]};
@@ -290,7 +318,8 @@ static void test_quotients(void **state)
         assert_int_equal(ts_seg_open(&seg, ts_buf_str(&head), 1), 0);
         check_rollups(&seg, ts_buf_str(&data), cols);
         const struct ts_seg_column *mean = &seg.cols[(7 - order) % 5], *rate = &seg.cols[(8 - order) % 5];
-        if (odd == 0 && rows.n > 100) { /* a few bytes for each vector; who is told from others is lost with them */
+        if (odd == 0 &&
+            rows.n > 100) { /* a few bytes for each vector; who is told from others is lost with them */
             assert_true(mean->quotient && rate->quotient && mean->part.len < 64 && rate->part.len < 64);
             assert_true(ts_seg_column_is_whole(&seg, ts_buf_str(&data), mean));
             data.p[seg.cols[mean->a].part.at] ^= 1;
@@ -303,23 +332,28 @@ static void test_quotients(void **state)
     }
 }
 
-/* What format 3 had: written by the version before quotients, 20 rows of i / 4, sqrt(i) where i is odd, i * i, and texts. */
+/* What format 3 had: written by the version before quotients, 20 rows of i / 4, sqrt(i) where i is odd, i *
+ * i, and texts. */
 static void test_former_version(void **state)
 {
     (void)state;
     static const uint8_t head[] = {
-        183, 1, 20, 0, 128, 216, 135, 231, 195, 5, 8, 104, 248, 239, 60, 0, 4, 1, 0, 16, 6, 91, 85, 192, 215, 0, 0, 0, 0, 0,
-        192, 71, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 19, 64, 2, 0, 17, 10, 87, 60, 41, 176, 37, 61, 180, 45, 207,
-        26, 228, 61, 64, 0, 0, 0, 0, 0, 0, 240, 63, 249, 77, 100, 52, 131, 111, 17, 64, 3, 1, 16, 27, 244, 211, 49, 96, 166,
-        9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 105, 1, 0, 0, 0, 0, 0, 0, 4, 4, 0, 19, 153, 235, 141, 6, 69, 146, 183,
-        65, 47, 170, 234, 248};
+        183, 1,  20,  0,   128, 216, 135, 231, 195, 5,   8,   104, 248, 239, 60,  0,   4,  1,   0,
+        16,  6,  91,  85,  192, 215, 0,   0,   0,   0,   0,   192, 71,  64,  0,   0,   0,  0,   0,
+        0,   0,  0,   0,   0,   0,   0,   0,   0,   19,  64,  2,   0,   17,  10,  87,  60, 41,  176,
+        37,  61, 180, 45,  207, 26,  228, 61,  64,  0,   0,   0,   0,   0,   0,   240, 63, 249, 77,
+        100, 52, 131, 111, 17,  64,  3,   1,   16,  27,  244, 211, 49,  96,  166, 9,   0,  0,   0,
+        0,   0,  0,   0,   0,   0,   0,   0,   0,   0,   0,   105, 1,   0,   0,   0,   0,  0,   0,
+        4,   4,  0,   19,  153, 235, 141, 6,   69,  146, 183, 65,  47,  170, 234, 248};
     static const uint8_t data[] = {
-        1, 0, 128, 144, 223, 192, 74, 0, 3, 0, 1, 0, 50, 0, 170, 170, 10, 0, 0, 54, 128, 128, 128, 128, 128, 128, 128, 240,
-        127, 0, 0, 0, 0, 0, 0, 128, 42, 19, 22, 186, 158, 237, 130, 74, 127, 185, 121, 55, 30, 169, 227, 75, 167, 254, 169,
-        84, 0, 0, 0, 0, 0, 0, 24, 205, 91, 255, 164, 28, 162, 54, 159, 21, 70, 180, 130, 205, 105, 59, 61, 197, 122, 239, 123,
-        7, 237, 175, 102, 15, 126, 96, 126, 19, 25, 205, 224, 91, 8, 0, 0, 0, 0, 0, 9, 0, 0, 2, 16, 72, 0, 33, 3, 137, 24, 64,
-        162, 144, 201, 3, 41, 21, 177, 112, 0, 67, 18, 77, 11, 0, 2, 3, 2, 98, 97, 100, 111, 107, 0, 1, 0, 182, 109, 11, 0, 0,
-        0, 0, 0};
+        1,   0,   128, 144, 223, 192, 74,  0,   3,   0,   1,   0,   50,  0,   170, 170, 10,  0,   0,
+        54,  128, 128, 128, 128, 128, 128, 128, 240, 127, 0,   0,   0,   0,   0,   0,   128, 42,  19,
+        22,  186, 158, 237, 130, 74,  127, 185, 121, 55,  30,  169, 227, 75,  167, 254, 169, 84,  0,
+        0,   0,   0,   0,   0,   24,  205, 91,  255, 164, 28,  162, 54,  159, 21,  70,  180, 130, 205,
+        105, 59,  61,  197, 122, 239, 123, 7,   237, 175, 102, 15,  126, 96,  126, 19,  25,  205, 224,
+        91,  8,   0,   0,   0,   0,   0,   9,   0,   0,   2,   16,  72,  0,   33,  3,   137, 24,  64,
+        162, 144, 201, 3,   41,  21,  177, 112, 0,   67,  18,  77,  11,  0,   2,   3,   2,   98,  97,
+        100, 111, 107, 0,   1,   0,   182, 109, 11,  0,   0,   0,   0,   0};
     struct ts_str columns = {(const char *)data, sizeof data};
     struct ts_seg seg = {0};
     uint64_t v[20 + TS_SEG_PAD];
@@ -376,8 +410,10 @@ static void test_keys(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_ints), cmocka_unit_test(test_floats), cmocka_unit_test(test_sizes),
-                                       cmocka_unit_test(test_segments), cmocka_unit_test(test_quotients),
-                                       cmocka_unit_test(test_former_version), cmocka_unit_test(test_keys)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ints),           cmocka_unit_test(test_floats),
+        cmocka_unit_test(test_decimals),       cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_segments),       cmocka_unit_test(test_quotients),
+        cmocka_unit_test(test_former_version), cmocka_unit_test(test_keys)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

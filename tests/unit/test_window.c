@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include "unit.h"
+#include "worker_rig.h"
 
 #include "core/clock.h"
 #include "core/hash.h"
@@ -16,14 +17,8 @@
 #define S TS_SEC
 
 struct fixture {
-    struct ts_conf conf;
+    struct rig rig;
     struct ts_conf_rollup rollup;
-    unsigned nsources;
-    struct ts_bell ingest_bell, worker_bell, out_bell;
-    struct ts_lane lanes[2], *lane_list[2];
-    struct ts_ring out;
-    struct ts_census *census;
-    struct ts_worker *worker;
     struct ts_slab *slab; /* being filled */
     struct ts_rollup_batch *batches[64];
     unsigned nbatches;
@@ -40,26 +35,8 @@ static void set_up_asking(struct fixture *fx, unsigned nsources, uint32_t aggreg
                                          .quantiles = *quantiles,
                                          .sketch_buckets = 2048,
                                          .to = (char *)"file"};
-    fx->conf = (struct ts_conf){.nrollups = 1,
-                                .rollups = &fx->rollup,
-                                .idle_after_ns = 10 * S,
-                                .correct_for_ns = 60 * S,
-                                .limits = {.series = 100}};
-    fx->nsources = nsources;
-    ts_ring_init(&fx->out, 64);
-    for (unsigned i = 0; i < nsources; i++) {
-        ts_lane_init(&fx->lanes[i], &fx->worker_bell, &fx->ingest_bell);
-        fx->lane_list[i] = &fx->lanes[i];
-    }
-    fx->census = ts_census_new(1 << 20, 10000);
-    struct ts_worker_conf conf = {.conf = &fx->conf,
-                                  .nsources = nsources,
-                                  .lanes = fx->lane_list,
-                                  .bell = &fx->worker_bell,
-                                  .rollups = &fx->out,
-                                  .rollups_bell = &fx->out_bell,
-                                  .census = fx->census};
-    fx->worker = ts_worker_new(&conf);
+    rig_init(&fx->rig, &fx->rollup, 1, nsources);
+    rig_start(&fx->rig);
 }
 
 static void set_up(struct fixture *fx, unsigned nsources)
@@ -71,35 +48,21 @@ static void tear_down(struct fixture *fx)
 {
     for (unsigned i = 0; i < fx->nbatches; i++)
         ts_rollup_batch_free(&fx->batches[i]);
-    ts_worker_free(&fx->worker);
-    for (unsigned i = 0; i < fx->nsources; i++)
-        ts_lane_fini(&fx->lanes[i]);
-    ts_ring_fini(&fx->out);
-    ts_census_free(&fx->census);
+    rig_fini(&fx->rig);
     ts_counters_free_all();
 }
 
 static struct ts_point *entry(struct fixture *fx, unsigned source)
 {
     if (!fx->slab)
-        fx->slab = ts_ring_pop(&fx->lanes[source].empty);
+        fx->slab = ts_ring_pop(&fx->rig.lanes[source].empty);
     assert_non_null(fx->slab);
     return &fx->slab->points[fx->slab->n++];
 }
 
 static void announce(struct fixture *fx, unsigned source, uint32_t id, enum ts_kind kind, const char *name)
 {
-    static struct ts_series_view view;
-    struct ts_buf buf = TS_BUF_INIT;
-    view = (struct ts_series_view){.kind = kind, .name = ts_str_of(name)};
-    assert_int_equal(ts_series_encode(&view, &buf), 0);
-    struct ts_announce *ann = ts_xalloc(sizeof *ann + buf.len);
-    ann->len = (uint32_t)buf.len;
-    memcpy(ann->series, buf.p, buf.len);
-    ann->hash = ts_hash(buf.p, buf.len);
-    assert_int_equal(ts_census_hold(fx->census, ts_buf_str(&buf), ann->hash, TS_CENSUS_OWN), 0);
-    *entry(fx, source) = (struct ts_point){.id = id, .flags = TS_POINT_SERIES, .announce = ann};
-    ts_buf_fini(&buf);
+    *entry(fx, source) = rig_announce_name(&fx->rig, id, kind, name);
 }
 
 static void sample(struct fixture *fx, uint32_t id, double value)
@@ -119,14 +82,14 @@ static void sample_ext(struct fixture *fx, unsigned source, uint32_t id, double 
 static void push(struct fixture *fx, unsigned source, int64_t arrival_ns, int64_t max_event_ns, bool end)
 {
     if (!fx->slab) {
-        fx->slab = ts_ring_pop(&fx->lanes[source].empty);
+        fx->slab = ts_ring_pop(&fx->rig.lanes[source].empty);
         fx->slab->n = 0;
     }
     fx->slab->arrival_ns = arrival_ns;
     fx->slab->max_event_ns = max_event_ns;
     fx->slab->event_seen_ns = max_event_ns == TS_TIME_NONE ? TS_TIME_NONE : arrival_ns;
     fx->slab->end = end;
-    assert_true(ts_ring_push(&fx->lanes[source].full, fx->slab));
+    assert_true(ts_ring_push(&fx->rig.lanes[source].full, fx->slab));
     fx->slab = NULL;
 }
 
@@ -147,8 +110,8 @@ static void seconds(struct fixture *fx, int64_t from, int64_t to)
 
 static void run(struct fixture *fx)
 {
-    ts_worker_run(fx->worker);
-    while ((fx->batches[fx->nbatches] = ts_ring_pop(&fx->out)))
+    ts_worker_run(fx->rig.worker);
+    while ((fx->batches[fx->nbatches] = ts_ring_pop(&fx->rig.out)))
         fx->nbatches++;
 }
 
@@ -304,7 +267,7 @@ static void sources_wait_for_each_other(void **unused)
     assert_null(find(&fx, "a", 0, 1, NULL));
     assert_true(a->stats.count == 2 && a->stats.sum == 3);
     assert_int_equal(ts_counter_sum(TS_C_LATE_CORRECTED), 0);
-    assert_int_equal(ts_census_count(fx.census), 1); /* two sources, one series */
+    assert_int_equal(ts_census_count(fx.rig.census), 1); /* two sources, one series */
     tear_down(&fx);
 }
 
@@ -367,7 +330,7 @@ static void idle_series_are_forgotten(void **unused)
     (void)unused;
     struct fixture fx;
     set_up(&fx, 1);
-    fx.conf.limits.expire_ns = 3 * S;
+    fx.rig.conf.limits.expire_ns = 3 * S;
     announce(&fx, 0, 0, TS_KIND_COUNTER, "a");
     sample(&fx, 0, 1);
     seconds(&fx, 105, 117); /* the window is sent at 112 */
@@ -380,7 +343,7 @@ static void idle_series_are_forgotten(void **unused)
     run(&fx);
     int64_t first_ns = 0;
     unsigned named = 0;
-    for (struct ts_slab *slab; (slab = ts_ring_pop(&fx.lanes[0].empty));) {
+    for (struct ts_slab *slab; (slab = ts_ring_pop(&fx.rig.lanes[0].empty));) {
         named += slab->nidle;
         if (slab->nidle && !first_ns) {
             first_ns = slab->arrival_ns;
@@ -391,8 +354,8 @@ static void idle_series_are_forgotten(void **unused)
     assert_int_equal(named, 3); /* at 115, 116, 117; nothing after it has been retired */
     assert_int_equal(ts_counter_sum(TS_C_SERIES_EXPIRED), 1);
     assert_int_equal(ts_counter_sum(TS_C_DROPPED_SERIES_LIMIT), 1);
-    assert_int_equal(ts_census_count(fx.census), 1);
-    assert_int_equal(atomic_load(&ts_worker_gauges(fx.worker)->series), 1);
+    assert_int_equal(ts_census_count(fx.rig.census), 1);
+    assert_int_equal(atomic_load(&ts_worker_gauges(fx.rig.worker)->series), 1);
     assert_non_null(find(&fx, "a", 100 * S, 0, NULL)); /* its bytes are still there for whoever has the batch */
     assert_true(find(&fx, "b", 110 * S, 0, NULL)->distinct == 1);
     tear_down(&fx);
@@ -404,7 +367,7 @@ static void a_series_with_an_id_or_a_window_stays(void **unused)
     (void)unused;
     struct fixture fx;
     set_up(&fx, 2);
-    fx.conf.limits.expire_ns = 3 * S;
+    fx.rig.conf.limits.expire_ns = 3 * S;
     announce(&fx, 1, 5, TS_KIND_COUNTER, "a");
     push(&fx, 1, 105 * S, TS_TIME_NONE, false);
     announce(&fx, 0, 0, TS_KIND_COUNTER, "a");
@@ -421,7 +384,7 @@ static void a_series_with_an_id_or_a_window_stays(void **unused)
     run(&fx);
     assert_int_equal(ts_counter_sum(TS_C_SERIES_CREATED), 2);
     assert_int_equal(ts_counter_sum(TS_C_SERIES_EXPIRED), 0);
-    assert_int_equal(ts_census_count(fx.census), 2);
+    assert_int_equal(ts_census_count(fx.rig.census), 2);
     assert_true(find(&fx, "g", 100 * S, 0, NULL)->stats.last == 42);
     tear_down(&fx);
 }
@@ -432,7 +395,7 @@ static void gauges_are_kept(void **unused)
     for (int keep = 0; keep < 2; keep++) {
         struct fixture fx;
         set_up(&fx, 1);
-        fx.conf.keep_gauges = keep;
+        fx.rig.conf.keep_gauges = keep;
         announce(&fx, 0, 0, TS_KIND_GAUGE, "g");
         announce(&fx, 0, 1, TS_KIND_COUNTER, "c");
         sample(&fx, 0, 3);
@@ -663,16 +626,16 @@ static void a_sketch_without_memory(void **unused)
     struct fixture fx;
     set_up_asking(&fx, 1, 0, &p50_p99);
     announce(&fx, 0, 0, TS_KIND_TIMING, "a");
-    rule = fx.worker->rules[0];
-    ts_worker_add_slab(fx.worker, &fx.worker->sources[0], fx.slab);
+    rule = fx.rig.worker->rules[0];
+    ts_worker_add_slab(fx.rig.worker, &fx.rig.worker->sources[0], fx.slab);
     ts_alloc_fail_at(1);
-    ts_window_add_wanted(fx.worker, &rule, ch, 0, 1, 1, 0);
+    ts_window_add_wanted(fx.rig.worker, &rule, ch, 0, 1, 1, 0);
     assert_null(ch->sketches);
     assert_int_equal(ts_counter_sum(TS_C_EXTRAS_NO_MEMORY), 1);
     for (unsigned i = 0; i < TS_SKETCH_LISTED; i++)
-        ts_window_add_wanted(fx.worker, &rule, ch, 0, 1, 1, 0);
+        ts_window_add_wanted(fx.rig.worker, &rule, ch, 0, 1, 1, 0);
     ts_alloc_fail_at(1);
-    ts_window_add_wanted(fx.worker, &rule, ch, 0, 1, 1, 0);
+    ts_window_add_wanted(fx.rig.worker, &rule, ch, 0, 1, 1, 0);
     assert_int_equal(ts_counter_sum(TS_C_EXTRAS_NO_MEMORY), 2);
     ts_window_free_sketches(ch);
     ts_free(ch);

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include "unit.h"
+#include "worker_rig.h"
 
 #include "core/clock.h"
 #include "core/hash.h"
@@ -16,19 +17,10 @@
 #define S       TS_SEC
 #define WORKERS 2
 
-struct shard {
-    struct ts_bell ingest_bell, worker_bell, out_bell;
-    struct ts_lane lane, *lanes[1];
-    struct ts_ring out;
-    struct ts_worker *worker;
-};
-
 struct fixture {
-    struct ts_conf conf;
     struct ts_conf_rollup rule;
-    struct ts_census *census;
     struct ts_gather *gather;
-    struct shard shards[WORKERS];
+    struct rig shards[WORKERS]; /* with the first one's census */
 };
 
 static void set_up(struct fixture *fx, uint32_t aggregates)
@@ -42,77 +34,52 @@ static void set_up(struct fixture *fx, uint32_t aggregates)
                                        .sketch_buckets = 2048,
                                        .group_by = (char *)"zone",
                                        .to = (char *)"file"};
-    fx->conf = (struct ts_conf){.nrollups = 1,
-                                .rollups = &fx->rule,
-                                .idle_after_ns = 10 * S,
-                                .correct_for_ns = 60 * S,
-                                .limits = {.series = 100}};
-    fx->census = ts_census_new(1 << 20, 10000);
-    fx->gather = ts_gather_new(&fx->conf, WORKERS);
     for (unsigned w = 0; w < WORKERS; w++) {
-        struct shard *sh = &fx->shards[w];
-        ts_ring_init(&sh->out, 64);
-        ts_lane_init(&sh->lane, &sh->worker_bell, &sh->ingest_bell);
-        sh->lanes[0] = &sh->lane;
-        sh->worker = ts_worker_new(&(struct ts_worker_conf){.conf = &fx->conf,
-                                                            .nsources = 1,
-                                                            .lanes = sh->lanes,
-                                                            .bell = &sh->worker_bell,
-                                                            .rollups = &sh->out,
-                                                            .rollups_bell = &sh->out_bell,
-                                                            .census = fx->census,
-                                                            .number = w,
-                                                            .gather = fx->gather});
+        struct rig *sh = &fx->shards[w];
+        rig_init(sh, &fx->rule, 1, 1);
+        if (w == 0)
+            fx->gather = ts_gather_new(&sh->conf, WORKERS);
+        sh->worker_conf.census = fx->shards[0].census;
+        sh->worker_conf.number = w;
+        sh->worker_conf.gather = fx->gather;
+        rig_start(sh);
     }
 }
 
 static void tear_down(struct fixture *fx)
 {
-    for (unsigned w = 0; w < WORKERS; w++) {
-        ts_worker_free(&fx->shards[w].worker);
-        ts_lane_fini(&fx->shards[w].lane);
-        ts_ring_fini(&fx->shards[w].out);
-    }
+    for (unsigned w = WORKERS; w-- > 0;)
+        rig_fini(&fx->shards[w]);
     ts_gather_free(&fx->gather);
-    ts_census_free(&fx->census);
     ts_counters_free_all();
 }
 
 static void announce(struct fixture *fx, unsigned w, uint32_t id, const char *host)
 {
     static struct ts_series_view view;
-    struct ts_buf buf = TS_BUF_INIT;
     struct ts_tag tags[] = {{TS_STR("host"), ts_str_of(host)}, {TS_STR("zone"), TS_STR("a")}};
     view = (struct ts_series_view){.kind = TS_KIND_TIMING, .name = TS_STR("m"), .ntags = 2};
     memcpy(view.tags, tags, sizeof tags);
-    assert_int_equal(ts_series_encode(&view, &buf), 0);
-    struct ts_announce *ann = ts_xalloc(sizeof *ann + buf.len);
-    ann->len = (uint32_t)buf.len;
-    memcpy(ann->series, buf.p, buf.len);
-    ann->hash = ts_hash(buf.p, buf.len);
-    assert_int_equal(ts_census_hold(fx->census, ts_buf_str(&buf), ann->hash, TS_CENSUS_OWN), 0);
     static struct ts_slab slab;
     slab = (struct ts_slab){.n = 1, .arrival_ns = S, .max_event_ns = TS_TIME_NONE, .event_seen_ns = TS_TIME_NONE};
-    slab.points[0] = (struct ts_point){.id = id, .flags = TS_POINT_SERIES, .announce = ann};
+    slab.points[0] = rig_announce(&fx->shards[w], id, &view);
     ts_worker_add_slab(fx->shards[w].worker, &fx->shards[w].worker->sources[0], &slab);
-    ts_buf_fini(&buf);
 }
 
 /* A sample (NAN: none), and how far the source has come. */
 static void feed(struct fixture *fx, unsigned w, uint32_t id, double value, double weight, int64_t time_ns, int64_t now_ns)
 {
     struct ts_worker *wk = fx->shards[w].worker;
-    struct ts_slab *slab = ts_ring_pop(&fx->shards[w].lane.empty);
+    struct ts_slab *slab = ts_ring_pop(&fx->shards[w].lanes[0].empty);
     assert_non_null(slab);
     slab->n = isnan(value) ? 0 : 2;
-    slab->points[0] = (struct ts_point){.id = id, .flags = TS_POINT_EXT, .value = value};
-    memcpy(&slab->points[1], &(struct ts_point_ext){time_ns, weight}, sizeof(struct ts_point_ext));
+    rig_put_timed(slab->points, id, value, time_ns, weight);
     slab->arrival_ns = slab->max_event_ns = slab->event_seen_ns = now_ns;
     slab->end = false;
     ts_worker_add_slab(wk, &wk->sources[0], slab);
     wk->sources[0].arrival_ns = now_ns;
     wk->clock_ns = wk->watermark_ns = now_ns;
-    assert_true(ts_ring_push(&fx->shards[w].lane.empty, slab));
+    assert_true(ts_ring_push(&fx->shards[w].lanes[0].empty, slab));
     while (ts_worker_seal(wk))
         ;
 }
@@ -194,11 +161,11 @@ static void test_the_last_one_to_end_sends(void **state)
     feed(&fx, 0, 0, 1, 1, 5 * S, 5 * S);
     feed(&fx, 1, 0, 2, 1, 5 * S, 5 * S);
     for (unsigned w = 0; w < WORKERS; w++) {
-        struct ts_slab *slab = ts_ring_pop(&fx.shards[w].lane.empty);
+        struct ts_slab *slab = ts_ring_pop(&fx.shards[w].lanes[0].empty);
         slab->n = 0;
         slab->arrival_ns = slab->max_event_ns = slab->event_seen_ns = 6 * S;
         slab->end = true;
-        assert_true(ts_ring_push(&fx.shards[w].lane.full, slab));
+        assert_true(ts_ring_push(&fx.shards[w].lanes[0].full, slab));
         ts_worker_run(fx.shards[w].worker);
         assert_int_equal(pop(&fx, &point, &again), w == WORKERS - 1);
     }

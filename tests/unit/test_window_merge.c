@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include "unit.h"
+#include "worker_rig.h"
 
 #include "core/clock.h"
 #include "core/hash.h"
@@ -16,13 +17,8 @@
 #define S TS_SEC
 
 struct fixture {
-    struct ts_conf conf;
+    struct rig rig;
     struct ts_conf_rollup rules[2];
-    struct ts_bell ingest_bell, worker_bell, out_bell;
-    struct ts_lane lane, *lanes[1];
-    struct ts_ring out;
-    struct ts_census *census;
-    struct ts_worker *worker;
     struct ts_slab *slab;
 };
 
@@ -39,38 +35,20 @@ static void set_up(struct fixture *fx, uint32_t aggregates, int64_t every_ns)
                                                .sketch_buckets = 2048,
                                                .measurement = (char *)(i ? "<{name}>" : NULL),
                                                .to = (char *)"file"};
-    fx->conf = (struct ts_conf){.nrollups = 2,
-                                .rollups = fx->rules,
-                                .idle_after_ns = 10 * S,
-                                .correct_for_ns = 60 * S,
-                                .limits = {.series = 100}};
-    ts_ring_init(&fx->out, 64);
-    ts_lane_init(&fx->lane, &fx->worker_bell, &fx->ingest_bell);
-    fx->lanes[0] = &fx->lane;
-    fx->census = ts_census_new(1 << 20, 10000);
-    struct ts_worker_conf conf = {.conf = &fx->conf,
-                                  .nsources = 1,
-                                  .lanes = fx->lanes,
-                                  .bell = &fx->worker_bell,
-                                  .rollups = &fx->out,
-                                  .rollups_bell = &fx->out_bell,
-                                  .census = fx->census};
-    fx->worker = ts_worker_new(&conf);
+    rig_init(&fx->rig, fx->rules, 2, 1);
+    rig_start(&fx->rig);
 }
 
 static void tear_down(struct fixture *fx)
 {
-    ts_worker_free(&fx->worker);
-    ts_lane_fini(&fx->lane);
-    ts_ring_fini(&fx->out);
-    ts_census_free(&fx->census);
+    rig_fini(&fx->rig);
     ts_counters_free_all();
 }
 
 static struct ts_point *entry(struct fixture *fx)
 {
     if (!fx->slab) {
-        fx->slab = ts_ring_pop(&fx->lane.empty);
+        fx->slab = ts_ring_pop(&fx->rig.lanes[0].empty);
         assert_non_null(fx->slab);
         fx->slab->n = 0;
     }
@@ -80,30 +58,20 @@ static struct ts_point *entry(struct fixture *fx)
 static void push(struct fixture *fx, int64_t now_ns, bool timed, bool end)
 {
     if (!fx->slab) {
-        fx->slab = ts_ring_pop(&fx->lane.empty);
+        fx->slab = ts_ring_pop(&fx->rig.lanes[0].empty);
         fx->slab->n = 0;
     }
     fx->slab->arrival_ns = now_ns;
     fx->slab->max_event_ns = timed ? now_ns : TS_TIME_NONE;
     fx->slab->event_seen_ns = fx->slab->max_event_ns;
     fx->slab->end = end;
-    assert_true(ts_ring_push(&fx->lane.full, fx->slab));
+    assert_true(ts_ring_push(&fx->rig.lanes[0].full, fx->slab));
     fx->slab = NULL;
 }
 
 static void announce(struct fixture *fx, uint32_t id, enum ts_kind kind, const char *name)
 {
-    static struct ts_series_view view;
-    struct ts_buf buf = TS_BUF_INIT;
-    view = (struct ts_series_view){.kind = kind, .name = ts_str_of(name)};
-    assert_int_equal(ts_series_encode(&view, &buf), 0);
-    struct ts_announce *ann = ts_xalloc(sizeof *ann + buf.len);
-    ann->len = (uint32_t)buf.len;
-    memcpy(ann->series, buf.p, buf.len);
-    ann->hash = ts_hash(buf.p, buf.len);
-    assert_int_equal(ts_census_hold(fx->census, ts_buf_str(&buf), ann->hash, TS_CENSUS_OWN), 0);
-    *entry(fx) = (struct ts_point){.id = id, .flags = TS_POINT_SERIES, .announce = ann};
-    ts_buf_fini(&buf);
+    *entry(fx) = rig_announce_name(&fx->rig, id, kind, name);
 }
 
 static void timed(struct fixture *fx, uint32_t id, uint64_t bits, uint32_t flags, int64_t time_ns)
@@ -135,8 +103,8 @@ static unsigned run(struct fixture *fx, const char *rule, int64_t start_ns,
 {
     struct ts_rollup_batch *batch;
     unsigned n = 0;
-    ts_worker_run(fx->worker);
-    while ((batch = ts_ring_pop(&fx->out))) {
+    ts_worker_run(fx->rig.worker);
+    while ((batch = ts_ring_pop(&fx->rig.out))) {
         for (unsigned i = 0; strcmp(batch->rule, rule) == 0 && batch->start_ns == start_ns && i < batch->n;
              i++, n++)
             look(&batch->points[i], arg);

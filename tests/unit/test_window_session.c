@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include "unit.h"
+#include "worker_rig.h"
 
 #include "core/clock.h"
 #include "core/hash.h"
@@ -25,13 +26,9 @@ struct got {
 };
 
 struct fixture {
-    struct ts_conf conf;
+    struct rig rig;
     struct ts_conf_rollup rollup;
-    struct ts_bell ingest_bell, worker_bell, out_bell;
-    struct ts_lane lane, *lanes[1];
-    struct ts_ring out;
-    struct ts_census *census;
-    struct ts_worker *wk;
+    struct ts_worker *wk; /* the rig's */
     struct ts_slab *slab;
     struct got *got; /* as a sink has them: a point replaces the former of its series and time */
     unsigned ngot, nsent, ncorrections;
@@ -48,30 +45,17 @@ static void set_up(struct fixture *fx, int64_t gap_ns, int64_t max_ns, enum ts_l
                                          .aggregates = TS_AGG_BIT(count) | TS_AGG_BIT(distinct) | TS_AGG_BIT(sketch),
                                          .sketch_buckets = 2048,
                                          .to = (char *)"file"};
-    fx->conf = (struct ts_conf){
-        .nrollups = 1, .rollups = &fx->rollup, .idle_after_ns = 10 * S, .correct_for_ns = 60 * S, .limits = {.series = 100}};
-    ts_ring_init(&fx->out, 64);
-    ts_lane_init(&fx->lane, &fx->worker_bell, &fx->ingest_bell);
-    fx->lanes[0] = &fx->lane;
-    fx->census = ts_census_new(1 << 20, 10000);
+    rig_init(&fx->rig, &fx->rollup, 1, 1);
+    rig_start(&fx->rig);
+    fx->wk = fx->rig.worker;
     fx->slab = ts_xalloc_aligned(sizeof *fx->slab, TS_CACHELINE);
     fx->got = ts_xalloc(GOT_MAX * sizeof *fx->got);
-    fx->wk = ts_worker_new(&(struct ts_worker_conf){.conf = &fx->conf,
-                                                    .nsources = 1,
-                                                    .lanes = fx->lanes,
-                                                    .bell = &fx->worker_bell,
-                                                    .rollups = &fx->out,
-                                                    .rollups_bell = &fx->out_bell,
-                                                    .census = fx->census});
     fx->wk->clock_ns = fx->slab->arrival_ns = T0;
 }
 
 static void tear_down(struct fixture *fx)
 {
-    ts_worker_free(&fx->wk);
-    ts_lane_fini(&fx->lane);
-    ts_ring_fini(&fx->out);
-    ts_census_free(&fx->census);
+    rig_fini(&fx->rig);
     ts_free(fx->slab);
     ts_free(fx->got);
     ts_counters_free_all();
@@ -79,18 +63,7 @@ static void tear_down(struct fixture *fx)
 
 static void announce(struct fixture *fx, uint32_t id, enum ts_kind kind)
 {
-    static struct ts_series_view view;
-    struct ts_buf buf = TS_BUF_INIT;
-    char name[2] = {(char)('a' + id), 0};
-    view = (struct ts_series_view){.kind = kind, .name = ts_str_of(name)};
-    assert_int_equal(ts_series_encode(&view, &buf), 0);
-    struct ts_announce *ann = ts_xalloc(sizeof *ann + buf.len);
-    ann->len = (uint32_t)buf.len;
-    memcpy(ann->series, buf.p, buf.len);
-    ann->hash = ts_hash(buf.p, buf.len);
-    assert_int_equal(ts_census_hold(fx->census, ts_buf_str(&buf), ann->hash, TS_CENSUS_OWN), 0);
-    fx->slab->points[fx->slab->n++] = (struct ts_point){.id = id, .flags = TS_POINT_SERIES, .announce = ann};
-    ts_buf_fini(&buf);
+    fx->slab->points[fx->slab->n++] = rig_announce_name(&fx->rig, id, kind, (char[]){(char)('a' + id), 0});
 }
 
 static void add(struct fixture *fx)
@@ -102,15 +75,14 @@ static void add(struct fixture *fx)
 /* A sample at its own time, seconds behind T0. */
 static void sample(struct fixture *fx, uint32_t id, double seconds, double value)
 {
-    struct ts_point_ext ext = {T0 + (int64_t)(seconds * 1e9), 1};
-    fx->slab->points[fx->slab->n++] = (struct ts_point){.id = id, .flags = TS_POINT_EXT, .value = value};
-    memcpy(&fx->slab->points[fx->slab->n++], &ext, sizeof ext);
+    rig_put_timed(&fx->slab->points[fx->slab->n], id, value, T0 + (int64_t)(seconds * 1e9), 1);
+    fx->slab->n += 2;
     add(fx);
 }
 
 static void take(struct fixture *fx)
 {
-    for (struct ts_rollup_batch *batch; (batch = ts_ring_pop(&fx->out)); ts_rollup_batch_free(&batch)) {
+    for (struct ts_rollup_batch *batch; (batch = ts_ring_pop(&fx->rig.out)); ts_rollup_batch_free(&batch)) {
         assert_true(batch->sessions);
         fx->nsent += batch->n;
         fx->ncorrections += batch->correction ? batch->n : 0;
@@ -438,7 +410,7 @@ static void none_is_in_two_points(void **unused)
         srand(seed);
         double n = 0, sum = 0, count = 0;
         set_up(&fx, 2 * S, seed % 3 == 2 ? 8 * S : 0, (enum ts_late)(seed % 3));
-        fx.conf.correct_for_ns = 20 * S;
+        fx.rig.conf.correct_for_ns = 20 * S;
         for (uint32_t id = 0; id < SERIES; id++)
             announce(&fx, id, TS_KIND_FIELD);
         for (unsigned i = 0; i < 2000; i++) {

@@ -15,9 +15,10 @@ int ts_flux_sig_find(const struct ts_flux_sig *sig, const struct ts_flux_name *n
     return -1;
 }
 
+/* One that begins with _ is what a function of the prelude is made of, and is called like that. */
 static const char *name_of(const struct ts_flux_func *func)
 {
-    return func->name ? func->name->z : "the function";
+    return func->name ? func->name->z + (func->name->z[0] == '_') : "the function";
 }
 
 static int unknown_parameter(struct ts_flux_run *run, const struct ts_flux_func *func,

@@ -54,4 +54,7 @@ struct ts_flux_known ts_flux_known_of_value(const struct ts_flux_run *run, struc
 int ts_flux_check_call(struct ts_flux_checker *ck, const struct ts_flux_node *call,
                        const struct ts_flux_known *piped, struct ts_flux_known *out) TS_MUST_CHECK;
 
+/** The path of the package that is called so once it is imported, the shortest one; p NULL: none. In exec_package.c. */
+struct ts_str ts_flux_package_named(struct ts_str name);
+
 #endif

@@ -60,6 +60,10 @@ static int ident(struct ts_flux_checker *ck, const struct ts_flux_node *node, co
         *out = ts_flux_known_of_value(ck->run, b->value);
         return 0;
     }
+    struct ts_str path = ts_flux_package_named(ts_flux_name_str(name));
+    if (path.p)
+        return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, node), "undefined identifier %s; the package wants import \"%.*s\"",
+                               name->z, (int)path.len, path.p);
     offer_scope(&near, universe);
     if (near.best.p)
         return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, node),
@@ -98,11 +102,16 @@ static int member(struct ts_flux_checker *ck, const struct ts_flux_node *node, s
     rc = rc ? rc : expect(ck, node->a, "what has a property", TS_FLUX_BIT(RECORD), of);
     if (rc != 0 || !of.literal)
         return rc;
-    for (const struct ts_flux_node *p = of.literal->list; p; p = p->next)
+    struct ts_near near = {.asked = ts_flux_name_str(node->name)};
+    for (const struct ts_flux_node *p = of.literal->list; p; p = p->next) {
         if (p->name == node->name)
             return 0;
-    return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, node), "the record has no property %s",
-                           node->name->z);
+        if (p->name->len > 1 && node->name->len > 1) /* of one letter all are near */
+            ts_near_offer(&near, ts_flux_name_str(p->name));
+    }
+    return ts_flux_fail_at(ck->run, ts_flux_check_pos(ck, node), "the record has no property %s%s%.*s%s", node->name->z,
+                           near.best.p ? "; did you mean " : "", (int)near.best.len, near.best.p ? near.best.p : "",
+                           near.best.p ? "?" : "");
 }
 
 static int subscript(struct ts_flux_checker *ck, const struct ts_flux_node *node, struct ts_flux_known *out)
@@ -330,8 +339,8 @@ static int arguments(struct ts_flux_checker *ck, const struct ts_flux_node *call
     }
     for (unsigned i = 0; i < sig->n && rc == 0; i++)
         if (!given[i] && !sig->params[i].optional)
-            rc = ts_flux_fail_at(ck->run, pos, "missing required argument %s of %s", sig->params[i].name->z,
-                                 name);
+            rc = ts_flux_fail_at(ck->run, pos, "missing required argument %s of %s%s", sig->params[i].name->z,
+                                 name, (int)i == sig->pipe ? ", which comes through |>" : "");
     return rc;
 }
 

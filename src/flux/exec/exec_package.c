@@ -3,6 +3,7 @@
  * first imports them. A package's value is a record of its members.
  */
 #include "config.h"
+#include "flux/exec/exec_check.h"
 #include "flux/exec/exec_interp.h"
 
 #include "flux/prelude/prelude.h"
@@ -36,6 +37,20 @@ bool ts_flux_package_known(struct ts_str path, struct ts_near *near)
     for (const struct ts_flux_prelude *p = ts_flux_preludes; p->path; p++)
         ts_near_offer(near, ts_str_of(p->path));
     return known;
+}
+
+struct ts_str ts_flux_package_named(struct ts_str name)
+{
+    struct ts_str best = {0};
+    for (size_t i = 0; i < TS_ARRAY_SIZE(tables); i++) {
+        struct ts_str path = ts_str_of(tables[i].path), last = path;
+        for (size_t k = 0; k < path.len; k++)
+            if (path.p[k] == '/')
+                last = (struct ts_str){path.p + k + 1, path.len - k - 1};
+        if (ts_str_eq(last, name) && (!best.p || path.len < best.len))
+            best = path;
+    }
+    return best;
 }
 
 const struct ts_flux_package *ts_flux_package_of(const struct ts_flux_run *run,

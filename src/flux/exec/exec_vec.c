@@ -57,10 +57,10 @@ static int join_nulls(struct ts_flux_run *run, unsigned n, const struct ts_flux_
         }                                                                                                    \
     } while (0)
 
-#if defined(__clang__)
-#define FAST
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#define FAST __attribute__((target_clones("avx2", "default"), optimize("O3"))) /* -O2 leaves some of these loops scalar */
 #else
-#define FAST __attribute__((optimize("O3"))) /* -O2 leaves some of these loops scalar */
+#define FAST
 #endif
 
 FAST static void float_arith(enum ts_flux_op op, unsigned n, const double *a, bool ca, const double *b,

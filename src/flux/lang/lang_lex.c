@@ -224,6 +224,28 @@ static struct ts_flux_token word(struct ts_flux_lexer *lex, uint32_t start)
     return (struct ts_flux_token){kind, start, end};
 }
 
+/* What other languages have in this place. */
+static struct ts_flux_token foreign(struct ts_flux_lexer *lex, uint32_t start)
+{
+    static const struct {
+        const char *text, *message;
+    } known[] = {{"&&", "Flux has no &&; right would be and"},
+                 {"||", "Flux has no ||; right would be or"},
+                 {"|", "Flux has no |; right would be |>"},
+                 {"!", "Flux has no !; right would be not"},
+                 {"'", "a text stands in double quotes"},
+                 {"#", "a comment begins with //"},
+                 {";", "a statement ends without a ;"}};
+    struct ts_str rest = {lex->src->text.p + start, lex->src->text.len - start};
+    for (size_t i = 0; i < TS_ARRAY_SIZE(known); i++) {
+        size_t n = strlen(known[i].text);
+        if (n <= rest.len && memcmp(rest.p, known[i].text, n) == 0)
+            return bad(lex, start, start + (uint32_t)n, known[i].message);
+    }
+    size_t n = ts_utf8_len(rest.p, rest.len);
+    return bad(lex, start, start + (uint32_t)(n ? n : 1), "a character that begins nothing in Flux");
+}
+
 struct ts_flux_token ts_flux_lex_next(struct ts_flux_lexer *lex)
 {
     skip_space(lex);
@@ -247,8 +269,7 @@ struct ts_flux_token ts_flux_lex_next(struct ts_flux_lexer *lex)
             return (struct ts_flux_token){marks[i].kind, start, lex->at};
         }
     }
-    size_t n = ts_utf8_len(lex->src->text.p + start, len - start);
-    return bad(lex, start, start + (uint32_t)(n ? n : 1), "a character that begins nothing in Flux");
+    return foreign(lex, start);
 }
 
 int ts_flux_lex_regexp(struct ts_flux_lexer *lex, uint32_t start, struct ts_str *pattern)

@@ -98,7 +98,7 @@ static struct ts_flux_node *label(struct ts_flux_parser *ps)
 }
 
 /* name: value, "name": value, or name alone. */
-static struct ts_flux_node *property(struct ts_flux_parser *ps)
+static struct ts_flux_node *property(struct ts_flux_parser *ps, bool argument)
 {
     struct ts_flux_node *node = ts_flux_parse_new(ps, TS_FLUX_N_PROPERTY, ps->tok.start);
     if (!node)
@@ -108,7 +108,7 @@ static struct ts_flux_node *property(struct ts_flux_parser *ps)
         node->quoted = true;
         node->name = key ? ts_flux_name_of(ps->names, key->text) : NULL;
     } else {
-        node->name = ts_flux_parse_name(ps, "a name");
+        node->name = ts_flux_parse_name(ps, argument ? "the argument's name and : before its value" : "a name");
     }
     if (!node->name)
         return NULL;
@@ -116,9 +116,20 @@ static struct ts_flux_node *property(struct ts_flux_parser *ps)
         if (!(node->a = ts_flux_parse_expr(ps)))
             return NULL;
     } else if (node->quoted) {
-        return ts_flux_parse_unexpected(ps, ": and a value after the quoted name");
+        return ts_flux_parse_unexpected(ps, argument ? "the argument's name and : before its value"
+                                                     : ": and a value after the quoted name");
     }
     return ts_flux_parse_done(ps, node);
+}
+
+/* What stands there instead of a comma may tell what was meant. */
+static const char *between(const struct ts_flux_parser *ps, enum ts_flux_token_kind close)
+{
+    if (ps->tok.kind == TS_FLUX_T_ASSIGN)
+        return close == TS_FLUX_T_RPAREN ? "or ) after an argument (== compares)" : "or } after a property (: stands behind its name)";
+    if (ps->tok.kind == TS_FLUX_T_ARROW)
+        return "or ) after an argument (a function is written (r) => …)";
+    return close == TS_FLUX_T_RPAREN ? "or ) after an argument" : "or } after a property";
 }
 
 int ts_flux_parse_properties(struct ts_flux_parser *ps, struct ts_flux_node *owner,
@@ -126,12 +137,12 @@ int ts_flux_parse_properties(struct ts_flux_parser *ps, struct ts_flux_node *own
 {
     struct ts_flux_node **end = &owner->list;
     while (ps->tok.kind != close) {
-        struct ts_flux_node *prop = property(ps);
+        struct ts_flux_node *prop = property(ps, close == TS_FLUX_T_RPAREN);
         if (!prop)
             return -TS_EQUERY;
         *end = prop;
         end = &prop->next;
-        if (ps->tok.kind != close && !ts_flux_parse_expect(ps, TS_FLUX_T_COMMA, "between properties"))
+        if (ps->tok.kind != close && !ts_flux_parse_expect(ps, TS_FLUX_T_COMMA, between(ps, close)))
             return -TS_EQUERY;
     }
     ts_flux_parse_advance(ps);
@@ -192,7 +203,7 @@ struct ts_flux_node *ts_flux_parse_brackets(struct ts_flux_parser *ps)
             return NULL;
         *end = item;
         end = &item->next;
-        if (ps->tok.kind != TS_FLUX_T_RBRACKET && !ts_flux_parse_expect(ps, TS_FLUX_T_COMMA, "between items"))
+        if (ps->tok.kind != TS_FLUX_T_RBRACKET && !ts_flux_parse_expect(ps, TS_FLUX_T_COMMA, "or ] after an item"))
             return NULL;
     }
     ts_flux_parse_advance(ps);

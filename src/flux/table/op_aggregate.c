@@ -205,6 +205,10 @@ static int fold(struct ts_flux_cursor *cur, struct agg *st, const struct ts_flux
     case STDDEV:
     case SKEW: fold_moments(st, col, rows); break;
     case DIGEST:
+        if (col->type == TS_FLUX_FLOAT && !col->nulls && !col->konst) {
+            st->n += rows;
+            return ts_flux_digest_add_all(&st->digest, col->f, rows) ? ts_flux_fail_nomem(cur->run) : 0;
+        }
         for (size_t i = 0; i < rows; i++)
             if (!ts_flux_column_null(col, i)) {
                 if (ts_flux_digest_add(&st->digest, ts_flux_column_double(col, i)))

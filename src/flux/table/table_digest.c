@@ -14,6 +14,8 @@ void ts_flux_digest_init(struct ts_flux_digest *dig, struct ts_flux_mem *mem, do
 {
     *dig = (struct ts_flux_digest){.mem = mem, .compression = compression};
     dig->full = 8 * (size_t)ceil(compression);
+    dig->sin_step = compression > 1 ? sin(M_PI / compression) : 0;
+    dig->cos_step = compression > 1 ? cos(M_PI / compression) : -1;
     ts_flux_digest_clear(dig);
 }
 
@@ -89,51 +91,72 @@ static double unordered(uint64_t u)
     return v;
 }
 
-/* Sorts v[0..n) by radix, eleven bits at a time; tmp has room for n. Digits that all share cost one pass over
- * counts. */
-static void sort_values(uint64_t *v, uint64_t *tmp, size_t n)
+#define RADIX 11
+#define DIGIT(u, shift) ((u) >> (shift) & ((1u << RADIX) - 1))
+
+/* @return false, with some of them moved, when that would take more than so many steps. */
+static bool sort_by_insertion(uint64_t *v, size_t n, size_t steps)
 {
-    uint64_t *from = v, *to = tmp;
-    uint32_t count[2048];
-    for (size_t i = 1; n <= 64 && i < n; i++) { /* few: by insertion */
+    for (size_t i = 1; i < n; i++) {
         uint64_t u = v[i];
         size_t k = i;
-        for (; k > 0 && v[k - 1] > u; k--)
+        for (; k > 0 && v[k - 1] > u && steps; k--, steps--)
             v[k] = v[k - 1];
         v[k] = u;
+        if (!steps)
+            return false;
     }
-    if (n <= 64)
-        return;
-    for (unsigned shift = 0; shift < 64; shift += 11) {
+    return true;
+}
+
+/* By the bits from `from` on up to the 33rd above it, in three passes. */
+static void sort_by_radix(uint64_t *v, uint64_t *tmp, size_t n, unsigned from)
+{
+    uint32_t count[3][1 << RADIX] = {{0}};
+    for (size_t i = 0; i < n; i++)
+        for (unsigned p = 0; p < 3; p++)
+            count[p][DIGIT(v[i] >> from, RADIX * p)]++;
+    for (unsigned p = 0; p < 3; p++) {
         uint32_t sum = 0;
-        memset(count, 0, sizeof count);
-        for (size_t i = 0; i < n; i++)
-            count[from[i] >> shift & 2047]++;
-        if (count[from[0] >> shift & 2047] == n)
-            continue;
-        for (size_t d = 0; d < 2048; d++) {
-            uint32_t c = count[d];
-            count[d] = sum;
+        for (size_t d = 0; d < 1 << RADIX; d++) {
+            uint32_t c = count[p][d];
+            count[p][d] = sum;
             sum += c;
         }
         for (size_t i = 0; i < n; i++)
-            to[count[from[i] >> shift & 2047]++] = from[i];
-        uint64_t *swap = from;
-        from = to;
-        to = swap;
+            tmp[count[p][DIGIT(v[i] >> from, RADIX * p)]++] = v[i];
+        uint64_t *swap = v;
+        v = tmp;
+        tmp = swap;
     }
-    if (from != v)
-        memcpy(v, from, n * sizeof *v);
+    memcpy(tmp, v, n * sizeof *v);
 }
 
-static double q_of(const struct ts_flux_digest *dig, double k)
+/* Sorts v[0..n); tmp has room for n. The 33 highest bits of those that differ leave little to be put in order, as a rule. */
+static void sort_values(uint64_t *v, uint64_t *tmp, size_t n)
 {
-    return (sin(fmin(k, dig->compression) * M_PI / dig->compression - M_PI / 2) + 1) / 2;
+    uint64_t differ = 0;
+    for (size_t i = 1; i < n; i++)
+        differ |= v[i] ^ v[0];
+    if (n <= 64 || !differ) {
+        (void)sort_by_insertion(v, n, SIZE_MAX);
+        return;
+    }
+    unsigned top = 64 - (unsigned)__builtin_clzll(differ), from = top > 3 * RADIX ? top - 3 * RADIX : 0;
+    sort_by_radix(v, tmp, n, from);
+    if (from == 0 || sort_by_insertion(v, n, 8 * n))
+        return;
+    sort_by_radix(v, tmp, n, 0); /* then all of it: passes keep the order of those before */
+    sort_by_radix(v, tmp, n, 3 * RADIX);
 }
 
-static double k_of(const struct ts_flux_digest *dig, double q)
+/* Where the scale function is one more than at q: the sine of the sum of two angles. */
+static double one_further(const struct ts_flux_digest *dig, double q)
 {
-    return dig->compression * (asin(2 * q - 1) + M_PI / 2) / M_PI;
+    double x = 2 * q - 1;
+    if (x >= dig->cos_step)
+        return 1;
+    return (x * dig->cos_step + sqrt(fmax(1 - x * x, 0)) * dig->sin_step + 1) / 2;
 }
 
 static int merge(struct ts_flux_digest *dig)
@@ -146,24 +169,29 @@ static int merge(struct ts_flux_digest *dig)
     sort_values(dig->fresh, dig->fresh + dig->fresh_cap, nfresh);
     dig->weight += (double)nfresh;
     struct ts_flux_centroid *out = dig->next;
-    double seen = 0, limit = dig->weight * q_of(dig, 1);
+    /* The present centroid is base + off / weight, so that it is exact as long as its values are equal. */
+    double seen = 0, limit = dig->weight * one_further(dig, 0), base = 0, off = 0, weight = 0;
     while (i < nfresh || k < ndone) {
         double value = i < nfresh ? unordered(dig->fresh[i]) : INFINITY;
         bool fresh = k == ndone || (i < nfresh && value <= dig->done[k].mean);
         struct ts_flux_centroid c = fresh ? (struct ts_flux_centroid){value, 1} : dig->done[k];
         i += fresh;
         k += !fresh;
-        if (n && seen + c.weight <= limit) {
-            struct ts_flux_centroid *last = &out[n - 1];
-            last->weight += c.weight;
-            last->mean += c.weight * (c.mean - last->mean) / last->weight;
+        if (weight > 0 && seen + c.weight <= limit) {
+            off += c.weight * (c.mean - base);
+            weight += c.weight;
         } else {
-            if (n)
-                limit = dig->weight * q_of(dig, k_of(dig, seen / dig->weight) + 1);
-            out[n++] = c;
+            if (weight > 0) {
+                out[n++] = (struct ts_flux_centroid){base + off / weight, weight};
+                limit = dig->weight * one_further(dig, seen / dig->weight);
+            }
+            base = c.mean;
+            off = 0;
+            weight = c.weight;
         }
         seen += c.weight;
     }
+    out[n++] = (struct ts_flux_centroid){base + off / weight, weight};
     dig->next = dig->done;
     dig->done = out;
     dig->ndone = n;
@@ -173,16 +201,23 @@ static int merge(struct ts_flux_digest *dig)
 
 int ts_flux_digest_add(struct ts_flux_digest *dig, double v)
 {
-    if (isnan(v))
-        return 0;
-    if (dig->nfresh == dig->fresh_cap && !widen(dig))
-        return -TS_ENOMEM;
-    dig->fresh[dig->nfresh++] = ordered(v);
-    if (v < dig->min)
-        dig->min = v;
-    if (v > dig->max)
-        dig->max = v;
-    return dig->nfresh > dig->full ? merge(dig) : 0;
+    return ts_flux_digest_add_all(dig, &v, 1);
+}
+
+int ts_flux_digest_add_all(struct ts_flux_digest *dig, const double *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (v[i] != v[i])
+            continue;
+        if (dig->nfresh == dig->fresh_cap && !widen(dig))
+            return -TS_ENOMEM;
+        dig->fresh[dig->nfresh++] = ordered(v[i]);
+        dig->min = v[i] < dig->min ? v[i] : dig->min;
+        dig->max = v[i] > dig->max ? v[i] : dig->max;
+        if (dig->nfresh > dig->full && merge(dig) != 0)
+            return -TS_ENOMEM;
+    }
+    return 0;
 }
 
 /* Between two centroids, as near to each as the weights say; equal ones stay exact, infinite ones too. */

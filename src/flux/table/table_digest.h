@@ -11,6 +11,7 @@ struct ts_flux_centroid {
 struct ts_flux_digest {
     struct ts_flux_mem *mem;
     double compression, weight, min, max;
+    double sin_step, cos_step; /* of the angle that is one step of the scale function */
     struct ts_flux_centroid *done, *next; /* merged ones in order; room for the next merge */
     uint64_t *fresh; /* values that wait, as integers of the same order, and behind them room to sort them */
     size_t ndone, nfresh, cap, fresh_cap, full; /* full: values that wait at most */
@@ -20,6 +21,7 @@ void ts_flux_digest_init(struct ts_flux_digest *dig, struct ts_flux_mem *mem, do
 void ts_flux_digest_fini(struct ts_flux_digest *dig);
 /** NaN is ignored. @return 0, -TS_ENOMEM. */
 int ts_flux_digest_add(struct ts_flux_digest *dig, double v) TS_MUST_CHECK;
+int ts_flux_digest_add_all(struct ts_flux_digest *dig, const double *v, size_t n) TS_MUST_CHECK;
 /** Forgets the values, keeps the memory. */
 void ts_flux_digest_clear(struct ts_flux_digest *dig);
 /** @return 0, -TS_ENOMEM; *out is NaN when nothing was added. */

@@ -89,7 +89,7 @@ class Tsaggd(Process):
         token = self.config["http"].get("token")
         request = urllib.request.Request(f"http://{LOOPBACK}:{self.http_port}{path}",
                                          headers={"Authorization": f"Token {token}"} if token else {})
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.read().decode()
 
     def status(self):

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import urllib.parse
 
-from .ports import LOOPBACK, free_ports
+from .ports import LOOPBACK, free_port
 from .process import Process
 from .times import from_rfc3339, to_rfc3339
 
@@ -32,7 +32,7 @@ class InfluxServer(Process):
 
     def __init__(self, name):
         super().__init__(name)
-        self.port, self.rpc_port = free_ports(2)
+        self.port, self.rpc_port = free_port(), free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.headers = {}
 

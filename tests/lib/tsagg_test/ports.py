@@ -1,20 +1,21 @@
 """Free ports on the loopback."""
+import itertools
+import os
 import socket
 
 LOOPBACK = "127.0.0.1"
-
-
-def free_ports(n, kind=socket.SOCK_STREAM):
-    """n distinct ports that nobody is bound to at the moment."""
-    socks = [socket.socket(socket.AF_INET, kind) for _ in range(n)]
-    try:
-        for sock in socks:
-            sock.bind((LOOPBACK, 0))
-        return [sock.getsockname()[1] for sock in socks]
-    finally:
-        for sock in socks:
-            sock.close()
+# Below those that the kernel chooses for others, and from another place on for each script that runs beside this one: nobody
+# takes a port between the look at it and its use, or while a daemon is started again.
+FIRST, COUNT, APART = 12_000, 20_000, 211
+candidates = (FIRST + (os.getpid() * APART + i) % COUNT for i in itertools.count())
 
 
 def free_port(kind=socket.SOCK_STREAM):
-    return free_ports(1, kind)[0]
+    """A port that nobody is bound to, and no other that this script has asked for."""
+    for port in candidates:
+        with socket.socket(socket.AF_INET, kind) as sock:
+            try:
+                sock.bind((LOOPBACK, port))
+                return port
+            except OSError:
+                pass

@@ -5,6 +5,7 @@ TSAGG_TEST_ONLY, a regular expression, picks some by "file.function".
 import os
 import pathlib
 import re
+import signal
 import sys
 import time
 import traceback
@@ -25,6 +26,7 @@ def main():
     script = pathlib.Path(module.__file__).stem
     only = re.compile(os.environ.get("TSAGG_TEST_ONLY", ""))
     passed = failed = 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))  # by tests/run: what was started is removed all the same
     for name, fn in list(vars(module).items()):
         if not name.startswith("test_") or not only.search(f"{script}.{name}"):
             continue
@@ -43,11 +45,13 @@ def run(name, fn):
     begin = time.monotonic()
     try:
         fn()
-    except Exception:
+    except BaseException as err:
         print(f"FAIL {name}")
         traceback.print_exc(file=sys.stdout)
         for proc in Process.current:
             print(f"--- log of {proc.name}\n{proc.log_tail()}")
+        if not isinstance(err, Exception):
+            raise
         return False
     else:
         print(f"ok {name} {time.monotonic() - begin:.1f}s", flush=True)
