@@ -6,6 +6,7 @@
  */
 #include "config.h"
 #include "window/window_rule.h"
+#include "window/window_session.h"
 
 #include "core/mem.h"
 
@@ -51,11 +52,14 @@ void ts_rule_span_family(struct ts_rule *head)
         add_span(&head->taken, panes_of(head->derived[d]));
 }
 
+/* Or sessions that a former process has ended, which nobody else knows of. */
 static bool has_windows(const struct ts_rule *head)
 {
-    for (unsigned r = 0; r < head->set->nrules; r++)
-        if (head->set->rules[r].head == head && head->set->rules[r].windows)
+    for (unsigned r = 0; r < head->set->nrules; r++) {
+        const struct ts_rule *rule = &head->set->rules[r];
+        if (rule->head == head && (rule->windows || (rule->sessions && rule->sessions->ended)))
             return true;
+    }
     return false;
 }
 
