@@ -221,7 +221,7 @@ def test_rules_change_every_100_ms():
         assert status["samples"]["dropped"] == 0, status["samples"]
         far, slides = oracle.rollups(sent.samples, 40 * NS), [oracle.rollups(sent.samples, n * NS, 10 * NS) for n in (30, 20)]
         udp.send(tsaggd.udp_port, [f"{load.ADVANCE} x=1 {sent.stop_ns + 100 * NS}".encode()], read=tsaggd.lines_read)
-        until(lambda: is_there(tsaggd, far, slides), 60, "all windows in the file")
+        until(lambda: is_there(tsaggd, far, slides), 180, "all windows in the file")
         got = rolled_up(tsaggd)
         oracle.assert_equal(part(got, "stay"), sent.rollups, load.AGGREGATES)
         oracle.assert_equal(part(got, "far"), far, load.AGGREGATES)
