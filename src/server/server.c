@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define NO_FD_NS         (50 * TS_MS)
 #define CONNECTION_BYTES ((size_t)128 << 10) /* its buffers, taken as they are used */
 #define STACK_BYTES      ((size_t)8 << 20)   /* address space: queries run on it */
 #define BODY_MAX    ((size_t)16 << 20) /* of a page */
@@ -155,6 +156,9 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *arg, const char *
     (void)arg;
     vsnprintf(text, sizeof text, fmt, ap);
     ts_log(TS_LOG_DEBUG, "http", "stage=server message=%s", ts_log_quote_z(text));
+    /* Without a descriptor for its only connection libmicrohttpd says so and tries again at once, for ever. */
+    if (strstr(text, "resource limit"))
+        nanosleep(&(struct timespec){0, NO_FD_NS}, NULL);
 }
 
 static int open_socket(int family, const char *host, uint16_t port)

@@ -82,8 +82,10 @@ static CURLcode set_way(CURL *easy, const struct ts_conf_sink *conf)
         SET(SSLCERT, conf->certificate);
         SET(SSLKEY, is_set(conf->key) ? conf->key : conf->certificate);
     }
-    if (is_set(conf->proxy))
+    if (is_set(conf->proxy)) {
         SET(PROXY, strcmp(conf->proxy, "none") == 0 ? "" : conf->proxy);
+        SET(NOPROXY, ""); /* the environment's is about its own */
+    }
     if (is_set(conf->username)) {
         SET(HTTPAUTH, (long)CURLAUTH_BASIC);
         SET(USERNAME, conf->username);

@@ -357,34 +357,51 @@ void ts_gather_look(struct ts_worker *wk)
     pthread_mutex_unlock(&wk->conf.gather->lock);
 }
 
+void ts_gather_join(struct ts_gather *gat, const struct ts_worker *wk)
+{
+    if (wk->conf.number == GATHER_SENDER)
+        gat->sender_bell = wk->conf.bell;
+}
+
 void ts_gather_pass(struct ts_worker *wk, const struct ts_rule *rule)
 {
     struct ts_gather *gat = wk->conf.gather;
+    bool due = false;
     struct progress now = {wk->clock_ns, ts_worker_watermark(wk, rule), ts_worker_watermark(wk, rule)};
     if (wk->idle)
         now.event_ns = INT64_MAX;
     if (wk->draining)
         now = (struct progress){INT64_MAX, INT64_MAX, INT64_MAX};
     pthread_mutex_lock(&gat->lock);
-    for (unsigned f = 0; f < rule->nfolds; f++)
-        if (!rule->folds[f].retired && !gat->folds[rule->folds[f].index]->retired[wk->conf.number])
-            gat->folds[rule->folds[f].index]->workers[wk->conf.number] = now;
+    for (unsigned f = 0; f < rule->nfolds; f++) {
+        struct gather_fold *fold = rule->folds[f].retired ? NULL : gat->folds[rule->folds[f].index];
+        if (!fold)
+            continue;
+        if (!fold->retired[wk->conf.number])
+            fold->workers[wk->conf.number] = now;
+        due |= ts_gather_is_due(gat, fold);
+    }
     pthread_mutex_unlock(&gat->lock);
+    if (due && wk->conf.number != GATHER_SENDER)
+        ts_bell_ring(gat->sender_bell);
 }
 
 bool ts_gather_retire(struct ts_worker *wk, const struct ts_fold *fold)
 {
     struct ts_gather *gat = wk->conf.gather;
+    bool sends = wk->conf.number == GATHER_SENDER;
     pthread_mutex_lock(&gat->lock);
     struct gather_fold *own = gat->folds[fold->index];
     own->nretired += !own->retired[wk->conf.number];
     own->retired[wk->conf.number] = true;
     own->workers[wk->conf.number] = (struct progress){INT64_MAX, INT64_MAX, INT64_MAX};
-    bool last = own->nretired == gat->nworkers, empty = !own->windows;
-    if (last && empty)
+    bool over = own->nretired == gat->nworkers && !own->windows;
+    if (sends && over)
         free_fold(gat, &gat->folds[fold->index]);
     pthread_mutex_unlock(&gat->lock);
-    return !last || empty;
+    if (!sends)
+        ts_bell_ring(gat->sender_bell);
+    return !sends || over;
 }
 
 bool ts_gather_is_retiring(struct ts_gather *gat)

@@ -5,6 +5,12 @@
 
 #include <pthread.h>
 
+/*
+ * The worker that sends groups, with its own batches: the journal keeps the order of what one worker sends, and a group's point is to come
+ * behind those that it replaces.
+ */
+#define GATHER_SENDER 0
+
 struct progress {
     int64_t clock_ns;  /* windows of arrival time that end by then have been given */
     int64_t event_ns;  /* the same of event time; INT64_MAX: all there are */
@@ -31,8 +37,9 @@ struct gather_fold {
 };
 
 struct ts_gather {
+    struct ts_bell *sender_bell;
     pthread_mutex_t lock; /* all that follows */
-    unsigned nworkers, nfolds;
+    unsigned nworkers, nfolds, nended;
     uint64_t limit, ngroups;
     struct ts_group **buckets;
     size_t mask;
@@ -42,6 +49,9 @@ struct ts_gather {
 
 /** Forgets a window of the list, with its partials. */
 void ts_gather_forget(struct ts_gather *gat, struct gathered **at);
+
+/** Whether something of the fold can be sent. */
+bool ts_gather_is_due(const struct ts_gather *gat, const struct gather_fold *fold);
 
 /** The window's place in the list: itself, or where it would stand. */
 static inline struct gathered **ts_gather_find(struct gather_fold *fold, int64_t start_ns)

@@ -1,7 +1,7 @@
 /*
- * Partials of all workers to points of groups. When all workers have passed a window, whichever of them looks next combines what they
+ * Partials of all workers to points of groups. When all workers have passed a window, one of them combines what they
  * gave, group by group, and sends it as it sends its own windows; partials given again for late samples make their groups go out again,
- * whole. Windows are kept until no worker can give anything for them any more. Thread: workers, one at a time, under the gatherer's
+ * whole. Windows are kept until no worker can give anything for them any more. Thread: the worker GATHER_SENDER, under the gatherer's
  * lock. When the journal's ring is full, or without memory, sending pauses and goes on with the next look.
  */
 #include "config.h"
@@ -32,6 +32,15 @@ static bool is_due(const struct gathered *win, const struct progress *all)
     bool fresh = win->nfresh[TS_DOMAIN_ARRIVAL] || win->nfresh[TS_DOMAIN_EVENT];
     return fresh && (!win->nfresh[TS_DOMAIN_ARRIVAL] || win->end_ns <= all->clock_ns) &&
            (!win->nfresh[TS_DOMAIN_EVENT] || win->end_ns <= all->event_ns);
+}
+
+bool ts_gather_is_due(const struct ts_gather *gat, const struct gather_fold *fold)
+{
+    bool due = false, events;
+    struct progress all = least(gat, fold, &events);
+    for (const struct gathered *win = fold->windows; win && !due; win = win->next)
+        due = is_due(win, &all);
+    return due;
 }
 
 /* Whether no worker can give anything for it any more. Series in event time may be behind the clock, but not for ever. */
@@ -181,8 +190,9 @@ bool ts_gather_send(struct ts_worker *wk)
 {
     uint32_t budget = STEP_GROUPS;
     bool paused = false;
-    if (!wk->conf.gather || pthread_mutex_trylock(&wk->conf.gather->lock) != 0)
-        return false; /* another worker is at it */
+    if (!wk->conf.gather || wk->conf.number != GATHER_SENDER)
+        return false;
+    pthread_mutex_lock(&wk->conf.gather->lock);
     for (unsigned r = 0; r < wk->nrules && !paused; r++)
         for (unsigned f = 0; f < wk->rules[r]->nfolds && !paused; f++)
             paused = !wk->rules[r]->folds[f].retired && !send_fold(wk, wk->rules[r], &wk->rules[r]->folds[f], &budget);
@@ -208,31 +218,20 @@ bool ts_gather_is_whole(struct ts_gather *gat, bool ending)
     return whole;
 }
 
-/* Whether no other worker will send what the fold has. */
-static bool is_last(const struct ts_worker *wk, const struct gather_fold *fold)
-{
-    const struct ts_gather *gat = wk->conf.gather;
-    for (unsigned w = 0; w < gat->nworkers; w++)
-        if (w != wk->conf.number && !gat->ended[w] && !fold->retired[w])
-            return false;
-    return true;
-}
-
 bool ts_gather_may_end(struct ts_worker *wk)
 {
     struct ts_gather *gat = wk->conf.gather;
-    bool may = true;
+    bool empty = true, sends = wk->conf.number == GATHER_SENDER;
     if (!gat)
         return true;
     pthread_mutex_lock(&gat->lock);
+    gat->nended += !gat->ended[wk->conf.number];
     gat->ended[wk->conf.number] = true;
-    for (unsigned r = 0; r < wk->nrules; r++) {
-        for (unsigned f = 0; f < wk->rules[r]->nfolds; f++) {
-            const struct ts_fold *fold = &wk->rules[r]->folds[f];
-            const struct gather_fold *own = fold->retired ? NULL : gat->folds[fold->index];
-            may &= !own || !own->windows || !is_last(wk, own);
-        }
-    }
+    for (unsigned f = 0; f < gat->nfolds; f++)
+        empty &= !gat->folds[f] || !gat->folds[f]->windows;
+    bool last = gat->nended == gat->nworkers;
     pthread_mutex_unlock(&gat->lock);
-    return may;
+    if (!sends)
+        ts_bell_ring(gat->sender_bell);
+    return !sends || (last && empty);
 }

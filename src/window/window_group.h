@@ -154,13 +154,16 @@ void ts_gather_pass(struct ts_worker *wk, const struct ts_rule *rule);
 unsigned ts_gather_add_folds(struct ts_gather *gat, const struct ts_conf *conf, uint64_t wanted);
 void ts_gather_drop_folds(struct ts_gather *gat, const struct ts_conf *conf, uint64_t wanted, unsigned first);
 
-/** The worker gives nothing for the fold any more. @return false: it is the last one, and there is something to be sent; ask again. */
+/** The worker gives nothing for the fold any more. @return false: it is the one that sends, which others or their windows still need; ask again. */
 bool ts_gather_retire(struct ts_worker *wk, const struct ts_fold *fold) TS_MUST_CHECK;
 
-/** Whether some workers, but not all, have retired from a fold. */
+/** Whether some workers have retired from a fold that is still there. */
 bool ts_gather_is_retiring(struct ts_gather *gat);
 
-/** Sends a bounded number of what all workers have passed. @return whether there is more to do now. */
+/** A worker that has been made; before its thread runs. @thread main */
+void ts_gather_join(struct ts_gather *gat, const struct ts_worker *wk);
+
+/** Sends a bounded number of what all workers have passed, if the worker is the one that does. @return whether there is more to do now. */
 bool ts_gather_send(struct ts_worker *wk);
 
 /** Whether the groups of a window that the worker has sealed have gone out. Notes it there, too, as the following does for all windows. */
@@ -170,7 +173,7 @@ void ts_gather_look(struct ts_worker *wk);
 /** Whether no window has gone out in part, and, when nothing comes any more, none is about to go. @thread any */
 bool ts_gather_is_whole(struct ts_gather *gat, bool ending);
 
-/** Whether a worker that drains may end: there is nothing, or another one will send it. */
+/** Whether a worker that drains may end: another one sends groups, or all the others have ended and there is nothing. */
 bool ts_gather_may_end(struct ts_worker *wk);
 
 #endif

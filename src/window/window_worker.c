@@ -35,6 +35,8 @@ struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf)
     struct ts_rule_set *set = ts_rule_set_new(wk, plan);
     ts_worker_attach(wk, set, ts_xalloc(set->nrules * sizeof(struct ts_rule *)));
     ts_rule_plan_unref(&plan);
+    if (conf->gather)
+        ts_gather_join(conf->gather, wk);
     wk->horizon_ns[TS_DOMAIN_ARRIVAL] = wk->horizon_ns[TS_DOMAIN_EVENT] = TS_TIME_NONE;
     wk->clock_ns = wk->watermark_ns = TS_TIME_NONE;
     wk->draining = wk->ended = conf->nsources == 0;

@@ -2,7 +2,6 @@
 """self: the daemon's own readings as points of measurement tsagg, beside what the status and /metrics say of the same."""
 import collections
 import json
-import math
 import pathlib
 import socket
 import sys

@@ -173,6 +173,7 @@ def kill_again_and_again(transport, seed):
             torn = stream.chunk()
             daemon.send(torn)
             time.sleep(rnd.random() * 0.08)
+            until((daemon.dir / "state" / "snapshot").exists, 30, "a first snapshot")
             daemon.kill9()
             taken_ns, = SNAPSHOT_TAKEN.unpack_from(daemon.snapshot())
             for arrived_ns, samples in recent:

@@ -53,7 +53,8 @@ class Reloaded(Tsaggd):
         return {link for link in links if link.startswith("socket:")}
 
     def points(self, name="rollups.lp"):
-        return lineproto.read_points((self.dir / "state" / name).read_text())
+        text = (self.dir / "state" / name).read_text()
+        return lineproto.read_points(text[:text.rfind("\n") + 1])
 
 
 class Hup:

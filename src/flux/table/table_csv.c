@@ -328,7 +328,7 @@ static void put_rows(struct ts_flux_csv *csv, const struct ts_flux_chunk *chk, s
             pieces[n++] = (struct piece){fixed.len, col};
     }
     ts_buf_puts(&fixed, "\r\n");
-    bool ok = pieces && ts_buf_reserve(&fixed, PAD);
+    bool ok = pieces && ts_buf_reserve(&fixed, PAD) && !ts_buf_failed(&fixed);
     if (ok)
         pieces[n] = (struct piece){fixed.len, NULL};
     for (size_t row = 0; ok && row < chk->n; row++)

@@ -1,7 +1,6 @@
 """Allocations that fail where the test wants it, in programs that are started with the library of tests/faults/failing_alloc.c."""
 import contextlib
 import mmap
-import os
 import pathlib
 import random
 import struct
