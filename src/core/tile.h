@@ -57,17 +57,12 @@ TS_INLINE uint64_t ts_key_shape(const struct ts_raw *raw)
 }
 
 /** The key's hash, other ones for other keys. */
-TS_INLINE uint64_t ts_key_hash_seeded(const struct ts_raw *raw, uint64_t key)
+TS_INLINE uint64_t ts_key_hash(const struct ts_raw *raw)
 {
-    uint64_t seed = ts_key_shape(raw) ^ key;
+    uint64_t seed = ts_key_shape(raw);
     if (raw->tail_len)
         seed ^= ts_hash(raw->tail, raw->tail_len);
     return ts_hash_seeded(raw->head, raw->head_len, seed);
-}
-
-TS_INLINE uint64_t ts_key_hash(const struct ts_raw *raw)
-{
-    return ts_key_hash_seeded(raw, 0);
 }
 
 struct ts_tile {

@@ -238,6 +238,8 @@ void ts_session_drop_ended(const struct ts_worker *wk, struct ts_rule *rule)
 {
     struct ts_sessions *set = rule->sessions;
     int64_t event_ns = ts_worker_watermark(wk, rule);
+    if (wk->snap && wk->snap->busy) /* it is being written, and knows its place by number */
+        return;
     if (wk->clock_ns <= set->ended_until_ns || (event_ns != TS_TIME_NONE && event_ns <= set->ended_until_ns))
         return;
     TS_FREE(set->ended);

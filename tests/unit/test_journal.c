@@ -355,6 +355,16 @@ static void index_saves_the_reading(void **state)
     ts_journal_close(&jr);
 }
 
+static void push_and_wait(struct ts_journal *jr, struct ts_rollup_batch *batch)
+{
+    while (!ts_ring_push(ts_journal_input(jr, 0), batch))
+        usleep(100);
+    ts_bell_ring(ts_journal_bell(jr));
+    uint64_t before = ts_counter_of(jr->cnt, TS_C_JOURNAL_APPENDED);
+    while (ts_counter_of(jr->cnt, TS_C_JOURNAL_APPENDED) == before && ts_ring_count(ts_journal_input(jr, 0)))
+        usleep(100);
+}
+
 static void push_window(struct ts_journal *jr, int64_t start_s, double value, bool correction)
 {
     static struct ts_str series;
@@ -363,12 +373,7 @@ static void push_window(struct ts_journal *jr, int64_t start_s, double value, bo
     struct ts_rollup_batch *batch = make_batch("a", start_s * TS_SEC);
     batch->correction = correction;
     add_numbers(batch, series, 2, (const double[]){value, value + 1});
-    while (!ts_ring_push(ts_journal_input(jr, 0), batch))
-        usleep(100);
-    ts_bell_ring(ts_journal_bell(jr));
-    uint64_t before = ts_counter_of(jr->cnt, TS_C_JOURNAL_APPENDED);
-    while (ts_counter_of(jr->cnt, TS_C_JOURNAL_APPENDED) == before && ts_ring_count(ts_journal_input(jr, 0)))
-        usleep(100);
+    push_and_wait(jr, batch);
 }
 
 /* Two minutes of 10 s windows, one of them corrected, and a part of the next: merged by hand. */
@@ -446,12 +451,7 @@ static void push_extras(struct ts_journal *jr, int64_t start_s, double value, bo
         .series = set, .stats.count = 3, .distinct = 2, .last_text = TS_STR(""), .sketch = {texts + 16 + len[1], len[2]}};
     ts_sketch_fini(&sk);
     ts_hll_free(&hll);
-    while (!ts_ring_push(ts_journal_input(jr, 0), batch))
-        usleep(100);
-    ts_bell_ring(ts_journal_bell(jr));
-    uint64_t before = ts_counter_of(jr->cnt, TS_C_JOURNAL_APPENDED);
-    while (ts_counter_of(jr->cnt, TS_C_JOURNAL_APPENDED) == before && ts_ring_count(ts_journal_input(jr, 0)))
-        usleep(100);
+    push_and_wait(jr, batch);
 }
 
 /* Windows of a minute that hold more than moments: sketches are those of all samples, to the byte. */
