@@ -365,6 +365,7 @@ static int run(struct ts_conf *conf, const struct options *opt)
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    ts_mem_set_lasting();
     ts_log_set_level(conf->log_level);
     raise_descriptor_limit();
     const char *input_path = opt->input;
