@@ -9,7 +9,7 @@
  *   a last one of worker UINT32_MAX, whose payload is u64 number of blocks before it
  *
  * The payload of a worker's blocks, one after the other, is records:
- *   'W', the first: i64 watermark_ns | n sources: u64 key, i64 highest event time
+ *   'W', the first, and again when rules have come or gone: i64 watermark_ns | n sources: u64 key, i64 highest event time
  *        | n rules: u64 key (ts_rule_key), u8 form, u8 wants, n and name
  *   'C', of the first worker, when a rollup has completeness, in the order of ts_losses_save: u8 level | i64 at_ns | f64 kept | f64 lost of
  *        struct ts_losses_mark
@@ -42,6 +42,7 @@
 #define SNAP_FINAL      1 /* what is open was sent as a part, too */
 #define SNAP_LAST       UINT32_MAX
 #define SNAP_TIME_MAX   (INT64_MAX / 2) /* what is further from 1970 is no window */
+#define SNAP_RULES_MAX  (3 * TS_ROLLUPS_MAX) /* of former configurations some may not fit */
 
 enum pane_flag { PANE_SEALED = 1, PANE_MERGED = 2, PANE_DONE = 4, PANE_AGAIN = 8, PANE_WANTED = 16, PANE_BESIDE = 32 };
 enum pane_part { PART_LAST = 1, PART_SKETCH = 2, PART_MORE = 4 };
@@ -80,6 +81,12 @@ struct ts_snapper {
 static inline int64_t ts_snap_gap(int64_t took_ns, int64_t cpu_ns)
 {
     return TS_MAX(SNAP_TIME_SHARE * took_ns, SNAP_CPU_SHARE * cpu_ns);
+}
+
+/** How many of the worker's rules a snapshot has. */
+static inline unsigned ts_snap_nrules(const struct ts_worker *wk)
+{
+    return TS_MIN(wk->nrules, SNAP_RULES_MAX);
 }
 
 /** The form of a rule's panes. */
