@@ -6,7 +6,6 @@
 #include "config.h"
 #include "window/window_priv.h"
 
-#include "core/losses.h"
 #include "core/matcher.h"
 
 #include <math.h>
@@ -381,7 +380,6 @@ static void make_windows(struct ts_worker *wk)
 bool ts_worker_seal(struct ts_worker *wk)
 {
     uint32_t budget = STEP_SLOTS;
-    ts_losses_look(wk->clock_ns);
     if (wk->held)
         return false;
     make_windows(wk);

@@ -70,6 +70,7 @@ struct ts_snapper {
     /* @thread worker */
     uint64_t begun;            /* number of the last one begun */
     bool busy;
+    bool starting;             /* nothing of it has been put yet */
     uint32_t next_slot, next_ended;
     struct snap_block *filling;
 };

@@ -179,15 +179,14 @@ static void step(struct ts_worker *wk)
 {
     struct ts_snapper *snap = wk->snap;
     struct ts_buf *buf = &snap->filling->buf;
-    size_t stop_at = buf->len + STEP_BYTES;
     if (wk->renumbered)
         snap->next_ended = 0; /* what is written twice counts once */
-    bool first = snap->next_slot == 0 && snap->next_ended == 0;
-    if (first || wk->renumbered)
+    if (snap->starting || wk->renumbered)
         put_start(wk, buf);
-    if (first && wk->conf.number == 0)
+    if (snap->starting && wk->conf.number == 0)
         ts_snap_put_losses(buf);
-    wk->renumbered = false;
+    snap->starting = wk->renumbered = false;
+    size_t stop_at = buf->len + STEP_BYTES;
     ts_gather_look(wk);
     bool all_ended = ts_session_save_ended(wk, &snap->next_ended, STEP_SLOTS, buf);
     uint32_t end = all_ended ? TS_MIN(wk->series.count, snap->next_slot + STEP_SLOTS) : 0;
@@ -216,7 +215,7 @@ bool ts_worker_snap(struct ts_worker *wk)
         if (asked == snap->begun)
             return false;
         snap->begun = asked;
-        snap->busy = true;
+        snap->busy = snap->starting = true;
         snap->next_slot = snap->next_ended = 0;
     }
     if (wk->held || (wk->nending && wk->behind) || !open_block(snap))
