@@ -12,7 +12,8 @@ libtsagg_a_SOURCES += \
 	src/window/window_more.c \
 	src/window/window_pane.c \
 	src/window/window_place.c \
-	src/window/window_reload.c src/window/window_rule.c \
+	src/window/window_reload.c src/window/window_rule.c src/window/window_rule.h \
+	src/window/window_rule_change.c src/window/window_rule_end.c \
 	src/window/window_seal.c \
 	src/window/window_series.c \
 	src/window/window_session.c \

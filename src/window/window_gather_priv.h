@@ -1,7 +1,7 @@
 #ifndef TS_WINDOW_GATHER_PRIV_H
 #define TS_WINDOW_GATHER_PRIV_H
 /* What the two files of the gatherer share. */
-#include "window/window_priv.h"
+#include "window/window_rule.h"
 
 #include <pthread.h>
 
@@ -32,6 +32,8 @@ struct gathered {
 
 struct gather_fold {
     struct progress *workers;
+    bool *retired; /* by worker */
+    unsigned nretired;
     struct gathered *windows; /* by start, earliest first */
 };
 
@@ -43,7 +45,7 @@ struct ts_gather {
     struct ts_group **buckets;
     size_t mask;
     bool *ended; /* by worker */
-    struct gather_fold folds[];
+    struct gather_fold **folds; /* [nfolds]; NULL: all workers have retired from it */
 };
 
 /** Forgets a window of the list, with its partials. */

@@ -9,7 +9,7 @@
  *   a last one of worker UINT32_MAX, whose payload is u64 number of blocks before it
  *
  * The payload of a worker's blocks, one after the other, is records:
- *   'W', the first: i64 watermark_ns | n sources: u64 key, i64 highest event time
+ *   'W', the first, and again when rules have come or gone: i64 watermark_ns | n sources: u64 key, i64 highest event time
  *        | n rules: u64 key (ts_rule_key), u8 form, u8 wants, n and name
  *   'C', of the first worker, when a rollup has completeness, in the order of ts_losses_save: u8 level | i64 at_ns | f64 kept | f64 lost of
  *        struct ts_losses_mark
@@ -20,11 +20,11 @@
  *   in form 2, of sessions, start_ns is the time of the first sample, the flags are 0, and the content begins with
  *        u8 enum ts_session_flag, i64 time of the last sample, i64 time_ns
  *   content: nothing with PANE_DONE; SET f64 count, HyperLogLog; STRING f64 count, i64 time_ns, text; others
- *        u8 which of enum pane_part, moments as in core/stats.h, then LAST i64 | SKETCH u32 bytes and sketch | MORE see window_more.c
+ *        u8 which of enum pane_part, moments as in core/stats.h, then LAST i64 | SKETCH u32 bytes and sketch (ts_sketch_save) | MORE see window_more.c
  *
  * A window is not SEALED as long as its groups have not gone out. WANTED has nothing but the window, in which a gauge without samples
  * goes out. BESIDE: its groups had a part of series in arrival time that is in no pane.
- * Version 1 has no sessions, and no WANTED and BESIDE; it and version 2 have no 'C'.
+ * Version 1 has no sessions, and no WANTED and BESIDE; it and version 2 have no 'C', and their sketches are encoded (ts_sketch_encode).
  *
  * A series is in one record, with all its panes as they were at one moment, so a pane and what it was merged into agree. Series
  * are copied one after the other; what was sealed meanwhile is in the journal behind `segment offset`.
@@ -42,6 +42,7 @@
 #define SNAP_FINAL      1 /* what is open was sent as a part, too */
 #define SNAP_LAST       UINT32_MAX
 #define SNAP_TIME_MAX   (INT64_MAX / 2) /* what is further from 1970 is no window */
+#define SNAP_RULES_MAX  (3 * TS_ROLLUPS_MAX) /* of former configurations some may not fit */
 
 enum pane_flag { PANE_SEALED = 1, PANE_MERGED = 2, PANE_DONE = 4, PANE_AGAIN = 8, PANE_WANTED = 16, PANE_BESIDE = 32 };
 enum pane_part { PART_LAST = 1, PART_SKETCH = 2, PART_MORE = 4 };
@@ -65,12 +66,28 @@ struct ts_snapper {
     _Atomic bool released;     /* the last snapshot has been taken; the writer's */
     bool kept;                 /* and written; before `released` */
     _Atomic int64_t pause_ns;  /* longest that the worker's samples waited for a step; the worker's */
+    _Atomic int64_t cpu_ns;    /* of all steps; the worker's */
     /* @thread worker */
     uint64_t begun;            /* number of the last one begun */
     bool busy;
     uint32_t next_slot, next_ended;
     struct snap_block *filling;
 };
+
+#define SNAP_TIME_SHARE 20 /* of the time at most one part is spent on snapshots, */
+#define SNAP_CPU_SHARE  50 /* and of one processor */
+
+/** How long after a snapshot was begun that took so long and so much of a processor the next may begin. */
+static inline int64_t ts_snap_gap(int64_t took_ns, int64_t cpu_ns)
+{
+    return TS_MAX(SNAP_TIME_SHARE * took_ns, SNAP_CPU_SHARE * cpu_ns);
+}
+
+/** How many of the worker's rules a snapshot has. */
+static inline unsigned ts_snap_nrules(const struct ts_worker *wk)
+{
+    return TS_MIN(wk->nrules, SNAP_RULES_MAX);
+}
 
 /** The form of a rule's panes. */
 static inline unsigned ts_snap_form(const struct ts_rule *rule)

@@ -387,7 +387,7 @@ static void sessions_that_the_journal_has_stay_ended(void **unused)
         assert_int_equal(ts_snapshot_check(ts_buf_str(&bytes), &snap), 0);
         assert_int_equal(ts_snapshot_restore(&snap, sealed, &fx.conf, 200 * S, &got), 0);
         assert_true(got.sealed == (crash ? 0 : session.session_max_ns ? 3 : 1) && got.panes - got.sealed == (crash ? 2 : 1));
-        assert_int_equal(fx.workers[0]->rules[0].sessions->nended, 1);
+        assert_int_equal(fx.workers[0]->rules[0]->sessions->nended, 1);
         say(&fx, fx.workers[0], 16, 98 * S);
         say(&fx, fx.workers[0], 16, 107 * S);
         assert_int_equal(ts_counter_sum(TS_C_DROPPED_LATE), 2);
@@ -518,6 +518,14 @@ static void what_the_journal_has_is_closed(void **unused)
     tear_down(&fx);
 }
 
+static void what_was_dear_is_rarer(void **unused)
+{
+    (void)unused;
+    assert_int_equal(ts_snap_gap(100 * TS_MS, 10 * TS_MS), 2 * S);   /* a slow disk */
+    assert_int_equal(ts_snap_gap(100 * TS_MS, 100 * TS_MS), 5 * S);  /* a fast one */
+    assert_int_equal(ts_snap_gap(100 * TS_MS, 200 * TS_MS), 10 * S); /* two workers */
+}
+
 int main(void)
 {
     static int64_t max_ns = 16 * S; /* parts of 2 s */
@@ -525,6 +533,7 @@ int main(void)
         cmocka_unit_test(goes_on_in_other_workers),
         cmocka_unit_test(damage_is_seen),
         cmocka_unit_test(what_the_journal_has_is_closed),
+        cmocka_unit_test(what_was_dear_is_rarer),
         cmocka_unit_test_setup_teardown(sessions_go_on_after_a_crash, use_sessions, use_windows),
         cmocka_unit_test_prestate_setup_teardown(sessions_go_on_after_a_crash, use_sessions, use_windows, &max_ns),
         cmocka_unit_test_setup_teardown(sessions_go_on_after_a_stop, use_sessions, use_windows),
