@@ -6,6 +6,7 @@
 #include "config.h"
 #include "window/window_priv.h"
 
+#include "core/losses.h"
 #include "core/matcher.h"
 
 #include <math.h>

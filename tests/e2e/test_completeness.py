@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The field completeness: 1 when nothing was lost; else the share, worked out from what was sent and what the points say."""
+import json
 import pathlib
 import signal
 import socket
@@ -174,6 +175,22 @@ def test_a_window_goes_on_after_a_stop_and_a_crash():
         kept = found["good", start_ns]["sum"]
         assert kept >= 90, found
         assert_share(found, "good", start_ns, kept / (kept + 10), 0.004)  # a sample or two of the last went with the crash
+
+
+def test_a_reload_asks_for_it():
+    """The history begins then: what was lost before is not told."""
+    with daemon(rule={**RULE, "aggregates": ["count", "sum"]}) as tsaggd:
+        far_ns = time.time_ns() + 7200 * NS
+        start_ns = into_window()
+        send_datagrams(tsaggd.udp_port, [b"lp u=1 %d" % far_ns] * 5)
+        seen(tsaggd, start_ns, future=5)
+        tsaggd.config["rollups"] = [RULE]
+        tsaggd.config_path.write_text(json.dumps(tsaggd.config))
+        assert tool("tsagg-ctl", "reload", f"--host=http://{LOOPBACK}:{tsaggd.http_port}").returncode == 0
+        start_ns = into_window(beyond_ns=start_ns + EVERY_NS)
+        send_datagrams(tsaggd.udp_port, [b"good:1|c\n" * 30, b"lp u=1 %d\n" % far_ns * 10])
+        seen(tsaggd, start_ns, future=15)
+        assert_share(points(tsaggd), "good", start_ns, 30 / 40)
 
 
 def test_a_replay():
