@@ -113,13 +113,13 @@ static double seal(struct way *way, uint64_t window, double spent[PARTS], double
         spent[i] = -threads_ns(parts[i]);
     spent[WORKER] = *step_us = 0;
     wk->clock_ns = T0_NS + (int64_t)(window + 1) * EVERY_NS;
-    while (wk->rules[0].windows) {
+    while (wk->rules[0]->windows) {
         double from_ns = cpu_ns();
         bool more = ts_worker_seal(wk);
         double step_ns = cpu_ns() - from_ns;
         spent[WORKER] += step_ns;
         *step_us = TS_MAX(*step_us, step_ns / 1e3);
-        if (!more && wk->rules[0].windows)
+        if (!more && wk->rules[0]->windows)
             nap(); /* the journal's ring is full */
     }
     while (ts_feed_count(feed, TS_C_SINK_DELIVERED) < (window + 1) * nseries)

@@ -143,9 +143,7 @@ static unsigned count_workers(const struct ts_conf *conf)
 
 static void make_workers(struct daemon *dmn)
 {
-    for (unsigned i = 0; i < dmn->conf->nrollups && !dmn->gather; i++)
-        if (ts_conf_is_grouped(&dmn->conf->rollups[i]))
-            dmn->gather = ts_gather_new(dmn->conf, dmn->nshards);
+    dmn->gather = ts_gather_new(dmn->conf, dmn->nshards);
     for (unsigned w = 0; w < dmn->nshards; w++) {
         struct shard *shard = &dmn->shards[w];
         shard->lanes = ts_xalloc(dmn->nsources * sizeof(struct ts_lane *));
@@ -280,6 +278,7 @@ static void free_all(struct daemon *dmn)
     ts_free(dmn->workers);
     ts_gather_free(&dmn->gather);
     ts_census_free(&dmn->census);
+    ts_rule_plan_unref(&dmn->plan);
     ts_conf_free(&dmn->conf);
     reload_free(dmn);
     self_free(dmn);
@@ -366,6 +365,7 @@ static int run(struct ts_conf *conf, const struct options *opt)
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    ts_mem_set_lasting();
     ts_log_set_level(conf->log_level);
     raise_descriptor_limit();
     const char *input_path = opt->input;

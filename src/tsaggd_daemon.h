@@ -42,7 +42,8 @@ struct daemon {
     const char *input_path; /* --input; NULL: listen */
     struct input input;
     struct ts_census *census;   /* of the series of all workers */
-    struct ts_gather *gather; /* NULL: no rollup is of groups */
+    struct ts_gather *gather;
+    struct ts_rule_plan *plan; /* of the last reload; NULL: the rollups are those of `conf` */
     const char *events_to;      /* kept, see ts_conf_keep */
     _Atomic uint64_t passed;    /* numbers events and service checks, of all sources */
     struct reload *reload;

@@ -43,7 +43,7 @@ void daemon_measure(void *arg, struct ts_readings *out)
         measure_worker(gauges, w, out);
     }
     ts_readings_gauge(out, TS_G_SERIES, NULL, (double)ts_census_count(dmn->census));
-    ts_readings_gauge(out, TS_G_GROUPS, NULL, (double)(dmn->gather ? ts_gather_count(dmn->gather) : 0));
+    ts_readings_gauge(out, TS_G_GROUPS, NULL, (double)ts_gather_count(dmn->gather));
     ts_readings_gauge(out, TS_G_WINDOWS, NULL, (double)windows);
     ts_readings_gauge(out, TS_G_WORKERS, NULL, dmn->nshards);
     if (lowest_ns != INT64_MAX)

@@ -37,6 +37,7 @@ struct plan {
     struct ts_conf *next;
     struct listeners_change *listeners;
     struct ts_sinks_change *sinks;
+    struct ts_rules_change *rules;
 };
 
 void reload_init(struct daemon *dmn, const char *file, const char *const *set, unsigned nset)
@@ -80,7 +81,10 @@ static int prepare(struct daemon *dmn, struct plan *plan, struct ts_err *err)
     struct ts_feeds feeds = {add_feed, leave_feed, dmn->journal};
     int rc = prepare_store(dmn, plan->next, err);
     rc = rc ? rc : ts_sinks_prepare(dmn->sinks, plan->next, &feeds, &plan->sinks, err);
+    rc = rc ? rc : ts_rules_prepare(dmn->workers, dmn->nshards, dmn->plan, dmn->conf, plan->next, &plan->rules, err);
     rc = rc ? rc : listeners_prepare(dmn, plan->next, &plan->listeners, err);
+    if (rc)
+        ts_rules_cancel(&plan->rules);
     if (rc && plan->sinks)
         ts_sinks_cancel(&plan->sinks);
     return rc;
@@ -88,8 +92,12 @@ static int prepare(struct daemon *dmn, struct plan *plan, struct ts_err *err)
 
 static void commit(struct daemon *dmn, struct plan *plan, struct ts_buf *text)
 {
-    unsigned opened, closed, moved = ts_conf_move_rollups(dmn->conf, plan->next);
+    unsigned opened, closed;
     int64_t begun_ns = ts_clock_mono_ns();
+    struct ts_rules_changed rules;
+    struct ts_rule_plan *former = dmn->plan;
+    dmn->plan = ts_rules_commit(&plan->rules, &rules);
+    ts_rule_plan_unref(&former);
     unsigned sinks = ts_sinks_commit(dmn->sinks, &plan->sinks);
     dmn->events_to = ts_conf_keep(plan->next->events.to);
     for (unsigned s = 0; s < dmn->nsources; s++)
@@ -100,10 +108,11 @@ static void commit(struct daemon *dmn, struct plan *plan, struct ts_buf *text)
     ts_pressure_init(plan->next->limits.memory_bytes);
     struct ts_buf line = TS_BUF_INIT;
     daemon_put_listeners(dmn, &line);
-    ts_log(TS_LOG_INFO, "reloaded", "rollups_moved=%u sinks_changed=%u sockets_opened=%u sockets_closed=%u ms=%lld%s", moved, sinks, opened, closed,
+    ts_log(TS_LOG_INFO, "reloaded", "rollups_begun=%u rollups_ended=%u rollups_moved=%u sinks_changed=%u sockets_opened=%u sockets_closed=%u ms=%lld%s", rules.begun, rules.ended, rules.moved, sinks, opened, closed,
            (long long)((ts_clock_mono_ns() - begun_ns) / TS_MS), line.len ? ts_buf_cstr(&line) : "");
     ts_buf_fini(&line);
-    ts_buf_printf(text, "reloaded: %u rollups go elsewhere, %u sinks changed, %u sockets opened, %u closed\n", moved, sinks, opened, closed);
+    ts_buf_printf(text, "reloaded: %u rollups begin, %u end, %u rollups go elsewhere, %u sinks changed, %u sockets opened, %u closed\n", rules.begun, rules.ended,
+                  rules.moved, sinks, opened, closed);
 }
 
 static void tell_fixed(const struct daemon *dmn, const struct ts_conf *next, struct ts_buf *text)
@@ -148,6 +157,7 @@ static int reload(struct daemon *dmn, struct ts_buf *text)
     } else {
         commit(dmn, &plan, text);
         tell_fixed(dmn, plan.next, text);
+        plan.next = NULL; /* the rules have it */
     }
     ts_conf_free(&plan.next);
     return rc;

@@ -14,6 +14,8 @@
 #include "core/sample.h"
 #include "core/zone.h"
 
+#include <stdatomic.h>
+
 enum ts_format { TS_FORMAT_AUTO, TS_FORMAT_STATSD, TS_FORMAT_INFLUX };
 enum ts_signed_gauges { TS_GAUGES_RELATIVE, TS_GAUGES_ABSOLUTE };
 enum ts_when_full { TS_FULL_BLOCK, TS_FULL_DROP_NEW, TS_FULL_DROP_OLD };
@@ -107,6 +109,8 @@ struct ts_conf_rollup {
     char *without;      /* tags that they are not told apart by; NULL: see group_by */
     bool meets_series;  /* it is of groups, and a series without further tags is called like its group, in the same sink */
     bool drop_original; /* keep_original: false: what matches goes to no later rollup */
+    _Atomic(const char *) moved; /* where it goes since a reload, kept; NULL: as above */
+    const struct ts_conf_rollup *origin; /* of a copy: what it was made of, which knows that */
 };
 
 /** The sinks that its points go to, comma-separated. */
@@ -223,9 +227,11 @@ bool ts_conf_sink_same(const struct ts_conf_sink *a, const struct ts_conf_sink *
 /** Names what differs and cannot be changed without a restart: "workers, http.token, rollups". */
 void ts_conf_fixed_changes(const struct ts_conf *was, const struct ts_conf *now, struct ts_buf *names);
 
-/** Rollups of `was`, the configuration of the start, go from now on where those of `now` go that are otherwise the same. @return how many
- * go elsewhere. */
-unsigned ts_conf_move_rollups(const struct ts_conf *was, const struct ts_conf *now);
+/** The same but for `to`. */
+bool ts_conf_rollup_same(const struct ts_conf_rollup *a, const struct ts_conf_rollup *b);
+
+/** Rollups of `was`, those whose bits are set, go from now on where those of `now` go that are otherwise the same. @return how many go elsewhere. */
+unsigned ts_conf_move_rollups(struct ts_conf *was, uint64_t which, const struct ts_conf *now);
 
 /** Where a rollup goes at the moment. @thread any */
 const char *ts_conf_sinks_now(const struct ts_conf_rollup *rollup);

@@ -56,8 +56,8 @@ static bool is_live(const struct ts_conf_option *opt)
     static const struct {
         enum ts_conf_section section;
         const char *key;
-    } live[] = {{TS_SECTION_top, "log_level"}, {TS_SECTION_limits, "memory"}, {TS_SECTION_events, "to"},
-              {TS_SECTION_self, "every"},  {TS_SECTION_self, "to"},      {TS_SECTION_self, "tags"}};
+    } live[] = {{TS_SECTION_top, "log_level"}, {TS_SECTION_top, "correct_for"}, {TS_SECTION_limits, "memory"}, {TS_SECTION_events, "to"},
+               {TS_SECTION_self, "every"},    {TS_SECTION_self, "to"},         {TS_SECTION_self, "tags"}};
     for (size_t i = 0; i < TS_ARRAY_SIZE(live); i++)
         if (opt->section == live[i].section && strcmp(opt->key, live[i].key) == 0)
             return true;
@@ -73,15 +73,11 @@ void ts_conf_fixed_changes(const struct ts_conf *was, const struct ts_conf *now,
         const char *section = ts_conf_sections[opt->section].key;
         ts_buf_printf(names, "%s%s%s%s", names->len ? ", " : "", section, section[0] ? "." : "", opt->key);
     }
-    bool pipeline = was->npipeline == now->npipeline, rollups = was->nrollups == now->nrollups;
+    bool pipeline = was->npipeline == now->npipeline;
     for (unsigned i = 0; pipeline && i < was->npipeline; i++)
         pipeline = same(TS_SECTION_pipeline, &was->pipeline[i], &now->pipeline[i], NULL);
-    for (unsigned i = 0; rollups && i < was->nrollups; i++)
-        rollups = same(TS_SECTION_rollups, &was->rollups[i], &now->rollups[i], "to");
     if (!pipeline)
         ts_buf_printf(names, "%spipeline", names->len ? ", " : "");
-    if (!rollups)
-        ts_buf_printf(names, "%srollups", names->len ? ", " : "");
 }
 
 static char *copy_of(const char *text)
@@ -152,44 +148,33 @@ void ts_conf_keep_free(void)
     nkept = 0;
 }
 
-/* Rollups whose sinks are not those of the start; by the name's address, which copies of their options share. */
-static struct {
-    const char *name;
-    _Atomic(const char *) to;
-} moved[TS_ROLLUPS_MAX];
-static _Atomic unsigned nmoved;
-
 const char *ts_conf_sinks_now(const struct ts_conf_rollup *rollup)
 {
-    /* Acquire: pairs with the releases below, for the entry and for the text. */
-    unsigned n = atomic_load_explicit(&nmoved, memory_order_acquire);
-    for (unsigned i = 0; i < n; i++)
-        if (moved[i].name == rollup->name)
-            return atomic_load_explicit(&moved[i].to, memory_order_acquire);
-    return ts_conf_sinks_of(rollup);
+    const struct ts_conf_rollup *origin = rollup->origin ? rollup->origin : rollup;
+    /* Acquire: pairs with the release below, for the text. */
+    const char *to = atomic_load_explicit(&origin->moved, memory_order_acquire);
+    return to ? to : ts_conf_sinks_of(origin);
 }
 
-static bool set_sinks(const struct ts_conf_rollup *rollup, const char *to)
+static bool set_sinks(struct ts_conf_rollup *rollup, const char *to)
 {
-    unsigned n = atomic_load_explicit(&nmoved, memory_order_relaxed), i = 0;
     if (strcmp(ts_conf_sinks_now(rollup), to) == 0)
         return false;
-    while (i < n && moved[i].name != rollup->name)
-        i++;
-    if (i == n)
-        moved[i].name = rollup->name; /* that nobody reads yet */
-    atomic_store_explicit(&moved[i].to, ts_conf_keep(to), memory_order_release);
-    if (i == n)
-        atomic_store_explicit(&nmoved, n + 1, memory_order_release);
+    atomic_store_explicit(&rollup->moved, ts_conf_keep(to), memory_order_release);
     return true;
 }
 
-unsigned ts_conf_move_rollups(const struct ts_conf *was, const struct ts_conf *now)
+bool ts_conf_rollup_same(const struct ts_conf_rollup *a, const struct ts_conf_rollup *b)
+{
+    return same(TS_SECTION_rollups, a, b, "to");
+}
+
+unsigned ts_conf_move_rollups(struct ts_conf *was, uint64_t which, const struct ts_conf *now)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < was->nrollups; i++)
         for (unsigned k = 0; k < now->nrollups; k++)
-            if (same(TS_SECTION_rollups, &was->rollups[i], &now->rollups[k], "to"))
+            if (which >> i & 1 && strcmp(was->rollups[i].name, now->rollups[k].name) == 0 && ts_conf_rollup_same(&was->rollups[i], &now->rollups[k]))
                 n += set_sinks(&was->rollups[i], ts_conf_sinks_of(&now->rollups[k]));
     return n;
 }

@@ -34,7 +34,8 @@ static bool must_fail(void)
 }
 #endif
 
-#define WAIT_MS 10
+#define WAIT_MS   10
+#define OWN_PAGES (512 << 10)
 
 static _Atomic unsigned patience; /* times WAIT_MS; relaxed: only its own value matters */
 static int fatal_status;          /* 0: only those of ts_xalloc and friends are fatal, with 1. Set before any thread runs */
@@ -145,6 +146,13 @@ void ts_mem_trim(void)
 {
 #ifdef __GLIBC__
     (void)malloc_trim(0);
+#endif
+}
+
+void ts_mem_set_lasting(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, OWN_PAGES);
 #endif
 }
 

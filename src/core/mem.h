@@ -54,6 +54,12 @@ void ts_mem_set_patience(int64_t ns);
 /** For programs that do one thing and end: any allocation that fails ends the process with this exit status. @thread main, before others */
 void ts_mem_set_fatal(int status);
 
+/**
+ * For a program that runs for months: memory of 512 KiB and more goes back to the system as soon as it is freed. Otherwise the C library would
+ * raise its limit with each large piece that is freed, and what each thread once needed at most would stay. @thread main, before others
+ */
+void ts_mem_set_lasting(void);
+
 /** Gives memory that is free back to the system, where the C library can. May take milliseconds. @thread any */
 void ts_mem_trim(void);
 

@@ -44,7 +44,10 @@ struct ts_raw {
     };
     double weight;   /* 1 / sample rate */
     int64_t time_ns;
-    uint64_t hash;   /* of head, tail and kind; filled by whoever looks it up */
+    union {
+        uint64_t hash;      /* of head, tail and kind; filled by whoever looks it up */
+        const char *number; /* while parse reads it: the value's text, of bits bytes */
+    };
     uint32_t line_len;
     uint32_t index;  /* which sample of its line */
 };

@@ -10,6 +10,7 @@
 
 #define TILE_FULL    (TS_TILE_MAX + 1)
 #define TIMING_SHAPE (((const struct ts_raw){.kind = TS_KIND_TIMING}).shape)
+#define FIELD_SHAPE  (((const struct ts_raw){.kind = TS_KIND_FIELD}).shape)
 
 /* rate = number in (0, 1] */
 static bool fast_rate(const char *p, const char *end, double *weight)
@@ -94,11 +95,93 @@ static size_t fast_rest(const struct ts_parse_opts *opts, const char *data, cons
     return used;
 }
 
+/* ---- line protocol ---- */
+
+/* Of 32 bytes those that are c, a bit for each. */
+TS_INLINE uint64_t places_of(const char *p, char c)
+{
+    return ts_find_bits(ts_find_load(p), c) | (uint64_t)ts_find_bits(ts_find_load(p + 16), c) << 16;
+}
+
+TS_INLINE uint64_t blanks(const char *p)
+{
+    return places_of(p, ' ');
+}
+
+/* What ends a key or a value, and what makes either one that is not for the fast way. */
+TS_INLINE uint64_t marks(const char *p)
+{
+    return places_of(p, '=') | places_of(p, ',') | places_of(p, ' ') | places_of(p, '\n') | places_of(p, '\\') | places_of(p, '"');
+}
+
+/* The length of the number in a value from p to end, which is digits with i or u behind them; 0: it is not. */
+static __attribute__((noinline)) uint64_t whole_number_length(const char *p, const char *end)
+{
+    bool whole = (end[-1] == 'i' || (end[-1] == 'u' && *p != '-')) && TS_FIND(p, end, ".") == end;
+    return whole ? (uint64_t)(end - p - 1) : 0;
+}
+
+/* The time of a line, from text to end, for the samples from raw to last. */
+static bool fast_time(const struct ts_parse_opts *opts, const char *text, const char *end, struct ts_raw *raw, const struct ts_raw *last)
+{
+    int64_t time_ns;
+    if (!ts_number_time(text, (size_t)(end - text), &time_ns) || __builtin_mul_overflow(time_ns, opts->precision_ns, &time_ns))
+        return false;
+    for (; raw < last; raw++) {
+        raw->flags = TS_RAW_TIME;
+        raw->weight = 1;
+        raw->time_ns = time_ns;
+    }
+    return true;
+}
+
+/* ---- lines of both forms ---- */
+
+/* How far the lines of a piece of data have been read. */
+struct reading {
+    char *data, *end;
+    const char *line;    /* the next one */
+    const uint32_t *pos; /* the first of its positions */
+    bool full;           /* its samples have no room in the tile */
+};
+
+/* Goes back to the line of a number that is none, a sample of which nothing is left then, nor of those behind it up to last. @return
+ * the line's first sample. */
+static TS_COLD struct ts_raw *back_to_line(struct ts_tiler *tl, struct reading *rd, struct ts_raw *raw, const struct ts_raw *last)
+{
+    struct ts_raw *first = raw - raw->index;
+    for (raw = first; raw < last; raw++)
+        tl->more_lines += raw->index != 0;
+    rd->line = first->head;
+    rd->full = false;
+    while (rd->pos > tl->pos && rd->data + rd->pos[-1] >= rd->line)
+        rd->pos--;
+    return first;
+}
+
+/* The complete parser's turn. A quoted text may reach further than the scan saw the line end. */
+static TS_COLD void slow_line(struct ts_tiler *tl, struct reading *rd)
+{
+    while (rd->data[*rd->pos] != '\n')
+        rd->pos++;
+    const char *next = rd->data + *rd->pos++, *line = rd->line;
+    if (tl->opts.format != TS_FORMAT_STATSD && !tl->opts.newline_ends && memchr(line, '"', (size_t)(next - line)))
+        next = line + ts_parse_line_end(line, (size_t)(rd->end - line), tl->opts.format);
+    ts_tile_read_slowly(tl, (struct ts_str){line, (size_t)(next - line)});
+    rd->line = next + 1;
+    while (rd->data + *rd->pos < rd->line && rd->data + *rd->pos < rd->end)
+        rd->pos++;
+}
+
 #define FEED(name)     name##_plain
+#define BLANKS         blanks
+#define MARKS          marks
 #define READ_NUMBER    ts_number_plain
 #define READ_FOUR(raw) false
 #include "parse/parse_tile_feed.inc"
 #undef FEED
+#undef BLANKS
+#undef MARKS
 #undef READ_NUMBER
 #undef READ_FOUR
 
@@ -107,7 +190,26 @@ static size_t fast_rest(const struct ts_parse_opts *opts, const char *data, cons
 TS_TARGET_BEGIN("avx2,bmi,bmi2,popcnt")
 #include "parse/parse_number_avx2.h"
 
-/* The numbers of four statsd lines, read as far as ts_raw.bits, their lengths. @return false: one at a time, please. */
+TS_INLINE __m256i load_32(const char *p)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+
+TS_INLINE uint64_t blanks_avx2(const char *p)
+{
+    return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(load_32(p), _mm256_set1_epi8(' ')));
+}
+
+/* All but one have low halves of their own, by which a shuffle finds what they would have to be. */
+TS_INLINE uint64_t marks_avx2(const char *p)
+{
+    const __m256i by_low_half = _mm256_broadcastsi128_si256(_mm_setr_epi8(' ', 0, '"', 0, 0, 0, 0, 0, 0, 0, '\n', 0, ',', '=', 0, 0));
+    __m256i text = load_32(p);
+    return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(_mm256_cmpeq_epi8(text, _mm256_shuffle_epi8(by_low_half, text)),
+                                                          _mm256_cmpeq_epi8(text, _mm256_set1_epi8('\\'))));
+}
+
+/* Four numbers; their lengths are in ts_raw.bits. @return false: one at a time, please. */
 TS_INLINE bool read_four_avx2(struct ts_raw *raw)
 {
     const char *p[4];
@@ -115,7 +217,7 @@ TS_INLINE bool read_four_avx2(struct ts_raw *raw)
     __m256d values;
     _Pragma("GCC unroll 4") for (unsigned i = 0; i < 4; i++)
     {
-        p[i] = raw[i].head + raw[i].head_len + 1;
+        p[i] = raw[i].number;
         len[i] = raw[i].bits;
     }
     if (TS_UNLIKELY(!ts_number_four_avx2(p, len, &values)))
@@ -129,6 +231,8 @@ TS_INLINE bool read_four_avx2(struct ts_raw *raw)
 }
 
 #define FEED(name)  name##_avx2
+#define BLANKS      blanks_avx2
+#define MARKS       marks_avx2
 #define READ_NUMBER ts_number_avx2
 #define READ_FOUR   read_four_avx2
 #include "parse/parse_tile_feed.inc"

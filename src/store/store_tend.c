@@ -32,6 +32,7 @@ struct round {
     int64_t seq;
     uint32_t nseries; /* of all buckets */
     bool quiet;       /* nothing was written since the last round */
+    bool landed;      /* something became blocks, which takes tens of MiB for a moment */
     int rc;
     struct ts_err err;
 };
@@ -240,6 +241,7 @@ static int take_turn(struct ts_store *store, struct round *rnd, const struct ts_
     if (land)
         rc = ts_land(&wrk, err);
     end(store);
+    rnd->landed |= land;
     if (rc == 0 && land) {
         count(store, 1, 0);
         rc = ts_land_forget(store, shard->id, upto, err);
@@ -377,6 +379,8 @@ int ts_store_tend(struct ts_store *store, enum ts_store_effort effort, struct ts
     clear_log(store, &rnd);
     ts_free(rnd.shards);
     pthread_mutex_unlock(&store->tending);
+    if (rnd.landed)
+        ts_mem_trim();
     if (rnd.rc && err)
         *err = rnd.err;
     return rnd.rc;

@@ -2,6 +2,7 @@
 libtsagg_a_SOURCES += \
 	src/window/window.h src/window/window_priv.h \
 	src/window/window_add.c \
+	src/window/window_completeness.c \
 	src/window/window_expire.c \
 	src/window/window_gather.c src/window/window_gather_priv.h \
 	src/window/window_gather_send.c \
@@ -11,7 +12,8 @@ libtsagg_a_SOURCES += \
 	src/window/window_more.c \
 	src/window/window_pane.c \
 	src/window/window_place.c \
-	src/window/window_reload.c src/window/window_rule.c \
+	src/window/window_reload.c src/window/window_rule.c src/window/window_rule.h \
+	src/window/window_rule_change.c src/window/window_rule_end.c \
 	src/window/window_seal.c \
 	src/window/window_series.c \
 	src/window/window_session.c \

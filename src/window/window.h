@@ -41,6 +41,7 @@ struct ts_worker_gauges {
 struct ts_gather *ts_gather_new(const struct ts_conf *conf, unsigned nworkers);
 void ts_gather_free(struct ts_gather **gather);
 
+
 /** The groups that there are, of all rollups. @thread any */
 uint64_t ts_gather_count(struct ts_gather *gather);
 
@@ -51,6 +52,31 @@ struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf);
 void *ts_worker_run(void *arg);
 
 /* ---- a reload, while the thread runs: window_reload.c. All of it @thread main ---- */
+
+struct ts_rule_plan; /* a configuration whose rules workers have */
+void ts_rule_plan_unref(struct ts_rule_plan **plan);
+
+struct ts_rules_change;
+
+/**
+ * Rules of another configuration, beside those that run. former: what the last change gave, or NULL at the first; was: the configuration of the
+ * start then. @return 0; -TS_ELIMIT: too many former rules are still at their last windows; nothing has changed.
+ */
+int ts_rules_prepare(struct ts_worker *const *workers, unsigned nworkers, const struct ts_rule_plan *former, const struct ts_conf *was,
+                     const struct ts_conf *next, struct ts_rules_change **out, struct ts_err *err) TS_MUST_CHECK;
+
+struct ts_rules_changed {
+    unsigned begun, ended; /* rollups; one that is changed is both */
+    unsigned moved;        /* go to other sinks */
+    int64_t from_ns;       /* what begins has windows from after this on; TS_TIME_NONE: all */
+};
+
+/**
+ * Puts them in the place of those that are not the same any more, each from the beginning of a window on. The workers go on meanwhile, but for
+ * sealing. @return what is in force now, with a reference that is the caller's; the configuration is its own from now on.
+ */
+struct ts_rule_plan *ts_rules_commit(struct ts_rules_change **change, struct ts_rules_changed *out);
+void ts_rules_cancel(struct ts_rules_change **change);
 
 /** Another source, whose thread does not run yet. @return 0, -TS_ENOMEM. */
 int ts_worker_add_source(struct ts_worker *worker, struct ts_lane *lane) TS_MUST_CHECK;

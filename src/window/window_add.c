@@ -4,7 +4,7 @@
  * rule takes is dropped by reason.
  */
 #include "config.h"
-#include "window/window_priv.h"
+#include "window/window_rule.h"
 
 #include "core/mem.h"
 
@@ -16,12 +16,10 @@ static bool know_chunk(struct ts_worker *wk, uint32_t slot)
     if (index < wk->nevent_chunks)
         return true;
     uint32_t n = TS_MAX(index + 1, wk->nevent_chunks * 2);
-    if (wk->masks) {
-        uint64_t *masks = ts_resize(wk->masks, (size_t)n * TS_CHUNK_PANES * sizeof *masks);
-        if (!masks)
+    for (struct ts_rule_set *set = wk->sets; set; set = set->next)
+        if (set->masks && !ts_rule_set_grow(set, n * TS_CHUNK_PANES))
             return false;
-        wk->masks = masks;
-    }
+    wk->masks = wk->last->masks;
     uint8_t *more = ts_resize(wk->event_chunks, n);
     if (!more)
         return false;
@@ -42,8 +40,9 @@ static uint32_t find_slot(struct ts_worker *wk, const struct ts_announce *announ
         ts_worker_leave(wk, slot);
         return TS_SLOT_REFUSED;
     }
-    if (added && wk->masks)
-        wk->masks[slot] = ts_worker_match(wk, (struct ts_str){sl->series, sl->len});
+    for (struct ts_rule_set *set = added ? wk->sets : NULL; set; set = set->next)
+        if (set->masks)
+            set->masks[slot] = ts_rule_set_match(set, (struct ts_str){sl->series, sl->len});
     if (sl->ids == 0)
         ts_slot_saw(sl, TS_MAX(wk->clock_ns, arrival_ns));
     sl->ids++;
@@ -83,7 +82,7 @@ static void move_to_event_time(struct ts_worker *wk, uint32_t slot)
     sl->flags |= TS_SLOT_EVENT;
     wk->event_chunks[index] = 1;
     for (unsigned r = 0; r < wk->nrules; r++) {
-        for (struct ts_window *win = wk->rules[r].windows; win; win = win->next) {
+        for (struct ts_window *win = wk->rules[r]->windows; win; win = win->next) {
             struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
             if (ch && ch != TS_CHUNK_GONE && ch->panes[slot % TS_CHUNK_PANES].stats.count != 0) {
                 ch->event = true;
@@ -95,7 +94,7 @@ static void move_to_event_time(struct ts_worker *wk, uint32_t slot)
 
 static TS_COLD void count_verdict(struct ts_worker *wk, const struct ts_source *src, enum ts_verdict verdict)
 {
-    if (verdict != TS_NO_MEMORY && src->lane->skew)
+    if (verdict < TS_NO_MEMORY && src->lane->skew)
         ts_skew_count(&src->lane->skew->late);
     switch (verdict) {
     case TS_TAKEN: break;
@@ -106,6 +105,7 @@ static TS_COLD void count_verdict(struct ts_worker *wk, const struct ts_source *
         ts_count(wk->cnt, TS_C_DROPPED_LATE, 1);
         break;
     case TS_NO_MEMORY: ts_count(wk->cnt, TS_C_DROPPED_NO_MEMORY, 1); break;
+    case TS_NOT_TAKEN: ts_count(wk->cnt, TS_C_DROPPED_NO_ROLLUP, 1); break;
     }
 }
 
@@ -152,7 +152,7 @@ static bool add_special(struct ts_worker *wk, struct ts_source *src, const struc
                         const struct ts_point *pt, struct ts_point_ext ext, uint32_t slot)
 {
     struct ts_slot *sl = &wk->series.slots[slot];
-    if (wk->masks && !wk->masks[slot])
+    if (wk->masks && !wk->masks[slot] && ts_worker_matches_none(wk, slot))
         return refuse_unmatched(wk, pt, slot);
     struct ts_placed smp = {.slot = slot,
                          .timed = ext.time_ns != TS_TIME_NONE,
@@ -164,11 +164,11 @@ static bool add_special(struct ts_worker *wk, struct ts_source *src, const struc
         sl->gauge = pt->flags & TS_POINT_RELATIVE ? sl->gauge + pt->value : pt->value;
         smp.value = sl->gauge;
     }
-    enum ts_verdict best = TS_NO_MEMORY;
+    enum ts_verdict best = TS_NOT_TAKEN;
     for (unsigned r = 0; r < wk->nadding; r++) {
-        if (!ts_rule_matches(wk, &wk->rules[r], slot))
+        if (!ts_rule_matches(wk->rules[r], slot))
             continue;
-        enum ts_verdict verdict = ts_rule_add(wk, &wk->rules[r], &smp, slab->arrival_ns);
+        enum ts_verdict verdict = ts_rule_add(wk, wk->rules[r], &smp, slab->arrival_ns);
         best = TS_MIN(best, verdict);
     }
     if (sl->kind == TS_KIND_STRING)
@@ -183,8 +183,8 @@ TS_INLINE bool add_plain(struct ts_worker *wk, const struct ts_slab *slab, uint3
 {
     bool taken = false;
     for (unsigned r = 0; r < wk->nadding; r++) {
-        struct ts_rule *rule = &wk->rules[r];
-        if (!ts_rule_matches(wk, rule, slot))
+        struct ts_rule *rule = wk->rules[r];
+        if (!ts_rule_matches(rule, slot))
             continue;
         if (TS_UNLIKELY(rule->sessions)) {
             struct ts_placed smp = {.slot = slot, .time_ns = slab->arrival_ns, .weight = weight, .value = value};
@@ -208,6 +208,18 @@ TS_INLINE bool add_plain(struct ts_worker *wk, const struct ts_slab *slab, uint3
         }
     }
     return taken;
+}
+
+/* No rule has taken it. */
+static TS_COLD void refuse_plain(struct ts_worker *wk, const struct ts_source *src, const struct ts_slab *slab, uint32_t slot)
+{
+    bool taken = false;
+    for (unsigned r = 0; r < wk->nadding; r++) {
+        const struct ts_rule *rule = wk->rules[r];
+        int64_t at_ns = rule->sessions ? slab->arrival_ns : ts_rule_floor(rule, slab->arrival_ns);
+        taken |= ts_rule_matches(rule, slot) && ts_span_has(&rule->taken, at_ns);
+    }
+    count_verdict(wk, src, taken ? TS_NO_MEMORY : TS_NOT_TAKEN);
 }
 
 static TS_COLD void refuse(struct ts_worker *wk, const struct ts_point *pt)
@@ -257,7 +269,7 @@ TS_INLINE void fetch_slots(const struct ts_source *src, const struct ts_point *p
  */
 static uint32_t add_plain_groups(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points, uint32_t n)
 {
-    struct ts_window *win = wk->rules[0].arrival;
+    struct ts_window *win = wk->rules[0]->arrival;
     struct ts_stats *panes[2][GROUP];
     bool many = src->nslots > MANY_IDS;
     uint32_t done = 0;
@@ -281,7 +293,7 @@ static uint32_t add_plain_groups(struct ts_worker *wk, const struct ts_source *s
 /* The window that most samples in event time fall into, when they can be added without a look at anything but their panes. */
 static struct ts_window *timed_window(const struct ts_worker *wk)
 {
-    const struct ts_rule *rule = &wk->rules[0];
+    const struct ts_rule *rule = wk->rules[0];
     struct ts_window *win = rule->recent;
     int64_t wm = ts_worker_watermark(wk, rule);
     bool open = win && win->state[TS_DOMAIN_EVENT] == TS_WINDOW_OPEN && !win->mixed && (wm == TS_TIME_NONE || win->end_ns > wm);
@@ -338,7 +350,7 @@ static void fetch_group(const struct ts_source *src, const struct ts_window *win
 TS_INLINE uint32_t add_groups(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points, uint32_t n,
                               uint32_t *samples)
 {
-    const struct ts_rule *rule = &wk->rules[0];
+    const struct ts_rule *rule = wk->rules[0];
     if (TS_UNLIKELY(points->flags & TS_POINT_EXT)) {
         if (src->nslots > MANY_IDS / 8 && n >= 2 * GROUP)
             fetch_group(src, rule->recent, points + GROUP);
@@ -377,7 +389,7 @@ static uint32_t add_point(struct ts_worker *wk, struct ts_source *src, const str
         if (TS_LIKELY(add_plain(wk, slab, slot, pt->value, ext.weight)))
             ++*aggregated;
         else
-            count_verdict(wk, src, TS_NO_MEMORY);
+            refuse_plain(wk, src, slab, slot);
     } else {
         *aggregated += add_special(wk, src, slab, pt, ext, slot & ~TS_SLOT_MARKS);
     }
@@ -389,9 +401,9 @@ void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struc
     uint64_t aggregated = 0;
     wk->adds = 0;
     for (unsigned r = 0; r < wk->nadding; r++) {
-        struct ts_window *win = wk->rules[r].arrival;
+        struct ts_window *win = wk->rules[r]->arrival;
         if (win && (slab->arrival_ns < win->start_ns || slab->arrival_ns >= win->end_ns))
-            wk->rules[r].arrival = NULL;
+            wk->rules[r]->arrival = NULL;
     }
     for (uint32_t i = 0; i < slab->n;) {
         uint32_t samples, left = slab->n - i;

@@ -19,7 +19,7 @@ static bool is_in_window(const struct ts_worker *wk, uint32_t slot)
 {
     uint32_t index = slot / TS_CHUNK_PANES;
     for (unsigned r = 0; r < wk->nrules; r++) {
-        for (const struct ts_window *win = wk->rules[r].windows; win; win = win->next) {
+        for (const struct ts_window *win = wk->rules[r]->windows; win; win = win->next) {
             const struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
             if (!ch || ch == TS_CHUNK_GONE)
                 continue;

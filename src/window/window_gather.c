@@ -120,22 +120,61 @@ void ts_gather_drop(struct ts_gather *gat, struct ts_partials **set)
 
 /* ---- making, freeing ---- */
 
+static struct gather_fold *make_fold(unsigned nworkers)
+{
+    struct gather_fold *fold = ts_xalloc(sizeof *fold);
+    fold->workers = ts_xalloc(nworkers * sizeof(struct progress));
+    fold->retired = ts_xalloc(nworkers * sizeof *fold->retired);
+    for (unsigned w = 0; w < nworkers; w++)
+        fold->workers[w] = (struct progress){TS_TIME_NONE, TS_TIME_NONE, TS_TIME_NONE};
+    return fold;
+}
+
+/* So many places one behind the other that are free; there are so many then. */
+static unsigned find_places(struct ts_gather *gat, unsigned n)
+{
+    unsigned first = 0, nfree = 0;
+    while (nfree < n && first + nfree < gat->nfolds) {
+        if (gat->folds[first + nfree]) {
+            first += nfree + 1;
+            nfree = 0;
+        } else {
+            nfree++;
+        }
+    }
+    if (first + n > gat->nfolds) {
+        gat->folds = ts_xresize(gat->folds, (first + n) * sizeof(struct gather_fold *));
+        for (; gat->nfolds < first + n; gat->nfolds++)
+            gat->folds[gat->nfolds] = NULL;
+    }
+    return first;
+}
+
+unsigned ts_gather_add_folds(struct ts_gather *gat, const struct ts_conf *conf, uint64_t wanted)
+{
+    pthread_mutex_lock(&gat->lock);
+    unsigned n = conf->nrollups, first = find_places(gat, 2 * n); /* each with a side */
+    for (unsigned i = 0; i < n; i++) {
+        if (!(wanted >> i & 1) || !ts_conf_is_grouped(&conf->rollups[i]))
+            continue;
+        gat->folds[first + i] = make_fold(gat->nworkers);
+        if (conf->rollups[i].late == TS_LATE_SIDE)
+            gat->folds[first + n + i] = make_fold(gat->nworkers);
+    }
+    pthread_mutex_unlock(&gat->lock);
+    return first;
+}
+
 struct ts_gather *ts_gather_new(const struct ts_conf *conf, unsigned nworkers)
 {
-    unsigned nfolds = 2 * conf->nrollups; /* each with a side */
-    struct ts_gather *gat = ts_xalloc(sizeof *gat + nfolds * sizeof gat->folds[0]);
+    struct ts_gather *gat = ts_xalloc(sizeof *gat);
     pthread_mutex_init(&gat->lock, NULL);
     gat->nworkers = nworkers;
-    gat->nfolds = nfolds;
     gat->limit = conf->limits.series;
     gat->mask = FIRST_BUCKETS - 1;
     gat->buckets = ts_xalloc(FIRST_BUCKETS * sizeof(struct ts_group *));
     gat->ended = ts_xalloc(nworkers * sizeof *gat->ended);
-    for (unsigned f = 0; f < nfolds; f++) {
-        gat->folds[f].workers = ts_xalloc(nworkers * sizeof(struct progress));
-        for (unsigned w = 0; w < nworkers; w++)
-            gat->folds[f].workers[w] = (struct progress){TS_TIME_NONE, TS_TIME_NONE, TS_TIME_NONE};
-    }
+    (void)ts_gather_add_folds(gat, conf, UINT64_MAX);
     return gat;
 }
 
@@ -148,16 +187,34 @@ void ts_gather_forget(struct ts_gather *gat, struct gathered **at)
     ts_free(win);
 }
 
+static void free_fold(struct ts_gather *gat, struct gather_fold **fold)
+{
+    if (!*fold)
+        return;
+    while ((*fold)->windows)
+        ts_gather_forget(gat, &(*fold)->windows);
+    ts_free((*fold)->workers);
+    ts_free((*fold)->retired);
+    TS_FREE(*fold);
+}
+
+void ts_gather_drop_folds(struct ts_gather *gat, const struct ts_conf *conf, uint64_t wanted, unsigned first)
+{
+    pthread_mutex_lock(&gat->lock);
+    for (unsigned i = 0; i < 2 * conf->nrollups; i++)
+        if (wanted >> i % conf->nrollups & 1 && ts_conf_is_grouped(&conf->rollups[i % conf->nrollups]))
+            free_fold(gat, &gat->folds[first + i]);
+    pthread_mutex_unlock(&gat->lock);
+}
+
 void ts_gather_free(struct ts_gather **gather)
 {
     struct ts_gather *gat = *gather;
     if (!gat)
         return;
-    for (unsigned f = 0; f < gat->nfolds; f++) {
-        while (gat->folds[f].windows)
-            ts_gather_forget(gat, &gat->folds[f].windows);
-        ts_free(gat->folds[f].workers);
-    }
+    for (unsigned f = 0; f < gat->nfolds; f++)
+        free_fold(gat, &gat->folds[f]);
+    ts_free(gat->folds);
     for (size_t b = 0; b <= gat->mask; b++) {
         for (struct ts_group *group = gat->buckets[b], *next; group; group = next) {
             next = group->next;
@@ -229,6 +286,7 @@ static bool take(struct ts_worker *wk, struct gather_fold *fold, const struct ts
             return false;
         own->start_ns = win->start_ns;
         own->end_ns = win->end_ns;
+        own->made_ns = win->made_ns;
         own->next = *at;
         *at = own;
     }
@@ -243,6 +301,7 @@ static bool take(struct ts_worker *wk, struct gather_fold *fold, const struct ts
         return false;
     }
     own->used[domain] = true;
+    own->made_ns = TS_MIN(own->made_ns, win->made_ns);
     own->again |= win->again;
     own->nfresh[domain] = 0;
     for (unsigned t = domain; t < ntables; t += TS_DOMAINS)
@@ -255,8 +314,12 @@ static bool take(struct ts_worker *wk, struct gather_fold *fold, const struct ts
 bool ts_gather_give(struct ts_worker *wk, const struct ts_fold *fold, const struct ts_window *win, unsigned domain,
                     struct ts_partials **set)
 {
+    if (fold->retired) {
+        ts_gather_drop(wk->conf.gather, set);
+        return true;
+    }
     pthread_mutex_lock(&wk->conf.gather->lock);
-    bool good = take(wk, &wk->conf.gather->folds[fold->index], win, domain, set);
+    bool good = take(wk, wk->conf.gather->folds[fold->index], win, domain, set);
     pthread_mutex_unlock(&wk->conf.gather->lock);
     return good;
 }
@@ -267,7 +330,7 @@ static void look_at(const struct ts_gather *gat, const struct ts_rule *rule, str
     win->gone = true;
     win->beside = false;
     for (unsigned f = 0; f < rule->nfolds; f++) {
-        const struct gathered *own = gat->folds[rule->folds[f].index].windows;
+        const struct gathered *own = rule->folds[f].retired ? NULL : gat->folds[rule->folds[f].index]->windows;
         while (own && own->start_ns < win->start_ns)
             own = own->next;
         if (!own || own->start_ns != win->start_ns)
@@ -291,8 +354,8 @@ void ts_gather_look(struct ts_worker *wk)
         return;
     pthread_mutex_lock(&wk->conf.gather->lock);
     for (unsigned r = 0; r < wk->nrules; r++)
-        for (struct ts_window *win = wk->rules[r].nfolds ? wk->rules[r].windows : NULL; win; win = win->next)
-            look_at(wk->conf.gather, &wk->rules[r], win);
+        for (struct ts_window *win = wk->rules[r]->nfolds ? wk->rules[r]->windows : NULL; win; win = win->next)
+            look_at(wk->conf.gather, wk->rules[r], win);
     pthread_mutex_unlock(&wk->conf.gather->lock);
 }
 
@@ -313,11 +376,42 @@ void ts_gather_pass(struct ts_worker *wk, const struct ts_rule *rule)
         now = (struct progress){INT64_MAX, INT64_MAX, INT64_MAX};
     pthread_mutex_lock(&gat->lock);
     for (unsigned f = 0; f < rule->nfolds; f++) {
-        struct gather_fold *fold = &gat->folds[rule->folds[f].index];
-        fold->workers[wk->conf.number] = now;
+        struct gather_fold *fold = rule->folds[f].retired ? NULL : gat->folds[rule->folds[f].index];
+        if (!fold)
+            continue;
+        if (!fold->retired[wk->conf.number])
+            fold->workers[wk->conf.number] = now;
         due |= ts_gather_is_due(gat, fold);
     }
     pthread_mutex_unlock(&gat->lock);
     if (due && wk->conf.number != GATHER_SENDER)
         ts_bell_ring(gat->sender_bell);
+}
+
+bool ts_gather_retire(struct ts_worker *wk, const struct ts_fold *fold)
+{
+    struct ts_gather *gat = wk->conf.gather;
+    bool sends = wk->conf.number == GATHER_SENDER;
+    pthread_mutex_lock(&gat->lock);
+    struct gather_fold *own = gat->folds[fold->index];
+    own->nretired += !own->retired[wk->conf.number];
+    own->retired[wk->conf.number] = true;
+    own->workers[wk->conf.number] = (struct progress){INT64_MAX, INT64_MAX, INT64_MAX};
+    bool over = own->nretired == gat->nworkers && !own->windows;
+    if (sends && over)
+        free_fold(gat, &gat->folds[fold->index]);
+    pthread_mutex_unlock(&gat->lock);
+    if (!sends)
+        ts_bell_ring(gat->sender_bell);
+    return !sends || over;
+}
+
+bool ts_gather_is_retiring(struct ts_gather *gat)
+{
+    bool retiring = false;
+    pthread_mutex_lock(&gat->lock);
+    for (unsigned f = 0; f < gat->nfolds; f++)
+        retiring |= gat->folds[f] && gat->folds[f]->nretired;
+    pthread_mutex_unlock(&gat->lock);
+    return retiring;
 }

@@ -1,7 +1,7 @@
 #ifndef TS_WINDOW_GATHER_PRIV_H
 #define TS_WINDOW_GATHER_PRIV_H
 /* What the two files of the gatherer share. */
-#include "window/window_priv.h"
+#include "window/window_rule.h"
 
 #include <pthread.h>
 
@@ -19,6 +19,7 @@ struct progress {
 
 struct gathered {
     int64_t start_ns, end_ns;
+    int64_t made_ns; /* the earliest of the workers' windows */
     uint32_t nfresh[TS_DOMAINS];
     bool used[TS_DOMAINS];
     bool again;     /* a part of it was sent at a stop */
@@ -31,6 +32,8 @@ struct gathered {
 
 struct gather_fold {
     struct progress *workers;
+    bool *retired; /* by worker */
+    unsigned nretired;
     struct gathered *windows; /* by start, earliest first */
 };
 
@@ -42,7 +45,7 @@ struct ts_gather {
     struct ts_group **buckets;
     size_t mask;
     bool *ended; /* by worker */
-    struct gather_fold folds[];
+    struct gather_fold **folds; /* [nfolds]; NULL: all workers have retired from it */
 };
 
 /** Forgets a window of the list, with its partials. */

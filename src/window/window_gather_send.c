@@ -140,6 +140,9 @@ static bool send_group(struct ts_worker *wk, const struct ts_fold *fold, struct 
     bool sent, whole = combine(wk->conf.gather, win, group, nbuckets, &sum, &sent), good = sum.count.hi == 0;
     if (!good) {
         struct ts_rollup_batch *batch = ts_worker_open_batch(wk, fold->conf, win->start_ns, win->end_ns, sent || win->again);
+        enum ts_domain domain = win->used[TS_DOMAIN_EVENT] ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL;
+        if (batch && batch->n == 0)
+            batch->completeness = ts_window_completeness(wk, fold->conf, domain, win->start_ns, win->end_ns, win->made_ns);
         good = batch && put_point(batch, group, &sum, nbuckets);
     }
     ts_partial_fini(&sum);
@@ -168,13 +171,13 @@ static bool send_window(struct ts_worker *wk, const struct ts_fold *fold, struct
 }
 
 /* @return false: paused. */
-static bool send_fold(struct ts_worker *wk, const struct ts_fold *fold, uint32_t *budget)
+static bool send_fold(struct ts_worker *wk, const struct ts_rule *rule, const struct ts_fold *fold, uint32_t *budget)
 {
     struct ts_gather *gat = wk->conf.gather;
-    struct gather_fold *own = &gat->folds[fold->index];
+    struct gather_fold *own = gat->folds[fold->index];
     bool events;
     struct progress all = least(gat, own, &events);
-    int64_t keep_ns = events && fold->conf->late == TS_LATE_CORRECT ? wk->conf.conf->correct_for_ns : 0;
+    int64_t keep_ns = events && fold->conf->late == TS_LATE_CORRECT ? rule->set->plan->conf->correct_for_ns : 0;
     for (struct gathered **at = &own->windows; *at;) {
         if (is_due(*at, &all) && !send_window(wk, fold, *at, budget))
             return false;
@@ -194,8 +197,8 @@ bool ts_gather_send(struct ts_worker *wk)
         return false;
     pthread_mutex_lock(&wk->conf.gather->lock);
     for (unsigned r = 0; r < wk->nrules && !paused; r++)
-        for (unsigned f = 0; f < wk->rules[r].nfolds && !paused; f++)
-            paused = !send_fold(wk, &wk->rules[r].folds[f], &budget);
+        for (unsigned f = 0; f < wk->rules[r]->nfolds && !paused; f++)
+            paused = !wk->rules[r]->folds[f].retired && !send_fold(wk, wk->rules[r], &wk->rules[r]->folds[f], &budget);
     pthread_mutex_unlock(&wk->conf.gather->lock);
     wk->gathering = paused;
     return budget == 0;
@@ -206,8 +209,10 @@ bool ts_gather_is_whole(struct ts_gather *gat, bool ending)
     bool whole = true, events;
     pthread_mutex_lock(&gat->lock);
     for (unsigned f = 0; f < gat->nfolds; f++) {
-        struct progress all = least(gat, &gat->folds[f], &events);
-        for (const struct gathered *win = gat->folds[f].windows; win; win = win->next) {
+        if (!gat->folds[f])
+            continue;
+        struct progress all = least(gat, gat->folds[f], &events);
+        for (const struct gathered *win = gat->folds[f]->windows; win; win = win->next) {
             bool fresh = win->nfresh[TS_DOMAIN_ARRIVAL] || win->nfresh[TS_DOMAIN_EVENT];
             whole &= !(fresh && win->sent_some) && !(ending && is_due(win, &all));
         }
@@ -226,7 +231,7 @@ bool ts_gather_may_end(struct ts_worker *wk)
     gat->nended += !gat->ended[wk->conf.number];
     gat->ended[wk->conf.number] = true;
     for (unsigned f = 0; f < gat->nfolds; f++)
-        empty &= !gat->folds[f].windows;
+        empty &= !gat->folds[f] || !gat->folds[f]->windows;
     bool last = gat->nended == gat->nworkers;
     pthread_mutex_unlock(&gat->lock);
     if (!sends)

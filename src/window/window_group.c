@@ -5,31 +5,32 @@
  * series has moved to event time. Late samples: the groups of dirty panes are worked out anew from all their panes.
  */
 #include "config.h"
-#include "window/window_priv.h"
+#include "window/window_rule.h"
 
 #include "core/matcher.h"
 #include "core/log.h"
 #include "core/mem.h"
 
+#define LEAVE_STEP 16384 /* slots in one call */
+
 /* What is too late: sent once, when no more can come. */
-static struct ts_conf_rollup *make_side(const struct ts_worker *wk, const struct ts_conf_rollup *rollup)
+static struct ts_conf_rollup *make_side(const struct ts_conf *conf, const struct ts_conf_rollup *rollup)
 {
     struct ts_conf_rollup *own = ts_xalloc(sizeof *own);
-    *own = *rollup;
-    ts_rule_make_side(wk, own);
+    ts_rule_make_side(conf->correct_for_ns, rollup, own);
     return own;
 }
 
 void ts_rule_add_fold(const struct ts_worker *wk, struct ts_rule *rule, const struct ts_conf_rollup *rollup, bool is_side)
 {
-    const struct ts_conf *conf = wk->conf.conf;
+    const struct ts_rule_plan *plan = rule->set->plan;
     TS_ASSERT(wk->conf.gather);
     rule->folds = ts_xresize(rule->folds, (rule->nfolds + 1) * sizeof *rule->folds);
     struct ts_fold *fold = &rule->folds[rule->nfolds++];
-    *fold = (struct ts_fold){.conf = rollup, .wants = ts_rule_wants(rollup)};
-    fold->index = (unsigned)(rollup - conf->rollups) + (is_side ? conf->nrollups : 0);
+    *fold = (struct ts_fold){.conf = rollup, .wants = ts_rule_wants(rollup), .sent = TS_SPAN_ALL};
+    fold->index = plan->first_fold + (unsigned)(rollup - plan->conf->rollups) + (is_side ? plan->conf->nrollups : 0);
     if (is_side)
-        fold->conf = fold->own = make_side(wk, rollup);
+        fold->conf = fold->own = make_side(plan->conf, rollup);
     rule->gather = wk->conf.gather;
     for (struct ts_rule *at = rule; at; at = at->base) {
         at->folded = true;
@@ -97,14 +98,22 @@ static int look_up(struct ts_worker *wk, struct ts_fold *fold, uint32_t slot)
 void ts_worker_leave_groups(struct ts_worker *wk, uint32_t slot)
 {
     for (unsigned r = 0; r < wk->nrules; r++) {
-        for (unsigned f = 0; f < wk->rules[r].nfolds; f++) {
-            struct ts_fold *fold = &wk->rules[r].folds[f];
+        for (unsigned f = 0; f < wk->rules[r]->nfolds; f++) {
+            struct ts_fold *fold = &wk->rules[r]->folds[f];
             if (slot >= fold->ngroups || !fold->groups[slot])
                 continue;
             ts_gather_leave(wk->conf.gather, fold->groups[slot]);
             fold->groups[slot] = NULL;
         }
     }
+}
+
+bool ts_fold_leave_groups(struct ts_worker *wk, struct ts_fold *fold)
+{
+    for (unsigned n = 0; n < LEAVE_STEP && fold->ngroups; n++)
+        if (fold->groups[--fold->ngroups])
+            ts_gather_leave(wk->conf.gather, fold->groups[fold->ngroups]);
+    return fold->ngroups == 0;
 }
 
 /* ---- panes into partials ---- */
@@ -195,6 +204,8 @@ bool ts_window_make_folds(struct ts_worker *wk, const struct ts_rule *rule, stru
         win->folds = ts_alloc((size_t)rule->nfolds * TS_DOMAINS * sizeof(struct ts_partials *));
     for (unsigned f = 0; win->folds && f < rule->nfolds; f++) {
         struct ts_partials **set = set_of(win, f, domain);
+        if (!ts_span_has(&rule->folds[f].sent, win->start_ns))
+            continue;
         if (!*set)
             *set = ts_partials_new();
         if (!*set || !make_place(wk, &rule->folds[f], *set, slot))
@@ -210,7 +221,8 @@ void ts_window_fold(struct ts_worker *wk, const struct ts_rule *rule, struct ts_
     if (win->no_folds || was_folded(ch, slot))
         return;
     for (unsigned f = 0; f < rule->nfolds; f++)
-        add_pane(wk, &rule->folds[f], *set_of(win, f, domain), slot, pane, ch);
+        if (ts_span_has(&rule->folds[f].sent, win->start_ns))
+            add_pane(wk, &rule->folds[f], *set_of(win, f, domain), slot, pane, ch);
     if (ch && domain == TS_DOMAIN_ARRIVAL)
         ch->folded[i / 64] |= UINT64_C(1) << (i % 64);
     ts_count(wk->cnt, TS_C_PANES_MERGED, rule->nfolds);
@@ -267,7 +279,7 @@ static bool refold(struct ts_worker *wk, struct ts_fold *fold, const struct ts_w
 bool ts_window_refold(struct ts_worker *wk, const struct ts_rule *rule, struct ts_window *win)
 {
     for (unsigned f = 0; f < rule->nfolds && !win->no_folds; f++)
-        if (!refold(wk, &rule->folds[f], win))
+        if (ts_span_has(&rule->folds[f].sent, win->start_ns) && !refold(wk, &rule->folds[f], win))
             return false;
     return true;
 }

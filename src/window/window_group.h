@@ -13,6 +13,17 @@
 #include "core/sketch.h"
 #include "window/window.h"
 
+/* Which windows, by their start. All of them, but for those of a rule that a reload has begun or ended. */
+struct ts_span {
+    int64_t from_ns, until_ns;
+};
+#define TS_SPAN_ALL ((struct ts_span){INT64_MIN, INT64_MAX})
+
+TS_INLINE bool ts_span_has(const struct ts_span *span, int64_t t_ns)
+{
+    return t_ns >= span->from_ns && t_ns < span->until_ns;
+}
+
 /* A group's series, shared by all who point to it: slots and partials. */
 struct ts_group {
     _Atomic uint32_t refs; /* who has one may give another away; only under the gatherer's lock it becomes 0 */
@@ -76,7 +87,9 @@ struct ts_fold {
     unsigned index;            /* the rollup's number, and from conf->nrollups on those of sides */
     unsigned wants;            /* enum ts_wants */
     bool told;                 /* that a series is called like its group */
+    struct ts_span sent;       /* windows whose groups are this one's */
     struct ts_group **groups;  /* by slot; NULL: not looked up yet */
+    bool retired;              /* the worker gives nothing for it any more */
     uint32_t ngroups;
 };
 
@@ -107,6 +120,9 @@ bool ts_window_refold(struct ts_worker *wk, const struct ts_rule *rule, struct t
 /** Frees what a window has that goes away. */
 void ts_window_free_folds(const struct ts_rule *rule, struct ts_window *win);
 
+/** Leaves some of the groups that the fold knows. @return whether it knows none any more. */
+bool ts_fold_leave_groups(struct ts_worker *wk, struct ts_fold *fold);
+
 /** The slot's series leaves the worker: so do its groups. */
 void ts_worker_leave_groups(struct ts_worker *wk, uint32_t slot);
 
@@ -133,6 +149,16 @@ bool ts_gather_give(struct ts_worker *wk, const struct ts_fold *fold, const stru
 
 /** Tells that the worker has given all that it has of windows of the rule that are due. */
 void ts_gather_pass(struct ts_worker *wk, const struct ts_rule *rule);
+
+/** Makes place for groups of the rollups whose bits are set. @return the number of the first. Ends the process without memory. @thread main */
+unsigned ts_gather_add_folds(struct ts_gather *gat, const struct ts_conf *conf, uint64_t wanted);
+void ts_gather_drop_folds(struct ts_gather *gat, const struct ts_conf *conf, uint64_t wanted, unsigned first);
+
+/** The worker gives nothing for the fold any more. @return false: it is the one that sends, which others or their windows still need; ask again. */
+bool ts_gather_retire(struct ts_worker *wk, const struct ts_fold *fold) TS_MUST_CHECK;
+
+/** Whether some workers have retired from a fold that is still there. */
+bool ts_gather_is_retiring(struct ts_gather *gat);
 
 /** A worker that has been made; before its thread runs. @thread main */
 void ts_gather_join(struct ts_gather *gat, const struct ts_worker *wk);

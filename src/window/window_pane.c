@@ -15,6 +15,7 @@ static struct ts_window *make_window(struct ts_rule *rule, int64_t start_ns)
     win->pool = rule->chunks;
     win->start_ns = start_ns;
     win->end_ns = ts_rule_end(rule, start_ns);
+    win->made_ns = ts_clock_now_ns();
     struct ts_window **at = &rule->windows;
     while (*at && (*at)->start_ns < start_ns)
         at = &(*at)->next;
@@ -30,7 +31,8 @@ struct ts_window *ts_rule_window(struct ts_rule *rule, int64_t t_ns)
     int64_t end_ns = win ? (rule->conf->calendar ? win->end_ns : win->start_ns + rule->every_ns) : 0;
     if (TS_LIKELY(win && t_ns >= win->start_ns && t_ns < end_ns))
         return win;
-    return ts_rule_window_at(rule, ts_rule_floor(rule, t_ns));
+    int64_t start_ns = ts_rule_floor(rule, t_ns);
+    return ts_span_has(&rule->taken, start_ns) ? ts_rule_window_at(rule, start_ns) : NULL;
 }
 
 struct ts_window *ts_rule_window_at(struct ts_rule *rule, int64_t start_ns)

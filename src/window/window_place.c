@@ -105,11 +105,12 @@ static enum ts_verdict add_to_window(struct ts_worker *wk, struct ts_rule *rule,
     if (event) {
         int64_t wm = ts_worker_watermark(wk, rule);
         int64_t end_ns = ts_rule_end(rule, start_ns);
-        int64_t keep_ns = rule->conf->late == TS_LATE_CORRECT ? wk->conf.conf->correct_for_ns : 0;
         late = wm != TS_TIME_NONE && end_ns <= wm;
-        if (end_ns <= sl->closed_ns || (late && end_ns <= wm - keep_ns))
+        if (end_ns <= sl->closed_ns || (late && end_ns <= wm - rule->keep_ns))
             return TS_TOO_LATE;
     }
+    if (TS_UNLIKELY(!ts_span_has(&rule->taken, start_ns)))
+        return TS_NOT_TAKEN;
     struct ts_window *win = ts_rule_window_at(rule, start_ns);
     if (!win)
         return TS_NO_MEMORY;
@@ -150,7 +151,7 @@ static enum ts_verdict add_or_put_aside(struct ts_worker *wk, struct ts_rule *ru
 static enum ts_verdict add_past_base(struct ts_worker *wk, struct ts_rule *rule, const struct ts_placed *smp,
                                      int64_t now_ns)
 {
-    enum ts_verdict best = TS_NO_MEMORY;
+    enum ts_verdict best = TS_NOT_TAKEN;
     int64_t last_ns = ts_rule_floor(rule, smp->time_ns);
     int64_t more = rule->conf->calendar ? 0 : (last_ns + rule->period_ns - 1 - smp->time_ns) / rule->every_ns;
     for (int64_t start_ns = last_ns - more * rule->every_ns; start_ns <= last_ns;

@@ -124,6 +124,7 @@ enum ts_domain { TS_DOMAIN_ARRIVAL, TS_DOMAIN_EVENT, TS_DOMAINS };
 struct ts_window {
     struct ts_pool *pool; /* of its chunks */
     int64_t start_ns, end_ns;
+    int64_t made_ns; /* or the earliest of what was merged into it: until then nothing of it had arrived */
     enum ts_window_state state[TS_DOMAINS];
     bool used[TS_DOMAINS];
     bool closed; /* sealed before a crash: takes nothing but for panes that were restored; some of its points may have yet to go */
@@ -162,10 +163,17 @@ struct ts_rule {
     bool hidden;          /* panes only: no series is sent */
     struct ts_fold *folds; /* rollups of groups that have these windows */
     unsigned nfolds;
+    struct ts_rule_set *set;
+    struct ts_rule *head;  /* the base of its family: the rules that share panes, and their sides */
+    struct ts_span sent;   /* windows whose points are its own */
+    struct ts_span taken;  /* windows that it has: those and what derived rules are merged from. Of sessions: times of samples */
+    bool ending;           /* it is not in the configuration any more */
     bool folded;              /* it, or one derived, has folds */
     struct ts_gather *gather; /* with folds */
     bool tracks_last;     /* it, or one derived, asks for `last` */
-    uint64_t bit;         /* in ts_worker.masks */
+    const uint64_t *masks; /* by slot: the set's; NULL: it matches everything */
+    uint64_t bit;          /* in masks */
+    int64_t keep_ns;       /* how long sealed windows are kept for corrections */
     struct ts_conf_rollup own; /* what conf points to when the rule is not as configured */
     struct ts_window *windows;
     struct ts_window *recent;  /* the last one found: nearly always the next one too */
@@ -174,6 +182,15 @@ struct ts_rule {
     unsigned wants; /* bits of enum ts_wants: what its aggregates need beside panes, and those of rules derived from it */
     unsigned sends; /* what its own need */
 };
+
+/* ---- what was lost of a window: window_completeness.c ---- */
+
+/**
+ * The share of what was received for a window that was aggregated: in arrival time from its start to its end, in event time while it was
+ * open. made_ns as in struct ts_window. @return 1 when the rollup does not ask for it.
+ */
+double ts_window_completeness(const struct ts_worker *wk, const struct ts_conf_rollup *conf, enum ts_domain domain, int64_t start_ns,
+                              int64_t end_ns, int64_t made_ns);
 
 /** Where the window starts that t_ns falls into, of overlapping ones the last. */
 TS_INLINE int64_t ts_rule_floor(const struct ts_rule *rule, int64_t t_ns)
@@ -200,7 +217,7 @@ TS_INLINE bool ts_chunk_is_done(const struct ts_pane_chunk *ch, uint32_t slot)
     return ch->panes[i].stats.count == 0 && ch->merged[i / 64] >> (i % 64) & 1;
 }
 
-/** The window that t_ns falls into, of overlapping ones the last; made when it is not there. @return NULL without memory. */
+/** The window that t_ns falls into, of overlapping ones the last; made when it is not there. @return NULL without memory, or when it is not the rule's. */
 struct ts_window *ts_rule_window(struct ts_rule *rule, int64_t t_ns);
 
 /** The window that starts at start_ns, a multiple of every. */
@@ -314,10 +331,18 @@ struct ts_worker {
     struct ts_counters *cnt;
     struct ts_series_table series;
     struct ts_source *sources;
-    struct ts_rule *rules; /* first those that samples are added to, then derived ones, then sides */
+    struct ts_rule **rules; /* of all sets: first those that samples are added to, then derived ones and sides */
     unsigned nrules, nadding;
-    struct ts_matcher *matcher;
-    uint64_t *masks;       /* by slot: the rules that match; NULL: all of them match everything */
+    struct ts_rule_set *sets; /* earliest first; the last attached one is of the configuration in force, as are rules of others that it has not changed */
+    struct ts_rule_set *last; /* that one */
+    const uint64_t *masks; /* of the last set; NULL: one of its rules may match everything */
+    unsigned nending;      /* rules that end */
+    struct ts_rule_set *gone; /* that have no rules any more, but batches may hold their texts */
+    bool bounded;          /* rules have come or are to go: not every window is theirs */
+    bool held;             /* nothing is sealed: which rules have what is about to be settled */
+    bool behind;           /* sealing has paused */
+    bool renumbered;       /* rules have come or gone since a snapshot has named them */
+    int64_t horizon_ns[TS_DOMAINS]; /* the latest times of sources that are gone, TS_TIME_NONE: there were none */
     bool gathering;        /* there is more that all workers have passed and that is to be sent */
     uint64_t adds;         /* to panes, of the slab being added */
     uint8_t *event_chunks; /* by slot / TS_CHUNK_PANES: whether a series in event time is among them */
@@ -333,6 +358,7 @@ struct ts_worker {
     struct ts_pool chunks;   /* of panes */
     struct ts_pool sketches; /* arrays of them, one for a chunk */
     struct ts_rollup_batch *batch; /* being filled */
+    const struct ts_conf_rollup *batch_of; /* what its points are of */
     uint64_t nbatches;          /* made */
     _Atomic uint64_t made;      /* the same, for others */
     _Atomic uint64_t returned;  /* of these: freed. Whoever reads it with acquire may free what they borrowed. @thread any */
@@ -368,19 +394,12 @@ void ts_worker_forget(struct ts_worker *wk);
 
 /* ---- rules: window_rule.c ---- */
 
-/** Makes the rules of the configuration. Ends the process without memory. */
-void ts_worker_make_rules(struct ts_worker *wk);
-void ts_worker_free_rules(struct ts_worker *wk);
-
-/** The rules that match a series, bits of ts_rule.bit. */
-uint64_t ts_worker_match(const struct ts_worker *wk, struct ts_str series);
-
 /** Makes of a rollup the one of what is too late for it; its measurement is the caller's to free. */
-void ts_rule_make_side(const struct ts_worker *wk, struct ts_conf_rollup *rollup);
+void ts_rule_make_side(int64_t correct_for_ns, const struct ts_conf_rollup *of, struct ts_conf_rollup *rollup);
 
-TS_INLINE bool ts_rule_matches(const struct ts_worker *wk, const struct ts_rule *rule, uint32_t slot)
+TS_INLINE bool ts_rule_matches(const struct ts_rule *rule, uint32_t slot)
 {
-    return !wk->masks || wk->masks[slot] & rule->bit;
+    return !rule->masks || rule->masks[slot] & rule->bit;
 }
 
 /**
@@ -401,7 +420,15 @@ TS_INLINE bool ts_slot_is_of(const struct ts_worker *wk, uint32_t slot, enum ts_
 
 /* ---- samples that need more than the plain way: window_place.c ---- */
 
-enum ts_verdict { TS_TAKEN, TS_TAKEN_LATE, TS_TAKEN_ASIDE, TS_TOO_LATE, TS_NO_MEMORY };
+/* The best comes first. */
+enum ts_verdict {
+    TS_TAKEN,
+    TS_TAKEN_LATE,
+    TS_TAKEN_ASIDE,
+    TS_TOO_LATE,
+    TS_NO_MEMORY,
+    TS_NOT_TAKEN /* the window is another rule's, or none's */
+};
 
 struct ts_placed {
     uint32_t slot;

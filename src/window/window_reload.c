@@ -55,6 +55,8 @@ static void drop_source(void *arg)
     for (uint32_t id = 0; id < src->nslots; id++)
         ts_worker_retire(wk, src, id);
     ts_pages_free(src->slots, src->nslots * sizeof *src->slots);
+    wk->horizon_ns[TS_DOMAIN_ARRIVAL] = TS_MAX(wk->horizon_ns[TS_DOMAIN_ARRIVAL], src->arrival_ns);
+    wk->horizon_ns[TS_DOMAIN_EVENT] = TS_MAX(wk->horizon_ns[TS_DOMAIN_EVENT], src->max_event_ns);
     *src = wk->sources[--wk->conf.nsources];
 }
 

@@ -1,11 +1,12 @@
 /*
  * The worker's rules from the configuration's: which of them share panes, which need panes of their own, what
- * they match and what their points are called. Thread: worker; made on main, before it runs.
+ * they match and what their points are called. Thread: worker; made on main, before it runs or before they are the worker's.
  */
 #include "config.h"
-#include "window/window_priv.h"
+#include "window/window_rule.h"
 
 #include "core/log.h"
+#include "core/losses.h"
 #include "core/matcher.h"
 #include "core/mem.h"
 
@@ -51,20 +52,25 @@ static bool divides(const struct ts_conf *all, const struct ts_rule *base, const
 }
 
 /* The rule whose windows those of the rollup are, or NULL. */
-static struct ts_rule *find_same(struct ts_worker *wk, const struct ts_conf_rollup *conf)
+static struct ts_rule *find_same(const struct ts_rule_set *set, const struct ts_conf_rollup *conf)
 {
-    for (unsigned r = 0; r < wk->nrules; r++) {
-        struct ts_rule *rule = &wk->rules[r];
+    for (unsigned r = 0; r < set->nrules; r++) {
+        struct ts_rule *rule = &set->rules[r];
         if (rule->every_ns == conf->every_ns && rule->period_ns == period_of(conf) && rule->conf->calendar == conf->calendar &&
-            same_samples(wk->conf.conf, rule->conf, conf))
+            same_samples(set->plan->conf, rule->conf, conf))
             return rule;
     }
     return NULL;
 }
 
-static void init_rule(struct ts_worker *wk, struct ts_rule *rule, const struct ts_conf_rollup *conf, uint64_t bit)
+static void init_rule(struct ts_worker *wk, struct ts_rule_set *set, struct ts_rule *rule, const struct ts_conf_rollup *conf, uint64_t bit)
 {
     *rule = (struct ts_rule){.conf = conf,
+                             .set = set,
+                             .head = rule,
+                             .sent = TS_SPAN_ALL,
+                             .taken = TS_SPAN_ALL,
+                             .keep_ns = conf->late == TS_LATE_CORRECT ? set->plan->conf->correct_for_ns : 0,
                              .chunks = &wk->chunks,
                              .every_ns = conf->every_ns,
                              .period_ns = period_of(conf),
@@ -94,13 +100,15 @@ static void sort_rules(const struct ts_conf *conf, unsigned order[])
 }
 
 /* The rule to add to for a configured one; hidden panes for overlapping windows that have no other. */
-static struct ts_rule *find_base(struct ts_worker *wk, const struct ts_conf_rollup *conf, uint64_t bit)
+static struct ts_rule *find_base(struct ts_worker *wk, struct ts_rule_set *set, const struct ts_conf_rollup *conf, uint64_t bit)
 {
-    for (unsigned r = 0; r < wk->nadding; r++)
-        if (divides(wk->conf.conf, &wk->rules[r], conf))
-            return &wk->rules[r];
-    struct ts_rule *rule = &wk->rules[wk->nadding++];
-    init_rule(wk, rule, conf, bit);
+    if (conf->aggregates & TS_AGG_BIT(completeness))
+        ts_losses_watch();
+    for (unsigned r = 0; r < set->nadding; r++)
+        if (divides(set->plan->conf, &set->rules[r], conf))
+            return &set->rules[r];
+    struct ts_rule *rule = &set->rules[set->nadding++];
+    init_rule(wk, set, rule, conf, bit);
     rule->hidden = rule->period_ns != rule->every_ns || ts_conf_is_grouped(conf);
     rule->period_ns = rule->every_ns;
     return rule;
@@ -108,7 +116,7 @@ static struct ts_rule *find_base(struct ts_worker *wk, const struct ts_conf_roll
 
 static void derive(struct ts_rule *base, struct ts_rule *rule)
 {
-    rule->base = base;
+    rule->base = rule->head = base;
     base->derived = ts_xresize(base->derived, (base->nderived + 1) * sizeof(struct ts_rule *));
     base->derived[base->nderived++] = rule;
     base->nmerges += (uint32_t)(rule->period_ns / rule->every_ns);
@@ -116,24 +124,27 @@ static void derive(struct ts_rule *base, struct ts_rule *rule)
     base->tracks_last |= rule->tracks_last;
 }
 
-void ts_rule_make_side(const struct ts_worker *wk, struct ts_conf_rollup *rollup)
+void ts_rule_make_side(int64_t correct_for_ns, const struct ts_conf_rollup *of, struct ts_conf_rollup *rollup)
 {
     struct ts_buf name = TS_BUF_INIT;
+    *rollup = *of;
+    rollup->origin = of;
     ts_buf_printf(&name, "%s_late", rollup->measurement ? rollup->measurement : "{name}");
-    rollup->lateness_ns += wk->conf.conf->correct_for_ns;
+    rollup->lateness_ns += correct_for_ns;
     rollup->late = TS_LATE_DROP;
     rollup->measurement = ts_xstrdup(ts_buf_cstr(&name));
     ts_buf_fini(&name);
 }
 
 /* What is too late for the rule, collected as long as anything would be corrected, and sent once. */
-static void make_side(struct ts_worker *wk, struct ts_rule *rule)
+static void make_side(struct ts_worker *wk, struct ts_rule_set *set, struct ts_rule *rule)
 {
-    struct ts_rule *side = &wk->rules[wk->nrules++];
-    init_rule(wk, side, rule->conf, rule->bit);
-    side->own = *rule->conf;
-    ts_rule_make_side(wk, &side->own);
+    struct ts_rule *side = &set->rules[set->nrules++];
+    init_rule(wk, set, side, rule->conf, rule->bit);
+    ts_rule_make_side(set->plan->conf->correct_for_ns, rule->conf, &side->own);
     side->conf = &side->own;
+    side->keep_ns = 0;
+    side->head = rule->head;
     side->is_side = true;
     side->hidden = rule->hidden;
     rule->side = side;
@@ -142,15 +153,15 @@ static void make_side(struct ts_worker *wk, struct ts_rule *rule)
 }
 
 /* Windows for a rollup that the base, or another rule, does not have already. */
-static void make_rule(struct ts_worker *wk, struct ts_rule *base, const struct ts_conf_rollup *rollup, uint64_t bit)
+static void make_rule(struct ts_worker *wk, struct ts_rule_set *set, struct ts_rule *base, const struct ts_conf_rollup *rollup, uint64_t bit)
 {
     bool grouped = ts_conf_is_grouped(rollup);
-    struct ts_rule *rule = grouped ? find_same(wk, rollup) : NULL;
+    struct ts_rule *rule = grouped ? find_same(set, rollup) : NULL;
     if (!grouped && base->conf == rollup && !base->hidden)
         return;
     if (!rule) {
-        rule = &wk->rules[wk->nrules++];
-        init_rule(wk, rule, rollup, bit);
+        rule = &set->rules[set->nrules++];
+        init_rule(wk, set, rule, rollup, bit);
         rule->hidden = grouped;
         derive(base, rule);
     }
@@ -158,51 +169,114 @@ static void make_rule(struct ts_worker *wk, struct ts_rule *base, const struct t
         ts_rule_add_fold(wk, rule, rollup, false);
 }
 
-void ts_worker_make_rules(struct ts_worker *wk)
+/* Of the rules that there are for the plan's rollups. */
+static void make_rules(struct ts_worker *wk, struct ts_rule_set *set)
 {
-    const struct ts_conf *conf = wk->conf.conf;
-    unsigned order[TS_ROLLUPS_MAX], base_of[TS_ROLLUPS_MAX];
+    const struct ts_conf *conf = set->plan->conf;
+    unsigned order[TS_ROLLUPS_MAX];
+    sort_rules(conf, order);
+    for (unsigned i = 0; i < conf->nrollups; i++)
+        if (set->plan->wanted >> order[i] & 1)
+            set->base_of[order[i]] =
+                (unsigned)(find_base(wk, set, &conf->rollups[order[i]], UINT64_C(1) << order[i]) - set->rules);
+    set->nrules = set->nadding;
+    for (unsigned i = 0; i < conf->nrollups; i++)
+        if (set->plan->wanted >> order[i] & 1)
+            make_rule(wk, set, &set->rules[set->base_of[order[i]]], &conf->rollups[order[i]], UINT64_C(1) << order[i]);
+    for (unsigned r = 0, n = set->nrules; r < n; r++)
+        if (set->rules[r].conf->late == TS_LATE_SIDE && (!set->rules[r].hidden || set->rules[r].nfolds))
+            make_side(wk, set, &set->rules[r]);
+    for (unsigned r = 0; r < set->nrules; r++)
+        set->bits |= set->rules[r].bit;
+}
+
+struct ts_rule_set *ts_rule_set_new(struct ts_worker *wk, struct ts_rule_plan *plan)
+{
+    const struct ts_conf *conf = plan->conf;
+    struct ts_rule_set *set = ts_xalloc(sizeof *set);
     bool matching = false;
     TS_ASSERT(conf->nrollups <= TS_ROLLUPS_MAX);
-    wk->rules =
-        ts_xalloc((size_t)3 * conf->nrollups * sizeof *wk->rules); /* each with hidden panes and a side */
-    sort_rules(conf, order);
-    for (unsigned i = 0; i < conf->nrollups; i++) {
-        const struct ts_conf_rollup *rollup = &conf->rollups[order[i]];
-        base_of[i] = (unsigned)(find_base(wk, rollup, UINT64_C(1) << order[i]) - wk->rules);
-        matching |= rollup->match || rollup->match_tags || rollup->drop_original;
-    }
-    wk->nrules = wk->nadding;
+    set->plan = plan;
+    atomic_fetch_add_explicit(&plan->refs, 1, memory_order_relaxed); /* the caller's own keeps it */
+    set->rules = ts_xalloc((size_t)3 * conf->nrollups * sizeof *set->rules); /* each with hidden panes and a side */
+    make_rules(wk, set);
     for (unsigned i = 0; i < conf->nrollups; i++)
-        make_rule(wk, &wk->rules[base_of[i]], &conf->rollups[order[i]], UINT64_C(1) << order[i]);
-    for (unsigned r = 0, n = wk->nrules; r < n; r++)
-        if (wk->rules[r].conf->late == TS_LATE_SIDE && (!wk->rules[r].hidden || wk->rules[r].nfolds))
-            make_side(wk, &wk->rules[r]);
-    wk->matcher = ts_matcher_new(conf);
+        matching |= (plan->wanted >> i & 1 && (conf->rollups[i].match || conf->rollups[i].match_tags)) || conf->rollups[i].drop_original;
     if (matching)
-        wk->masks = ts_xalloc(TS_CHUNK_PANES * sizeof *wk->masks);
+        TS_ASSERT(ts_rule_set_grow(set, TS_CHUNK_PANES));
+    return set;
 }
 
-void ts_worker_free_rules(struct ts_worker *wk)
+void ts_rule_set_free(struct ts_rule_set **set_at)
 {
-    for (unsigned r = 0; r < wk->nrules; r++) {
-        ts_sessions_free(&wk->rules[r].sessions);
-        ts_free(wk->rules[r].derived);
-        ts_rule_free_folds(&wk->rules[r]);
-        ts_free(wk->rules[r].own.measurement); /* the rest is the configuration's */
+    struct ts_rule_set *set = *set_at;
+    if (!set)
+        return;
+    for (unsigned r = 0; r < set->nrules; r++) {
+        ts_sessions_free(&set->rules[r].sessions);
+        ts_free(set->rules[r].derived);
+        ts_rule_free_folds(&set->rules[r]);
+        ts_free(set->rules[r].own.measurement); /* the rest is the configuration's */
     }
-    TS_FREE(wk->rules);
+    ts_free(set->rules);
+    ts_free(set->masks);
+    ts_rule_plan_unref(&set->plan);
+    TS_FREE(*set_at);
 }
 
-uint64_t ts_worker_match(const struct ts_worker *wk, struct ts_str series)
+void ts_rule_sets_free(struct ts_rule_set **list)
+{
+    while (*list) {
+        struct ts_rule_set *set = *list;
+        *list = set->next;
+        ts_rule_set_free(&set);
+    }
+}
+
+bool ts_rule_set_grow(struct ts_rule_set *set, uint32_t nslots)
+{
+    uint64_t *masks = ts_resize(set->masks, nslots * sizeof *masks);
+    if (!masks)
+        return false;
+    set->masks = masks;
+    for (unsigned r = 0; r < set->nrules; r++)
+        set->rules[r].masks = masks;
+    return true;
+}
+
+struct ts_rule_plan *ts_rule_plan_new(const struct ts_conf *conf, uint64_t wanted, unsigned first_fold)
+{
+    struct ts_rule_plan *plan = ts_xalloc(sizeof *plan);
+    *plan = (struct ts_rule_plan){.conf = (struct ts_conf *)(uintptr_t)conf,
+                                  .matcher = ts_matcher_new(conf),
+                                  .wanted = wanted,
+                                  .first_fold = first_fold};
+    atomic_store_explicit(&plan->refs, 1, memory_order_relaxed);
+    return plan;
+}
+
+void ts_rule_plan_unref(struct ts_rule_plan **plan_at)
+{
+    struct ts_rule_plan *plan = *plan_at;
+    *plan_at = NULL;
+    /* Acquire and release: whoever frees it comes after all who used it. */
+    if (!plan || atomic_fetch_sub_explicit(&plan->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    ts_matcher_free(&plan->matcher);
+    if (plan->owns)
+        ts_conf_free(&plan->conf);
+    ts_free(plan);
+}
+
+uint64_t ts_rule_set_match(const struct ts_rule_set *set, struct ts_str series)
 {
     struct ts_series_view view;
     bool gave_up = false;
     if (ts_series_decode(series, &view) != 0)
         return 0;
-    uint64_t mask = ts_matcher_find(wk->matcher, &view, &gave_up);
+    uint64_t mask = ts_matcher_find(set->plan->matcher, &view, &gave_up);
     if (gave_up)
         ts_log(TS_LOG_WARN, "match_gave_up", "stage=window measurement=%s what=\"a regular expression took too long and counts as not matching\"",
                ts_log_quote(view.name).z);
-    return mask;
+    return mask & set->bits;
 }

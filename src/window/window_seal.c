@@ -51,7 +51,7 @@ struct ts_rollup_batch *ts_worker_open_batch(struct ts_worker *wk, const struct 
     struct ts_rollup_batch *batch = wk->batch;
     if (batch && batch->n > 0 &&
         (batch->n == TS_ROLLUP_BATCH_MAX || batch->texts.len >= BATCH_TEXT_MAX ||
-         batch->rule != conf->name || batch->start_ns != start_ns ||
+         wk->batch_of != conf || batch->start_ns != start_ns ||
          batch->correction != correction)) {
         if (!push_batch(wk))
             return NULL;
@@ -65,6 +65,7 @@ struct ts_rollup_batch *ts_worker_open_batch(struct ts_worker *wk, const struct 
         atomic_store_explicit(&wk->made, ++wk->nbatches, memory_order_relaxed); /* the gatherer's lock makes it visible */
     }
     if (batch->n == 0) {
+        wk->batch_of = conf;
         batch->rule = conf->name;
         batch->to = ts_conf_sinks_now(conf);
         batch->start_ns = start_ns;
@@ -150,11 +151,14 @@ bool ts_window_send_pane(struct ts_worker *wk, const struct ts_rule *rule, const
                          const union ts_pane *pane, const struct ts_pane_chunk *ch, bool correction)
 {
     const struct ts_slot *sl = &wk->series.slots[slot];
-    if (rule->hidden)
+    if (rule->hidden || (!rule->sessions && !ts_span_has(&rule->sent, win->start_ns)))
         return true;
     struct ts_rollup_batch *batch = ts_worker_open_batch(wk, rule->conf, win->start_ns, win->end_ns, correction || win->again);
     if (!batch)
         return false;
+    if (batch->n == 0)
+        batch->completeness =
+            ts_window_completeness(wk, rule->conf, sl->flags & TS_SLOT_EVENT ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL, win->start_ns, win->end_ns, win->made_ns);
     struct ts_rollup *point = &batch->points[batch->n];
     *point = (struct ts_rollup){0};
     if (rule->sessions)
@@ -203,7 +207,7 @@ static bool send_slot(struct ts_worker *wk, const struct ts_rule *rule, struct t
     if (!ts_slot_is_of(wk, slot, domain))
         return true;
     if (!pane || pane->stats.count == 0) {
-        bool again = sl->flags & TS_SLOT_KEPT && !rule->is_side && ts_rule_matches(wk, rule, slot) && !(ch && ts_chunk_is_done(ch, slot));
+        bool again = sl->flags & TS_SLOT_KEPT && !rule->is_side && ts_rule_matches(rule, slot) && !(ch && ts_chunk_is_done(ch, slot));
         return !again || send_kept(wk, rule, win, slot);
     }
     if (!send_sealed(wk, rule, win, domain, slot, pane, ch))
@@ -323,8 +327,7 @@ static bool is_done(const struct ts_worker *wk, const struct ts_rule *rule, cons
     if (!win->used[TS_DOMAIN_EVENT])
         return win->end_ns <= wk->clock_ns;
     int64_t wm = ts_worker_watermark(wk, rule);
-    int64_t keep_ns = rule->conf->late == TS_LATE_CORRECT ? wk->conf.conf->correct_for_ns : 0;
-    return wm != TS_TIME_NONE && win->end_ns <= wm - keep_ns;
+    return wm != TS_TIME_NONE && win->end_ns <= wm - rule->keep_ns;
 }
 
 /* Forgets what is not needed any more of a window, or all of it. */
@@ -365,10 +368,10 @@ static void make_windows(struct ts_worker *wk)
     if (!wk->conf.conf->keep_gauges || !wk->series.live || wk->clock_ns == TS_TIME_NONE || wk->draining)
         return;
     for (unsigned r = 0; r < wk->nrules; r++) {
-        const struct ts_rule *rule = &wk->rules[r];
+        const struct ts_rule *rule = wk->rules[r];
         if ((rule->hidden && !rule->nfolds) || rule->is_side || rule->sessions)
             continue;
-        struct ts_window *win = ts_rule_window(&wk->rules[r], wk->clock_ns);
+        struct ts_window *win = ts_rule_window(wk->rules[r], wk->clock_ns);
         if (win)
             win->used[TS_DOMAIN_ARRIVAL] = true;
     }
@@ -377,9 +380,12 @@ static void make_windows(struct ts_worker *wk)
 bool ts_worker_seal(struct ts_worker *wk)
 {
     uint32_t budget = STEP_SLOTS;
+    if (wk->held)
+        return false;
     make_windows(wk);
+    wk->behind = true;
     for (unsigned r = 0; r < wk->nrules; r++) {
-        struct ts_rule *rule = &wk->rules[r];
+        struct ts_rule *rule = wk->rules[r];
         if (rule->sessions) {
             if (!ts_session_seal(wk, rule, &budget))
                 return budget < TS_CHUNK_PANES;
@@ -394,6 +400,7 @@ bool ts_worker_seal(struct ts_worker *wk)
         if (rule->nfolds)
             ts_gather_pass(wk, rule);
     }
+    wk->behind = false;
     bool more = ts_gather_send(wk);
     (void)push_batch(wk); /* one that found no room before */
     return more;
@@ -402,7 +409,7 @@ bool ts_worker_seal(struct ts_worker *wk)
 bool ts_worker_is_sealing(const struct ts_worker *wk)
 {
     for (unsigned r = 0; r < wk->nrules; r++)
-        for (const struct ts_window *win = wk->rules[r].windows; win; win = win->next)
+        for (const struct ts_window *win = wk->rules[r]->windows; win; win = win->next)
             for (unsigned d = 0; d < TS_DOMAINS; d++)
                 if (win->state[d] == TS_WINDOW_SEALING)
                     return true;
@@ -412,7 +419,7 @@ bool ts_worker_is_sealing(const struct ts_worker *wk)
 bool ts_worker_is_empty(const struct ts_worker *wk)
 {
     for (unsigned r = 0; r < wk->nrules; r++)
-        if (wk->rules[r].windows)
+        if (wk->rules[r]->windows)
             return false;
     return !wk->batch || wk->batch->n == 0;
 }

@@ -390,6 +390,8 @@ static enum ts_verdict add(struct ts_worker *wk, struct ts_rule *rule, const str
 
 enum ts_verdict ts_session_add(struct ts_worker *wk, struct ts_rule *rule, const struct ts_placed *smp, int64_t now_ns)
 {
+    if (TS_UNLIKELY(!ts_span_has(&rule->taken, smp->time_ns)))
+        return TS_NOT_TAKEN;
     enum ts_verdict verdict = add(wk, rule, smp, now_ns);
     if (verdict == TS_TOO_LATE && rule->side && add(wk, rule->side, smp, now_ns) <= TS_TAKEN_LATE)
         return TS_TAKEN_ASIDE;

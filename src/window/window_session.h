@@ -79,7 +79,8 @@ static inline int64_t ts_session_end(const struct ts_rule *rule, const struct ts
 /** How long a closed session is kept. */
 static inline int64_t ts_session_keep(const struct ts_worker *wk, const struct ts_rule *rule)
 {
-    return rule->conf->late == TS_LATE_CORRECT ? wk->conf.conf->correct_for_ns : 0;
+    (void)wk;
+    return rule->keep_ns;
 }
 
 TS_INLINE struct ts_session *ts_session_at(const struct ts_sessions *set, unsigned layer, uint32_t slot)

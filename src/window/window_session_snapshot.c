@@ -15,7 +15,7 @@
 
 void ts_session_save(const struct ts_worker *wk, unsigned r, uint32_t slot, struct ts_buf *buf)
 {
-    const struct ts_rule *rule = &wk->rules[r];
+    const struct ts_rule *rule = wk->rules[r];
     for (unsigned layer = 0; layer < rule->sessions->nlayers; layer++) {
         const struct ts_session *ssn = ts_session_at(rule->sessions, layer, slot);
         if (!ssn)
@@ -100,8 +100,8 @@ void ts_session_note_parts(struct ts_worker *wk, struct ts_rule *rule)
 bool ts_session_save_ended(const struct ts_worker *wk, uint32_t *at, uint32_t n, struct ts_buf *buf)
 {
     uint32_t before = 0;
-    for (unsigned r = 0; r < wk->nrules; r++) {
-        const struct ts_sessions *set = wk->rules[r].sessions;
+    for (unsigned r = 0; r < ts_snap_nrules(wk); r++) {
+        const struct ts_sessions *set = wk->rules[r]->sessions;
         for (; set && *at < before + set->nended; ++*at) {
             if (n-- == 0)
                 return false;

@@ -119,7 +119,7 @@ TS_INLINE void add_to_panes(const struct ts_point *points, struct group *grp)
  */
 uint32_t ts_window_add_sketched_groups(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points, uint32_t n)
 {
-    const struct ts_rule *rule = &wk->rules[0];
+    const struct ts_rule *rule = wk->rules[0];
     struct ts_window *win = rule->arrival;
     struct group groups[3], *now = &groups[0], *next = &groups[1], *after = &groups[2];
     uint32_t done = 0, found = 0; /* points */

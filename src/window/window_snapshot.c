@@ -12,6 +12,7 @@
 #include "core/file.h"
 #include "core/hash.h"
 #include "core/log.h"
+#include "core/losses.h"
 #include "core/mem.h"
 
 #include <errno.h>
@@ -327,7 +328,7 @@ static uint64_t activity(void)
 {
     static const enum ts_counter what[] = {TS_C_SAMPLES_AGGREGATED, TS_C_ROLLUPS_SEALED, TS_C_WINDOWS_SEALED,
                                            TS_C_SERIES_CREATED,     TS_C_SERIES_EXPIRED, TS_C_DROPPED_LATE};
-    uint64_t sum = 0;
+    uint64_t sum = (uint64_t)ts_losses_between(0, INT64_MAX).lost;
     for (unsigned i = 0; i < TS_ARRAY_SIZE(what); i++)
         sum += ts_counter_sum(what[i]);
     return sum;

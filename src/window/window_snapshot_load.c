@@ -8,7 +8,6 @@
 #include "core/hash.h"
 #include "core/mem.h"
 
-#define RULES_MAX   (3 * TS_ROLLUPS_MAX)
 #define SOURCES_MAX 65536
 
 /* ---- the file ---- */
@@ -71,7 +70,7 @@ struct rule_of {
 struct former {
     bool begun;
     unsigned nrules;
-    struct rule_of rules[RULES_MAX];
+    struct rule_of rules[SNAP_RULES_MAX];
 };
 
 struct loader {
@@ -115,7 +114,7 @@ static unsigned find_rule(const struct loader *ld, uint64_t key, unsigned form, 
 {
     const struct ts_worker *wk = ld->to->workers[0];
     for (unsigned r = 0; r < wk->nrules; r++)
-        if (form == ts_snap_form(&wk->rules[r]) && ts_rule_key(&wk->rules[r]) == key && (wk->rules[r].wants & ~wants) == 0)
+        if (form == ts_snap_form(wk->rules[r]) && ts_rule_key(wk->rules[r]) == key && (wk->rules[r]->wants & ~wants) == 0)
             return r;
     return UINT_MAX;
 }
@@ -125,7 +124,7 @@ static int load_start(struct loader *ld, struct former *former, struct ts_varint
     int64_t watermark_ns = ts_snap_get_i64(in);
     load_sources(ld, in);
     uint64_t n = ts_varint_get(in);
-    if (in->bad || n > RULES_MAX)
+    if (in->bad || n > SNAP_RULES_MAX)
         return -TS_ECORRUPT;
     for (former->nrules = 0; former->nrules < n; former->nrules++) {
         uint64_t key = ts_snap_get_fixed(in, 8);
@@ -224,6 +223,7 @@ static int load_into(struct loader *ld, struct ts_worker *wk, struct ts_rule *ru
     else if (!(flags & (PANE_SEALED | PANE_DONE)))
         win->state[domain] = TS_WINDOW_OPEN;
     win->used[domain] = true;
+    win->made_ns = TS_MIN(win->made_ns, ld->snap->taken_ns);
     win->again |= ld->snap->final || flags & PANE_AGAIN;
     win->mixed |= flags & PANE_MERGED;
     ch->event |= domain == TS_DOMAIN_EVENT;
@@ -237,7 +237,7 @@ static int load_into(struct loader *ld, struct ts_worker *wk, struct ts_rule *ru
 static void leave_groups(const struct loader *ld, unsigned rule, int64_t start_ns)
 {
     for (unsigned w = 0; w < ld->to->nworkers; w++) {
-        struct ts_window *win = ts_rule_window_at(&ld->to->workers[w]->rules[rule], start_ns);
+        struct ts_window *win = ts_rule_window_at(ld->to->workers[w]->rules[rule], start_ns);
         if (win)
             win->no_folds = true;
     }
@@ -255,9 +255,9 @@ static int load_panes(struct loader *ld, const struct former *former, struct ts_
         if (in.bad || r >= former->nrules)
             return -TS_ECORRUPT;
         unsigned index = former->rules[r].index;
-        struct ts_rule *rule = index < wk->nrules ? &wk->rules[index] : NULL;
+        struct ts_rule *rule = index < wk->nrules ? wk->rules[index] : NULL;
         int rc = -TS_ENOMEM;
-        if (!rule || !ts_snap_fits(rule, start_ns) || (slot != TS_SLOT_REFUSED && !ts_rule_matches(wk, rule, slot))) {
+        if (!rule || !ts_snap_fits(rule, start_ns) || (slot != TS_SLOT_REFUSED && !ts_rule_matches(rule, slot))) {
             ld->out->no_rule += !(flags & (PANE_DONE | PANE_WANTED));
             continue;
         }
@@ -337,8 +337,8 @@ static int load_ended(struct loader *ld, const struct former *former, struct ts_
     if (in->bad || r >= former->nrules)
         return -TS_ECORRUPT;
     unsigned index = former->rules[r].index;
-    for (unsigned w = 0; w < ld->to->nworkers && index != UINT_MAX && ld->to->workers[w]->rules[index].sessions; w++)
-        ts_session_add_ended(&ld->to->workers[w]->rules[index], &one);
+    for (unsigned w = 0; w < ld->to->nworkers && index != UINT_MAX && ld->to->workers[w]->rules[index]->sessions; w++)
+        ts_session_add_ended(ld->to->workers[w]->rules[index], &one);
     return 0;
 }
 
@@ -355,6 +355,7 @@ static int load_block(struct loader *ld, const struct block *block)
         case 'W': rc = load_start(ld, former, &in); break;
         case 'S': rc = load_series(ld, former, &in); break;
         case 'E': rc = load_ended(ld, former, &in); break;
+        case 'C': rc = ts_snap_load_losses(&in); break;
         default: rc = -TS_ECORRUPT;
         }
     }
@@ -373,6 +374,7 @@ static void start_clocks(struct loader *ld)
             if (s == 0 && !ld->source_found)
                 src->max_event_ns = ld->max_event_ns; /* somebody's; without any, nothing would seal what is open */
             src->arrival_ns = ld->now_ns;
+            wk->horizon_ns[TS_DOMAIN_EVENT] = ld->max_event_ns;
             if (src->max_event_ns != TS_TIME_NONE)
                 src->event_seen_ns = ld->now_ns;
         }

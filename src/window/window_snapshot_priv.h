@@ -9,8 +9,10 @@
  *   a last one of worker UINT32_MAX, whose payload is u64 number of blocks before it
  *
  * The payload of a worker's blocks, one after the other, is records:
- *   'W', the first: i64 watermark_ns | n sources: u64 key, i64 highest event time
+ *   'W', the first, and again when rules have come or gone: i64 watermark_ns | n sources: u64 key, i64 highest event time
  *        | n rules: u64 key (ts_rule_key), u8 form, u8 wants, n and name
+ *   'C', of the first worker, when a rollup has completeness, in the order of ts_losses_save: u8 level | i64 at_ns | f64 kept | f64 lost of
+ *        struct ts_losses_mark
  *   'E', of a session that the journal had sealed before the last start: rule's number | u64 hash of its series as it was sent
  *        | i64 time_ns, last_ns, duration_ns of struct ts_session_ended
  *   'S', a series: n and encoded series | u8 flags of enum ts_slot_flag | with GAUGE f64 value | with EVENT i64 closed_ns,
@@ -22,7 +24,7 @@
  *
  * A window is not SEALED as long as its groups have not gone out. WANTED has nothing but the window, in which a gauge without samples
  * goes out. BESIDE: its groups had a part of series in arrival time that is in no pane.
- * Version 1 has no sessions, and no WANTED and BESIDE; up to version 2 sketches are encoded (ts_sketch_encode).
+ * Version 1 has no sessions, and no WANTED and BESIDE; it and version 2 have no 'C', and their sketches are encoded (ts_sketch_encode).
  *
  * A series is in one record, with all its panes as they were at one moment, so a pane and what it was merged into agree. Series
  * are copied one after the other; what was sealed meanwhile is in the journal behind `segment offset`.
@@ -40,6 +42,7 @@
 #define SNAP_FINAL      1 /* what is open was sent as a part, too */
 #define SNAP_LAST       UINT32_MAX
 #define SNAP_TIME_MAX   (INT64_MAX / 2) /* what is further from 1970 is no window */
+#define SNAP_RULES_MAX  (3 * TS_ROLLUPS_MAX) /* of former configurations some may not fit */
 
 enum pane_flag { PANE_SEALED = 1, PANE_MERGED = 2, PANE_DONE = 4, PANE_AGAIN = 8, PANE_WANTED = 16, PANE_BESIDE = 32 };
 enum pane_part { PART_LAST = 1, PART_SKETCH = 2, PART_MORE = 4 };
@@ -67,6 +70,7 @@ struct ts_snapper {
     /* @thread worker */
     uint64_t begun;            /* number of the last one begun */
     bool busy;
+    bool starting;             /* nothing of it has been put yet */
     uint32_t next_slot, next_ended;
     struct snap_block *filling;
 };
@@ -78,6 +82,12 @@ struct ts_snapper {
 static inline int64_t ts_snap_gap(int64_t took_ns, int64_t cpu_ns)
 {
     return TS_MAX(SNAP_TIME_SHARE * took_ns, SNAP_CPU_SHARE * cpu_ns);
+}
+
+/** How many of the worker's rules a snapshot has. */
+static inline unsigned ts_snap_nrules(const struct ts_worker *wk)
+{
+    return TS_MIN(wk->nrules, SNAP_RULES_MAX);
 }
 
 /** The form of a rule's panes. */
@@ -100,6 +110,10 @@ static inline void ts_snap_set_bit(uint64_t *bits, uint32_t slot)
 /** What a pane holds: window_snapshot_save.c, window_snapshot_load.c. Loading: 0, -TS_ECORRUPT, -TS_ENOMEM; the pane is to be cleared then. */
 void ts_snap_put_content(const struct ts_worker *wk, const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot, struct ts_buf *buf);
 int ts_snap_load_content(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot, struct ts_str bytes) TS_MUST_CHECK;
+
+/** What is known of losses: window_completeness.c. Loading: 0, -TS_ECORRUPT. */
+void ts_snap_put_losses(struct ts_buf *buf);
+int ts_snap_load_losses(struct ts_varints *in) TS_MUST_CHECK;
 
 /** Takes what the journal has out of a worker that the snapshot was put into: window_snapshot_sealed.c. */
 void ts_sealed_close(const struct ts_sealed *sealed, struct ts_worker *wk, bool final, struct ts_restored *out);

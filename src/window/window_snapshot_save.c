@@ -39,12 +39,13 @@ static void put_start(const struct ts_worker *wk, struct ts_buf *buf)
         ts_snap_put_u64(buf, wk->sources[i].lane->source);
         ts_snap_put_i64(buf, wk->sources[i].max_event_ns);
     }
-    ts_snap_put_uint(buf, wk->nrules);
-    for (unsigned r = 0; r < wk->nrules; r++) {
-        ts_snap_put_u64(buf, ts_rule_key(&wk->rules[r]));
-        ts_buf_putc(buf, (char)ts_snap_form(&wk->rules[r]));
-        ts_buf_putc(buf, (char)wk->rules[r].wants);
-        ts_snap_put_text(buf, ts_str_of(wk->rules[r].conf->name));
+    unsigned n = ts_snap_nrules(wk);
+    ts_snap_put_uint(buf, n);
+    for (unsigned r = 0; r < n; r++) {
+        ts_snap_put_u64(buf, ts_rule_key(wk->rules[r]));
+        ts_buf_putc(buf, (char)ts_snap_form(wk->rules[r]));
+        ts_buf_putc(buf, (char)wk->rules[r]->wants);
+        ts_snap_put_text(buf, ts_str_of(wk->rules[r]->conf->name));
     }
 }
 
@@ -98,17 +99,19 @@ static bool kept_is_sent(const struct ts_worker *wk, const struct ts_rule *rule,
 {
     const struct ts_slot *sl = &wk->series.slots[slot];
     return sl->flags & TS_SLOT_KEPT && !(sl->flags & TS_SLOT_EVENT) && win->used[TS_DOMAIN_ARRIVAL] &&
-           ts_rule_matches(wk, rule, slot) &&
+           ts_rule_matches(rule, slot) &&
            (win->state[TS_DOMAIN_ARRIVAL] == TS_WINDOW_SEALED ||
             (win->state[TS_DOMAIN_ARRIVAL] == TS_WINDOW_SEALING && slot < win->cursor[TS_DOMAIN_ARRIVAL]));
 }
 
 static void put_pane(const struct ts_worker *wk, unsigned r, const struct ts_window *win, uint32_t slot, struct ts_buf *buf)
 {
-    const struct ts_rule *rule = &wk->rules[r];
+    const struct ts_rule *rule = wk->rules[r];
     const struct ts_slot *sl = &wk->series.slots[slot];
     uint32_t index = slot / TS_CHUNK_PANES, i = slot % TS_CHUNK_PANES;
     const struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
+    if (rule->ending && !ts_span_has(&rule->sent, win->start_ns))
+        return;
     enum ts_domain domain = sl->flags & TS_SLOT_EVENT ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL;
     bool there = ch && ch != TS_CHUNK_GONE, gone = !rule->nfolds || win->no_folds || win->gone;
     bool sealed = win->state[domain] == TS_WINDOW_SEALED && gone;
@@ -154,11 +157,11 @@ static void put_slot(const struct ts_worker *wk, uint32_t slot, struct ts_buf *b
     else if (sl->flags & TS_SLOT_KEPT)
         ts_snap_put_double(buf, sl->kept);
     size_t from = ts_snap_open(buf);
-    for (unsigned r = 0; r < wk->nrules; r++) {
-        if (wk->rules[r].sessions)
+    for (unsigned r = 0, n = ts_snap_nrules(wk); r < n; r++) {
+        if (wk->rules[r]->sessions)
             ts_session_save(wk, r, slot, buf);
         else
-            for (const struct ts_window *win = wk->rules[r].windows; win; win = win->next)
+            for (const struct ts_window *win = wk->rules[r]->windows; win; win = win->next)
                 put_pane(wk, r, win, slot, buf);
     }
     ts_snap_close(buf, from);
@@ -189,9 +192,14 @@ static void step(struct ts_worker *wk)
 {
     struct ts_snapper *snap = wk->snap;
     struct ts_buf *buf = &snap->filling->buf;
-    size_t stop_at = buf->len + STEP_BYTES;
-    if (snap->next_slot == 0 && snap->next_ended == 0)
+    if (wk->renumbered)
+        snap->next_ended = 0; /* what is written twice counts once */
+    if (snap->starting || wk->renumbered)
         put_start(wk, buf);
+    if (snap->starting && wk->conf.number == 0)
+        ts_snap_put_losses(buf);
+    snap->starting = wk->renumbered = false;
+    size_t stop_at = buf->len + STEP_BYTES;
     ts_gather_look(wk);
     bool all_ended = ts_session_save_ended(wk, &snap->next_ended, STEP_SLOTS, buf);
     uint32_t end = all_ended ? TS_MIN(wk->series.count, snap->next_slot + STEP_SLOTS) : 0;
@@ -220,11 +228,11 @@ bool ts_worker_snap(struct ts_worker *wk)
         if (asked == snap->begun)
             return false;
         snap->begun = asked;
-        snap->busy = true;
+        snap->busy = snap->starting = true;
         snap->next_slot = snap->next_ended = 0;
     }
-    if (!open_block(snap))
-        return false;
+    if (wk->held || (wk->nending && wk->behind) || !open_block(snap))
+        return false; /* of two rules with the same pane, one may have merged it */
     int64_t from_ns = ts_clock_mono_ns(), cpu_ns = ts_clock_cpu_ns();
     step(wk);
     cpu_ns = ts_clock_cpu_ns() - cpu_ns;

@@ -128,7 +128,7 @@ static bool is_sealed(const struct ts_sealed *sealed, const struct ts_worker *wk
                       const struct ts_window *win, uint32_t slot, struct ts_buf *series)
 {
     struct ts_str bytes;
-    if (!ts_rule_matches(wk, rule, slot) || !ts_rule_name(rule, &wk->series.slots[slot], series, &bytes))
+    if (!ts_rule_matches(rule, slot) || !ts_rule_name(rule, &wk->series.slots[slot], series, &bytes))
         return false;
     return ts_map64_find(&sealed->points, point_key(name, win->start_ns, bytes));
 }
@@ -277,7 +277,7 @@ static void close_windows(const struct ts_sealed *sealed, struct ts_worker *wk, 
     const struct sealed_window *all = (const void *)sealed->windows.p;
     size_t n = sealed->windows.len / sizeof *all;
     for (unsigned r = 0; r < wk->nrules; r++) {
-        struct ts_rule *rule = &wk->rules[r];
+        struct ts_rule *rule = wk->rules[r];
         uint64_t name = ts_hash(rule->conf->name, strlen(rule->conf->name));
         for (size_t i = 0; i < n && !rule->hidden && !rule->sessions && (rule->base != NULL) == derived; i++) {
             const struct sealed_window *one = &all[i];
@@ -310,16 +310,16 @@ static void close_sessions(const struct ts_sealed *sealed, struct ts_worker *wk,
 void ts_sealed_close(const struct ts_sealed *sealed, struct ts_worker *wk, bool final, struct ts_restored *out)
 {
     for (unsigned r = 0; r < wk->nrules; r++)
-        merge_into_known(sealed, wk, &wk->rules[r]);
+        merge_into_known(sealed, wk, wk->rules[r]);
     for (unsigned r = 0; r < wk->nrules; r++) {
-        for (struct ts_window *win = wk->rules[r].nfolds ? wk->rules[r].windows : NULL; win; win = win->next)
-            fold_window(sealed, wk, &wk->rules[r], win);
-        close_folds(sealed, &wk->rules[r]);
+        for (struct ts_window *win = wk->rules[r]->nfolds ? wk->rules[r]->windows : NULL; win; win = win->next)
+            fold_window(sealed, wk, wk->rules[r], win);
+        close_folds(sealed, wk->rules[r]);
     }
     close_windows(sealed, wk, true, out);
     close_windows(sealed, wk, false, out);
     for (unsigned r = 0; r < wk->nrules; r++) {
-        struct ts_rule *rule = &wk->rules[r];
+        struct ts_rule *rule = wk->rules[r];
         if (rule->sessions && final)
             ts_session_note_parts(wk, rule);
         if (rule->sessions)

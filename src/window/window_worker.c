@@ -3,8 +3,9 @@
  * the texts in points on their way to it.
  */
 #include "config.h"
-#include "window/window_priv.h"
+#include "window/window_rule.h"
 
+#include "core/losses.h"
 #include "core/matcher.h"
 #include "core/mem.h"
 
@@ -31,9 +32,13 @@ struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf)
                                             .event_seen_ns = TS_TIME_NONE};
     ts_pool_init(&wk->chunks, sizeof(struct ts_pane_chunk));
     ts_pool_init(&wk->sketches, TS_CHUNK_PANES * sizeof(struct ts_sketch));
-    ts_worker_make_rules(wk);
+    struct ts_rule_plan *plan = ts_rule_plan_new(conf->conf, UINT64_MAX >> (64 - conf->conf->nrollups), 0);
+    struct ts_rule_set *set = ts_rule_set_new(wk, plan);
+    ts_worker_attach(wk, set, ts_xalloc(set->nrules * sizeof(struct ts_rule *)));
+    ts_rule_plan_unref(&plan);
     if (conf->gather)
         ts_gather_join(conf->gather, wk);
+    wk->horizon_ns[TS_DOMAIN_ARRIVAL] = wk->horizon_ns[TS_DOMAIN_EVENT] = TS_TIME_NONE;
     wk->clock_ns = wk->watermark_ns = TS_TIME_NONE;
     wk->draining = wk->ended = conf->nsources == 0;
     wk->restored = (struct ts_source){.arrival_ns = TS_TIME_NONE, .max_event_ns = TS_TIME_NONE, .event_seen_ns = TS_TIME_NONE};
@@ -49,8 +54,8 @@ void ts_worker_free(struct ts_worker **worker)
     if (!wk)
         return;
     for (unsigned r = 0; r < wk->nrules; r++)
-        while (wk->rules[r].windows)
-            ts_rule_forget(&wk->rules[r], wk->rules[r].windows, &wk->series);
+        while (wk->rules[r]->windows)
+            ts_rule_forget(wk->rules[r], wk->rules[r]->windows, &wk->series);
     ts_pool_fini(&wk->sketches);
     ts_pool_fini(&wk->chunks);
     for (unsigned i = 0; i < wk->conf.nsources; i++)
@@ -59,10 +64,10 @@ void ts_worker_free(struct ts_worker **worker)
     ts_snapper_free(&wk->snap);
     ts_rollup_batch_free(&wk->batch);
     ts_free(wk->sources);
-    ts_worker_free_rules(wk);
+    ts_free(wk->rules);
+    ts_rule_sets_free(&wk->sets);
+    ts_rule_sets_free(&wk->gone);
     ts_free(wk->event_chunks);
-    ts_free(wk->masks);
-    ts_matcher_free(&wk->matcher);
     ts_series_table_fini(&wk->series);
     ts_desk_fini(&wk->desk);
     TS_FREE(*worker);
@@ -100,6 +105,7 @@ static void advance(struct ts_worker *wk)
     if (watermark_ns != INT64_MAX)
         wk->watermark_ns = TS_MAX(wk->watermark_ns, watermark_ns);
     wk->idle = had_events && watermark_ns == INT64_MAX;
+    ts_losses_look(wk->clock_ns);
 }
 
 static bool read_lane(struct ts_worker *wk, struct ts_source *src)
@@ -125,7 +131,7 @@ static void publish(struct ts_worker *wk)
 {
     uint64_t windows = 0, waiting = 0;
     for (unsigned r = 0; r < wk->nrules; r++)
-        windows += wk->rules[r].nwindows;
+        windows += wk->rules[r]->nwindows;
     for (unsigned i = 0; i < wk->conf.nsources; i++)
         waiting += ts_ring_count(&wk->sources[i].lane->full);
     /* Relaxed: each is a figure of its own for whoever asks. */
@@ -175,6 +181,8 @@ void *ts_worker_run(void *arg)
         bool sealing = ts_worker_seal(wk);
         more |= ts_worker_snap(wk) || sealing;
         ts_worker_forget(wk);
+        if (TS_UNLIKELY(wk->bounded) && !wk->held)
+            ts_worker_end_rules(wk);
         publish(wk);
         if (wk->draining && ts_worker_is_empty(wk) && ts_gather_may_end(wk))
             return NULL;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Open windows across stops and crashes: what the next start goes on with, and what it must leave alone."""
+import json
 import math
 import pathlib
 import random
@@ -10,6 +11,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 from tsagg_test import lineproto, oracle, runner, udp
 from tsagg_test.daemon import Tsaggd, tool
+from tsagg_test.ports import LOOPBACK
 from tsagg_test.times import NS
 from tsagg_test.wait import until
 
@@ -29,6 +31,12 @@ class Daemon(Tsaggd):
     def say(self, *lines):
         udp.send(self.udp_port, [line.encode() for line in lines], read=self.lines_read)
         until(lambda: self.status()["samples"]["in_flight"] == 0, 30, "samples in windows")
+
+    def reload(self, **changes):
+        self.config.update(changes)
+        self.config_path.write_text(json.dumps(self.config, indent=2) + "\n")
+        done = tool("tsagg-ctl", "reload", "--host", f"http://{LOOPBACK}:{self.http_port}")
+        assert done.returncode == 0, done
 
     def written(self):
         return self.metrics()["tsagg_snapshots_total", (("result", "written"),)]
@@ -182,6 +190,40 @@ def test_groups_are_corrected_after_a_crash():
 
 def test_groups_are_corrected_after_a_stop():
     correct_after(Tsaggd.stop)
+
+
+SESSION = {"name": "s", "session": "1s", "lateness": "2s", "aggregates": NUMBERS, "to": ["out"], "measurement": "{name}_session"}
+
+
+def end_after_a_reload(end):
+    """Rules that match more since a reload; windows of both are open at the end: those of the former go on, those of the new are whole."""
+    samples = list(oracle.stream(11, 6000, 30, 12, 10 * NS))
+    parts = [[lineproto.write(smp) for smp in samples if low <= smp.time_ns / NS - T0 < high] for low, high in ((0, 25), (25, 38), (38, 120))]
+    rules = [*RULES, GROUPS, SESSION]
+    with Daemon([{**rule, "match": "m1"} for rule in rules], workers=2) as daemon:
+        daemon.say(*parts[0])
+        daemon.reload(rollups=rules)
+        daemon.say(*parts[1])
+        daemon.wait_snapshot()
+        end(daemon)
+        daemon.restart(workers=1)
+        daemon.say(*parts[2])
+        points = oracle.from_points({key: fields for key, fields in daemon.points().items() if not key[0].startswith("nothing")})
+    want = expected(samples) | expected_of_groups(samples)
+    sure = {key: fields for key, fields in want.items()
+            if key[0].startswith("m1") or key[3] >= (T0 + (60 if key[0].endswith("_1m") else 30)) * NS}
+    got = {key: fields for key, fields in points.items() if not key[0].endswith("_session") and (key in sure or key[0].startswith("m1"))}
+    oracle.assert_equal(got, sure, NUMBERS)
+    counts = [fields["count"] for key, fields in points.items() if key[0] == "m1_session"]
+    assert sum(counts) == sum(smp.measurement == "m1" for smp in samples), (len(counts), sum(counts))
+
+
+def test_rules_that_end_in_a_crash():
+    end_after_a_reload(Tsaggd.kill9)
+
+
+def test_rules_that_end_in_a_stop():
+    end_after_a_reload(Tsaggd.stop)
 
 
 def test_an_old_snapshot_opens_nothing_that_is_sealed():

@@ -3,6 +3,7 @@ EXTRA_DIST += \
 	tests/faults/failing_alloc.c \
 	tests/faults/failing_fsync.c \
 	tests/faults/test_alloc.py \
+	tests/faults/test_day.py \
 	tests/faults/test_dead_letter.py \
 	tests/faults/test_descriptors.py \
 	tests/faults/test_disk.py \

@@ -11,10 +11,11 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
-from tsagg_test import lineproto, load, oracle, runner
+from tsagg_test import lineproto, load, oracle, runner, udp
 from tsagg_test.daemon import Tsaggd, tool
 from tsagg_test.ports import LOOPBACK, free_port
 from tsagg_test.stub import MenuInflux
+from tsagg_test.times import NS
 from tsagg_test.wait import scaled, until
 
 COUNTS = {"name": "counts", "every": "500ms", "aggregates": ["count", "sum"]}
@@ -94,7 +95,7 @@ def test_wrong_configuration_changes_nothing():
         tsaggd.write(rollups=[COUNTS], listen=listen, sinks={"file": {"type": "influxdb", "url": "http://127.0.0.1:1", "org": "o", "bucket": "b"}})
         assert "type cannot change" in tsaggd.ctl(code=3)
         tsaggd.write(sinks={"file": {"type": "file"}})
-        assert "0 rollups go elsewhere, 0 sinks changed, 0 sockets opened, 0 closed" in tsaggd.ctl()
+        assert "0 rollups begin, 0 end, 0 rollups go elsewhere, 0 sinks changed, 0 sockets opened, 0 closed" in tsaggd.ctl()
         assert tool("tsagg-ctl", "reload", "x").returncode == 2
         assert tool("tsagg-ctl", "reload", "--host", f"http://{LOOPBACK}:{free_port()}").returncode == 4
 
@@ -113,7 +114,7 @@ def test_what_needs_a_restart_is_said():
     with Reloaded(rollups=[COUNTS]) as tsaggd:
         said = tsaggd.reload(workers=2, idle_after="3s", log_level="debug", pipeline=[{"type": "filter", "keep": "value > 0"}],
                              limits={"series": 5, "memory": "1GiB"}, rollups=[{**COUNTS, "every": "1s"}])
-        assert said.splitlines()[-1] == "needs a restart: workers, idle_after, limits.series, pipeline, rollups", said
+        assert said.splitlines()[-1] == "needs a restart: workers, idle_after, limits.series, pipeline", said
         assert "event=reload_needs_restart" in tsaggd.log()
         assert tsaggd.status()["memory"]["limit_bytes"] == 1 << 30
 
@@ -131,12 +132,12 @@ def test_every_100_ms_under_load():
     with Reloaded(rollups=[{**load.ROLLUP, "to": ["file"]}, long], sinks={"file": {"type": "file"}}, **load.ONLY_BY_WATERMARK) as tsaggd:
         first, rule = tsaggd.config["listen"][0], tsaggd.config["rollups"][0]
         file, other = {"file": {"type": "file"}}, {"type": "file", "path": str(tsaggd.dir / "other.lp")}
-        udp = {"url": f"udp://{LOOPBACK}:{extra}"}
+        beside = {"url": f"udp://{LOOPBACK}:{extra}"}
         before = tsaggd.sockets()
         hup = Hup(tsaggd,
                   {"listen": [first, {"url": tcp}], "rollups": [rule, {**long, "to": ["other"]}], "sinks": {**file, "other": other}},
-                  {"listen": [{**udp, "when_full": "drop_new"}, first], "rollups": [rule, long], "sinks": file},
-                  {"listen": [first, udp], "rollups": [rule, {**long, "to": ["other", "file"]}], "sinks": {"other": {**other, "batch": 7}, **file}})
+                  {"listen": [{**beside, "when_full": "drop_new"}, first], "rollups": [rule, long], "sinks": file},
+                  {"listen": [first, beside], "rollups": [rule, {**long, "to": ["other", "file"]}], "sinks": {"other": {**other, "batch": 7}, **file}})
         rate = len(sent.lines) / scaled(60.0, 4.0)
         sent.send(tsaggd, lines_per_s=rate)
         hup.stop()
@@ -150,6 +151,88 @@ def test_every_100_ms_under_load():
         assert status["datagrams"]["kernel_dropped"] == 0 and status["samples"]["dropped"] == 0, status
         until(lambda: len(delivered_of(tsaggd)) >= len(sent.rollups), 60, "all of the rollup in the file")
         sent.assert_rolled_up({key: fields for key, fields in tsaggd.points().items() if key[0] != "long"})
+
+
+def part(got, name):
+    """Of all that came out, what the rule with this measurement has sent, under the series' own names."""
+    return {(key[0].split(".")[1], *key[1:]): aggregates for key, aggregates in got.items() if key[0].startswith(f"{name}.")}
+
+
+def assert_whole(got, want):
+    """Each window that came out is all of its samples."""
+    wrong = [(key, oracle.difference(fields, want[key], load.AGGREGATES) if key in want else "not expected") for key, fields in got.items()]
+    wrong = [one for one in wrong if one[1]]
+    assert got and not wrong, (len(wrong), len(got), wrong[:5])
+
+
+def check_exchanged(got, names, wants, exact=True):
+    """Rules that take each other's place: windows of either are whole, none is there twice, and none is missing."""
+    parts = [part(got, name) for name in names]
+    for have, want in zip(parts, wants):
+        assert_whole(have, want)
+    if exact:
+        assert not parts[0].keys() & parts[1].keys(), "a window of both"
+        missing = [key for key in wants[0].keys() & wants[1].keys() if not (key in parts[0] or key in parts[1])]
+        assert not missing, (len(missing), sorted(missing)[:5])
+
+
+def count_all(got, names):
+    return sum(fields["count"] for name in names for fields in part(got, name).values())
+
+
+def rolled_up(tsaggd):
+    return {key: fields for key, fields in oracle.from_points(tsaggd.points()).items() if not key[0].endswith("." + load.ADVANCE)}
+
+
+def rule(name, measurement, **what):
+    return {**load.ROLLUP, "name": name, "measurement": f"{measurement}.{{name}}", "to": ["file"], **what}
+
+
+def rules_of(which):
+    """Two configurations. What is called stay is the same in both, and so must be what it gives."""
+    a = which == "a"
+    session = {"session": "3s" if a else "2s"}
+    grouped = {"group_by": ["zone"]} if a else {"without": ["zone"]}
+    ses = rule("ses", f"x{which}", **session)
+    ses.pop("every")
+    return ([rule("stay", "stay"), rule("far", "far", every="40s"), rule("one", "one", match="m1")] +
+            [rule("tumble", f"t{which}", every="10s" if a else "20s"), rule("slide", f"s{which}", every="10s", period="30s" if a else "20s"),
+             rule("group", f"g{which}", **grouped), ses] + ([rule("fine", "fine", every="5s")] if a else [rule("other", "other", match="m2", every="5s")]))
+
+
+def test_rules_change_every_100_ms():
+    """Rules are changed, added and removed under load: nothing is lost, no window is half of one and half of the other."""
+    sent = load.ordered(lines=scaled(60_000, 10_000), series=100, windows=20)
+    a, b = {"rollups": rules_of("a")}, {"rollups": rules_of("b")}
+    with Reloaded(**a, workers=2, sinks={"file": {"type": "file"}}, **load.ONLY_BY_WATERMARK) as tsaggd:
+        hup = Hup(tsaggd, b, a)
+        sent.send(tsaggd, lines_per_s=len(sent.lines) / scaled(10.0, 5.0))
+        hup.stop()
+        metrics = tsaggd.metrics()
+        done, failed = (metrics["tsagg_reloads_total", (("result", result),)] for result in ("done", "failed"))
+        assert done > 5 and failed == 0, (done, failed, hup.n)
+        tsaggd.reload(**a)
+        sent.advance(tsaggd)
+        status = tsaggd.status()
+        assert status["samples"]["dropped"] == 0, status["samples"]
+        udp.send(tsaggd.udp_port, [f"{load.ADVANCE} x=1 {sent.stop_ns + 100 * NS}".encode()], read=tsaggd.lines_read)
+        tsaggd.assert_balanced()
+        tsaggd.stop()  # all windows of the load have ended
+    far, slides = oracle.rollups(sent.samples, 40 * NS), [oracle.rollups(sent.samples, n * NS, 10 * NS) for n in (30, 20)]
+    got = rolled_up(tsaggd)
+    oracle.assert_equal(part(got, "stay"), sent.rollups, load.AGGREGATES)
+    oracle.assert_equal(part(got, "far"), far, load.AGGREGATES)
+    oracle.assert_equal(part(got, "one"), {key: fields for key, fields in sent.rollups.items() if key[0] == "m1"}, load.AGGREGATES)
+    rolled = {every: oracle.rollups(sent.samples, every * NS) for every in (5, 20)}
+    check_exchanged(got, ("ta", "tb"), (sent.rollups, rolled[20]), exact=False)
+    assert count_all(got, ("ta", "tb")) == len(sent.samples)
+    check_exchanged(got, ("sa", "sb"), slides)
+    groups = [oracle.grouped(sent.samples, 10 * NS, 10 * NS, keeps) for keeps in (lambda key: key == "zone", lambda key: key != "zone")]
+    check_exchanged(got, ("ga", "gb"), groups, exact=False)
+    assert count_all(got, ("ga", "gb")) == len(sent.samples)
+    assert count_all(got, ("xa", "xb")) == len(sent.samples)
+    assert_whole(part(got, "fine"), rolled[5])
+    assert_whole(part(got, "other"), rolled[5])
 
 
 def test_changed_listener_keeps_its_socket():

@@ -181,6 +181,48 @@ static void fast_and_complete_agree(void **unused)
     ts_templates_free(&templates);
 }
 
+/* Random lines, most of them of line protocol, in one piece: what each holds does not depend on its neighbours. */
+static void neighbours_do_not_matter(void **unused)
+{
+    (void)unused;
+    static const char *const lines[] = {"m a=1,b=2,c=3,d=4,e=5", "m,t=x:y a=1,b=1e3", "m a=1,b=2 1000", "a.b:1.5|ms", "m a=true", "m a=-5i,b=1.5i",
+                                        "m a=12345678901234567890", "a:1e2|c", "m a=7u", "bad", "", "m a=1 x", "m a=1,b=-0.5,c=2"};
+    struct ts_parse_opts opts = {.precision_ns = 1};
+    struct ts_counters *cnt = ts_counters_new(NULL, NULL);
+    struct ts_buf fast = TS_BUF_INIT, slow = TS_BUF_INIT, data = TS_BUF_INIT;
+    struct ts_tiler *tl = ts_tiler_new(&opts, cnt, take_tile, &fast);
+    struct ts_parser *parser = ts_parser_new(&opts);
+    for (unsigned round = 0; round < 500; round++) {
+        uint64_t good = 0, accepted = ts_counter_of(cnt, TS_C_LINES_ACCEPTED);
+        unsigned kinds = 1 + pick(TS_ARRAY_SIZE(lines)); /* with few of them there are long runs */
+        for (unsigned i = 0; i < 300; i++) {
+            char line[512] = {0};
+            struct ts_parse_error error;
+            size_t len = pick(4) ? (size_t)snprintf(line, sizeof line, "%s", lines[pick(kinds)]) : random_line(line);
+            if (memchr(line, '"', len)) /* may reach further than its line */
+                continue;
+            ts_buf_put(&data, line, len);
+            ts_buf_puts(&data, "\n");
+            good += ts_parse_line(parser, (struct ts_str){line, len}, take_parsed, &slow, &error) > 0;
+        }
+        assert_non_null(ts_buf_reserve(&data, TS_TILER_PADDING));
+        ts_tiler_feed(tl, data.p, data.len);
+        ts_tiler_flush(tl);
+        assert_int_equal(fast.len, slow.len);
+        assert_memory_equal(fast.p, slow.p, fast.len);
+        assert_int_equal(ts_counter_of(cnt, TS_C_LINES_ACCEPTED) - accepted, good);
+        ts_buf_clear(&fast);
+        ts_buf_clear(&slow);
+        ts_buf_clear(&data);
+    }
+    ts_parser_free(&parser);
+    ts_tiler_free(&tl);
+    ts_buf_fini(&fast);
+    ts_buf_fini(&slow);
+    ts_buf_fini(&data);
+    ts_counters_free_all();
+}
+
 static void count_tile(struct ts_tile *tile, void *arg)
 {
     *(unsigned *)arg += tile->n;
@@ -219,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scans_agree),
         cmocka_unit_test(fast_and_complete_agree),
+        cmocka_unit_test(neighbours_do_not_matter),
         cmocka_unit_test(lines_beside_each_other),
     };
     return cmocka_run_group_tests_name("parse_tile", tests, NULL, NULL);

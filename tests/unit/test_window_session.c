@@ -210,7 +210,7 @@ static void a_late_sample_corrects(void **unused)
     look_at(&fx, 36 + 60 + 2 + 1);
     sample(&fx, 0, 24, 32);
     assert_int_equal(ts_counter_sum(TS_C_DROPPED_LATE), 1);
-    assert_int_equal(fx.wk->rules[0].nwindows, 0); /* nothing is kept */
+    assert_int_equal(fx.wk->rules[0]->nwindows, 0); /* nothing is kept */
     tear_down(&fx);
 }
 
@@ -311,7 +311,7 @@ static void idle_sources_do_not_hold_sessions(void **unused)
     look_at(&fx, 100);
     assert_session(&fx, 0, 0, 20, 2, 3);
     assert_int_equal(fx.nsent, 2);
-    assert_int_equal(fx.wk->rules[0].nwindows, 0);
+    assert_int_equal(fx.wk->rules[0]->nwindows, 0);
     tear_down(&fx);
 }
 
@@ -443,12 +443,12 @@ static void sessions_are_bounded(void **unused)
         if (i % 500 == 499)
             look_at(&fx, i * 0.005);
     }
-    assert_true(fx.wk->rules[0].nwindows == 1024);
+    assert_true(fx.wk->rules[0]->nwindows == 1024);
     drain(&fx);
     for (unsigned i = 0; i < fx.ngot; i++)
         count += fx.got[i].count;
     assert_true(fx.ngot == 9000 && count == 9000);
-    assert_int_equal(fx.wk->rules[0].nwindows, 0);
+    assert_int_equal(fx.wk->rules[0]->nwindows, 0);
     for (unsigned i = 0; i < 5000; i++) { /* and when it does not, it is counted */
         fx.wk->draining = false;
         sample(&fx, 0, 100 + i * 0.005, 1);

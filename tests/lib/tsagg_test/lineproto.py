@@ -14,7 +14,7 @@ def escape(text, special):
 
 
 def unescape(text):
-    return re.sub(r"\\([,= \\])", r"\1", text)
+    return re.sub(r"\\([,= \\])", r"\1", text) if "\\" in text else text
 
 
 def write(sample):
