@@ -122,10 +122,22 @@ void ts_sealed_close(const struct ts_sealed *sealed, struct ts_worker *wk, bool 
 void ts_snap_put_head(char head[SNAP_HEAD], unsigned flags, int64_t taken_ns, struct ts_feed_pos at);
 uint64_t ts_snap_checksum(struct ts_str payload, uint64_t number, uint32_t worker, int64_t taken_ns);
 
-/* Where the next n bytes go, counted as put; NULL without memory. In place: a snapshot is many small puts. */
+/* Room for n bytes at the end, not counted as put; NULL without memory. In place: a snapshot is many small puts. */
+static inline char *ts_snap_reserve(struct ts_buf *buf, size_t n)
+{
+    return TS_LIKELY(n <= buf->cap - buf->len) ? buf->p + buf->len : ts_buf_reserve(buf, n);
+}
+
+/* What stands up to `to`, in such room, is put. */
+static inline void ts_snap_put_up_to(struct ts_buf *buf, const char *to)
+{
+    buf->len = (size_t)(to - buf->p);
+}
+
+/* Where the next n bytes go, counted as put; NULL without memory. */
 static inline char *ts_snap_room(struct ts_buf *buf, size_t n)
 {
-    char *to = TS_LIKELY(n <= buf->cap - buf->len) ? buf->p + buf->len : ts_buf_reserve(buf, n);
+    char *to = ts_snap_reserve(buf, n);
     buf->len += to ? n : 0;
     return to;
 }

@@ -13,6 +13,8 @@
 #define STEP_BYTES  ((size_t)32 << 10)
 #define STEP_SLOTS  1024 /* looked at */
 #define FETCH_AHEAD 8
+#define PANE_HEAD   (TS_VARINT_MAX + 8 + 1 + 4)
+#define SERIES_HEAD (1 + TS_VARINT_MAX + 1 + 4)
 #define BLOCK_BYTES ((size_t)256 << 10)
 
 uint64_t ts_rule_key(const struct ts_rule *rule)
@@ -56,10 +58,13 @@ static void put_stats(const struct ts_worker *wk, const struct ts_rule *rule, co
     const double moments[] = {st->count, st->sum, st->sd, st->sd2, st->shift, st->min, st->max, st->last};
     bool timed = ch->last_ns && ch->last_ns[i] != TS_TIME_NONE, sketched = sk && sk->state >= TS_SKETCH_LIST;
     bool more = ch->more && wk->series.slots[slot].kind != TS_KIND_COUNTER;
-    ts_buf_putc(buf, (char)((timed ? PART_LAST : 0) | (sketched ? PART_SKETCH : 0) | (more ? PART_MORE : 0)));
-    char *to = ts_snap_room(buf, sizeof moments);
-    for (unsigned m = 0; to && m < TS_ARRAY_SIZE(moments); m++)
-        ts_le_put_double(to + m * sizeof moments[0], moments[m]);
+    char *to = ts_snap_reserve(buf, 1 + sizeof moments);
+    if (!to)
+        return;
+    *to++ = (char)((timed ? PART_LAST : 0) | (sketched ? PART_SKETCH : 0) | (more ? PART_MORE : 0));
+    for (unsigned m = 0; m < TS_ARRAY_SIZE(moments); m++, to += sizeof moments[0])
+        ts_le_put_double(to, moments[m]);
+    ts_snap_put_up_to(buf, to);
     if (timed)
         ts_snap_put_i64(buf, ch->last_ns[i]);
     if (sketched) {
@@ -116,11 +121,15 @@ static void put_pane(const struct ts_worker *wk, unsigned r, const struct ts_win
     if (!has && !done && !kept)
         return;
     bool dirty = has && ch->dirty[i / 64] >> (i % 64) & 1, merged = has && ch->merged[i / 64] >> (i % 64) & 1;
-    ts_snap_put_uint(buf, r);
-    ts_snap_put_i64(buf, win->start_ns);
-    ts_buf_putc(buf, (char)((sealed && !dirty ? PANE_SEALED : 0) | (merged ? PANE_MERGED : 0) | (done ? PANE_DONE : 0) |
-                            (win->again ? PANE_AGAIN : 0) | (!has && !done ? PANE_WANTED : 0) |
-                            (rule->nfolds && (win->beside || win->no_folds) ? PANE_BESIDE : 0)));
+    char *to = ts_snap_reserve(buf, PANE_HEAD);
+    if (!to)
+        return;
+    to = ts_varint_put(to, r);
+    ts_le_put64(to, (uint64_t)win->start_ns);
+    to[8] = (char)((sealed && !dirty ? PANE_SEALED : 0) | (merged ? PANE_MERGED : 0) | (done ? PANE_DONE : 0) |
+                   (win->again ? PANE_AGAIN : 0) | (!has && !done ? PANE_WANTED : 0) |
+                   (rule->nfolds && (win->beside || win->no_folds) ? PANE_BESIDE : 0));
+    ts_snap_put_up_to(buf, to + 9);
     size_t from = ts_snap_open(buf);
     if (has)
         ts_snap_put_content(wk, rule, ch, slot, buf);
@@ -132,11 +141,15 @@ static void put_slot(const struct ts_worker *wk, uint32_t slot, struct ts_buf *b
 {
     const struct ts_slot *sl = &wk->series.slots[slot];
     size_t begun = buf->len;
-    if (!sl->series || sl->flags & TS_SLOT_GONE)
+    char *to = sl->series && !(sl->flags & TS_SLOT_GONE) ? ts_snap_reserve(buf, SERIES_HEAD + sl->len) : NULL;
+    if (!to)
         return;
-    ts_buf_putc(buf, 'S');
-    ts_snap_put_text(buf, (struct ts_str){sl->series, sl->len});
-    ts_buf_putc(buf, (char)(sl->flags & (TS_SLOT_EVENT | TS_SLOT_ARRIVAL | TS_SLOT_KEPT)));
+    *to++ = 'S';
+    to = ts_varint_put(to, sl->len);
+    memcpy(to, sl->series, sl->len);
+    to += sl->len;
+    *to++ = (char)(sl->flags & (TS_SLOT_EVENT | TS_SLOT_ARRIVAL | TS_SLOT_KEPT));
+    ts_snap_put_up_to(buf, to);
     if (sl->kind == TS_KIND_GAUGE)
         ts_snap_put_double(buf, sl->gauge);
     if (sl->flags & TS_SLOT_EVENT)
