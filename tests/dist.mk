@@ -23,6 +23,7 @@ EXTRA_DIST += \
 	tests/lib/tsagg_test/wait.py \
 	tests/e2e/test_api.py \
 	tests/e2e/test_bad_input.py \
+	tests/e2e/test_completeness.py \
 	tests/e2e/test_config.py \
 	tests/e2e/test_delivery.py \
 	tests/e2e/test_events.py \

@@ -162,6 +162,9 @@ static void check_session(struct ts_conf_load *ld, unsigned i)
     else if (session && (every || period))
         ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, every ? "every" : "period"),
                       "%s beside session: a session is as long as its samples make it; keep one of them", every ? "every" : "period");
+    if (session && rule->aggregates & TS_AGG_BIT(completeness))
+        ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "aggregates"),
+                      "aggregates: completeness beside session: it is of windows, which a session is none of; remove one of them");
     if (rule->session_ns && rule->lateness_ns / OVERLAP_MAX > rule->session_ns)
         ts_conf_error(ld, ts_conf_at(ld, TS_SECTION_rollups, i, "lateness"),
                       "lateness is more than %d times session (%s), and so many sessions of a series would be open; give a shorter one",

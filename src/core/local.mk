@@ -23,6 +23,7 @@ libtsagg_a_SOURCES += \
 	src/core/lane.c src/core/lane.h \
 	src/core/le.h \
 	src/core/log.c src/core/log.h \
+	src/core/losses.c src/core/losses.h \
 	src/core/map64.c src/core/map64.h \
 	src/core/matcher.c src/core/matcher.h \
 	src/core/mem.c src/core/mem.h \

@@ -43,6 +43,7 @@ struct ts_rollup_batch {
     uint32_t aggregates; /* what the rule asks for, bits of enum ts_aggregate; see ts_kind_aggregates */
     struct ts_quantiles quantiles; /* and these */
     struct ts_buckets buckets;     /* of its histograms */
+    double completeness;           /* of its window, when the aggregates have it: from 0 to 1 */
     bool stddev_sample;  /* sample form of the standard deviation */
     bool correction;     /* sent again: after late samples, or after a part of it was sent at a stop */
     bool partial;        /* sent at a stop; its windows are in the snapshot, and go on after the next start */
@@ -101,6 +102,7 @@ struct ts_rollup_head {
     uint32_t aggregates;
     struct ts_quantiles quantiles;
     struct ts_buckets buckets;
+    double completeness;
     bool stddev_sample, correction, coarse, passed, sessions, partial;
     unsigned n;
     unsigned version; /* of the form */

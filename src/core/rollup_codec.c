@@ -3,6 +3,7 @@
  *
  *   u8 version = 2 | u8 flags: 1 stddev_sample, 2 correction, 4 coarse, 8 sessions, 64 partial, 128 passed | u32 aggregates | i64 start_ns | i64 end_ns
  *   u8 n, n times u32 quantile in millionths, rising | u8 n, n times f64 bound of a histogram's buckets, rising
+ *   with the aggregate completeness: f64, from 0 to 1
  *   u16 n, rule | u16 n, to | u32 number of points | points
  *   point: u16 n, series | in batches of sessions: i64 time_ns, i64 duration_ns | by the series' kind:
  *       SET      f64 count, f64 distinct | with the aggregate sketch: u32 n, HyperLogLog
@@ -39,7 +40,7 @@
 #define FLAG_PARTIAL      64  /* the same */
 #define FLAG_PASSED       128 /* the same */
 #define FLAGS             (FLAG_SAMPLE | FLAG_CORRECTION | FLAG_COARSE | FLAG_SESSIONS | FLAG_PARTIAL | FLAG_PASSED)
-#define HEAD_BYTES        (1 + 1 + 4 + 8 + 8 + 1 + 1 + 2 + 2 + 4)
+#define HEAD_BYTES        (1 + 1 + 4 + 8 + 8 + 1 + 1 + 8 + 2 + 2 + 4) /* at most, beside its lists and texts */
 #define POINT_BYTES_LEAST (2 + 7 + 4) /* shortest series, empty string */
 
 static enum ts_kind kind_of(struct ts_str series)
@@ -139,6 +140,8 @@ static char *put_head(char *to, const struct ts_rollup_batch *batch)
     *to++ = (char)batch->buckets.n;
     for (unsigned i = 0; i < batch->buckets.n; i++)
         to = put_double(to, batch->buckets.bounds[i]);
+    if (batch->aggregates & TS_AGG_BIT(completeness))
+        to = put_double(to, batch->completeness);
     to = put_text(to, ts_str_of(batch->rule), 2);
     to = put_text(to, ts_str_of(batch->to), 2);
     ts_le_put32(to, batch->n);
@@ -288,6 +291,9 @@ static int get_head(struct input *in, struct ts_rollup_head *head)
     if (head->version != LAYOUT_FIRST &&
         !(get_quantiles(in, &head->quantiles) && get_buckets(in, &head->buckets)))
         return -TS_ECORRUPT;
+    head->completeness = head->aggregates & TS_AGG_BIT(completeness) ? get_double(in) : 1;
+    if (!(head->completeness >= 0 && head->completeness <= 1))
+        return -TS_ECORRUPT;
     head->rule = get_text(in, 2);
     head->to = get_text(in, 2);
     uint64_t n = get_uint(in, 4);
@@ -380,6 +386,7 @@ int ts_rollup_batch_decode(struct ts_str bytes, struct ts_rollup_batch *out)
     out->aggregates = head.aggregates;
     out->quantiles = head.quantiles;
     out->buckets = head.buckets;
+    out->completeness = head.completeness;
     out->stddev_sample = head.stddev_sample;
     out->correction = head.correction;
     out->partial = head.partial;

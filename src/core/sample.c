@@ -39,13 +39,14 @@ bool ts_aggregate_find(struct ts_str name, enum ts_aggregate *out)
 
 uint32_t ts_kind_aggregates(enum ts_kind kind, uint32_t asked)
 {
+    uint32_t completeness = asked & TS_AGG_BIT(completeness);
     switch (kind) {
-    case TS_KIND_COUNTER: return TS_AGG_BIT(count) | TS_AGG_BIT(sum) | TS_AGG_BIT(rate);
+    case TS_KIND_COUNTER: return TS_AGG_BIT(count) | TS_AGG_BIT(sum) | TS_AGG_BIT(rate) | completeness;
     case TS_KIND_GAUGE:
-        return TS_AGG_BIT(last) | TS_AGG_BIT(min) | TS_AGG_BIT(max) | TS_AGG_BIT(mean) |
+        return TS_AGG_BIT(last) | TS_AGG_BIT(min) | TS_AGG_BIT(max) | TS_AGG_BIT(mean) | completeness |
                (asked & (TS_AGG_BIT(first) | TS_AGG_BIT(range) | TS_AGG_BIT(increase)));
-    case TS_KIND_SET: return TS_AGG_BIT(distinct) | (asked & TS_AGG_BIT(sketch));
-    case TS_KIND_STRING: return TS_AGG_BIT(last);
+    case TS_KIND_SET: return TS_AGG_BIT(distinct) | completeness | (asked & TS_AGG_BIT(sketch));
+    case TS_KIND_STRING: return TS_AGG_BIT(last) | completeness;
     case TS_KIND_PASSED: return 0;
     default: return asked;
     }

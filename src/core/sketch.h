@@ -168,6 +168,15 @@ int ts_sketch_encode(const struct ts_sketch *sk, struct ts_buf *buf) TS_MUST_CHE
 int ts_sketch_decode(struct ts_str bytes, struct ts_sketch *out) TS_MUST_CHECK;
 
 /**
+ * Appends the sketch as it lies in memory where that is short, else encoded: for snapshots, which are many and read once. Sketches that hold
+ * the same may have other bytes. @return 0; -TS_ENOMEM (the buffer is marked).
+ */
+int ts_sketch_save(const struct ts_sketch *sk, struct ts_buf *buf) TS_MUST_CHECK;
+
+/** Reads what either has put. out is overwritten, and to be finished unless this fails. @return 0, -TS_ECORRUPT, -TS_ENOMEM. */
+int ts_sketch_load(struct ts_str bytes, struct ts_sketch *out) TS_MUST_CHECK;
+
+/**
  * Quantiles of an encoded sketch by nearest rank: out[i] is within 1 % of the least value that has at least
  * q W of the sum W of all weights at and below it; of n samples without weights that is number ceil(q n) in
  * their order, and the first for q = 0. qs are in [0, 1] and rise. NaN without samples.

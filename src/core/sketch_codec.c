@@ -5,6 +5,8 @@
 #include "config.h"
 #include "core/sketch.h"
 
+#include "core/le.h"
+#include "core/mem.h"
 #include "core/varint.h"
 
 #include <math.h>
@@ -114,6 +116,107 @@ int ts_sketch_encode(const struct ts_sketch *sk, struct ts_buf *buf)
     buf->len = (size_t)(to - buf->p);
     return 0;
 }
+
+/* ---- as it lies in memory ---- */
+
+/*
+ * A letter, u16 limit, and then: of a list its keys, u32 each; of counts of bytes above zero u32 the magnitude of the first, and the counts,
+ * from the first that is not 0 to the last.
+ */
+#define LETTER_LIST  'L'
+#define LETTER_BYTES 'B'
+#define LISTED_HEAD  3
+#define BYTES_HEAD   7
+
+static char *put_saved_head(char *to, char letter, unsigned limit)
+{
+    to[0] = letter;
+    to[1] = (char)(limit & 0xff);
+    to[2] = (char)(limit >> 8);
+    return to + LISTED_HEAD;
+}
+
+static int save_list(const struct ts_sketch *sk, struct ts_buf *buf)
+{
+    char *to = ts_buf_reserve(buf, LISTED_HEAD + sizeof sk->list);
+    if (!to)
+        return -TS_ENOMEM;
+    to = put_saved_head(to, LETTER_LIST, sk->limit);
+    for (unsigned i = 0; i < sk->listed; i++)
+        ts_le_put32(to + 4 * (size_t)i, (uint32_t)sk->list[i]);
+    buf->len += LISTED_HEAD + 4 * (size_t)sk->listed;
+    return 0;
+}
+
+static int save_bytes(const struct ts_sketch *sk, struct ts_buf *buf)
+{
+    const uint8_t *counts = sk->positive.counts;
+    uint32_t from = 0, to = sk->positive.room;
+    char *p = ts_buf_reserve(buf, BYTES_HEAD + (size_t)to);
+    if (!p)
+        return -TS_ENOMEM;
+    while (from < to && counts[from] == 0)
+        from++;
+    while (from < to && counts[to - 1] == 0)
+        to--;
+    if (from == to) /* no sample was taken since there was no memory */
+        return ts_sketch_encode(sk, buf);
+    p = put_saved_head(p, LETTER_BYTES, sk->limit);
+    ts_le_put32(p, sk->positive.first + from);
+    memcpy(p + 4, counts + from, to - from);
+    buf->len += BYTES_HEAD + to - from;
+    return 0;
+}
+
+int ts_sketch_save(const struct ts_sketch *sk, struct ts_buf *buf)
+{
+    TS_ASSERT(sk->state >= TS_SKETCH_LIST);
+    if (sk->state == TS_SKETCH_LIST)
+        return save_list(sk, buf);
+    return is_bytes(sk) && sk->positive.counts ? save_bytes(sk, buf) : ts_sketch_encode(sk, buf);
+}
+
+static int load_list(struct ts_str keys, struct ts_sketch *out)
+{
+    if (keys.len % 4 || keys.len > sizeof out->list)
+        return -TS_ECORRUPT;
+    for (size_t i = 0; i < keys.len / 4; i++) {
+        int32_t key = (int32_t)ts_le_get32(keys.p + 4 * i);
+        if (key < -TS_SKETCH_KEYS || key > TS_SKETCH_KEYS)
+            return -TS_ECORRUPT;
+        out->list[out->listed++] = key;
+    }
+    return 0;
+}
+
+static int load_bytes(struct ts_str bytes, struct ts_sketch *out)
+{
+    uint32_t n = bytes.len > 4 ? (uint32_t)bytes.len - 4 : 0, first = n ? ts_le_get32(bytes.p) : 0;
+    if (n == 0 || n > out->limit || first == 0 || first > TS_SKETCH_KEYS - n + 1 || !bytes.p[4] || !bytes.p[3 + n])
+        return -TS_ECORRUPT;
+    void *counts = ts_alloc(n);
+    if (!counts)
+        return -TS_ENOMEM;
+    memcpy(counts, bytes.p + 4, n);
+    *out = (struct ts_sketch){.state = TS_SKETCH_BINS, .limit = out->limit};
+    out->positive = (struct ts_sketch_bins){.counts = counts, .first = first, .room = (uint16_t)n, .width = 1};
+    return 0;
+}
+
+int ts_sketch_load(struct ts_str bytes, struct ts_sketch *out)
+{
+    char letter = bytes.len < LISTED_HEAD ? LETTER : bytes.p[0];
+    if (letter != LETTER_LIST && letter != LETTER_BYTES)
+        return ts_sketch_decode(bytes, out);
+    unsigned limit = (unsigned char)bytes.p[1] | (unsigned)(unsigned char)bytes.p[2] << 8;
+    struct ts_str rest = {bytes.p + LISTED_HEAD, bytes.len - LISTED_HEAD};
+    if (limit < TS_SKETCH_LIMIT_MIN || limit > TS_SKETCH_LIMIT_MAX || bytes.len > TS_SKETCH_LIMIT_MAX + BYTES_HEAD)
+        return -TS_ECORRUPT;
+    ts_sketch_init(out, limit);
+    return letter == LETTER_LIST ? load_list(rest, out) : load_bytes(rest, out);
+}
+
+/* ---- reading ---- */
 
 /* Reading bucket by bucket, in the order of values. */
 struct reader {

@@ -17,6 +17,7 @@ struct ts_snapshot_status {
     int64_t taken_ns; /* of the last one written; TS_TIME_NONE: none yet */
     uint64_t bytes;
     int64_t took_ns;  /* from the first series to its place on disk */
+    int64_t cpu_ns;   /* of all threads for it */
     int64_t pause_ns; /* longest that samples waited for a step of one, since the start */
     struct ts_restored restored;
 };

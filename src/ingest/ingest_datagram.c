@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <linux/sock_diag.h>
@@ -23,6 +24,7 @@
 #define WAIT_NS (10 * TS_MS)
 #define PACE_MAX_NS     (5 * TS_MS)
 #define PACE_DATAGRAMS  96   /* to wait for */
+#define MEAN_OF         256  /* datagrams, to tell how many samples one has */
 #define DATAGRAM_BYTES  2304 /* what one of 1,400 bytes takes of the kernel's buffer */
 #define BUFFER_BYTES                                                                                         \
     (TS_INGEST_BYTES + 4096 + 64 * 5) /* not a multiple of 4 KiB: buffers must not share cache sets */
@@ -32,6 +34,8 @@ struct datagrams {
     struct ts_auth_reader *auth; /* NULL: datagrams are lines */
     uint64_t refused;            /* of them, as last told */
     uint32_t kernel_drops; /* as last read; wraps */
+    double mean_samples;   /* of a datagram, of the MEAN_OF or more that were read last when the listener had counted */
+    uint64_t mean_datagrams, mean_up_to; /* so many datagrams and samples; 0: too few yet */
     int64_t emptied_ns;    /* when the socket was last seen empty */
     uint32_t since;        /* datagrams read since then */
     uint32_t pace_for;     /* datagrams to let come together */
@@ -102,6 +106,22 @@ static void datagrams_fini(struct ts_listener *lis)
     ts_auth_reader_free(&dg->auth);
 }
 
+/* How many samples one datagram has, of the latest that were read; of a rejected line nobody knows. */
+static double mean_samples(struct datagrams *dg)
+{
+    const struct ts_counters *cnt = dg->lis.cnt;
+    uint64_t rejected = ts_counter_of(cnt, TS_C_LINES_RECEIVED) - ts_counter_of(cnt, TS_C_LINES_ACCEPTED);
+    uint64_t datagrams = ts_counter_of(cnt, TS_C_DATAGRAMS_RECEIVED), samples = ts_counter_of(cnt, TS_C_SAMPLES_RECEIVED) - rejected;
+    uint64_t n = datagrams - dg->mean_datagrams;
+    double mean = n ? (double)(samples - dg->mean_up_to) / (double)n : 1;
+    if (n >= MEAN_OF) {
+        dg->mean_samples = mean;
+        dg->mean_datagrams = datagrams;
+        dg->mean_up_to = samples;
+    }
+    return dg->mean_datagrams ? dg->mean_samples : mean;
+}
+
 static void look_at_kernel_drops(struct datagrams *dg, bool first)
 {
     uint32_t info[SK_MEMINFO_VARS];
@@ -110,7 +130,12 @@ static void look_at_kernel_drops(struct datagrams *dg, bool first)
         return;
     if (first && dg->lis.inherited) /* what it dropped before is somebody else's to count */
         dg->kernel_drops = info[SK_MEMINFO_DROPS];
-    ts_count(dg->lis.cnt, TS_C_KERNEL_DROPPED, info[SK_MEMINFO_DROPS] - dg->kernel_drops);
+    uint32_t drops = info[SK_MEMINFO_DROPS] - dg->kernel_drops;
+    double samples = mean_samples(dg);
+    if (drops) {
+        ts_count(dg->lis.cnt, TS_C_KERNEL_DROPPED, drops);
+        ts_count(dg->lis.cnt, TS_C_KERNEL_DROPPED_SAMPLES, (uint64_t)llround(drops * samples));
+    }
     dg->kernel_drops = info[SK_MEMINFO_DROPS];
 }
 

@@ -179,10 +179,12 @@ static unsigned find_group(struct merge *mrg, const struct ts_rollup_head *head,
     int64_t length_ns = coarser(head), start_ns = ts_clock_floor(head->start_ns, length_ns);
     uint64_t wanted_by = ts_hash(mrg->texts.p + to, to_len);
     for (unsigned i = mrg->ngroups; i-- > 0;) {
-        const struct group *grp = &mrg->groups[i];
+        struct group *grp = &mrg->groups[i];
         struct ts_str rule = {mrg->texts.p + (size_t)(uintptr_t)grp->head.rule.p, grp->head.rule.len};
-        if (same_group(grp, head, start_ns, wanted_by, rule))
+        if (same_group(grp, head, start_ns, wanted_by, rule)) {
+            grp->head.completeness = TS_MIN(grp->head.completeness, head->completeness);
             return i;
+        }
     }
     if (mrg->ngroups == mrg->capgroups) {
         unsigned cap = TS_MAX(2 * mrg->capgroups, 64u);
@@ -409,6 +411,7 @@ static void begin_batch(struct merge *mrg, unsigned group)
     batch->aggregates = head->aggregates;
     batch->quantiles = head->quantiles;
     batch->buckets = head->buckets;
+    batch->completeness = head->completeness; /* the least of theirs */
     batch->stddev_sample = head->stddev_sample;
     batch->correction = batch->partial = batch->passed = batch->sessions = false;
     batch->coarse = true;

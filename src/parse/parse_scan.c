@@ -19,21 +19,23 @@ size_t ts_scan_plain(const char *data, size_t len, uint32_t *pos)
 }
 
 #if defined(__x86_64__)
-/* Writes the positions of the lowest eight bits, real or not, and takes them away. */
-#define PUT_EIGHT(lowest, bits, base, to)                                                                    \
-    _Pragma("GCC unroll 8") for (size_t j_ = 0; j_ < 8; j_++)                                                \
+/* Writes the positions of the lowest four bits, real or not, and takes them away. */
+#define PUT_FOUR(lowest, bits, base, to)                                                                     \
+    _Pragma("GCC unroll 4") for (size_t j_ = 0; j_ < 4; j_++)                                                \
     {                                                                                                        \
         (to)[j_] = (base) + (uint32_t)lowest(bits);                                                          \
         (bits) &= (bits)-1;                                                                                  \
     }
 
-/* Writes positions in groups and then counts how many were real: the branch on the count predicts well. */
+/* Writes positions in groups and then counts how many were real: the branches on the count predict well. */
 #define PUT_BITS(lowest, bits, base, pos, n)                                                                 \
     do {                                                                                                     \
         size_t count_ = (size_t)__builtin_popcountll(bits);                                                  \
-        PUT_EIGHT(lowest, bits, base, (pos) + (n))                                                           \
-        for (size_t i_ = 8; TS_UNLIKELY(i_ < count_); i_ += 8)                                               \
-            PUT_EIGHT(lowest, bits, base, (pos) + (n) + i_)                                                  \
+        PUT_FOUR(lowest, bits, base, (pos) + (n))                                                            \
+        if (count_ > 4)                                                                                      \
+            PUT_FOUR(lowest, bits, base, (pos) + (n) + 4)                                                    \
+        for (size_t i_ = 8; TS_UNLIKELY(i_ < count_); i_ += 4)                                               \
+            PUT_FOUR(lowest, bits, base, (pos) + (n) + i_)                                                   \
         (n) += count_;                                                                                       \
     } while (0)
 

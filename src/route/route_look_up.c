@@ -5,7 +5,8 @@
  * Both hashes are keyed at random, so that nobody can choose names that collide. One is XXH3 with 128 bits. The other takes the key in
  * blocks of 16 bytes, each added to the state and followed by two rounds of AES, after which every bit of the block has reached every
  * byte (Daemen, Rijmen, "The Design of Rijndael", 2002, section 3.5), and two more rounds at the end. Rounds are permutations, so keys
- * that differ in one block never have the same 128 bits.
+ * that differ in one block never have the same 128 bits. The first field of a line is hashed with what stands before it, the others
+ * apart: where fields change places a series has two keys, as it has for tags that do.
  */
 #include "config.h"
 #include "route/route_intern.h"
@@ -82,9 +83,14 @@ TS_INLINE struct ts_print hash_aes(const struct ts_raw *raw, const struct ts_int
 {
     const __m128i key = _mm_loadu_si128((const __m128i *)(const void *)in->key);
     __m128i state = _mm_xor_si128(key, _mm_cvtsi64_si128((long long)ts_key_shape(raw)));
-    state = absorb(state, raw->head, raw->head_len, key);
-    if (raw->tail_len)
-        state = absorb(state, raw->tail, raw->tail_len, key);
+    size_t head_len = raw->head_len, tail_len = raw->tail_len;
+    if (tail_len && raw->tail == raw->head + head_len + 1) { /* line protocol's first field: as one, with the blank between them */
+        head_len += 1 + tail_len;
+        tail_len = 0;
+    }
+    state = absorb(state, raw->head, head_len, key);
+    if (tail_len)
+        state = absorb(state, raw->tail, tail_len, key);
     struct ts_print print;
     _mm_storeu_si128((__m128i *)(void *)&print, two_rounds(state, _mm_setzero_si128(), key));
     return print;

@@ -45,6 +45,7 @@ static void measure_snapshot(const struct ts_server_info *info, struct ts_readin
     if (st.taken_ns != TS_TIME_NONE)
         ts_readings_gauge(out, TS_G_SNAPSHOT_AGE, NULL, seconds(TS_MAX(ts_clock_now_ns() - st.taken_ns, 0)));
     ts_readings_gauge(out, TS_G_SNAPSHOT_TOOK, NULL, seconds(st.took_ns));
+    ts_readings_gauge(out, TS_G_SNAPSHOT_CPU, NULL, seconds(st.cpu_ns));
     ts_readings_gauge(out, TS_G_SNAPSHOT_PAUSE, NULL, seconds(st.pause_ns));
     if (st.restored.any) {
         ts_readings_gauge(out, TS_G_RESTORED_GAP, NULL, seconds(st.restored.gap_ns));

@@ -127,6 +127,7 @@ static void put_snapshot(struct ts_buf *body, const struct ts_server_info *info)
     if (st.taken_ns != TS_TIME_NONE)
         put_seconds(body, ", ", "age_seconds", TS_MAX(ts_clock_now_ns() - st.taken_ns, 0));
     put_seconds(body, ", ", "took_seconds", st.took_ns);
+    put_seconds(body, ", ", "cpu_seconds", st.cpu_ns);
     put_seconds(body, ", ", "longest_pause_seconds", st.pause_ns);
     if (st.restored.any) {
         put_seconds(body, ", \"restored\": {", "gap_seconds", st.restored.gap_ns);

@@ -171,6 +171,7 @@ static double value_of(const struct ts_rollup_batch *batch, const struct ts_roll
     case TS_AGG_range: return st->max - st->min;
     case TS_AGG_increase: return pt->increase;
     case TS_AGG_median: return quantile_of(pt, TS_QUANTILE_ONE / 2);
+    case TS_AGG_completeness: return batch->completeness;
     default: return NAN;
     }
 }
@@ -303,10 +304,11 @@ static unsigned put_fields(struct ts_buf *out, const struct ts_series_view *view
 {
     uint32_t aggregates = ts_kind_aggregates(view->kind, batch->aggregates);
     if (view->kind == TS_KIND_STRING) {
-        ts_buf_putc(out, ' ');
+        unsigned n = put_numbers(out, view, batch, pt, aggregates & TS_AGG_BIT(completeness));
+        ts_buf_putc(out, n++ ? ',' : ' ');
         put_field_key(out, view, ts_aggregate_name(TS_AGG_last));
         put_string(out, pt->last_text);
-        return batch->sessions ? put_duration(out, view, pt, 1) : 1;
+        return batch->sessions ? put_duration(out, view, pt, n) : n;
     }
     unsigned n = put_numbers(out, view, batch, pt, aggregates & ~(TS_AGG_BIT(sketch) | TS_AGG_BIT(histogram)));
     if (aggregates & TS_AGG_BIT(sketch) && pt->sketch.len) {

@@ -2,6 +2,7 @@
 libtsagg_a_SOURCES += \
 	src/window/window.h src/window/window_priv.h \
 	src/window/window_add.c \
+	src/window/window_completeness.c \
 	src/window/window_expire.c \
 	src/window/window_gather.c src/window/window_gather_priv.h \
 	src/window/window_gather_send.c \

@@ -286,6 +286,7 @@ static bool take(struct ts_worker *wk, struct gather_fold *fold, const struct ts
             return false;
         own->start_ns = win->start_ns;
         own->end_ns = win->end_ns;
+        own->made_ns = win->made_ns;
         own->next = *at;
         *at = own;
     }
@@ -300,6 +301,7 @@ static bool take(struct ts_worker *wk, struct gather_fold *fold, const struct ts
         return false;
     }
     own->used[domain] = true;
+    own->made_ns = TS_MIN(own->made_ns, win->made_ns);
     own->again |= win->again;
     own->nfresh[domain] = 0;
     for (unsigned t = domain; t < ntables; t += TS_DOMAINS)

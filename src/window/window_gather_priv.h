@@ -19,6 +19,7 @@ struct progress {
 
 struct gathered {
     int64_t start_ns, end_ns;
+    int64_t made_ns; /* the earliest of the workers' windows */
     uint32_t nfresh[TS_DOMAINS];
     bool used[TS_DOMAINS];
     bool again;     /* a part of it was sent at a stop */

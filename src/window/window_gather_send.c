@@ -140,6 +140,9 @@ static bool send_group(struct ts_worker *wk, const struct ts_fold *fold, struct 
     bool sent, whole = combine(wk->conf.gather, win, group, nbuckets, &sum, &sent), good = sum.count.hi == 0;
     if (!good) {
         struct ts_rollup_batch *batch = ts_worker_open_batch(wk, fold->conf, win->start_ns, win->end_ns, sent || win->again);
+        enum ts_domain domain = win->used[TS_DOMAIN_EVENT] ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL;
+        if (batch && batch->n == 0)
+            batch->completeness = ts_window_completeness(wk, fold->conf, domain, win->start_ns, win->end_ns, win->made_ns);
         good = batch && put_point(batch, group, &sum, nbuckets);
     }
     ts_partial_fini(&sum);

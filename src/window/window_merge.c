@@ -111,9 +111,12 @@ static bool make_targets(const struct ts_rule *rule, const struct ts_window *win
         struct ts_rule *to = rule->derived[d];
         struct targets range = targets_of(to, win);
         for (int64_t start_ns = range.first_ns; start_ns <= range.last_ns; start_ns += to->every_ns) {
-            struct ts_window *target = ts_span_has(&to->taken, start_ns) ? ts_rule_window_at(to, start_ns) : NULL;
-            if (ts_span_has(&to->taken, start_ns) && (!target || !ts_window_chunk(target, index * TS_CHUNK_PANES)))
+            if (!ts_span_has(&to->taken, start_ns))
+                continue;
+            struct ts_window *target = ts_rule_window_at(to, start_ns);
+            if (!target || !ts_window_chunk(target, index * TS_CHUNK_PANES))
                 return false;
+            target->made_ns = TS_MIN(target->made_ns, win->made_ns);
         }
     }
     return true;

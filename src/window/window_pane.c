@@ -15,6 +15,7 @@ static struct ts_window *make_window(struct ts_rule *rule, int64_t start_ns)
     win->pool = rule->chunks;
     win->start_ns = start_ns;
     win->end_ns = ts_rule_end(rule, start_ns);
+    win->made_ns = ts_clock_now_ns();
     struct ts_window **at = &rule->windows;
     while (*at && (*at)->start_ns < start_ns)
         at = &(*at)->next;

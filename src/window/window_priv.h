@@ -124,6 +124,7 @@ enum ts_domain { TS_DOMAIN_ARRIVAL, TS_DOMAIN_EVENT, TS_DOMAINS };
 struct ts_window {
     struct ts_pool *pool; /* of its chunks */
     int64_t start_ns, end_ns;
+    int64_t made_ns; /* or the earliest of what was merged into it: until then nothing of it had arrived */
     enum ts_window_state state[TS_DOMAINS];
     bool used[TS_DOMAINS];
     bool closed; /* sealed before a crash: takes nothing but for panes that were restored; some of its points may have yet to go */
@@ -181,6 +182,15 @@ struct ts_rule {
     unsigned wants; /* bits of enum ts_wants: what its aggregates need beside panes, and those of rules derived from it */
     unsigned sends; /* what its own need */
 };
+
+/* ---- what was lost of a window: window_completeness.c ---- */
+
+/**
+ * The share of what was received for a window that was aggregated: in arrival time from its start to its end, in event time while it was
+ * open. made_ns as in struct ts_window. @return 1 when the rollup does not ask for it.
+ */
+double ts_window_completeness(const struct ts_worker *wk, const struct ts_conf_rollup *conf, enum ts_domain domain, int64_t start_ns,
+                              int64_t end_ns, int64_t made_ns);
 
 /** Where the window starts that t_ns falls into, of overlapping ones the last. */
 TS_INLINE int64_t ts_rule_floor(const struct ts_rule *rule, int64_t t_ns)

@@ -6,6 +6,7 @@
 #include "window/window_rule.h"
 
 #include "core/log.h"
+#include "core/losses.h"
 #include "core/matcher.h"
 #include "core/mem.h"
 
@@ -101,6 +102,8 @@ static void sort_rules(const struct ts_conf *conf, unsigned order[])
 /* The rule to add to for a configured one; hidden panes for overlapping windows that have no other. */
 static struct ts_rule *find_base(struct ts_worker *wk, struct ts_rule_set *set, const struct ts_conf_rollup *conf, uint64_t bit)
 {
+    if (conf->aggregates & TS_AGG_BIT(completeness))
+        ts_losses_watch();
     for (unsigned r = 0; r < set->nadding; r++)
         if (divides(set->plan->conf, &set->rules[r], conf))
             return &set->rules[r];

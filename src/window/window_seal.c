@@ -6,6 +6,7 @@
 #include "config.h"
 #include "window/window_priv.h"
 
+#include "core/losses.h"
 #include "core/matcher.h"
 
 #include <math.h>
@@ -156,6 +157,9 @@ bool ts_window_send_pane(struct ts_worker *wk, const struct ts_rule *rule, const
     struct ts_rollup_batch *batch = ts_worker_open_batch(wk, rule->conf, win->start_ns, win->end_ns, correction || win->again);
     if (!batch)
         return false;
+    if (batch->n == 0)
+        batch->completeness =
+            ts_window_completeness(wk, rule->conf, sl->flags & TS_SLOT_EVENT ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL, win->start_ns, win->end_ns, win->made_ns);
     struct ts_rollup *point = &batch->points[batch->n];
     *point = (struct ts_rollup){0};
     if (rule->sessions)

@@ -1,7 +1,7 @@
 /*
  * Snapshots to disk: asks the workers for one every `snapshot`, writes their blocks to <state_dir>/snapshot.new as they come, and
  * puts that in the place of the former when the journal has all that was sealed before it. Thread: ts-snapshot, whose work begins
- * again no sooner than after twenty times what it took. A disk that fails keeps the former snapshot, counted, and is tried again; the
+ * again no sooner than ts_snap_gap says. A disk that fails keeps the former snapshot, counted, and is tried again; the
  * workers never wait for it.
  */
 #include "config.h"
@@ -12,6 +12,7 @@
 #include "core/file.h"
 #include "core/hash.h"
 #include "core/log.h"
+#include "core/losses.h"
 #include "core/mem.h"
 
 #include <errno.h>
@@ -20,7 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SHARE  20 /* of the time at most one part is spent on snapshots */
 #define NAP_NS (5 * TS_MS)
 #define PATIENCE_NS (2 * TS_SEC) /* for windows of groups that are on their way out */
 
@@ -275,7 +275,16 @@ static bool wait_durable(struct ts_snapshots *snaps, uint64_t *batches)
     return true;
 }
 
-static void put_in_place(struct ts_snapshots *snaps, int64_t begun_mono_ns)
+/* Of this thread and for the workers' steps, so far. */
+static int64_t cpu_so_far(const struct ts_snapshots *snaps)
+{
+    int64_t sum_ns = ts_clock_cpu_ns();
+    for (unsigned w = 0; w < snaps->conf.nworkers; w++) /* relaxed: a figure of its own */
+        sum_ns += atomic_load_explicit(&snaps->conf.workers[w]->snap->cpu_ns, memory_order_relaxed);
+    return sum_ns;
+}
+
+static void put_in_place(struct ts_snapshots *snaps, int64_t begun_mono_ns, int64_t begun_cpu_ns)
 {
     pthread_mutex_lock(&snaps->lock);
     if (snaps->spoiled)
@@ -300,6 +309,7 @@ static void put_in_place(struct ts_snapshots *snaps, int64_t begun_mono_ns)
     snaps->shown.taken_ns = snaps->taken_ns;
     snaps->shown.bytes = snaps->bytes;
     snaps->shown.took_ns = ts_clock_mono_ns() - begun_mono_ns;
+    snaps->shown.cpu_ns = cpu_so_far(snaps) - begun_cpu_ns;
     pthread_mutex_unlock(&snaps->lock);
 }
 
@@ -308,7 +318,7 @@ static uint64_t activity(void)
 {
     static const enum ts_counter what[] = {TS_C_SAMPLES_AGGREGATED, TS_C_ROLLUPS_SEALED, TS_C_WINDOWS_SEALED,
                                            TS_C_SERIES_CREATED,     TS_C_SERIES_EXPIRED, TS_C_DROPPED_LATE};
-    uint64_t sum = 0;
+    uint64_t sum = (uint64_t)ts_losses_between(0, INT64_MAX).lost;
     for (unsigned i = 0; i < TS_ARRAY_SIZE(what); i++)
         sum += ts_counter_sum(what[i]);
     return sum;
@@ -316,7 +326,7 @@ static uint64_t activity(void)
 
 static void take(struct ts_snapshots *snaps)
 {
-    int64_t begun_ns = ts_clock_mono_ns();
+    int64_t begun_ns = ts_clock_mono_ns(), begun_cpu_ns = cpu_so_far(snaps);
     uint64_t now = activity();
     if (now == snaps->activity && snaps->in_place) {
         (void)utimensat(AT_FDCWD, snaps->path, NULL, 0); /* it is as good as new: the gap begins here */
@@ -333,7 +343,7 @@ static void take(struct ts_snapshots *snaps)
         close(snaps->fd); /* another follows, in the same file */
         snaps->fd = -1;
     } else {
-        put_in_place(snaps, begun_ns);
+        put_in_place(snaps, begun_ns, begun_cpu_ns);
         snaps->activity = snaps->failed ? 0 : now;
     }
     ts_free(batches);
@@ -376,8 +386,9 @@ static void *run(void *arg)
             nap(snaps, TS_MIN(wait_ns, TS_SEC));
             continue;
         }
+        int64_t cpu_ns = cpu_so_far(snaps);
         take(snaps);
-        soon_ns = now_ns + SHARE * (ts_clock_mono_ns() - now_ns);
+        soon_ns = now_ns + ts_snap_gap(ts_clock_mono_ns() - now_ns, cpu_so_far(snaps) - cpu_ns);
         due_ns = TS_MAX(now_ns + snaps->conf.conf->snapshot_ns, soon_ns);
     }
     take_last(snaps);
@@ -404,7 +415,7 @@ void ts_snapshots_commit(struct ts_snapshots *snaps)
     ts_snap_put_head(head, SNAP_FINAL, snaps->taken_ns, snaps->at);
     if (!snaps->failed && (ts_pwrite_all(snaps->fd, (struct ts_str){head, sizeof head}, 0) != 0 || fdatasync(snaps->fd) != 0))
         fail(snaps, strerror(errno));
-    put_in_place(snaps, ts_clock_mono_ns());
+    put_in_place(snaps, ts_clock_mono_ns(), cpu_so_far(snaps));
 }
 
 void ts_snapshots_status(void *snapshots, struct ts_snapshot_status *out)

@@ -153,7 +153,7 @@ static int load_stats(struct ts_worker *wk, const struct ts_rule *rule, struct t
         return -TS_ECORRUPT;
     if (sketch.len) {
         struct ts_sketch sk;
-        int rc = ts_sketch_decode(sketch, &sk);
+        int rc = ts_sketch_load(sketch, &sk);
         if (rc)
             return rc;
         if (!(rule->wants & TS_WANTS_SKETCH))
@@ -223,6 +223,7 @@ static int load_into(struct loader *ld, struct ts_worker *wk, struct ts_rule *ru
     else if (!(flags & (PANE_SEALED | PANE_DONE)))
         win->state[domain] = TS_WINDOW_OPEN;
     win->used[domain] = true;
+    win->made_ns = TS_MIN(win->made_ns, ld->snap->taken_ns);
     win->again |= ld->snap->final || flags & PANE_AGAIN;
     win->mixed |= flags & PANE_MERGED;
     ch->event |= domain == TS_DOMAIN_EVENT;
@@ -354,6 +355,7 @@ static int load_block(struct loader *ld, const struct block *block)
         case 'W': rc = load_start(ld, former, &in); break;
         case 'S': rc = load_series(ld, former, &in); break;
         case 'E': rc = load_ended(ld, former, &in); break;
+        case 'C': rc = ts_snap_load_losses(&in); break;
         default: rc = -TS_ECORRUPT;
         }
     }

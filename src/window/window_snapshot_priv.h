@@ -3,7 +3,7 @@
 /*
  * Snapshots of open windows, inside the window stage. A file, little-endian; varints are those of core/varint.h:
  *
- *   header, 64 bytes: "TSSNAP\r\n" | u32 version = 2 | u32 flags: 1 final | i64 taken_ns | u64 segment, u64 offset of
+ *   header, 64 bytes: "TSSNAP\r\n" | u32 version = 3 | u32 flags: 1 final | i64 taken_ns | u64 segment, u64 offset of
  *       the journal's end, at the latest when the first block was begun | 16 bytes 0 | u64 XXH3-64 of the 56 before
  *   blocks: u32 length | u32 worker | u64 XXH3-64 of the payload, seeded with block's number, worker and taken_ns | payload
  *   a last one of worker UINT32_MAX, whose payload is u64 number of blocks before it
@@ -11,6 +11,8 @@
  * The payload of a worker's blocks, one after the other, is records:
  *   'W', the first, and again when rules have come or gone: i64 watermark_ns | n sources: u64 key, i64 highest event time
  *        | n rules: u64 key (ts_rule_key), u8 form, u8 wants, n and name
+ *   'C', of the first worker, when a rollup has completeness, in the order of ts_losses_save: u8 level | i64 at_ns | f64 kept | f64 lost of
+ *        struct ts_losses_mark
  *   'E', of a session that the journal had sealed before the last start: rule's number | u64 hash of its series as it was sent
  *        | i64 time_ns, last_ns, duration_ns of struct ts_session_ended
  *   'S', a series: n and encoded series | u8 flags of enum ts_slot_flag | with GAUGE f64 value | with EVENT i64 closed_ns,
@@ -18,11 +20,11 @@
  *   in form 2, of sessions, start_ns is the time of the first sample, the flags are 0, and the content begins with
  *        u8 enum ts_session_flag, i64 time of the last sample, i64 time_ns
  *   content: nothing with PANE_DONE; SET f64 count, HyperLogLog; STRING f64 count, i64 time_ns, text; others
- *        u8 which of enum pane_part, moments as in core/stats.h, then LAST i64 | SKETCH u32 bytes and sketch | MORE see window_more.c
+ *        u8 which of enum pane_part, moments as in core/stats.h, then LAST i64 | SKETCH u32 bytes and sketch (ts_sketch_save) | MORE see window_more.c
  *
  * A window is not SEALED as long as its groups have not gone out. WANTED has nothing but the window, in which a gauge without samples
  * goes out. BESIDE: its groups had a part of series in arrival time that is in no pane.
- * Version 1 has no sessions, and no WANTED and BESIDE.
+ * Version 1 has no sessions, and no WANTED and BESIDE; it and version 2 have no 'C', and their sketches are encoded (ts_sketch_encode).
  *
  * A series is in one record, with all its panes as they were at one moment, so a pane and what it was merged into agree. Series
  * are copied one after the other; what was sealed meanwhile is in the journal behind `segment offset`.
@@ -33,7 +35,7 @@
 #include "window/window_snapshot.h"
 
 #define SNAP_MAGIC      "TSSNAP\r\n"
-#define SNAP_VERSION    2
+#define SNAP_VERSION    3
 #define SNAP_VERSION_FIRST 1
 #define SNAP_HEAD       64
 #define SNAP_BLOCK_HEAD 16
@@ -64,12 +66,23 @@ struct ts_snapper {
     _Atomic bool released;     /* the last snapshot has been taken; the writer's */
     bool kept;                 /* and written; before `released` */
     _Atomic int64_t pause_ns;  /* longest that the worker's samples waited for a step; the worker's */
+    _Atomic int64_t cpu_ns;    /* of all steps; the worker's */
     /* @thread worker */
     uint64_t begun;            /* number of the last one begun */
     bool busy;
+    bool starting;             /* nothing of it has been put yet */
     uint32_t next_slot, next_ended;
     struct snap_block *filling;
 };
+
+#define SNAP_TIME_SHARE 20 /* of the time at most one part is spent on snapshots, */
+#define SNAP_CPU_SHARE  50 /* and of one processor */
+
+/** How long after a snapshot was begun that took so long and so much of a processor the next may begin. */
+static inline int64_t ts_snap_gap(int64_t took_ns, int64_t cpu_ns)
+{
+    return TS_MAX(SNAP_TIME_SHARE * took_ns, SNAP_CPU_SHARE * cpu_ns);
+}
 
 /** How many of the worker's rules a snapshot has. */
 static inline unsigned ts_snap_nrules(const struct ts_worker *wk)
@@ -97,6 +110,10 @@ static inline void ts_snap_set_bit(uint64_t *bits, uint32_t slot)
 /** What a pane holds: window_snapshot_save.c, window_snapshot_load.c. Loading: 0, -TS_ECORRUPT, -TS_ENOMEM; the pane is to be cleared then. */
 void ts_snap_put_content(const struct ts_worker *wk, const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot, struct ts_buf *buf);
 int ts_snap_load_content(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot, struct ts_str bytes) TS_MUST_CHECK;
+
+/** What is known of losses: window_completeness.c. Loading: 0, -TS_ECORRUPT. */
+void ts_snap_put_losses(struct ts_buf *buf);
+int ts_snap_load_losses(struct ts_varints *in) TS_MUST_CHECK;
 
 /** Takes what the journal has out of a worker that the snapshot was put into: window_snapshot_sealed.c. */
 void ts_sealed_close(const struct ts_sealed *sealed, struct ts_worker *wk, bool final, struct ts_restored *out);

@@ -64,7 +64,7 @@ static void put_stats(const struct ts_worker *wk, const struct ts_rule *rule, co
         ts_snap_put_i64(buf, ch->last_ns[i]);
     if (sketched) {
         size_t from = ts_snap_open(buf);
-        (void)!ts_sketch_encode(sk, buf); /* marks it */
+        (void)!ts_sketch_save(sk, buf); /* marks it */
         ts_snap_close(buf, from);
     }
     if (more)
@@ -179,12 +179,14 @@ static void step(struct ts_worker *wk)
 {
     struct ts_snapper *snap = wk->snap;
     struct ts_buf *buf = &snap->filling->buf;
-    size_t stop_at = buf->len + STEP_BYTES;
     if (wk->renumbered)
         snap->next_ended = 0; /* what is written twice counts once */
-    if ((snap->next_slot == 0 && snap->next_ended == 0) || wk->renumbered)
+    if (snap->starting || wk->renumbered)
         put_start(wk, buf);
-    wk->renumbered = false;
+    if (snap->starting && wk->conf.number == 0)
+        ts_snap_put_losses(buf);
+    snap->starting = wk->renumbered = false;
+    size_t stop_at = buf->len + STEP_BYTES;
     ts_gather_look(wk);
     bool all_ended = ts_session_save_ended(wk, &snap->next_ended, STEP_SLOTS, buf);
     uint32_t end = all_ended ? TS_MIN(wk->series.count, snap->next_slot + STEP_SLOTS) : 0;
@@ -213,16 +215,18 @@ bool ts_worker_snap(struct ts_worker *wk)
         if (asked == snap->begun)
             return false;
         snap->begun = asked;
-        snap->busy = true;
+        snap->busy = snap->starting = true;
         snap->next_slot = snap->next_ended = 0;
     }
     if (wk->held || (wk->nending && wk->behind) || !open_block(snap))
         return false; /* of two rules with the same pane, one may have merged it */
-    int64_t from_ns = ts_clock_mono_ns();
+    int64_t from_ns = ts_clock_mono_ns(), cpu_ns = ts_clock_cpu_ns();
     step(wk);
+    cpu_ns = ts_clock_cpu_ns() - cpu_ns;
     int64_t pause_ns = ts_clock_mono_ns() - from_ns;
+    atomic_store_explicit(&snap->cpu_ns, atomic_load_explicit(&snap->cpu_ns, memory_order_relaxed) + cpu_ns, memory_order_relaxed);
     if (pause_ns > atomic_load_explicit(&snap->pause_ns, memory_order_relaxed))
-        atomic_store_explicit(&snap->pause_ns, pause_ns, memory_order_relaxed); /* a figure of its own */
+        atomic_store_explicit(&snap->pause_ns, pause_ns, memory_order_relaxed); /* figures of their own */
     return snap->busy;
 }
 

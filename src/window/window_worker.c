@@ -5,6 +5,7 @@
 #include "config.h"
 #include "window/window_rule.h"
 
+#include "core/losses.h"
 #include "core/matcher.h"
 #include "core/mem.h"
 
@@ -104,6 +105,7 @@ static void advance(struct ts_worker *wk)
     if (watermark_ns != INT64_MAX)
         wk->watermark_ns = TS_MAX(wk->watermark_ns, watermark_ns);
     wk->idle = had_events && watermark_ns == INT64_MAX;
+    ts_losses_look(wk->clock_ns);
 }
 
 static bool read_lane(struct ts_worker *wk, struct ts_source *src)

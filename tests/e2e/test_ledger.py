@@ -93,7 +93,7 @@ GROUPS = {"lines": {"received": "lines_received_total", "accepted": "lines_accep
                       "rollups_coarsened": "journal_rollups_coarsened_total", "segments_dropped": "journal_segments_dropped_total",
                       "rollups_dropped": "journal_rollups_dropped_total"},
           "memory": {"used_bytes": "memory_bytes", "limit_bytes": "memory_limit_bytes"},
-          "snapshot": {"bytes": "snapshot_bytes", "age_seconds": "snapshot_age_seconds", "took_seconds": "snapshot_took_seconds",
+          "snapshot": {"bytes": "snapshot_bytes", "age_seconds": "snapshot_age_seconds", "took_seconds": "snapshot_took_seconds", "cpu_seconds": "snapshot_cpu_seconds",
                        "longest_pause_seconds": "snapshot_longest_pause_seconds"}}
 SINKS = {"rolled_up": "sink_rollups_total", "delivered": "sink_rollups_delivered_total", "pending": "sink_rollups_pending",
          "dropped": "sink_rollups_dropped_total", "coarsened": "sink_rollups_coarsened_total", "retries": "sink_retries_total",
@@ -105,7 +105,7 @@ QUERIES = {"sent_bytes": ("http_query_bytes_total", {}), "running": ("http_queri
            "waiting": ("http_queries", {"state": "waiting"}), "hits": ("http_query_cache_total", {"result": "hit"}),
            "misses": ("http_query_cache_total", {"result": "miss"}), "answers": ("http_query_cache_answers", {}),
            "bytes": ("http_query_cache_bytes", {})}
-MOVING = {"uptime_seconds", "used_bytes", "age_seconds", "took_seconds", "longest_pause_seconds", "written_bytes", "bytes", "ns_per_sample"}
+MOVING = {"uptime_seconds", "used_bytes", "age_seconds", "took_seconds", "cpu_seconds", "longest_pause_seconds", "written_bytes", "bytes", "ns_per_sample"}
 
 
 def numbers(value, path=()):

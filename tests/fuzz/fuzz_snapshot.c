@@ -6,6 +6,7 @@
 #include "window/window_snapshot_priv.h"
 
 #include "core/hash.h"
+#include "core/losses.h"
 #include "core/mem.h"
 
 #include <stdlib.h>
@@ -20,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
      TS_AGG_BIT(histogram) | TS_AGG_BIT(sketch))
 
 static struct ts_conf_rollup rollups[] = {
-    {.name = (char *)"a", .every_ns = 10 * S, .aggregates = NUMBERS, .sketch_buckets = 64, .to = (char *)"out"},
+    {.name = (char *)"a", .every_ns = 10 * S, .aggregates = NUMBERS | TS_AGG_BIT(completeness), .sketch_buckets = 64, .to = (char *)"out"},
     {.name = (char *)"b", .every_ns = 60 * S, .aggregates = NUMBERS, .sketch_buckets = 64, .to = (char *)"out",
      .measurement = (char *)"{name}_1m"},
     {.name = (char *)"c", .every_ns = 10 * S, .period_ns = 30 * S, .aggregates = TS_AGG_BIT(count), .sketch_buckets = 64,
@@ -157,6 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         drain(workers[w], &ring);
         ts_worker_free(&workers[w]);
     }
+    ts_losses_forget();
     ts_buf_fini(&payload);
     ts_buf_fini(&file);
     ts_sealed_free(&sealed);

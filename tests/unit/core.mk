@@ -12,6 +12,7 @@ unit_tests += \
 	tests/unit/test_core_hll \
 	tests/unit/test_core_zone \
 	tests/unit/test_core_log \
+	tests/unit/test_core_losses \
 	tests/unit/test_core_num \
 	tests/unit/test_core_pool \
 	tests/unit/test_core_pressure \
@@ -43,6 +44,8 @@ tests_unit_test_core_hll_SOURCES = tests/unit/test_core_hll.c tests/unit/unit.h
 tests_unit_test_core_hll_LDADD = $(unit_ldadd)
 tests_unit_test_core_log_SOURCES = tests/unit/test_core_log.c
 tests_unit_test_core_log_LDADD = $(unit_ldadd)
+tests_unit_test_core_losses_SOURCES = tests/unit/test_core_losses.c
+tests_unit_test_core_losses_LDADD = $(unit_ldadd)
 tests_unit_test_core_num_SOURCES = tests/unit/test_core_num.c
 tests_unit_test_core_num_LDADD = $(unit_ldadd)
 tests_unit_test_core_pool_SOURCES = tests/unit/test_core_pool.c tests/unit/unit.h

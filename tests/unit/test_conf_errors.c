@@ -16,7 +16,7 @@
 #define AGGREGATES                                                                                           \
     "there are quantiles such as p50 and p99.9, and: count, sum, min, max, mean, stddev, last, rate, "       \
     "distinct, "                                                                                             \
-    "variance, first, range, increase, median, sketch, histogram"
+    "variance, first, range, increase, median, sketch, histogram, completeness"
 
 struct example {
     const char *name, *yaml;
@@ -196,6 +196,8 @@ static const struct example examples[] = {
     {"a gap of nothing", "rollups: [{name: a, session: 0s}]\n", "1:30: session: \"0s\" is too small; " DURATION("1ms", "1d") "\n"},
     {"sessions and windows", "rollups: [{name: a, session: 30s, every: 10s}]\n",
      "1:42: every beside session: a session is as long as its samples make it; keep one of them\n"},
+    {"sessions and completeness", "rollups: [{name: a, session: 30s, aggregates: [count, completeness]}]\n",
+     "1:47: aggregates: completeness beside session: it is of windows, which a session is none of; remove one of them\n"},
     {"sessions and a period", "rollups: [{name: a, session: 30s, period: 10s}]\n",
      "1:43: period beside session: a session is as long as its samples make it; keep one of them\n"},
     {"sessions shorter than their gap", "rollups:\n  - name: a\n    session: 1m\n    session_max: 30s\n",

@@ -483,6 +483,94 @@ static void damaged_bytes_are_refused_or_harmless(void **unused)
     ts_sketch_fini(&sk);
 }
 
+/* Saved is it, and loaded it is the same. @return the letter of the form. */
+static char saved_and_loaded(const struct ts_sketch *sk, struct ts_buf *saved)
+{
+    struct ts_sketch read;
+    struct ts_buf want = TS_BUF_INIT, got = TS_BUF_INIT;
+    ts_buf_clear(saved);
+    assert_int_equal(ts_sketch_save(sk, saved), 0);
+    assert_int_equal(ts_sketch_load(ts_buf_str(saved), &read), 0);
+    assert_true(ts_sketch_encode(sk, &want) == 0 && ts_sketch_encode(&read, &got) == 0);
+    assert_true(ts_str_eq(ts_buf_str(&want), ts_buf_str(&got)));
+    assert_true(ts_sketch_add(&read, 1e-300, 1) && ts_sketch_add(&read, 1e300, 1000)); /* and it goes on */
+    ts_sketch_fini(&read);
+    ts_buf_fini(&want);
+    ts_buf_fini(&got);
+    return saved->p[0];
+}
+
+static void saving_keeps_what_there_is(void **unused)
+{
+    static const char listed[] = "L\0\x08\xd7\x92\0\0\0\0\0\0\x29\x6d\xff\xff"; /* 1, 0, -1 */
+    static const char counted[] = "B\0\x08\xd7\x92\0\0\x1f";                     /* 1, 31 times */
+    (void)unused;
+    struct ts_sketch sk;
+    struct ts_buf saved = TS_BUF_INIT;
+    ts_sketch_init(&sk, 2048);
+    assert_int_equal(saved_and_loaded(&sk, &saved), 'L');
+    assert_true(ts_sketch_add(&sk, 1, 1) && ts_sketch_add(&sk, 0, 1) && ts_sketch_add(&sk, -1, 1));
+    assert_int_equal(saved_and_loaded(&sk, &saved), 'L');
+    assert_true(ts_str_eq(ts_buf_str(&saved), (struct ts_str){listed, sizeof listed - 1}));
+    ts_sketch_fini(&sk);
+    ts_sketch_init(&sk, 2048);
+    assert_true(ts_sketch_add(&sk, 1, 31));
+    assert_int_equal(saved_and_loaded(&sk, &saved), 'B');
+    assert_true(ts_str_eq(ts_buf_str(&saved), (struct ts_str){counted, sizeof counted - 1}));
+    assert_true(ts_sketch_add(&sk, 1, 225)); /* 256 */
+    assert_int_equal(saved_and_loaded(&sk, &saved), 'D');
+    ts_sketch_fini(&sk);
+    seed = 21;
+    for (unsigned kind = 0; kind < 3; kind++) {
+        ts_sketch_init(&sk, kind == 2 ? 64 : 2048);
+        for (unsigned i = 0; i < 300; i++) {
+            assert_true(ts_sketch_add(&sk, kind == 1 ? from_mixture() : from_lognormal(), 1));
+            (void)saved_and_loaded(&sk, &saved);
+        }
+        ts_sketch_fini(&sk);
+    }
+    ts_buf_fini(&saved);
+}
+
+static void damaged_saves_are_refused_or_harmless(void **unused)
+{
+    (void)unused;
+    struct ts_sketch read;
+    struct ts_buf saved = TS_BUF_INIT, again = TS_BUF_INIT;
+    unsigned loaded = 0, refused = 0;
+    seed = 12;
+    for (unsigned n = 0; n <= 40; n += 8) {
+        struct ts_sketch sk;
+        ts_sketch_init(&sk, 64);
+        for (unsigned i = 0; i < n; i++)
+            assert_true(ts_sketch_add(&sk, from_lognormal(), 1));
+        ts_buf_clear(&saved);
+        assert_int_equal(ts_sketch_save(&sk, &saved), 0);
+        ts_sketch_fini(&sk);
+        for (unsigned round = 0; round < 20000; round++) {
+            size_t len = round % 2 ? saved.len : bits() % (saved.len + 1);
+            char *copy = test_malloc(len + 1);
+            memcpy(copy, saved.p, len);
+            for (unsigned k = 0; len && k <= round % 3; k++)
+                copy[bits() % len] = (char)bits();
+            int rc = ts_sketch_load((struct ts_str){copy, len}, &read);
+            test_free(copy);
+            refused += rc != 0;
+            if (rc)
+                continue;
+            loaded++;
+            ts_buf_clear(&again);
+            assert_int_equal(ts_sketch_encode(&read, &again), 0);
+            ts_sketch_fini(&read);
+            assert_int_equal(ts_sketch_decode(ts_buf_str(&again), &read), 0);
+            ts_sketch_fini(&read);
+        }
+    }
+    assert_true(loaded > 1000 && refused > 1000);
+    ts_buf_fini(&saved);
+    ts_buf_fini(&again);
+}
+
 static void an_empty_sketch(void **unused)
 {
     (void)unused;
@@ -569,6 +657,8 @@ int main(void)
         cmocka_unit_test(counts_get_wider_and_stop),
         cmocka_unit_test(layout_is_the_documented_one),
         cmocka_unit_test(damaged_bytes_are_refused_or_harmless),
+        cmocka_unit_test(saving_keeps_what_there_is),
+        cmocka_unit_test(damaged_saves_are_refused_or_harmless),
         cmocka_unit_test(an_empty_sketch),
 #ifdef TS_HOSTILE
         cmocka_unit_test(without_memory_nothing_changes),

@@ -372,6 +372,8 @@ static void push_window(struct ts_journal *jr, int64_t start_s, double value, bo
         series = make_series(TS_KIND_FIELD, "m", "f", 0, NULL);
     struct ts_rollup_batch *batch = make_batch("a", start_s * TS_SEC);
     batch->correction = correction;
+    batch->aggregates |= TS_AGG_BIT(completeness);
+    batch->completeness = value == 3 ? 0.25 : value == 12 ? 0 : 0.5 + value / 1000;
     add_numbers(batch, series, 2, (const double[]){value, value + 1});
     push_and_wait(jr, batch);
 }
@@ -405,6 +407,7 @@ static void windows_are_merged(void **state)
     assert_string_equal(batch->to, "a");
     /* 0 1 | 100 101 | 2 3 | 3 4 | 4 5 | 5 6 */
     assert_true(st->count == 12 && st->min == 0 && st->max == 101 && st->last == 6 && fabs(st->sum - 234) < 1e-9);
+    assert_true(batch->completeness == 0.25); /* the least */
     ts_rollup_batch_free(&batch);
     ts_coarsened_fini(&made);
     ts_journal_close(&jr);

@@ -65,6 +65,33 @@ static void round_trip_keeps_everything(void **state)
     free_series();
 }
 
+/* A number of the whole batch, there only when the aggregates say so. */
+static void round_trip_of_completeness(void **state)
+{
+    (void)state;
+    struct ts_rollup_batch *in = all_kinds(), *out = ts_rollup_batch_new();
+    struct ts_buf without = TS_BUF_INIT, with = TS_BUF_INIT;
+    assert_int_equal(ts_rollup_batch_encode(in, &without), 0);
+    in->aggregates |= TS_AGG_BIT(completeness);
+    in->completeness = 0.75;
+    assert_int_equal(ts_rollup_batch_encode(in, &with), 0);
+    assert_int_equal(with.len, without.len + 8);
+    assert_int_equal(ts_rollup_batch_decode(ts_buf_str(&with), out), 0);
+    assert_true(out->completeness == 0.75 && out->aggregates == in->aggregates && out->n == in->n);
+    static const double bad[] = {-0.1, 1.1, NAN};
+    for (unsigned i = 0; i < TS_ARRAY_SIZE(bad); i++) {
+        in->completeness = bad[i];
+        ts_buf_clear(&with);
+        assert_int_equal(ts_rollup_batch_encode(in, &with), 0);
+        assert_int_equal(ts_rollup_batch_decode(ts_buf_str(&with), out), -TS_ECORRUPT);
+    }
+    ts_buf_fini(&with);
+    ts_buf_fini(&without);
+    ts_rollup_batch_free(&in);
+    ts_rollup_batch_free(&out);
+    free_series();
+}
+
 /* Points with times and lengths of their own. */
 static void round_trip_of_sessions(void **state)
 {
@@ -364,6 +391,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trip_keeps_everything),
+        cmocka_unit_test(round_trip_of_completeness),
         cmocka_unit_test(round_trip_of_sessions),
         cmocka_unit_test(round_trip_of_what_is_asked_for),
         cmocka_unit_test(version_1_is_read),

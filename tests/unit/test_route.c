@@ -34,6 +34,38 @@ static void keys_get_ids_once(void **unused)
     ts_intern_free(&in);
 }
 
+static struct ts_print print_in_one_piece(const struct ts_intern *in, const char *text, uint32_t head_len, uint16_t tail_len)
+{
+    struct ts_raw raw = {.head = text, .head_len = head_len, .tail = text + head_len + 1, .tail_len = tail_len, .kind = TS_KIND_FIELD};
+    return in->hash(in, &raw);
+}
+
+/* A line's first field, whose key is hashed as one: every byte of it counts, and nothing else. */
+static void keys_in_one_piece(void **unused)
+{
+    (void)unused;
+    struct ts_intern *in = ts_intern_new();
+    for (uint32_t head_len = 1; head_len < 40; head_len++) {
+        for (uint16_t tail_len = 1; tail_len < 20; tail_len++) {
+            char here[64], there[64];
+            memset(here, 'a', sizeof here);
+            memset(there, 'a', sizeof there);
+            there[head_len + 1 + tail_len] = 'b';
+            struct ts_print print = print_in_one_piece(in, here, head_len, tail_len), same = print_in_one_piece(in, there, head_len, tail_len);
+            assert_true(same.low == print.low && same.high == print.high);
+            for (uint32_t i = 0; i < head_len + 1 + tail_len; i++) {
+                there[i] = 'b';
+                struct ts_print other = print_in_one_piece(in, there, head_len, tail_len);
+                assert_true(i == head_len || (other.low != print.low && other.high != print.high));
+                there[i] = 'a';
+            }
+            struct ts_print longer = print_in_one_piece(in, here, head_len + 1, tail_len - 1);
+            assert_true(longer.low != print.low);
+        }
+    }
+    ts_intern_free(&in);
+}
+
 static int resolve(struct ts_tile *tile, unsigned i, struct ts_series_view *out)
 {
     *out = (struct ts_series_view){.kind = (enum ts_kind)tile->raw[i].kind,
@@ -418,6 +450,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_get_ids_once),
+        cmocka_unit_test(keys_in_one_piece),
         cmocka_unit_test(a_full_lane),
         cmocka_unit_test(the_oldest_go_first),
         cmocka_unit_test(the_end_comes_behind_the_backlog),

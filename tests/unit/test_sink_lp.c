@@ -35,6 +35,30 @@ static void expect_names(enum ts_kind kind, const char *name, const char *field,
     ts_rollup_batch_free(&batch);
 }
 
+/* Every kind has it: it is of the window. */
+static void completeness_of_every_kind(void **state)
+{
+    (void)state;
+    struct ts_rollup_batch *batch = make_batch("a", 1700000010000000000);
+    batch->aggregates = TS_AGG_BIT(completeness);
+    batch->completeness = 0.875;
+    add_numbers(batch, make_series(TS_KIND_COUNTER, "hits", "", 0, NULL), 1, (const double[]){30});
+    add_numbers(batch, make_series(TS_KIND_GAUGE, "temp", "", 0, NULL), 1, (const double[]){4});
+    add_numbers(batch, make_series(TS_KIND_TIMING, "took", "", 0, NULL), 1, (const double[]){4});
+    add_numbers(batch, make_series(TS_KIND_SET, "users", "", 0, NULL), 1, (const double[]){4});
+    batch->points[3].distinct = 17;
+    add_numbers(batch, make_series(TS_KIND_FIELD, "cpu", "u", 0, NULL), 1, (const double[]){4});
+    add_numbers(batch, make_series(TS_KIND_STRING, "app", "v", 0, NULL), 0, NULL);
+    batch->points[5].last_text = TS_STR("1.2");
+    expect_point(batch, 0, "hits,metric_type=counter count=1,sum=30,rate=3,completeness=0.875 1700000010000000000\n");
+    expect_point(batch, 1, "temp,metric_type=gauge min=4,max=4,mean=4,last=4,completeness=0.875 1700000010000000000\n");
+    expect_point(batch, 2, "took,metric_type=timing completeness=0.875 1700000010000000000\n");
+    expect_point(batch, 3, "users,metric_type=set distinct=17,completeness=0.875 1700000010000000000\n");
+    expect_point(batch, 4, "cpu u_completeness=0.875 1700000010000000000\n");
+    expect_point(batch, 5, "app v_completeness=0.875,v_last=\"1.2\" 1700000010000000000\n");
+    ts_rollup_batch_free(&batch);
+}
+
 static void kinds_and_their_fields(void **state)
 {
     (void)state;
@@ -104,7 +128,6 @@ static void sessions_have_times_and_lengths(void **state)
     expect_point(batch, 0, "m,metric_type=timing count=2,rate=2,duration=3.5 7\n");
     expect_point(batch, 1, "m f_count=1,f_duration=0 8\n");
     ts_rollup_batch_free(&batch);
-    free_series();
 }
 
 static void names_are_escaped(void **state)
@@ -264,6 +287,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_teardown(fn, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(kinds_and_their_fields),
+        TEST(completeness_of_every_kind),
         TEST(passed_points_go_out_as_they_came),
         TEST(sessions_have_times_and_lengths),
         TEST(names_are_escaped),

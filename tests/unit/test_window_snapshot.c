@@ -460,7 +460,7 @@ static void damage_is_seen(void **unused)
     assert_int_equal(ts_snapshot_check(ts_buf_str(&bytes), &snap), 0);
     char head[SNAP_HEAD];
     memcpy(head, bytes.p, sizeof head);
-    bytes.p[8] = 3; /* another version, with a checksum that is right */
+    bytes.p[8] = SNAP_VERSION + 1; /* another version, with a checksum that is right */
     uint64_t sum = ts_hash(bytes.p, 56);
     memcpy(bytes.p + 56, &sum, sizeof sum);
     assert_int_equal(ts_snapshot_check(ts_buf_str(&bytes), &snap), -TS_EINVAL);
@@ -518,6 +518,14 @@ static void what_the_journal_has_is_closed(void **unused)
     tear_down(&fx);
 }
 
+static void what_was_dear_is_rarer(void **unused)
+{
+    (void)unused;
+    assert_int_equal(ts_snap_gap(100 * TS_MS, 10 * TS_MS), 2 * S);   /* a slow disk */
+    assert_int_equal(ts_snap_gap(100 * TS_MS, 100 * TS_MS), 5 * S);  /* a fast one */
+    assert_int_equal(ts_snap_gap(100 * TS_MS, 200 * TS_MS), 10 * S); /* two workers */
+}
+
 int main(void)
 {
     static int64_t max_ns = 16 * S; /* parts of 2 s */
@@ -525,6 +533,7 @@ int main(void)
         cmocka_unit_test(goes_on_in_other_workers),
         cmocka_unit_test(damage_is_seen),
         cmocka_unit_test(what_the_journal_has_is_closed),
+        cmocka_unit_test(what_was_dear_is_rarer),
         cmocka_unit_test_setup_teardown(sessions_go_on_after_a_crash, use_sessions, use_windows),
         cmocka_unit_test_prestate_setup_teardown(sessions_go_on_after_a_crash, use_sessions, use_windows, &max_ns),
         cmocka_unit_test_setup_teardown(sessions_go_on_after_a_stop, use_sessions, use_windows),
