@@ -1,6 +1,6 @@
 /*
  * SIGHUP and POST /api/v1/reload: the configuration is read again and takes the running one's place, as far as that can be. Thread: main;
- * requests ask and wait. First all that can fail, beside what runs: reading, checking, opening sockets, files and clients. Then where rollups go,
+ * requests ask and wait. First all that can fail, beside what runs: reading, checking, opening sockets, files and clients. Then rollups,
  * sinks, listeners. What needs a restart is said.
  */
 #include "config.h"
