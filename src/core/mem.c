@@ -168,10 +168,10 @@ static size_t page_round(size_t bytes)
 static void *map_pages(size_t bytes, size_t align)
 {
     if (must_fail())
-        return NULL;
+        return given(NULL, bytes);
     char *p = mmap(NULL, bytes + align, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
-        return NULL;
+        return given(NULL, bytes);
     if (align) {
         size_t head = (align - ((uintptr_t)p & (align - 1))) & (align - 1);
         if (head)
