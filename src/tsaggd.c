@@ -335,7 +335,7 @@ static int start(struct daemon *dmn, struct ts_err *err)
                                   .changed = dmn->store ? store_changed : NULL,
                                   .ask_arg = dmn->store,
                                   .admin = dmn->store ? ts_store_admin(dmn->store) : NULL};
-    ts_mem_set_fatal(0); /* threads run from here on */
+    ts_mem_set_fatal(0); /* from here on more threads run than the store's */
     if (dmn->conf->http.address[0])
         rc = ts_server_start(&dmn->info, &dmn->server, err);
     return rc ? rc : start_threads(dmn, err);

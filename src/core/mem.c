@@ -38,7 +38,7 @@ static bool must_fail(void)
 #define OWN_PAGES (512 << 10)
 
 static _Atomic unsigned patience; /* times WAIT_MS; relaxed: only its own value matters */
-static int fatal_status;          /* 0: only those of ts_xalloc and friends are fatal, with 1. Set before any thread runs */
+static _Atomic int fatal_status;  /* 0: only those of ts_xalloc and friends are fatal, with 1 */
 
 void ts_mem_set_patience(int64_t ns)
 {

@@ -53,7 +53,7 @@ void ts_mem_set_patience(int64_t ns);
 
 /**
  * For programs that do one thing and end, and for a start: any allocation that fails ends the process with this exit status; 0: no more.
- * @thread main, before others
+ * @thread main
  */
 void ts_mem_set_fatal(int status);
 
