@@ -334,6 +334,7 @@ static int start(struct daemon *dmn, struct ts_err *err)
                                   .changed = dmn->store ? store_changed : NULL,
                                   .ask_arg = dmn->store,
                                   .admin = dmn->store ? ts_store_admin(dmn->store) : NULL};
+    ts_mem_set_fatal(0); /* from here on more threads run than the store's */
     if (dmn->conf->http.address[0])
         rc = ts_server_start(&dmn->info, &dmn->server, err);
     return rc ? rc : start_threads(dmn, err);
@@ -483,6 +484,7 @@ static int load_and_go(const struct options *opt)
 
 int main(int argc, char **argv)
 {
+    ts_mem_set_fatal(EXIT_FATAL); /* rather no start than one with half of its configuration, or without its windows */
     struct options opt = {.set = ts_xalloc(((size_t)argc + 1) * sizeof(char *))};
     int code = read_options(argc, argv, &opt);
     if (code < 0)

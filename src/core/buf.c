@@ -11,7 +11,7 @@
 void ts_buf_fini(struct ts_buf *buf)
 {
     TS_FREE(buf->p);
-    *buf = (struct ts_buf){.limit = buf->limit};
+    *buf = (struct ts_buf){.limit = buf->limit, .needed = buf->needed};
 }
 
 char *ts_buf_reserve(struct ts_buf *buf, size_t bytes)
@@ -28,7 +28,7 @@ char *ts_buf_reserve(struct ts_buf *buf, size_t bytes)
         cap = want;
     if (buf->limit && cap > buf->limit)
         cap = buf->limit;
-    char *p = ts_resize(buf->p, cap);
+    char *p = buf->needed ? ts_xresize(buf->p, cap) : ts_resize(buf->p, cap);
     if (!p) {
         buf->failed = true;
         return NULL;

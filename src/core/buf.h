@@ -14,9 +14,11 @@ struct ts_buf {
     size_t len, cap;
     size_t limit; /* bytes; 0 is no limit */
     bool failed;
+    bool needed; /* without memory it waits and then the process ends, as ts_xalloc does: for what would be wrong when it is cut short */
 };
 
-#define TS_BUF_INIT ((struct ts_buf){0})
+#define TS_BUF_INIT   ((struct ts_buf){0})
+#define TS_BUF_NEEDED ((struct ts_buf){.needed = true})
 
 void ts_buf_fini(struct ts_buf *buf);
 

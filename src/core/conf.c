@@ -186,7 +186,7 @@ static bool check_item(struct ts_conf_load *ld, const struct ts_conf_option *opt
 static void read_list(struct ts_conf_load *ld, const struct ts_conf_option *opt,
                       const struct ts_conf_node *value, void *base)
 {
-    struct ts_buf joined = TS_BUF_INIT;
+    struct ts_buf joined = TS_BUF_NEEDED;
     struct ts_err err;
     bool good = true;
     if (value->kind != TS_NODE_LIST || (value->n == 0 && !ts_conf_option_may_be_empty(opt))) {
@@ -342,7 +342,7 @@ int ts_conf_load(const char *file, const char *const *set, unsigned nset, struct
                  struct ts_buf *errors)
 {
     struct ts_conf_load ld = {.errors = errors};
-    struct ts_buf text = {.limit = FILE_MAX};
+    struct ts_buf text = {.limit = FILE_MAX, .needed = true};
     int rc = 0;
     *out = NULL;
     if (file && (rc = read_file(file, &text, errors)))

@@ -74,7 +74,7 @@ static bool put_sink(struct ts_conf *conf, const struct ts_conf_rollup *rule, st
 static void take_bucket(struct ts_conf_load *ld, unsigned i)
 {
     struct ts_conf_rollup *rule = &ld->conf->rollups[i];
-    struct ts_buf into = TS_BUF_INIT;
+    struct ts_buf into = TS_BUF_NEEDED;
     struct ts_str rest = ts_str_of(rule->to), name;
     bool any = false;
     while (ts_conf_next(&rest, ',', &name)) {

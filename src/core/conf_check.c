@@ -16,7 +16,7 @@
 
 static char *print_path(const char *dir, const char *below)
 {
-    struct ts_buf buf = TS_BUF_INIT;
+    struct ts_buf buf = TS_BUF_NEEDED;
     ts_buf_printf(&buf, "%s/%s", dir, below);
     char *path = ts_xstrndup(buf.p, buf.len);
     ts_buf_fini(&buf);

@@ -20,7 +20,7 @@ static bool same_option(const struct ts_conf_option *opt, const void *a, const v
         const char *x = text_of(opt, a), *y = text_of(opt, b);
         return !x || !y ? x == y : strcmp(x, y) == 0;
     }
-    struct ts_buf x = TS_BUF_INIT, y = TS_BUF_INIT;
+    struct ts_buf x = TS_BUF_NEEDED, y = TS_BUF_NEEDED;
     ts_conf_option_print(opt, a, &x);
     ts_conf_option_print(opt, b, &y);
     bool same = ts_str_eq(ts_buf_str(&x), ts_buf_str(&y));

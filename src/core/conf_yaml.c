@@ -117,7 +117,7 @@ static size_t name_len(const char *p)
 /* text with ${NAME} replaced, and $${ by ${; errors are told, the rest is done all the same. */
 static char *expand(struct ts_conf_load *ld, const struct ts_conf_node *at, const char *text)
 {
-    struct ts_buf buf = TS_BUF_INIT;
+    struct ts_buf buf = TS_BUF_NEEDED;
     for (const char *p = text; *p;) {
         if (strncmp(p, "$${", 3) == 0) {
             ts_buf_puts(&buf, "${");

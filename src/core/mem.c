@@ -38,7 +38,7 @@ static bool must_fail(void)
 #define OWN_PAGES (512 << 10)
 
 static _Atomic unsigned patience; /* times WAIT_MS; relaxed: only its own value matters */
-static int fatal_status;          /* 0: only those of ts_xalloc and friends are fatal, with 1. Set before any thread runs */
+static _Atomic int fatal_status;  /* 0: only those of ts_xalloc and friends are fatal, with 1 */
 
 void ts_mem_set_patience(int64_t ns)
 {
@@ -168,10 +168,10 @@ static size_t page_round(size_t bytes)
 static void *map_pages(size_t bytes, size_t align)
 {
     if (must_fail())
-        return NULL;
+        return given(NULL, bytes);
     char *p = mmap(NULL, bytes + align, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
-        return NULL;
+        return given(NULL, bytes);
     if (align) {
         size_t head = (align - ((uintptr_t)p & (align - 1))) & (align - 1);
         if (head)

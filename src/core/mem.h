@@ -51,7 +51,10 @@ void *ts_mem_had(void *p, size_t bytes);
  */
 void ts_mem_set_patience(int64_t ns);
 
-/** For programs that do one thing and end: any allocation that fails ends the process with this exit status. @thread main, before others */
+/**
+ * For programs that do one thing and end, and for a start: any allocation that fails ends the process with this exit status; 0: no more.
+ * @thread main
+ */
 void ts_mem_set_fatal(int status);
 
 /**

@@ -31,9 +31,11 @@ static int no_memory(struct ts_err *err)
 static int add_series(struct ts_batch *bat, struct ts_str key, struct ts_str measurement, uint32_t *out)
 {
     bool is_new;
-    struct ts_map_entry *ent = ts_map_put(&bat->measurements, measurement, &is_new);
-    if (!ent || !reserve((void **)&bat->meas, &bat->meas_cap, bat->measurements.n, sizeof *bat->meas) ||
+    if (!reserve((void **)&bat->meas, &bat->meas_cap, bat->measurements.n + 1, sizeof *bat->meas) ||
         !reserve((void **)&bat->series, &bat->series_cap, bat->nseries + 1, sizeof *bat->series))
+        return -TS_ENOMEM;
+    struct ts_map_entry *ent = ts_map_put(&bat->measurements, measurement, &is_new); /* last: what it knows has its place */
+    if (!ent)
         return -TS_ENOMEM;
     if (is_new) {
         ent->value = bat->nmeas;

@@ -308,6 +308,23 @@ def test_another_configuration():
     assert [fields["count"] for fields in took] == [2], points
 
 
+def test_a_smaller_limit_of_series():
+    """What finds no room is left out, counted, and was sent by the stop."""
+    safely_inside_an_hour()
+    with Daemon([HOUR]) as daemon:
+        daemon.say(*(f"s{i}:1|c" for i in range(20)))
+        daemon.stop()
+        daemon.restart(limits={"series": 8})
+        restored = daemon.restored()
+        assert restored["windows"] == 8 and restored["no_room"] == 12, restored
+        metrics = daemon.metrics()
+        assert metrics["tsagg_restored_windows_total", (("result", "no_room"),)] == 12
+        assert metrics["tsagg_restored_windows_total", (("result", "restored"),)] == 8
+        assert "event=restored_in_part no_rollup=0 no_room=12" in daemon.log()
+        points = daemon.points()
+        assert {key[0]: fields["count"] for key, fields in points.items()} == {f"s{i}": 1 for i in range(20)}, points
+
+
 def test_a_replay_leaves_it_alone():
     safely_inside_an_hour()
     with Daemon([HOUR]) as daemon:

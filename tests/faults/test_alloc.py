@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
-"""Every allocation fails once, of a start, a reload and a query: there is a clear error or no difference, and nothing is damaged.
+"""Every allocation fails once, of a start, a reload, a query, a write and a connection: there is a clear error or no difference, and nothing is
+damaged.
 
 A run of the tests takes some of the places, with a larger TSAGG_TEST_SCALE more of them, up to all.
 """
+import collections
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -169,17 +173,21 @@ def all_there(stub, sent):
 
 # ---- reload ----
 
-def post_reload(tsaggd):
+def post(tsaggd, path, body=None):
     """@return (status, text); status 0 when the connection ends without an answer."""
     conn = http.client.HTTPConnection(LOOPBACK, tsaggd.http_port, timeout=END_S)
     try:
-        conn.request("POST", "/api/v1/reload")
+        conn.request("POST", path, body)
         answer = conn.getresponse()
         return answer.status, answer.read().decode()
     except (ConnectionError, http.client.HTTPException) as err:
         return 0, str(err)
     finally:
         conn.close()
+
+
+def post_reload(tsaggd):
+    return post(tsaggd, "/api/v1/reload")
 
 
 def descriptors(tsaggd):
@@ -346,6 +354,87 @@ def test_query_local():
             done += chosen(places, 25)
             assert tool("tsagg-query", *command).stdout == want
         findings.end("query --local", done, met)
+
+
+# ---- a write, a connection ----
+
+@runner.needs(PlainBuild)
+def test_write():
+    """A body is taken whole, or refused with 503, which the counter for that says as often; the next one is taken."""
+    with Allocations() as alloc:
+        tsaggd = Daemon()
+        tsaggd.alloc = alloc
+        with tsaggd:
+            findings, met, answers, names = Findings(), 0, collections.Counter(), itertools.count()
+
+            def write():
+                lines = "".join(f"w{next(names)},host=h v=1\n" for _ in range(3))
+                answer = post(tsaggd, "/api/v2/write?org=o&bucket=b", lines)
+                answers[answer[0]] += 1
+                return answer
+
+            write()
+            with alloc.recorded() as places:
+                write()
+            for place in chosen(places, 40):
+                with alloc.failing(place):
+                    status, text = write()
+                met += alloc.failed()
+                findings.check(tsaggd.running() and (status in (0, 204) or status == 503 and text.strip()), alloc, "tsaggd", f"{status} {text}")
+                findings.check(write()[0] == 204, alloc, "tsaggd", "the next write is not taken")
+            result = {dict(labels)["result"]: n for (name, labels), n in tsaggd.metrics().items() if name == "tsagg_http_writes_total"}
+            assert result["unavailable"] == answers[503] > 0, (result, answers)
+            assert answers[204] <= result["taken"] <= answers[204] + answers[0] and tsaggd.lines_read() == 3 * result["taken"], (result, answers)
+        findings.end("write", chosen(places, 40), met)
+
+
+def is_closed(conn):
+    try:
+        return conn.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+@runner.needs(PlainBuild)
+def test_connection():
+    """A connection's line is counted, or the connection is closed at once and counted as refused; the next one is served."""
+    with Allocations() as alloc:
+        tsaggd = Daemon()
+        tsaggd.alloc, port = alloc, free_port()
+        tsaggd.config["listen"] += [{"url": f"tcp://{LOOPBACK}:{port}"}]
+        with tsaggd:
+            findings, met, refused, names = Findings(), 0, 0, itertools.count()
+
+            def connect(done):
+                """Without a request meanwhile: that would allocate as well."""
+                conn = socket.create_connection((LOOPBACK, port))
+                conn.sendall(f"c{next(names)}:1|c\n".encode())
+                conn.setblocking(False)
+                with contextlib.suppress(TimeoutError):
+                    until(lambda: done() or is_closed(conn), 0.3, "what was waited for")
+                return conn
+
+            def served(conn, read):
+                with conn:
+                    return until(lambda: tsaggd.lines_read() > read and "yes" or is_closed(conn) and "no", 10, "a line, or an end") == "yes"
+
+            with alloc.recorded() as places:
+                connect(lambda: False).close()
+            for place in chosen(places, 40):
+                read = tsaggd.lines_read()
+                with alloc.failing(place):
+                    conn = connect(alloc.failed)
+                met += alloc.failed()
+                refused += not served(conn, read)
+                findings.check(tsaggd.running(), alloc, "tsaggd", "ended")
+                read = tsaggd.lines_read()
+                findings.check(served(connect(lambda: True), read), alloc, "tsaggd", "the next connection is not served")
+            counted = tsaggd.metrics()["tsagg_connections_refused_total", (("reason", "no_memory"),)]
+            assert counted == refused > 0, (counted, refused)
+        print(f"  connection: {len(places)} places, {met} failed, {refused} refused")  # tables that grow once are not met again
+        assert not findings, "\n\n".join(findings)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ PARTS = 24
 WINDOWS = scaled(15)  # of 10 s, in a part
 SERIES = 60
 LINES = 200  # in a window, on average
-MORE_BYTES = 4 << 20  # two huge pages
+MORE_BYTES = 8 << 20  # the buffers of sinks are as large as what last went wrong made them
 
 
 class Daemon(FluxDaemon):

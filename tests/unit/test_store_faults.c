@@ -320,9 +320,60 @@ static void without_faults(void **state)
     assert_true(deleted);
 }
 
+#ifdef TS_HOSTILE
+/* @return whether memory was missing; then the same point is added once more. */
+static bool add_somehow(struct ts_points *pts, unsigned n)
+{
+    char name[16];
+    snprintf(name, sizeof name, "m%u", n);
+    struct ts_point_field field = {.key = TS_STR("v"), .type = TS_SCAN_FLOAT, .v.f = n};
+    for (bool missing = false;; missing = true) {
+        struct ts_err err = {""};
+        uint32_t series;
+        int rc = ts_points_series(pts, ts_str_of(name), NULL, 0, &series, &err);
+        rc = rc ? rc : ts_points_add(pts, series, T0 + n * TS_SEC, &field, 1, &err);
+        if (rc == 0)
+            return missing;
+        assert_true(rc == -TS_ENOMEM && !missing);
+    }
+}
+
+/* Each allocation of a batch fails once, and what was to be added is added again: it is, and can be committed. */
+static void batch_without_memory(void **state)
+{
+    (void)state;
+    struct ts_err err = {""};
+    snprintf(dir, sizeof dir, "/tmp/tsagg-test-faults-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    struct ts_store *store = open_store();
+    bool missing = true;
+    long at = 1;
+    for (; missing; at++) {
+        struct ts_points *pts;
+        assert_int_equal(ts_points_begin(ts_store_writer(store), BUCKET, &pts, &err), 0);
+        missing = false;
+        ts_alloc_fail_at(at);
+        for (unsigned n = 0; n < 3; n++)
+            missing |= add_somehow(pts, n);
+        ts_alloc_fail_at(0);
+        assert_int_equal(ts_points_commit(pts, TS_STR(""), TS_STR(""), &err), 0);
+        ts_points_end(&pts);
+    }
+    assert_true(at > 10);
+    ts_store_close(&store);
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    assert_int_equal(system(command), 0);
+}
+#endif
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(without_faults), cmocka_unit_test(every_operation)};
+    const struct CMUnitTest tests[] = {
+#ifdef TS_HOSTILE
+        cmocka_unit_test(batch_without_memory),
+#endif
+        cmocka_unit_test(without_faults), cmocka_unit_test(every_operation)};
     use_faulty_vfs();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
