@@ -86,7 +86,8 @@ int main(int argc, char **argv)
         case 'V': puts("tsagg-ctl " PACKAGE_VERSION); return CTL_OK;
         case 'h': print_help(stdout); return CTL_OK;
         default:
-            fprintf(stderr, "tsagg-ctl: unknown option %s; see tsagg-ctl --help\n", argv[optind - 1]);
+            fprintf(stderr, "tsagg-ctl: unknown option %s before the command; a command's own options, such as --host, come after it\n",
+                    argv[optind - 1]);
             return CTL_USAGE;
         }
     }
