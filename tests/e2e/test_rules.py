@@ -73,8 +73,9 @@ class Replay(Process):
             "sinks": {"out": {"type": "file", "path": str(self.out), "flush_interval": "50ms"}}, **config}))
 
     def run(self):
-        subprocess.run([BUILD / "tsaggd", "-c", self.dir / "tsagg.yaml", "--input", self.dir / "input"],
-                       stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True, timeout=120)
+        done = subprocess.run([BUILD / "tsaggd", "-c", self.dir / "tsagg.yaml", "--input", self.dir / "input"],
+                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=120)
+        assert done.returncode == 0, done.stderr.decode()
         return sorted(self.out.read_text().splitlines())
 
 
