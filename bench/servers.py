@@ -16,6 +16,7 @@ SETTLE_DEADLINE_S = 10
 CPUCLOCK_SCHED = 2
 CONFIG = """\
 state_dir: {dir}/state
+snapshot: {snapshot}
 workers: {workers}
 listen: [{{url: "udp://127.0.0.1:{port}"}}]
 http: {{address: "127.0.0.1:0"}}
@@ -133,7 +134,7 @@ class Tsaggd(Server):
     def command(self):
         config = self.folder / "tsagg.yaml"
         config.write_text(CONFIG.format(dir=self.folder, port=self.port, workers=self.row.workers, every=self.row.every,
-                                        more=", p50, p95, p99" if self.row.quantiles else ""))
+                                        snapshot=self.row.snapshot, more=", p50, p95, p99" if self.row.quantiles else ""))
         return [self.args.programs / "tsaggd", "-c", config]
 
     def spawn(self, *argv, **more):
