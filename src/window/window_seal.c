@@ -21,18 +21,18 @@ static bool push_batch(struct ts_worker *wk)
     struct ts_rollup_batch *batch = wk->batch;
     if (!batch || batch->n == 0)
         return true;
-    size_t at = 0;
-    for (unsigned i = 0; i < batch->n; i++) { /* only now do the texts lie where they stay */
+    const char *text = batch->texts.len ? batch->texts.p : ""; /* only now do the texts lie where they stay */
+    for (unsigned i = 0; i < batch->n; i++) {
         if (!batch->points[i].series.p) {
-            batch->points[i].series.p = batch->texts.p + at;
-            at += batch->points[i].series.len;
+            batch->points[i].series.p = text;
+            text += batch->points[i].series.len;
         }
-        batch->points[i].last_text.p = batch->texts.p + at;
-        at += batch->points[i].last_text.len;
-        batch->points[i].histogram.p = batch->texts.p + at;
-        at += batch->points[i].histogram.len;
-        batch->points[i].sketch.p = batch->texts.p + at;
-        at += batch->points[i].sketch.len;
+        batch->points[i].last_text.p = text;
+        text += batch->points[i].last_text.len;
+        batch->points[i].histogram.p = text;
+        text += batch->points[i].histogram.len;
+        batch->points[i].sketch.p = text;
+        text += batch->points[i].sketch.len;
     }
     uint64_t n = batch->n;
     bool correction = batch->correction;
