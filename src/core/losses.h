@@ -2,7 +2,7 @@
 #define TS_CORE_LOSSES_H
 /*
  * How many samples were kept and lost, by time: the ledger's counters (core/ledger.h) as they stood at whole seconds, and, further back, at
- * whole minutes and quarters of an hour. What a rollup's `completeness` is computed from. It costs a sample nothing: workers look at the
+ * whole minutes, quarters of an hour and quarters of a day. What a rollup's `completeness` is computed from. It costs a sample nothing: workers look at the
  * counters 20 times a second, and only when a rollup asks for it.
  *
  * Kept is what was received and neither rejected nor dropped. Lost is what was dropped though somebody wanted it, and an estimate of what

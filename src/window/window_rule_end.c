@@ -219,7 +219,7 @@ static void take_all(struct ts_worker *wk)
         for (unsigned f = 0; f < rule->nfolds; f++)
             rule->folds[f].sent.from_ns = INT64_MIN;
     }
-    wk->bounded = wk->gone;
+    wk->bounded = wk->gone != NULL;
 }
 
 void ts_worker_end_rules(struct ts_worker *wk)
