@@ -235,7 +235,7 @@ bool ts_calc_is_constant(const struct ts_calc *calc, double *v)
 
 double ts_calc_run(const struct ts_calc *calc, const struct ts_expr_sample *smp)
 {
-    double stack[TS_EXPR_OPS_MAX], *top = stack - 1;
+    double stack[1 + TS_EXPR_OPS_MAX], *top = stack; /* the first is never used */
     for (const struct step *st = calc->steps, *end = st + calc->n; st < end; st++) {
         switch (st->code) {
         case TS_X_NUMBER: *++top = st->number; break;
