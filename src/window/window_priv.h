@@ -262,8 +262,7 @@ struct ts_worker;
 void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch,
                           uint32_t slot, double value, double weight, int64_t time_ns);
 
-#define TS_WINDOW_GROUP 16 /* points that are added together when all are plain */
-#define TS_MANY_IDS  65536 /* with more than these their table of slots does not stay in the cache */
+#define TS_MANY_IDS 65536 /* with more than these their table of slots does not stay in the cache */
 
 struct ts_source;
 

@@ -56,10 +56,12 @@ static __attribute__((noinline)) void add_rare(struct ts_worker *wk, const struc
 
 static struct ts_sketch no_sketch = {.state = TS_SKETCH_OFF}; /* of chunks that have none; never written to */
 
+#define GROUP 8 /* of two cache lines each: a core has some ten under way at a time */
+
 /* A group of samples on its way. */
 struct group {
-    struct ts_stats *panes[TS_WINDOW_GROUP];
-    struct ts_sketch *sketches[TS_WINDOW_GROUP];
+    struct ts_stats *panes[GROUP];
+    struct ts_sketch *sketches[GROUP];
 };
 
 /* Panes and sketches, on their way into the cache then. @return false: something in the group is not plain. */
@@ -67,7 +69,7 @@ TS_INLINE bool find(const struct ts_worker *wk, const struct ts_window *win, con
                     struct group *grp)
 {
     uint32_t special = 0;
-    for (unsigned i = 0; i < TS_WINDOW_GROUP; i++) {
+    for (unsigned i = 0; i < GROUP; i++) {
         uint64_t id = points[i].id | (uint64_t)points[i].flags << 32;
         if (TS_UNLIKELY(id >= src->nslots)) /* or it has flags */
             return false;
@@ -97,7 +99,7 @@ TS_INLINE void add_group(struct ts_worker *wk, const struct ts_source *src, cons
                          struct full *full)
 {
     full->n = 0;
-    for (unsigned i = 0; i < TS_WINDOW_GROUP; i++) {
+    for (unsigned i = 0; i < GROUP; i++) {
         double value = points[i].value;
         struct ts_sketch *sk = grp->sketches[i];
         ts_stats_add(grp->panes[i], value, 1);
@@ -136,10 +138,10 @@ uint32_t ts_window_add_sketched(struct ts_worker *wk, const struct ts_source *sr
         return 0;
     for (unsigned now = 0;; now ^= 1) {
         const struct ts_point *group = points + done;
-        if (many && done + 3 * TS_WINDOW_GROUP <= n)
-            for (unsigned i = 0; i < TS_WINDOW_GROUP; i++)
-                __builtin_prefetch(&src->slots[group[2 * TS_WINDOW_GROUP + i].id]);
-        bool more = done + 2 * TS_WINDOW_GROUP <= n && find(wk, win, src, group + TS_WINDOW_GROUP, &groups[now ^ 1]);
+        if (many && done + 3 * GROUP <= n)
+            for (unsigned i = 0; i < GROUP; i++)
+                __builtin_prefetch(&src->slots[group[2 * GROUP + i].id]);
+        bool more = done + 2 * GROUP <= n && find(wk, win, src, group + GROUP, &groups[now ^ 1]);
         for (unsigned i = 0; i < there->n; i++)
             (void)!ts_sketch_settle(there->sketches[i]); /* without memory the next sample says so */
         fetch_counts(coming);
@@ -148,7 +150,7 @@ uint32_t ts_window_add_sketched(struct ts_worker *wk, const struct ts_source *sr
         coming = fresh;
         fresh = free_one;
         add_group(wk, src, group, &groups[now], fresh);
-        done += TS_WINDOW_GROUP;
+        done += GROUP;
         if (!more)
             break;
     }
