@@ -1,7 +1,8 @@
 /*
  * What a line costs between the kernel and the pane: scan, parse, route and add to the window, in one thread and without sockets, so that
  * callgrind can count instructions: valgrind --tool=callgrind build/bench/way statsd 20. Prints ns of CPU per line, medians of five rounds.
- * usage: way [FORM [PASSES]]
+ * With `quantiles` the rollup has p50, p95 and p99.
+ * usage: way [FORM [PASSES [quantiles]]]
  */
 #include "config.h"
 #include "core/clock.h"
@@ -36,6 +37,7 @@ struct way {
 static char *packets;
 static size_t lengths[PACKETS];
 static uint64_t nlines;
+static bool quantiles;
 
 /* The lines that tsagg-load sends. */
 static int put_line(char *to, size_t room, unsigned form)
@@ -75,6 +77,10 @@ static void begin(struct way *way)
                                  .aggregates = TS_AGG_BIT(count) | TS_AGG_BIT(sum) | TS_AGG_BIT(min) | TS_AGG_BIT(max) |
                                                TS_AGG_BIT(mean) | TS_AGG_BIT(stddev),
                                  .to = (char *)"file"}};
+    if (quantiles) {
+        way->rule.quantiles = (struct ts_quantiles){.q = {500000, 950000, 990000}, .n = 3};
+        way->rule.sketch_buckets = 2048;
+    }
     rig_init(&way->rig, &way->rule, 1, 1);
     way->rig.conf.limits.series = 2 * SERIES;
     way->router = ts_router_new(&(struct ts_router_conf){.lanes = way->rig.lanes,
@@ -133,11 +139,12 @@ int main(int argc, char **argv)
     while (argc > 1 && form < TS_ARRAY_SIZE(forms) && strcmp(argv[1], forms[form]) != 0)
         form++;
     if (form == TS_ARRAY_SIZE(forms) || (argc > 2 && (ts_num_read_uint(ts_str_of(argv[2]), &passes) || passes - 1 >= 100000))) {
-        fprintf(stderr, "usage: way [statsd|dogstatsd|influx|influx-timed [PASSES]]\n");
+        fprintf(stderr, "usage: way [statsd|dogstatsd|influx|influx-timed [PASSES [quantiles]]]\n");
         return 2;
     }
+    quantiles = argc > 3 && strcmp(argv[3], "quantiles") == 0;
     packets = ts_xalloc((size_t)PACKETS * STRIDE);
-    printf("%-14s %8s   %u series, one rollup\n", "", "ns", SERIES);
+    printf("%-14s %8s   %u series, one rollup%s\n", "", "ns", SERIES, quantiles ? " with p50, p95, p99" : "");
     for (unsigned i = 0; i < TS_ARRAY_SIZE(forms); i++)
         if (argc == 1 || i == form)
             measure(i, (unsigned)passes);

@@ -1,5 +1,5 @@
 /*
- * A sketch's counts: from the list to arrays of bytes and wider ones, ranges that follow the samples,
+ * A sketch's counts: from the list into arrays of bytes and wider ones, ranges that follow the samples,
  * collapsing, merging. Thread: whoever owns the sketch. Without memory a sample is not taken, and the sketch
  * stays as it was.
  */
@@ -21,6 +21,17 @@ static const double representatives[35] = {
     1.4999312854531341, 1.5301012111192274, 1.5609204418218483, 1.5923981060917578, 1.6245405756595563,
     1.6573508679943287, 1.6908279965590243, 1.7249662853447356, 1.7597546573157847, 1.7951759367654474,
     1.8312062020487712, 1.86781421570911,   1.9049610065403177, 1.942599652585666,  1.9806753057598696,
+};
+
+const uint32_t ts_sketch_steps[64] = {
+    0x0000000, 0x02d6258, 0x059585f, 0x083d5a1, 0x0c00000, 0x0eccd2b, 0x1143188, 0x1400000,
+    0x179f4be, 0x19e0853, 0x1c05d45, 0x2000000, 0x220e417, 0x2400000, 0x27f8cd0, 0x29c4706,
+    0x2c00000, 0x2f701e6, 0x30fac49, 0x3400000, 0x36634c2, 0x3800000, 0x3ba89bd, 0x3cc999f,
+    0x4000000, 0x41c52ec, 0x4400000, 0x469a47e, 0x4800000, 0x4b47dc1, 0x4c00000, 0x4fccefd,
+    0x50289ac, 0x5400000, 0x545a0e4, 0x5800000, 0x58609cd, 0x5c00000, 0x5c3bc28, 0x6000000,
+    0x6000000, 0x63eb2e8, 0x6400000, 0x676ecda, 0x6800000, 0x6ac6d5a, 0x6c00000, 0x6df3d0e,
+    0x7000000, 0x70f6aa9, 0x7400000, 0x7400000, 0x77d0b9e, 0x7800000, 0x7a83cc8, 0x7c00000,
+    0x7d122f3, 0x8000000, 0x8000000, 0x837eb32, 0x8400000, 0x85ccafc, 0x8800000, 0x8800000,
 };
 
 int32_t ts_sketch_key_rare(double value)
@@ -53,7 +64,7 @@ void ts_sketch_fini(struct ts_sketch *sk)
     *sk = (struct ts_sketch){0};
 }
 
-static uint64_t count_at(const struct ts_sketch_bins *bins, uint32_t i)
+TS_INLINE uint64_t count_at(const struct ts_sketch_bins *bins, uint32_t i)
 {
     switch (bins->width) {
     case 1: return ((const uint8_t *)bins->counts)[i];
@@ -63,7 +74,7 @@ static uint64_t count_at(const struct ts_sketch_bins *bins, uint32_t i)
     }
 }
 
-static void set_count(struct ts_sketch_bins *bins, uint32_t i, uint64_t n)
+TS_INLINE void set_count(struct ts_sketch_bins *bins, uint32_t i, uint64_t n)
 {
     switch (bins->width) {
     case 1: ((uint8_t *)bins->counts)[i] = (uint8_t)n; break;
@@ -119,10 +130,18 @@ static bool move(struct ts_sketch_bins *bins, uint32_t limit, uint32_t low, uint
         .counts = ts_alloc((size_t)room * width), .first = first, .room = (uint16_t)room, .width = width};
     if (!to.counts)
         return false;
-    for (uint32_t i = 0; i < bins->room; i++) {
-        uint64_t n = count_at(bins, i);
+    uint32_t from, until;
+    bool any = find_ends(bins, &from, &until);
+    if (any && from >= low && until <= high && width == bins->width) {
+        memcpy((char *)to.counts + (size_t)(from - first) * width,
+               (const char *)bins->counts + (size_t)(from - bins->first) * width,
+               (size_t)(until - from + 1) * width);
+        any = false;
+    }
+    for (uint32_t mag = from; any && mag <= until; mag++) {
+        uint64_t n = count_at(bins, mag - bins->first);
         if (n) {
-            uint32_t at = TS_MIN(TS_MAX(bins->first + i, low), high) - first;
+            uint32_t at = TS_MIN(TS_MAX(mag, low), high) - first;
             set_count(&to, at, plus(count_at(&to, at), n));
         }
     }
@@ -194,13 +213,86 @@ static uint64_t in_fractions(uint64_t units)
     return units >> (51 - TS_SKETCH_UNIT_BITS) ? TS_SKETCH_COUNT_MAX : units << TS_SKETCH_UNIT_BITS;
 }
 
-/* Ranges for all that sk has, at once. */
-static bool make_room(const struct ts_sketch *sk, struct ts_sketch *out)
+/* ---- the list ---- */
+
+static unsigned code_of(int32_t key)
 {
-    struct ts_sketch_cursor cur;
+    uint32_t mag = (uint32_t)(key < 0 ? -key : key) - TS_SKETCH_CODE_ABOVE;
+    if (key == 0)
+        return 0;
+    return mag - 1 < TS_SKETCH_CODE_OCTAVES * 35 ? mag | (key < 0 ? TS_SKETCH_CODE_SIGN : 0)
+                                                 : TS_SKETCH_NO_CODE;
+}
+
+/* Makes the range cover all positive samples of the list from `at` on, unless that is too much. @return false
+ * without memory. */
+static bool cover_list(struct ts_sketch *sk, unsigned at, uint8_t width)
+{
+    struct ts_sketch_bins *bins = &sk->positive;
+    uint32_t low = UINT32_MAX, high = 0, from, until;
+    for (; at < TS_SKETCH_LISTED; at++) {
+        int32_t key = ts_sketch_key_of(sk->list[at]);
+        if (key > 0) {
+            low = TS_MIN(low, (uint32_t)key);
+            high = TS_MAX(high, (uint32_t)key);
+        }
+    }
+    if (find_ends(bins, &from, &until)) {
+        low = TS_MIN(low, from);
+        high = TS_MAX(high, until);
+    }
+    return high - low >= sk->limit || move(bins, sk->limit, low, high, TS_MAX(bins->width, width));
+}
+
+/* Counts entries from `at` on that are in the range, whose counts have this width, and leave it. @return the
+ * first that is something else, or the end. */
+TS_INLINE unsigned settle_plain(struct ts_sketch *sk, unsigned at, uint8_t width, uint64_t most)
+{
+    struct ts_sketch_bins bins = {sk->positive.counts, sk->positive.first, sk->positive.room, width};
+    uint32_t from = bins.first - TS_SKETCH_CODE_ABOVE;
+    if (from - 1 >= TS_SKETCH_CODE_SIGN - 1 || from + bins.room > TS_SKETCH_CODE_SIGN)
+        return at; /* codes of the range would not only be those of its positive values */
+    for (; at < TS_SKETCH_LISTED; at++) {
+        uint32_t i = sk->list[at] - from;
+        if (i >= bins.room || count_at(&bins, i) == most)
+            break;
+        set_count(&bins, i, count_at(&bins, i) + 1);
+    }
+    return at;
+}
+
+static unsigned settle_some(struct ts_sketch *sk, unsigned at)
+{
+    if (sk->state != TS_SKETCH_BINS)
+        return at;
+    switch (sk->positive.width) {
+    case 1: return settle_plain(sk, at, 1, UINT8_MAX);
+    case 2: return settle_plain(sk, at, 2, UINT16_MAX);
+    case 4: return settle_plain(sk, at, 4, UINT32_MAX);
+    default: return at;
+    }
+}
+
+bool ts_sketch_settle(struct ts_sketch *sk)
+{
+    uint64_t unit = sk->state == TS_SKETCH_FRACTIONS ? 1u << TS_SKETCH_UNIT_BITS : 1;
+    unsigned at = sk->left;
+    bool good = true;
+    for (bool covered = false; good && (at = settle_some(sk, at)) < TS_SKETCH_LISTED; at += good) {
+        int32_t key = ts_sketch_key_of(sk->list[at]);
+        if (key > 0 && (uint32_t)key - sk->positive.first >= sk->positive.room && !covered)
+            good = covered = cover_list(sk, at, width_for(unit));
+        good = good && add_to_bins(sk, key, unit);
+    }
+    sk->left = (uint8_t)at;
+    return good;
+}
+
+/* Ranges for all that sk has, at once. */
+static bool make_room(struct ts_sketch_cursor cur, struct ts_sketch *out)
+{
     int32_t key, low[2] = {0}, high[2] = {0}; /* of negative and positive keys */
     uint64_t units;
-    ts_sketch_first(sk, &cur);
     while (ts_sketch_next(&cur, &key, &units)) {
         unsigned sign = key > 0;
         if (low[sign] == 0)
@@ -222,16 +314,14 @@ static bool make_room(const struct ts_sketch *sk, struct ts_sketch *out)
 
 /* A sketch of this state and limit with the buckets of sk in it. @return false without memory, and *out is
  * finished. */
-static bool copy(const struct ts_sketch *sk, enum ts_sketch_state state, unsigned limit,
-                 struct ts_sketch *out)
+static bool copy(struct ts_sketch *sk, enum ts_sketch_state state, unsigned limit, struct ts_sketch *out)
 {
     bool scale = state == TS_SKETCH_FRACTIONS && sk->state != TS_SKETCH_FRACTIONS;
     struct ts_sketch_cursor cur;
     int32_t key;
     uint64_t units;
-    *out = (struct ts_sketch){.state = (uint8_t)state, .limit = (uint16_t)limit};
-    bool good = make_room(sk, out);
-    ts_sketch_first(sk, &cur);
+    *out = (struct ts_sketch){.state = (uint8_t)state, .left = TS_SKETCH_LISTED, .limit = (uint16_t)limit};
+    bool good = ts_sketch_first(sk, &cur) && make_room(cur, out);
     while (good && ts_sketch_next(&cur, &key, &units))
         good = add_to_bins(out, key, scale ? in_fractions(units) : units);
     if (!good)
@@ -242,6 +332,10 @@ static bool copy(const struct ts_sketch *sk, enum ts_sketch_state state, unsigne
 static bool turn_into(struct ts_sketch *sk, enum ts_sketch_state state)
 {
     struct ts_sketch as;
+    if (state == TS_SKETCH_BINS) { /* of a list, which stays */
+        sk->state = TS_SKETCH_BINS;
+        return true;
+    }
     if (!copy(sk, state, sk->limit, &as))
         return false;
     ts_sketch_fini(sk);
@@ -252,9 +346,10 @@ static bool turn_into(struct ts_sketch *sk, enum ts_sketch_state state)
 TS_COLD bool ts_sketch_add_units(struct ts_sketch *sk, int32_t key, uint64_t units, bool fraction)
 {
     TS_ASSERT(sk->state >= TS_SKETCH_LIST);
-    if (sk->state == TS_SKETCH_LIST && !fraction && units <= (uint64_t)(TS_SKETCH_LISTED - sk->listed)) {
+    unsigned code = code_of(key);
+    if (sk->state == TS_SKETCH_LIST && !fraction && units <= sk->left && code != TS_SKETCH_NO_CODE) {
         for (; units; units--)
-            sk->list[sk->listed++] = key;
+            sk->list[--sk->left] = (uint16_t)code;
         return true;
     }
     enum ts_sketch_state state = fraction ? TS_SKETCH_FRACTIONS : TS_SKETCH_BINS;
@@ -263,15 +358,25 @@ TS_COLD bool ts_sketch_add_units(struct ts_sketch *sk, int32_t key, uint64_t uni
     return add_to_bins(sk, key, sk->state == TS_SKETCH_FRACTIONS && !fraction ? in_fractions(units) : units);
 }
 
+/* A sample of weight 1 that the list had no place for. */
+static bool add_one(struct ts_sketch *sk, double value)
+{
+    unsigned code = ts_sketch_code(value);
+    if (code == TS_SKETCH_NO_CODE)
+        return ts_sketch_add_units(sk, ts_sketch_key(value), 1, false);
+    sk->state = TS_MAX(sk->state, TS_SKETCH_BINS);
+    return ts_sketch_settle(sk) && ts_sketch_list(sk, code);
+}
+
 bool ts_sketch_add(struct ts_sketch *sk, double value, double weight)
 {
     const double one = 1 << TS_SKETCH_UNIT_BITS;
     TS_ASSERT(weight > 0);
     if (isnan(value))
         return true;
-    int32_t key = ts_sketch_key(value);
     if (weight == 1)
-        return ts_sketch_add_key(sk, key);
+        return ts_sketch_list(sk, ts_sketch_code(value)) || add_one(sk, value);
+    int32_t key = ts_sketch_key(value);
     if (weight >= (double)TS_SKETCH_COUNT_MAX)
         return ts_sketch_add_units(sk, key, TS_SKETCH_COUNT_MAX, false);
     if (weight == floor(weight))
@@ -280,25 +385,24 @@ bool ts_sketch_add(struct ts_sketch *sk, double value, double weight)
     return ts_sketch_add_units(sk, key, (uint64_t)TS_MAX(units, 1), true);
 }
 
-int ts_sketch_merge(struct ts_sketch *a, const struct ts_sketch *b)
+int ts_sketch_merge(struct ts_sketch *a, struct ts_sketch *b)
 {
     TS_ASSERT(a->state >= TS_SKETCH_LIST && b->state >= TS_SKETCH_LIST);
     unsigned limit = TS_MIN(a->limit, b->limit);
-    if (a->state == TS_SKETCH_LIST && b->state == TS_SKETCH_LIST &&
-        a->listed + b->listed <= TS_SKETCH_LISTED) {
-        memcpy(a->list + a->listed, b->list, b->listed * sizeof *b->list);
-        a->listed += b->listed;
+    if (a->state == TS_SKETCH_LIST && b->state == TS_SKETCH_LIST && a->left + b->left >= TS_SKETCH_LISTED) {
+        unsigned listed = TS_SKETCH_LISTED - b->left;
+        a->left = (uint8_t)(a->left - listed);
+        memcpy(a->list + a->left, b->list + b->left, listed * sizeof *b->list);
         a->limit = (uint16_t)limit;
         return 0;
     }
     enum ts_sketch_state state = TS_MAX(TS_MAX(a->state, b->state), TS_SKETCH_BINS);
     struct ts_sketch both;
-    if (!copy(a, state, limit, &both))
-        return -TS_ENOMEM;
     struct ts_sketch_cursor cur;
     int32_t key;
     uint64_t units;
-    ts_sketch_first(b, &cur);
+    if (!ts_sketch_first(b, &cur) || !copy(a, state, limit, &both))
+        return -TS_ENOMEM;
     while (ts_sketch_next(&cur, &key, &units)) {
         if (!ts_sketch_add_units(&both, key, units, b->state == TS_SKETCH_FRACTIONS)) {
             ts_sketch_fini(&both);
@@ -315,12 +419,13 @@ static void sort_list(struct ts_sketch_cursor *cur)
 {
     const struct ts_sketch *sk = cur->sk;
     int32_t *keys = cur->keys, limit = sk->limit;
-    unsigned n = sk->listed;
+    unsigned n = cur->listed = TS_SKETCH_LISTED - sk->left;
     for (unsigned i = 0; i < n; i++) {
+        int32_t key = ts_sketch_key_of(sk->list[sk->left + i]);
         unsigned at = i;
-        for (; at && keys[at - 1] > sk->list[i]; at--)
+        for (; at && keys[at - 1] > key; at--)
             keys[at] = keys[at - 1];
-        keys[at] = sk->list[i];
+        keys[at] = key;
     }
     int32_t highest = n ? keys[n - 1] : 0, nearest = 0;
     for (unsigned i = 0; i < n && keys[i] < 0; i++)
@@ -333,20 +438,22 @@ static void sort_list(struct ts_sketch_cursor *cur)
     }
 }
 
-void ts_sketch_first(const struct ts_sketch *sk, struct ts_sketch_cursor *cur)
+bool ts_sketch_first(struct ts_sketch *sk, struct ts_sketch_cursor *cur)
 {
     cur->sk = sk;
     cur->sign = cur->at = 0;
-    if (sk->state == TS_SKETCH_LIST)
-        sort_list(cur);
+    if (sk->state >= TS_SKETCH_BINS)
+        return ts_sketch_settle(sk);
+    sort_list(cur);
+    return true;
 }
 
 static bool next_of_list(struct ts_sketch_cursor *cur, int32_t *key, uint64_t *units)
 {
-    if (cur->at == cur->sk->listed)
+    if (cur->at == cur->listed)
         return false;
     *key = cur->keys[cur->at];
-    for (*units = 0; cur->at < cur->sk->listed && cur->keys[cur->at] == *key; cur->at++)
+    for (*units = 0; cur->at < cur->listed && cur->keys[cur->at] == *key; cur->at++)
         ++*units;
     return true;
 }

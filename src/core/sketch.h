@@ -24,9 +24,9 @@
  * collapsed: low positive ones upwards into the lowest bucket kept, far negative ones into the last one kept.
  * High quantiles keep the bound.
  *
- * The first samples are a list of keys inside the struct; then counts of bytes, which become 2, 4 and 8 bytes
- * as they must. The sketch owns its counts. Zeroed memory is a sketch that is not in use yet
- * (TS_SKETCH_NONE).
+ * Samples go into a list inside the struct first. When it is full they are counted, all at once: to add one takes a single cache line, and
+ * the counts of thirty are a few more. Counts are bytes, which become 2, 4 and 8 bytes as they must. The sketch owns them. Zeroed memory is
+ * a sketch that is not in use yet (TS_SKETCH_NONE).
  */
 #include "core/base.h"
 #include "core/buf.h"
@@ -41,8 +41,8 @@
 enum ts_sketch_state {
     TS_SKETCH_NONE,
     TS_SKETCH_OFF,      /* for whoever keeps sketches: this one is not wanted */
-    TS_SKETCH_LIST,     /* samples of weight 1 */
-    TS_SKETCH_BINS,     /* counts */
+    TS_SKETCH_LIST,     /* all samples are in the list */
+    TS_SKETCH_BINS,     /* counts, and samples in the list that are not counted yet */
     TS_SKETCH_FRACTIONS /* counts in units of 2^-16 */
 };
 
@@ -54,30 +54,46 @@ struct ts_sketch_bins {
     uint8_t width;  /* bytes of a count: 1, 2, 4, 8 */
 };
 
+/*
+ * What the list holds of a sample of weight 1: 0 for zero, else by how much its magnitude is above that of 2^-468, which is 1, with the
+ * uppermost bit for a negative one. Magnitudes outside 2^-468 … 2^468 have no code, and are counted at once.
+ */
+#define TS_SKETCH_CODE_OCTAVES 936
+#define TS_SKETCH_CODE_ABOVE   ((1074 - 468) * 35) /* the magnitude less the code */
+#define TS_SKETCH_CODE_SIGN    0x8000
+#define TS_SKETCH_NO_CODE      UINT16_MAX
+
 struct ts_sketch {
     uint8_t state; /* enum ts_sketch_state */
-    uint8_t listed;
+    uint8_t left;  /* entries of the list that are free; its last ones are taken. 0 of a sketch that is not in use */
     uint16_t limit;
-    union {
-        int32_t list[TS_SKETCH_LISTED];
-        struct {
-            struct ts_sketch_bins positive, negative;
-            uint64_t zero;
-        };
-    };
+    uint16_t list[TS_SKETCH_LISTED];
+    struct ts_sketch_bins positive, negative;
+    uint64_t zero;
+    uint64_t unused[3];
 };
-_Static_assert(sizeof(struct ts_sketch) == 128, "a sketch without counts is two cache lines");
+_Static_assert(offsetof(struct ts_sketch, positive) == 64 && sizeof(struct ts_sketch) == 128, "a cache line for samples, one for counts");
 
 /** An empty sketch; limit from TS_SKETCH_LIMIT_MIN to TS_SKETCH_LIMIT_MAX. */
 static inline void ts_sketch_init(struct ts_sketch *sk, unsigned limit)
 {
-    *sk = (struct ts_sketch){.state = TS_SKETCH_LIST, .limit = (uint16_t)limit};
+    *sk = (struct ts_sketch){.state = TS_SKETCH_LIST, .left = TS_SKETCH_LISTED, .limit = (uint16_t)limit};
 }
 
 void ts_sketch_fini(struct ts_sketch *sk);
 
 /** The key of zero, a magnitude below 2^-1022, or infinity (that of the largest double). NaN has none. */
 int32_t ts_sketch_key_rare(double value);
+
+/* For each 64th of an octave the g(s) at its beginning, in steps of 2^22, and how far 2^22 is above the s there that begins the next bucket:
+ * none is so narrow that a second one begins there. */
+extern const uint32_t ts_sketch_steps[64];
+
+/** Which of the 35 buckets of its octave the double is in, by its bits. */
+TS_INLINE uint32_t ts_sketch_part(uint64_t bits)
+{
+    return (ts_sketch_steps[bits >> 46 & 63] + (uint32_t)(bits >> 24 & ((1u << 22) - 1))) >> 22;
+}
 
 /** The bucket of a value that is a number. */
 TS_INLINE int32_t ts_sketch_key(double value)
@@ -87,51 +103,45 @@ TS_INLINE int32_t ts_sketch_key(double value)
     uint32_t exponent = (uint32_t)(bits >> 52) & 0x7ff;
     if (TS_UNLIKELY(exponent - 1 >= 2046))
         return ts_sketch_key_rare(value);
-    uint64_t s = bits >> 24 & ((1u << 28) - 1);
-    uint64_t slope = (UINT64_C(50) << 28) - (((UINT64_C(21) << 28) - 6 * s) * s >> 28);
-    int32_t key = (int32_t)((exponent + 51) * 35 + 1 + (uint32_t)(slope * s >> 56));
+    int32_t key = (int32_t)((exponent + 51) * 35 + 1 + ts_sketch_part(bits));
     return bits >> 63 ? -key : key;
+}
+
+/** What the list would hold of the value, or TS_SKETCH_NO_CODE. */
+TS_INLINE unsigned ts_sketch_code(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    uint32_t octave = ((uint32_t)(bits >> 52) & 0x7ff) - (1023 - 468);
+    if (TS_UNLIKELY(octave >= TS_SKETCH_CODE_OCTAVES))
+        return value == 0 ? 0 : TS_SKETCH_NO_CODE;
+    return (octave * 35 + 1 + ts_sketch_part(bits)) | ((unsigned)(bits >> 63) << 15);
+}
+
+/** The bucket of a code. */
+TS_INLINE int32_t ts_sketch_key_of(unsigned code)
+{
+    int32_t mag = (int32_t)(code & ~(unsigned)TS_SKETCH_CODE_SIGN), key = mag ? mag + TS_SKETCH_CODE_ABOVE : 0;
+    return code & TS_SKETCH_CODE_SIGN ? -key : key;
 }
 
 /** A value within 1 % of all values of the bucket. */
 double ts_sketch_value(int32_t key);
 
-/** What ts_sketch_add_key does when there is more to do than to count one up. */
+/** Adds so many units of a bucket, in units of 1 or, for fractions, of 2^-16. @return false without memory: they are not in. */
 bool ts_sketch_add_units(struct ts_sketch *sk, int32_t key, uint64_t units, bool fraction);
 
-/** Where the key's count stands, for a prefetch; NULL when it does not stand in an array of bytes yet. */
-TS_INLINE const void *ts_sketch_place(const struct ts_sketch *sk, int32_t key)
+/** Adds a sample of weight 1 by its code. @return false: it is not in, and ts_sketch_add is the way. */
+TS_INLINE bool ts_sketch_list(struct ts_sketch *sk, unsigned code)
 {
-    uint32_t i = (uint32_t)key - sk->positive.first;
-    return sk->state == TS_SKETCH_BINS && i < sk->positive.room
-               ? (const char *)sk->positive.counts + (size_t)i * sk->positive.width
-               : NULL;
+    if (TS_UNLIKELY(code == TS_SKETCH_NO_CODE || sk->left == 0))
+        return false;
+    sk->list[--sk->left] = (uint16_t)code;
+    return true;
 }
 
-/** Adds a sample of weight 1 by its key. @return false without memory: it is not in. */
-TS_INLINE bool ts_sketch_add_key(struct ts_sketch *sk, int32_t key)
-{
-    if (sk->state == TS_SKETCH_BINS) {
-        struct ts_sketch_bins *bins = &sk->positive;
-        uint32_t i = (uint32_t)key - bins->first; /* negative keys and zero are out of the range, too */
-        if (TS_LIKELY(i < bins->room)) {
-            uint8_t *bytes = bins->counts;
-            uint16_t *words = bins->counts;
-            if (TS_LIKELY(bins->width == 1) && TS_LIKELY(bytes[i] != UINT8_MAX)) {
-                bytes[i]++;
-                return true;
-            }
-            if (bins->width == 2 && TS_LIKELY(words[i] != UINT16_MAX)) {
-                words[i]++;
-                return true;
-            }
-        }
-    } else if (TS_LIKELY(sk->state == TS_SKETCH_LIST && sk->listed < TS_SKETCH_LISTED)) {
-        sk->list[sk->listed++] = key;
-        return true;
-    }
-    return ts_sketch_add_units(sk, key, 1, false);
-}
+/** Counts what is in the list of a sketch that has counts. @return false without memory: some of it still is. */
+bool ts_sketch_settle(struct ts_sketch *sk) TS_MUST_CHECK;
 
 /**
  * Adds a sample; a weight of 10 is ten samples of the value. The weight is positive; NaN is left out,
@@ -141,18 +151,20 @@ bool ts_sketch_add(struct ts_sketch *sk, double value, double weight);
 
 /**
  * Adds what b has seen to a, which then is what one sketch of all samples would be (of the lower limit of the
- * two).
+ * two). b holds what it held.
  * @return 0; -TS_ENOMEM, a is as it was.
  */
-int ts_sketch_merge(struct ts_sketch *a, const struct ts_sketch *b) TS_MUST_CHECK;
+int ts_sketch_merge(struct ts_sketch *a, struct ts_sketch *b) TS_MUST_CHECK;
 
 /** Goes through the buckets in the order of their values. */
 struct ts_sketch_cursor {
     const struct ts_sketch *sk;
     int32_t keys[TS_SKETCH_LISTED]; /* of a list: sorted */
+    unsigned listed;
     unsigned sign, at;
 };
-void ts_sketch_first(const struct ts_sketch *sk, struct ts_sketch_cursor *cur);
+/** Begins, with everything counted. @return false without memory. */
+bool ts_sketch_first(struct ts_sketch *sk, struct ts_sketch_cursor *cur) TS_MUST_CHECK;
 /** The next bucket that has a count. @return false at the end. */
 bool ts_sketch_next(struct ts_sketch_cursor *cur, int32_t *key, uint64_t *units);
 
@@ -161,7 +173,7 @@ bool ts_sketch_next(struct ts_sketch_cursor *cur, int32_t *key, uint64_t *units)
  * bytes.
  * @return 0; -TS_ENOMEM (the buffer is marked).
  */
-int ts_sketch_encode(const struct ts_sketch *sk, struct ts_buf *buf) TS_MUST_CHECK;
+int ts_sketch_encode(struct ts_sketch *sk, struct ts_buf *buf) TS_MUST_CHECK;
 
 /** Reads it. out is overwritten, and to be finished unless this fails. @return 0, -TS_ECORRUPT, -TS_ENOMEM.
  */
@@ -171,7 +183,7 @@ int ts_sketch_decode(struct ts_str bytes, struct ts_sketch *out) TS_MUST_CHECK;
  * Appends the sketch as it lies in memory where that is short, else encoded: for snapshots, which are many and read once. Sketches that hold
  * the same may have other bytes. @return 0; -TS_ENOMEM (the buffer is marked).
  */
-int ts_sketch_save(const struct ts_sketch *sk, struct ts_buf *buf) TS_MUST_CHECK;
+int ts_sketch_save(struct ts_sketch *sk, struct ts_buf *buf) TS_MUST_CHECK;
 
 /** Reads what either has put. out is overwritten, and to be finished unless this fails. @return 0, -TS_ECORRUPT, -TS_ENOMEM. */
 int ts_sketch_load(struct ts_str bytes, struct ts_sketch *out) TS_MUST_CHECK;

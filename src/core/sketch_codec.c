@@ -93,13 +93,15 @@ static char *put_buckets(struct ts_sketch_cursor cur, char *to)
     return to;
 }
 
-int ts_sketch_encode(const struct ts_sketch *sk, struct ts_buf *buf)
+int ts_sketch_encode(struct ts_sketch *sk, struct ts_buf *buf)
 {
     TS_ASSERT(sk->state >= TS_SKETCH_LIST);
+    struct ts_sketch_cursor cur; /* at the beginning of a sorted list: once for both */
+    if (!ts_sketch_first(sk, &cur)) {
+        buf->failed = true;
+        return -TS_ENOMEM;
+    }
     bool bytes = is_bytes(sk);
-    struct ts_sketch_cursor cur;
-    if (!bytes)
-        ts_sketch_first(sk, &cur); /* sorts a list: once for both */
     struct head head = bytes ? describe_bytes(sk) : describe(cur);
     char *to = ts_buf_reserve(buf, 3 + TS_VARINT_MAX * (5 + 2 * ((size_t)head.negative + head.positive)));
     if (!to)
@@ -126,6 +128,7 @@ int ts_sketch_encode(const struct ts_sketch *sk, struct ts_buf *buf)
 #define LETTER_LIST  'L'
 #define LETTER_BYTES 'B'
 #define LISTED_HEAD  3
+#define LISTED_BYTES (4 * (size_t)TS_SKETCH_LISTED)
 #define BYTES_HEAD   7
 
 static char *put_saved_head(char *to, char letter, unsigned limit)
@@ -138,17 +141,18 @@ static char *put_saved_head(char *to, char letter, unsigned limit)
 
 static int save_list(const struct ts_sketch *sk, struct ts_buf *buf)
 {
-    char *to = ts_buf_reserve(buf, LISTED_HEAD + sizeof sk->list);
+    unsigned n = TS_SKETCH_LISTED - sk->left;
+    char *to = ts_buf_reserve(buf, LISTED_HEAD + LISTED_BYTES);
     if (!to)
         return -TS_ENOMEM;
     to = put_saved_head(to, LETTER_LIST, sk->limit);
-    for (unsigned i = 0; i < sk->listed; i++)
-        ts_le_put32(to + 4 * (size_t)i, (uint32_t)sk->list[i]);
-    buf->len += LISTED_HEAD + 4 * (size_t)sk->listed;
+    for (unsigned i = 0; i < n; i++)
+        ts_le_put32(to + 4 * (size_t)i, (uint32_t)ts_sketch_key_of(sk->list[TS_SKETCH_LISTED - 1 - i]));
+    buf->len += LISTED_HEAD + 4 * (size_t)n;
     return 0;
 }
 
-static int save_bytes(const struct ts_sketch *sk, struct ts_buf *buf)
+static int save_bytes(struct ts_sketch *sk, struct ts_buf *buf)
 {
     const uint8_t *counts = sk->positive.counts;
     uint32_t from = 0, to = sk->positive.room;
@@ -168,23 +172,28 @@ static int save_bytes(const struct ts_sketch *sk, struct ts_buf *buf)
     return 0;
 }
 
-int ts_sketch_save(const struct ts_sketch *sk, struct ts_buf *buf)
+int ts_sketch_save(struct ts_sketch *sk, struct ts_buf *buf)
 {
     TS_ASSERT(sk->state >= TS_SKETCH_LIST);
     if (sk->state == TS_SKETCH_LIST)
         return save_list(sk, buf);
+    if (!ts_sketch_settle(sk)) {
+        buf->failed = true;
+        return -TS_ENOMEM;
+    }
     return is_bytes(sk) && sk->positive.counts ? save_bytes(sk, buf) : ts_sketch_encode(sk, buf);
 }
 
 static int load_list(struct ts_str keys, struct ts_sketch *out)
 {
-    if (keys.len % 4 || keys.len > sizeof out->list)
+    if (keys.len % 4 || keys.len > LISTED_BYTES)
         return -TS_ECORRUPT;
     for (size_t i = 0; i < keys.len / 4; i++) {
         int32_t key = (int32_t)ts_le_get32(keys.p + 4 * i);
         if (key < -TS_SKETCH_KEYS || key > TS_SKETCH_KEYS)
-            return -TS_ECORRUPT;
-        out->list[out->listed++] = key;
+            return (ts_sketch_fini(out), -TS_ECORRUPT);
+        if (!ts_sketch_add_units(out, key, 1, false))
+            return (ts_sketch_fini(out), -TS_ENOMEM);
     }
     return 0;
 }
@@ -198,7 +207,7 @@ static int load_bytes(struct ts_str bytes, struct ts_sketch *out)
     if (!counts)
         return -TS_ENOMEM;
     memcpy(counts, bytes.p + 4, n);
-    *out = (struct ts_sketch){.state = TS_SKETCH_BINS, .limit = out->limit};
+    *out = (struct ts_sketch){.state = TS_SKETCH_BINS, .left = TS_SKETCH_LISTED, .limit = out->limit};
     out->positive = (struct ts_sketch_bins){.counts = counts, .first = first, .room = (uint16_t)n, .width = 1};
     return 0;
 }

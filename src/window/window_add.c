@@ -254,9 +254,6 @@ TS_INLINE bool find_plain_group(const struct ts_worker *wk, const struct ts_wind
     return special == 0;
 }
 
-/* With more ids than this their table does not stay in the cache either. */
-#define MANY_IDS 65536
-
 TS_INLINE void fetch_slots(const struct ts_source *src, const struct ts_point *points)
 {
     for (unsigned i = 0; i < GROUP; i++)
@@ -271,7 +268,7 @@ static uint32_t add_plain_groups(struct ts_worker *wk, const struct ts_source *s
 {
     struct ts_window *win = wk->rules[0]->arrival;
     struct ts_stats *panes[2][GROUP];
-    bool many = src->nslots > MANY_IDS;
+    bool many = src->nslots > TS_MANY_IDS;
     uint32_t done = 0;
     if (!win || !find_plain_group(wk, win, src, points, panes[0]))
         return 0;
@@ -352,13 +349,13 @@ TS_INLINE uint32_t add_groups(struct ts_worker *wk, const struct ts_source *src,
 {
     const struct ts_rule *rule = wk->rules[0];
     if (TS_UNLIKELY(points->flags & TS_POINT_EXT)) {
-        if (src->nslots > MANY_IDS / 8 && n >= 2 * GROUP)
+        if (src->nslots > TS_MANY_IDS / 8 && n >= 2 * GROUP)
             fetch_group(src, rule->recent, points + GROUP);
         *samples = GROUP / 2;
         return !rule->wants && add_timed_group(wk, src, points) ? GROUP : 0;
     }
     *samples = TS_LIKELY(!rule->wants)          ? add_plain_groups(wk, src, points, n)
-               : rule->wants == TS_WANTS_SKETCH ? ts_window_add_sketched_groups(wk, src, points, n)
+               : rule->wants == TS_WANTS_SKETCH ? ts_window_add_sketched(wk, src, points, n)
                                                 : 0;
     return *samples;
 }

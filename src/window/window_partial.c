@@ -124,19 +124,18 @@ static bool merge_hll(struct ts_partial *a, const struct ts_hll *hll)
 }
 
 /* Bucket by bucket into the one that is there: ts_sketch_merge copies it each time, which is more than most series have. */
-static bool add_buckets(struct ts_sketch *a, const struct ts_sketch *b)
+static bool add_buckets(struct ts_sketch *a, struct ts_sketch *b)
 {
     struct ts_sketch_cursor cur;
     int32_t key;
     uint64_t units;
-    bool good = true;
-    ts_sketch_first(b, &cur);
+    bool good = ts_sketch_first(b, &cur);
     while (good && ts_sketch_next(&cur, &key, &units))
         good = ts_sketch_add_units(a, key, units, b->state == TS_SKETCH_FRACTIONS);
     return good;
 }
 
-static bool merge_sketch(struct ts_partial *a, const struct ts_sketch *sk)
+static bool merge_sketch(struct ts_partial *a, struct ts_sketch *sk)
 {
     if (!a->sketch) {
         a->sketch = ts_alloc(sizeof *a->sketch);

@@ -263,14 +263,15 @@ void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, stru
                           uint32_t slot, double value, double weight, int64_t time_ns);
 
 #define TS_WINDOW_GROUP 16 /* points that are added together when all are plain */
+#define TS_MANY_IDS  65536 /* with more than these their table of slots does not stay in the cache */
 
 struct ts_source;
 
 /**
- * Groups of plain points, of n, under a single rule that wants sketches and nothing else.
- * @return how many points it added, up to the first group that is something else.
+ * Plain points, of n, under a single rule that wants sketches and nothing else.
+ * @return how many it added, up to the first that is something else.
  */
-uint32_t ts_window_add_sketched_groups(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points, uint32_t n);
+uint32_t ts_window_add_sketched(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points, uint32_t n);
 
 /** The same as ts_window_add_wanted for the part of window_more.c. */
 void ts_window_add_more(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch,

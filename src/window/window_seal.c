@@ -87,7 +87,7 @@ struct ts_rollup_batch *ts_worker_open_batch(struct ts_worker *wk, const struct 
 static bool put_more(struct ts_rollup_batch *batch, struct ts_rollup *point, const struct ts_rule *rule,
                      const struct ts_pane_chunk *ch, uint32_t slot)
 {
-    const struct ts_sketch *sk = ch->sketches ? &ch->sketches[slot % TS_CHUNK_PANES] : NULL;
+    struct ts_sketch *sk = ch->sketches ? &ch->sketches[slot % TS_CHUNK_PANES] : NULL;
     struct ts_buf *texts = &batch->texts;
     size_t from = texts->len;
     ts_window_tell_more(ch, slot, point);

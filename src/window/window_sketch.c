@@ -47,21 +47,11 @@ static bool begin(const struct ts_worker *wk, const struct ts_rule *rule, struct
     return sk->state != TS_SKETCH_OFF;
 }
 
-/* The first sample, or no memory. */
-static TS_COLD void add_rare(struct ts_worker *wk, const struct ts_rule *rule, struct ts_sketch *sk,
-                             uint32_t slot, int32_t key)
+/* The first sample, a full list, a value that lists do not take. */
+static __attribute__((noinline)) void add_rare(struct ts_worker *wk, const struct ts_rule *rule, struct ts_sketch *sk, uint32_t slot, double value)
 {
-    if (begin(wk, rule, sk, slot) && !ts_sketch_add_key(sk, key))
+    if (begin(wk, rule, sk, slot) && !ts_sketch_add(sk, value, 1))
         ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
-}
-
-/* Adds a sample of weight 1. The sketch of a series that gives no quantiles is off, and stays as it is. */
-TS_INLINE void add_key(struct ts_worker *wk, const struct ts_rule *rule, struct ts_sketch *sk, uint32_t slot,
-                       int32_t key)
-{
-    if (TS_UNLIKELY(sk->state != TS_SKETCH_OFF &&
-                    (sk->state == TS_SKETCH_NONE || !ts_sketch_add_key(sk, key))))
-        add_rare(wk, rule, sk, slot, key);
 }
 
 static struct ts_sketch no_sketch = {.state = TS_SKETCH_OFF}; /* of chunks that have none; never written to */
@@ -70,81 +60,99 @@ static struct ts_sketch no_sketch = {.state = TS_SKETCH_OFF}; /* of chunks that 
 struct group {
     struct ts_stats *panes[TS_WINDOW_GROUP];
     struct ts_sketch *sketches[TS_WINDOW_GROUP];
-    uint32_t slots[TS_WINDOW_GROUP];
-    int32_t keys[TS_WINDOW_GROUP];
 };
 
 /* Panes and sketches, on their way into the cache then. @return false: something in the group is not plain. */
 TS_INLINE bool find(const struct ts_worker *wk, const struct ts_window *win, const struct ts_source *src, const struct ts_point *points,
                     struct group *grp)
 {
-    uint32_t flags = 0;
+    uint32_t special = 0;
     for (unsigned i = 0; i < TS_WINDOW_GROUP; i++) {
-        flags |= points[i].flags;
-        uint32_t slot = TS_LIKELY(points[i].id < src->nslots) ? src->slots[points[i].id] : TS_SLOT_REFUSED;
-        uint32_t index = slot / TS_CHUNK_PANES;
-        if (slot >= TS_SLOT_TIMED || index >= win->nchunks || wk->event_chunks[index])
+        uint64_t id = points[i].id | (uint64_t)points[i].flags << 32;
+        if (TS_UNLIKELY(id >= src->nslots)) /* or it has flags */
+            return false;
+        uint32_t slot = src->slots[id], index = slot / TS_CHUNK_PANES;
+        if (TS_UNLIKELY(index >= win->nchunks)) /* above all when the slot is special */
             return false;
         struct ts_pane_chunk *ch = win->chunks[index];
-        if (!ch || ch == TS_CHUNK_GONE || (!ch->sketches && has_quantiles(wk, slot)))
+        if (TS_UNLIKELY((uintptr_t)ch <= (uintptr_t)TS_CHUNK_GONE || (!ch->sketches && has_quantiles(wk, slot))))
             return false;
-        grp->slots[i] = slot;
+        special |= wk->event_chunks[index];
         grp->panes[i] = &ch->panes[slot % TS_CHUNK_PANES].stats;
-        grp->sketches[i] = ch->sketches ? &ch->sketches[slot % TS_CHUNK_PANES] : &no_sketch;
+        grp->sketches[i] = TS_LIKELY(ch->sketches) ? &ch->sketches[slot % TS_CHUNK_PANES] : &no_sketch;
         __builtin_prefetch(grp->panes[i], 1);
         __builtin_prefetch(grp->sketches[i], 1);
     }
-    return flags == 0;
+    return special == 0;
 }
 
-/* Where the key goes; a list's end is in its second cache line when there are more than fifteen. */
-TS_INLINE const void *place(const struct ts_sketch *sk, int32_t key)
-{
-    return sk->state == TS_SKETCH_LIST ? (const void *)&sk->list[sk->listed] : ts_sketch_place(sk, key);
-}
+/* Sketches whose lists are full and may be counted: some of those of one group. */
+struct full {
+    struct ts_sketch *sketches[4];
+    unsigned n;
+};
 
-/* Samples into panes; the places of their counts are on their way then. */
-TS_INLINE void add_to_panes(const struct ts_point *points, struct group *grp)
+/* The sketch of a series that gives no quantiles is off, and stays as it is. */
+TS_INLINE void add_group(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points, const struct group *grp,
+                         struct full *full)
 {
+    full->n = 0;
     for (unsigned i = 0; i < TS_WINDOW_GROUP; i++) {
-        ts_stats_add(grp->panes[i], points[i].value, 1);
-        grp->keys[i] = ts_sketch_key(points[i].value);
-        __builtin_prefetch(place(grp->sketches[i], grp->keys[i]), 1);
+        double value = points[i].value;
+        struct ts_sketch *sk = grp->sketches[i];
+        ts_stats_add(grp->panes[i], value, 1);
+        if (TS_UNLIKELY(!ts_sketch_list(sk, ts_sketch_code(value)) && sk->state != TS_SKETCH_OFF))
+            add_rare(wk, wk->rules[0], sk, src->slots[points[i].id], value);
+        if (TS_UNLIKELY(sk->left == 0) && sk->state >= TS_SKETCH_BINS && full->n < TS_ARRAY_SIZE(full->sketches)) {
+            __builtin_prefetch(&sk->positive, 1);
+            full->sketches[full->n++] = sk;
+        }
+    }
+}
+
+/* Counts on their way into the cache. */
+TS_INLINE void fetch_counts(const struct full *full)
+{
+    for (unsigned i = 0; i < full->n; i++) {
+        const struct ts_sketch_bins *bins = &full->sketches[i]->positive;
+        unsigned bytes = TS_MIN((unsigned)bins->room * bins->width, 8 * TS_CACHELINE);
+        for (unsigned at = 0; at < bytes; at += TS_CACHELINE)
+            __builtin_prefetch((const char *)bins->counts + at, 1);
     }
 }
 
 /*
- * Groups of plain points, up to the first group that is something else. Three are under way: while the counts of one go up, the places of
- * the next one's counts and the panes and sketches of the one after that come into the cache.
+ * While one group is added, the panes and lists of the next one come into the cache, and the counts of lists that the group before has filled
+ * up; those of the one before that are counted. What has not been counted at the end stays in its list, where the next sample finds it.
  */
-uint32_t ts_window_add_sketched_groups(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points, uint32_t n)
+uint32_t ts_window_add_sketched(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points, uint32_t n)
 {
-    const struct ts_rule *rule = wk->rules[0];
-    struct ts_window *win = rule->arrival;
-    struct group groups[3], *now = &groups[0], *next = &groups[1], *after = &groups[2];
-    uint32_t done = 0, found = 0; /* points */
-    if (win && find(wk, win, src, points, now))
-        found = TS_WINDOW_GROUP;
-    if (found && n >= 2 * TS_WINDOW_GROUP && find(wk, win, src, points + found, next))
-        found += TS_WINDOW_GROUP;
-    if (found)
-        add_to_panes(points, now);
-    while (done < found) {
-        uint32_t ahead = found - done;
-        if (ahead == 2 * TS_WINDOW_GROUP && found + TS_WINDOW_GROUP <= n && find(wk, win, src, points + found, after))
-            found += TS_WINDOW_GROUP;
-        if (ahead >= 2 * TS_WINDOW_GROUP)
-            add_to_panes(points + done + TS_WINDOW_GROUP, next);
-        for (unsigned i = 0; i < TS_WINDOW_GROUP; i++)
-            add_key(wk, rule, now->sketches[i], now->slots[i], now->keys[i]);
-        struct group *free_one = now;
-        now = next;
-        next = after;
-        after = free_one;
+    struct ts_window *win = wk->rules[0]->arrival;
+    struct group groups[2];
+    struct full fulls[3] = {0}, *fresh = &fulls[0], *coming = &fulls[1], *there = &fulls[2];
+    uint32_t done = 0;
+    bool many = src->nslots > TS_MANY_IDS;
+    if (!win || !find(wk, win, src, points, &groups[0]))
+        return 0;
+    for (unsigned now = 0;; now ^= 1) {
+        const struct ts_point *group = points + done;
+        if (many && done + 3 * TS_WINDOW_GROUP <= n)
+            for (unsigned i = 0; i < TS_WINDOW_GROUP; i++)
+                __builtin_prefetch(&src->slots[group[2 * TS_WINDOW_GROUP + i].id]);
+        bool more = done + 2 * TS_WINDOW_GROUP <= n && find(wk, win, src, group + TS_WINDOW_GROUP, &groups[now ^ 1]);
+        for (unsigned i = 0; i < there->n; i++)
+            (void)!ts_sketch_settle(there->sketches[i]); /* without memory the next sample says so */
+        fetch_counts(coming);
+        struct full *free_one = there;
+        there = coming;
+        coming = fresh;
+        fresh = free_one;
+        add_group(wk, src, group, &groups[now], fresh);
         done += TS_WINDOW_GROUP;
+        if (!more)
+            break;
     }
-    if (done)
-        win->used[TS_DOMAIN_ARRIVAL] = true;
+    win->used[TS_DOMAIN_ARRIVAL] = true;
     return done;
 }
 
@@ -169,7 +177,7 @@ void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, stru
 void ts_window_merge_sketch(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *to,
                             const struct ts_pane_chunk *from, uint32_t slot)
 {
-    const struct ts_sketch *sk = from->sketches ? &from->sketches[slot % TS_CHUNK_PANES] : NULL;
+    struct ts_sketch *sk = from->sketches ? &from->sketches[slot % TS_CHUNK_PANES] : NULL;
     if (!sk || sk->state < TS_SKETCH_LIST)
         return;
     bool good = to->sketches || (to->sketches = ts_pool_take(&wk->sketches));

@@ -54,7 +54,7 @@ static void put_stats(const struct ts_worker *wk, const struct ts_rule *rule, co
 {
     uint32_t i = slot % TS_CHUNK_PANES;
     const struct ts_stats *st = &ch->panes[i].stats;
-    const struct ts_sketch *sk = ch->sketches ? &ch->sketches[i] : NULL;
+    struct ts_sketch *sk = ch->sketches ? &ch->sketches[i] : NULL;
     const double moments[] = {st->count, st->sum, st->sd, st->sd2, st->shift, st->min, st->max, st->last};
     bool timed = ch->last_ns && ch->last_ns[i] != TS_TIME_NONE, sketched = sk && sk->state >= TS_SKETCH_LIST;
     bool more = ch->more && wk->series.slots[slot].kind != TS_KIND_COUNTER;

@@ -626,7 +626,7 @@ static void a_sketch_without_memory(void **unused)
     struct fixture fx;
     set_up_asking(&fx, 1, 0, &p50_p99);
     announce(&fx, 0, 0, TS_KIND_TIMING, "a");
-    rule = fx.rig.worker->rules[0];
+    rule = *fx.rig.worker->rules[0];
     ts_worker_add_slab(fx.rig.worker, &fx.rig.worker->sources[0], fx.slab);
     ts_alloc_fail_at(1);
     ts_window_add_wanted(fx.rig.worker, &rule, ch, 0, 1, 1, 0);
