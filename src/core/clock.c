@@ -37,6 +37,11 @@ int64_t ts_clock_cpu_ns(void)
     return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
+int64_t ts_clock_process_ns(void)
+{
+    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 void ts_clock_set_fake(int64_t t_ns)
 {
     atomic_store_explicit(&fake_ns, t_ns, memory_order_relaxed);

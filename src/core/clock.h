@@ -17,7 +17,8 @@
 
 int64_t ts_clock_now_ns(void);
 int64_t ts_clock_mono_ns(void);
-int64_t ts_clock_cpu_ns(void); /* that the calling thread has had */
+int64_t ts_clock_cpu_ns(void);     /* CPU time that the calling thread has had */
+int64_t ts_clock_process_ns(void); /* and all threads of the process */
 
 /** From now on ts_clock_now_ns returns t_ns; TS_TIME_NONE gives the real clock back. */
 void ts_clock_set_fake(int64_t t_ns);

@@ -23,7 +23,9 @@
 #define LONG(max) TS_MIN((max) / 2, 256u << 20) /* when that holds no whole window */
 #define MORE(max)                                                                                            \
     ((max) / 32) /* bytes to be written after coarsening gained nothing, before it is tried again */
-#define LEVELS 2
+#define LEVELS      2
+#define TRIES       4     /* runs of a level that gain nothing, before another level is tried */
+#define WINDOWS_MAX 10000 /* coarser windows of a segment that are looked at */
 
 static uint64_t bytes_of(struct ts_journal *jr)
 {
@@ -125,18 +127,25 @@ struct run {
     unsigned level;
     uint64_t bytes;
     struct spans others; /* windows of all other segments */
+    struct spans later;  /* of those behind the run, and of what is pending */
 };
 
-/* Adds the windows of what is not in the run. Under the lock. */
-static void add_others(const struct ts_journal *jr, unsigned from, unsigned n, struct spans *others)
+static void add_spans(struct spans *to, const struct spans *spans)
 {
-    for (unsigned i = 0; i < jr->nsegs; i++) {
-        const struct spans *spans = &jr->segs[i].spans;
-        for (unsigned k = 0; k < spans->n && (i < from || i >= from + n); k++)
-            ts_spans_add(others, spans->v[k].from_ns, spans->v[k].to_ns);
-    }
-    for (unsigned k = 0; k < jr->pending_spans.n; k++)
-        ts_spans_add(others, jr->pending_spans.v[k].from_ns, jr->pending_spans.v[k].to_ns);
+    for (unsigned k = 0; k < spans->n; k++)
+        ts_spans_add(to, spans->v[k].from_ns, spans->v[k].to_ns);
+}
+
+/* The windows of what is not in the run, which begins at `from`. Under the lock. */
+static void find_others(const struct ts_journal *jr, unsigned from, struct run *run)
+{
+    run->others.n = run->later.n = 0;
+    for (unsigned i = from + run->n; i < jr->nsegs; i++)
+        add_spans(&run->later, &jr->segs[i].spans);
+    add_spans(&run->later, &jr->pending_spans);
+    for (unsigned i = 0; i < from; i++)
+        add_spans(&run->others, &jr->segs[i].spans);
+    add_spans(&run->others, &run->later);
 }
 
 /* The oldest segments of a level side by side that are free and wanted by the same readers, up to so many
@@ -163,18 +172,31 @@ static unsigned find_run(struct ts_journal *jr, unsigned level, uint64_t max, un
     return n;
 }
 
-/* Whether all windows of the segment would only be copied, because others touch the coarser one they lie in.
- */
-static bool is_blocked(const struct run *run, const struct segment *seg)
+static int64_t coarser_length(const struct run *run)
 {
-    const int64_t length_ns = run->level ? 600 * TS_SEC : 60 * TS_SEC;
-    for (unsigned k = 0; k < seg->spans.n; k++) {
-        int64_t start_ns = ts_clock_floor(seg->spans.v[k].from_ns, length_ns);
-        if (seg->spans.v[k].to_ns > start_ns + length_ns ||
-            !ts_spans_touch(&run->others, start_ns, start_ns + length_ns))
+    return run->level ? 600 * TS_SEC : 60 * TS_SEC;
+}
+
+/* Whether each coarser window that the spans lie in is touched by those others. */
+static bool are_held(const struct run *run, const struct spans *spans, const struct spans *others)
+{
+    const int64_t length_ns = coarser_length(run);
+    for (unsigned k = 0; k < spans->n; k++) {
+        int64_t start_ns = ts_clock_floor(spans->v[k].from_ns, length_ns), to_ns = spans->v[k].to_ns;
+        if (to_ns / length_ns - start_ns / length_ns > WINDOWS_MAX)
             return false;
+        for (; start_ns < to_ns; start_ns += length_ns) {
+            if (!ts_spans_touch(others, start_ns, start_ns + length_ns))
+                return false;
+        }
     }
     return true;
+}
+
+/* Whether the segment would only be copied. */
+static bool is_blocked(const struct run *run, const struct segment *seg)
+{
+    return are_held(run, &seg->spans, &run->others);
 }
 
 /* Finds a run, leaving out blocked segments at both ends. Those at the front wait for a sink, and would else
@@ -183,8 +205,7 @@ static void choose_run(struct ts_journal *jr, uint64_t max, struct run *run, uns
 {
     for (;;) {
         run->n = find_run(jr, run->level, max, from, &run->bytes);
-        run->others.n = 0;
-        add_others(jr, *from, run->n, &run->others);
+        find_others(jr, *from, run);
         unsigned front = 0;
         while (front < run->n && is_blocked(run, &jr->segs[*from + front]))
             front++;
@@ -195,27 +216,28 @@ static void choose_run(struct ts_journal *jr, uint64_t max, struct run *run, uns
     while (run->n > 1 && is_blocked(run, &jr->segs[*from + run->n - 1])) {
         const struct segment *seg = &jr->segs[*from + --run->n];
         run->bytes -= seg->end;
-        for (unsigned k = 0; k < seg->spans.n; k++)
-            ts_spans_add(&run->others, seg->spans.v[k].from_ns, seg->spans.v[k].to_ns);
+        add_spans(&run->others, &seg->spans);
+        add_spans(&run->later, &seg->spans);
     }
 }
 
-/* Claims what is to be coarsened next of a level. @return false: there is nothing. */
-static bool claim(struct ts_journal *jr, unsigned level, uint64_t max, struct run *run)
+/* Claims what is to be coarsened next of a level, from a sequence on, which is set to where the run ends.
+ * @return false: there is nothing. */
+static bool claim(struct ts_journal *jr, unsigned level, uint64_t max, uint64_t *seq, struct run *run)
 {
     unsigned from = 0;
     pthread_mutex_lock(&jr->lock);
     *run = (struct run){.level = level};
+    while (from < jr->nsegs && jr->segs[from].seq < *seq)
+        from++;
     choose_run(jr, max, run, &from);
-    /* When hardly anything is left at this level, it is the next one's turn. */
-    if (run->n && level + 1 < LEVELS && run->bytes < jr->conf->journal.max_bytes / 16)
-        run->n = 0;
     if (run->n)
         run->segs = ts_alloc(run->n * sizeof *run->segs);
     if (run->segs) {
         memcpy(run->segs, jr->segs + from, run->n * sizeof *run->segs);
         jr->claim_from = run->segs[0].seq;
         jr->claim_to = run->segs[run->n - 1].seq;
+        *seq = jr->claim_to + 1;
     }
     pthread_mutex_unlock(&jr->lock);
     return run->segs != NULL;
@@ -256,42 +278,17 @@ static void account(struct ts_journal *jr, const struct run *run, const struct c
     tell("journal_coarsened", TS_LOG_WARN, &all, fewer, "the journal is full");
 }
 
-static void set_segment(struct ts_journal *jr, struct segment *seg, unsigned level,
-                        const struct coarse_part *part)
-{
-    seg->end = TS_SEGMENT_HEAD + part->records.len;
-    seg->level = level;
-    seg->spans = part->spans;
-    memcpy(seg->points, part->points, jr->nreaders * sizeof *seg->points);
-}
-
-/* Puts what was made in the run's place in the table. */
-static void switch_table(struct ts_journal *jr, const struct run *run, const struct coarsened *made, bool two)
-{
-    unsigned i = 0;
-    pthread_mutex_lock(&jr->lock);
-    while (jr->segs[i].seq != run->segs[0].seq)
-        TS_ASSERT(++i < jr->nsegs); /* claimed segments stay */
-    account(jr, run, made);
-    int64_t written_ns = run->segs[run->n - 1].written_ns;
-    set_segment(jr, &jr->segs[i], run->level + 1, &made->coarse);
-    jr->segs[i].written_ns = written_ns;
-    if (two)
-        set_segment(jr, &jr->segs[i + run->n - 1], run->level, &made->rest);
-    struct segment coarse = jr->segs[i], rest = jr->segs[i + run->n - 1];
-    ts_segment_forget(jr, i + 1, run->n - 1 - (two ? 1 : 0));
-    ts_index_save(jr, &coarse);
-    if (two)
-        ts_index_save(jr, &rest);
-    pthread_mutex_unlock(&jr->lock);
-}
+/* What takes a run's place: the first file has the sequence of its first segment, the second of its last. */
+struct made_file {
+    struct coarse_part *part;
+    unsigned level;
+};
 
 /* The records that may be merged later follow the others when there is one file for both. */
 static void join_parts(struct ts_journal *jr, struct coarsened *made)
 {
     ts_buf_put_str(&made->coarse.records, ts_buf_str(&made->rest.records));
-    for (unsigned k = 0; k < made->rest.spans.n; k++)
-        ts_spans_add(&made->coarse.spans, made->rest.spans.v[k].from_ns, made->rest.spans.v[k].to_ns);
+    add_spans(&made->coarse.spans, &made->rest.spans);
     for (unsigned r = 0; r < jr->nreaders; r++) {
         made->coarse.points[r] += made->rest.points[r];
         made->rest.points[r] = 0;
@@ -299,50 +296,105 @@ static void join_parts(struct ts_journal *jr, struct coarsened *made)
     ts_buf_clear(&made->rest.records);
 }
 
+/* What may be merged when more has come lies behind, beside that; what segments before the run hold lies in
+ * front, beside those: in between it would part what can be merged next. @return how many. */
+static unsigned divide(struct ts_journal *jr, const struct run *run, struct coarsened *made,
+                       struct made_file files[2])
+{
+    struct made_file coarse = {&made->coarse, run->level + 1}, rest = {&made->rest, run->level};
+    if (made->rest.records.len == 0 || made->coarse.records.len == 0) {
+        files[0] = made->rest.records.len ? rest : coarse;
+        return 1;
+    }
+    if (run->n == 1) {
+        join_parts(jr, made);
+        files[0] = (struct made_file){&made->coarse, run->level};
+        return 1;
+    }
+    bool waits = false;
+    for (unsigned k = 0; k < made->rest.spans.n; k++)
+        waits |= are_held(run, &(struct spans){1, {made->rest.spans.v[k]}}, &run->later);
+    files[0] = waits ? coarse : rest;
+    files[1] = waits ? rest : coarse;
+    return 2;
+}
+
+/* Puts the files in the run's place in the table. */
+static void switch_table(struct ts_journal *jr, const struct run *run, const struct coarsened *made,
+                         const struct made_file *files, unsigned n)
+{
+    unsigned i = 0;
+    pthread_mutex_lock(&jr->lock);
+    while (jr->segs[i].seq != run->segs[0].seq)
+        TS_ASSERT(++i < jr->nsegs); /* claimed segments stay */
+    account(jr, run, made);
+    for (unsigned k = 0; k < n; k++) {
+        struct segment *seg = &jr->segs[k ? i + run->n - 1 : i];
+        seg->end = TS_SEGMENT_HEAD + files[k].part->records.len;
+        seg->level = files[k].level;
+        seg->spans = files[k].part->spans;
+        seg->written_ns = run->segs[run->n - 1].written_ns;
+        memcpy(seg->points, files[k].part->points, jr->nreaders * sizeof *seg->points);
+        ts_index_save(jr, seg);
+    }
+    ts_segment_forget(jr, i + 1, run->n - n);
+    pthread_mutex_unlock(&jr->lock);
+}
+
 static int write_run(struct ts_journal *jr, const struct run *run, struct coarsened *made)
 {
-    bool two = made->rest.records.len && run->n > 1;
-    if (!two && made->rest.records.len)
-        join_parts(jr, made);
-    uint64_t from = run->segs[0].seq, to = run->segs[run->n - 1].seq;
+    struct made_file files[2];
+    uint64_t seqs[2] = {run->segs[0].seq, run->segs[run->n - 1].seq};
     uint64_t bytes = made->coarse.records.len + made->rest.records.len;
+    unsigned n = divide(jr, run, made, files);
     if (ts_buf_failed(&made->coarse.records) || bytes > run->bytes - run->bytes / 4)
         return -TS_ELIMIT; /* not worth it */
     if (bytes_of(jr) + bytes > jr->conf->journal.max_bytes)
         return -TS_ELIMIT; /* both are there for a moment */
-    ts_record_stamp(&made->coarse.records, from, TS_SEGMENT_HEAD);
-    ts_record_stamp(&made->rest.records, to, TS_SEGMENT_HEAD);
-    int rc = ts_segment_write_new(jr->dir, from, run->level + 1, ts_buf_str(&made->coarse.records));
-    if (rc == 0 && two)
-        rc = ts_segment_write_new(jr->dir, to, run->level, ts_buf_str(&made->rest.records));
+    int rc = 0;
+    for (unsigned k = 0; k < n && rc == 0; k++) {
+        ts_record_stamp(&files[k].part->records, seqs[k], TS_SEGMENT_HEAD);
+        rc = ts_segment_write_new(jr->dir, seqs[k], files[k].level, ts_buf_str(&files[k].part->records));
+    }
     pthread_mutex_lock(&jr->lock);
-    spoil(jr, to);
+    spoil(jr, seqs[1]);
     pthread_mutex_unlock(&jr->lock);
     if (rc == 0)
-        rc = ts_segment_replace(jr->dir, from, to, two);
+        rc = ts_segment_replace(jr->dir, seqs[0], seqs[1], n == 2);
     if (rc != 0) {
         ts_log(TS_LOG_ERROR, "journal_coarsen_failed", "stage=journal error=%s",
                ts_log_quote_z(strerror(errno)));
         return rc;
     }
-    switch_table(jr, run, made, two);
+    switch_table(jr, run, made, files, n);
     return 0;
 }
 
-/* @return whether there is less now. */
+/* Coarsens the first run of a level that gains enough, but none so small that it is the next level's turn.
+ * @return whether there is less now. */
 static bool coarsen(struct ts_journal *jr, unsigned level, uint64_t max)
 {
-    struct run run;
-    struct coarsened made;
-    if (!claim(jr, level, max, &run))
-        return false;
-    int rc = ts_coarsen(jr, run.segs, run.n, jr->wants, &run.others, &made);
-    if (rc == 0)
-        rc = write_run(jr, &run, &made);
-    unclaim(jr);
-    ts_coarsened_fini(&made);
-    ts_free(run.segs);
-    return rc == 0;
+    const uint64_t least = level + 1 < LEVELS ? jr->conf->journal.max_bytes / 16 : 0;
+    uint64_t seq = 0;
+    for (unsigned tries = 0; tries < TRIES;) {
+        struct run run;
+        struct coarsened made;
+        if (!claim(jr, level, max, &seq, &run))
+            return false;
+        int rc = -TS_ELIMIT;
+        if (run.bytes >= least) {
+            rc = ts_coarsen(jr, run.segs, run.n, jr->wants, &run.others, &made);
+            if (rc == 0)
+                rc = write_run(jr, &run, &made);
+            ts_coarsened_fini(&made);
+            tries++;
+        }
+        unclaim(jr);
+        ts_free(run.segs);
+        if (rc == 0)
+            return true;
+    }
+    return false;
 }
 
 /* Coarsest first when much is coarse already: it is the oldest, and gains the most. */

@@ -35,7 +35,7 @@ struct spans {
 
 struct segment {
     uint64_t seq, end;
-    unsigned level;     /* times that it was coarsened */
+    unsigned level;     /* times that all of it was coarsened */
     int64_t written_ns; /* wall clock, of the last write */
     uint64_t *points;   /* by reader */
     struct spans spans;

@@ -190,6 +190,13 @@ static void make_rules(struct ts_worker *wk, struct ts_rule_set *set)
         set->bits |= set->rules[r].bit;
 }
 
+static void set_masks(struct ts_rule_set *set, uint64_t *masks)
+{
+    set->masks = masks;
+    for (unsigned r = 0; r < set->nrules; r++)
+        set->rules[r].masks = masks;
+}
+
 struct ts_rule_set *ts_rule_set_new(struct ts_worker *wk, struct ts_rule_plan *plan)
 {
     const struct ts_conf *conf = plan->conf;
@@ -203,7 +210,7 @@ struct ts_rule_set *ts_rule_set_new(struct ts_worker *wk, struct ts_rule_plan *p
     for (unsigned i = 0; i < conf->nrollups; i++)
         matching |= (plan->wanted >> i & 1 && (conf->rollups[i].match || conf->rollups[i].match_tags)) || conf->rollups[i].drop_original;
     if (matching)
-        TS_ASSERT(ts_rule_set_grow(set, TS_CHUNK_PANES));
+        set_masks(set, ts_xalloc(TS_CHUNK_PANES * sizeof *set->masks));
     return set;
 }
 
@@ -238,9 +245,7 @@ bool ts_rule_set_grow(struct ts_rule_set *set, uint32_t nslots)
     uint64_t *masks = ts_resize(set->masks, nslots * sizeof *masks);
     if (!masks)
         return false;
-    set->masks = masks;
-    for (unsigned r = 0; r < set->nrules; r++)
-        set->rules[r].masks = masks;
+    set_masks(set, masks);
     return true;
 }
 

@@ -1,7 +1,7 @@
 /*
  * Snapshots to disk: asks the workers for one every `snapshot`, writes their blocks to <state_dir>/snapshot.new as they come, and
  * exchanges that with the former when the journal has all that was sealed before it. Thread: ts-snapshot, whose work begins
- * again no sooner than ts_snap_gap says. A disk that fails keeps the former snapshot, counted, and is tried again; the
+ * again no sooner than ts_snap_wait says. A disk that fails keeps the former snapshot, counted, and is tried again; the
  * workers never wait for it.
  */
 #include "config.h"
@@ -21,7 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAP_NS (5 * TS_MS)
+#define NAP_NS  (5 * TS_MS)
+#define LOOK_NS (100 * TS_MS) /* at least between two looks at how much CPU time has passed */
 #define PATIENCE_NS (2 * TS_SEC) /* for windows of groups that are on their way out */
 
 struct ts_snapshots {
@@ -386,20 +387,33 @@ static bool is_far_behind(const struct ts_snapshots *snaps)
     return snaps->conf.journal.end(snaps->conf.journal.arg).segment > snaps->at.segment + 1;
 }
 
+int64_t ts_snap_wait(const struct snap_pace *pace, int64_t now_ns, int64_t process_ns)
+{
+    int64_t passed_ns = now_ns - pace->begun_ns;
+    int64_t work_ns = SNAP_CPU_SHARE * pace->cpu_ns - (process_ns - pace->process_ns);
+    int64_t core_ns = SNAP_CORE_SHARE * pace->cpu_ns - passed_ns;
+    int64_t cpu_ns = work_ns > 0 ? TS_MIN(TS_MAX(work_ns, LOOK_NS), core_ns) : 0;
+    return TS_MAX(TS_MAX(SNAP_TIME_SHARE * pace->took_ns - passed_ns, cpu_ns), 0);
+}
+
 static void *run(void *arg)
 {
     struct ts_snapshots *snaps = arg;
-    int64_t due_ns = ts_clock_mono_ns(), soon_ns = due_ns;
+    struct snap_pace pace = {.begun_ns = INT64_MIN / 2};
     while (!is_stopping(snaps)) {
-        int64_t now_ns = ts_clock_mono_ns(), wait_ns = (is_far_behind(snaps) ? soon_ns : due_ns) - now_ns;
+        int64_t now_ns = ts_clock_mono_ns(), wait_ns = ts_snap_wait(&pace, now_ns, ts_clock_process_ns());
+        if (!is_far_behind(snaps))
+            wait_ns = TS_MAX(wait_ns, pace.begun_ns + snaps->conf.conf->snapshot_ns - now_ns);
         if (wait_ns > 0) {
             nap(snaps, TS_MIN(wait_ns, TS_SEC));
             continue;
         }
         int64_t cpu_ns = cpu_so_far(snaps);
         take(snaps);
-        soon_ns = now_ns + ts_snap_gap(ts_clock_mono_ns() - now_ns, cpu_so_far(snaps) - cpu_ns);
-        due_ns = TS_MAX(now_ns + snaps->conf.conf->snapshot_ns, soon_ns);
+        pace = (struct snap_pace){.begun_ns = now_ns,
+                                  .took_ns = ts_clock_mono_ns() - now_ns,
+                                  .cpu_ns = cpu_so_far(snaps) - cpu_ns,
+                                  .process_ns = ts_clock_process_ns()};
     }
     take_last(snaps);
     return NULL;

@@ -75,14 +75,20 @@ struct ts_snapper {
     struct snap_block *filling;
 };
 
-#define SNAP_TIME_SHARE 20 /* of the time at most one part is spent on snapshots, */
-#define SNAP_CPU_SHARE  50 /* and of one processor */
+#define SNAP_TIME_SHARE 20  /* of the time at most one part is spent on snapshots, */
+#define SNAP_CPU_SHARE  20  /* and one of the CPU time that the process has, */
+#define SNAP_CORE_SHARE 100 /* or one of a processor where the process has less */
 
-/** How long after a snapshot was begun that took so long and so much of a processor the next may begin. */
-static inline int64_t ts_snap_gap(int64_t took_ns, int64_t cpu_ns)
-{
-    return TS_MAX(SNAP_TIME_SHARE * took_ns, SNAP_CPU_SHARE * cpu_ns);
-}
+/* The last snapshot; nanoseconds. */
+struct snap_pace {
+    int64_t begun_ns;   /* monotonic */
+    int64_t took_ns;
+    int64_t cpu_ns;     /* it needed */
+    int64_t process_ns; /* CPU time of the process when it was over */
+};
+
+/** @return how long the next snapshot has to wait; 0: it may begin. Asked again then, since CPU time may pass slower. */
+int64_t ts_snap_wait(const struct snap_pace *pace, int64_t now_ns, int64_t process_ns);
 
 /** How many of the worker's rules a snapshot has. */
 static inline unsigned ts_snap_nrules(const struct ts_worker *wk)

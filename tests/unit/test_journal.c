@@ -414,6 +414,109 @@ static void windows_are_merged(void **state)
 }
 
 /* The ten seconds of value, value and 3 value, with everything that can stand beside moments; first is -value, it has risen by 2 value. */
+
+/* A segment of n windows of length_s with 50 series, one behind the other, as coarsening leaves it. @return bytes of a record. */
+static size_t put_segment(uint64_t seq, unsigned level, int64_t start_s, int64_t length_s, unsigned n)
+{
+    struct ts_buf records = TS_BUF_INIT;
+    char made[128], path[128];
+    for (unsigned i = 0; i < n; i++) {
+        struct ts_rollup_batch *batch = make_batch("a", (start_s + i * length_s) * TS_SEC);
+        batch->end_ns = batch->start_ns + length_s * TS_SEC;
+        for (unsigned k = 0; k < 50; k++) {
+            char id[8];
+            snprintf(id, sizeof id, "%u", k);
+            struct ts_str series = k < series_used ? ts_buf_str(&series_pool[k])
+                                                   : make_series(TS_KIND_FIELD, "m", "f", 1, (const char *const[]){"id", id});
+            add_numbers(batch, series, 2, (const double[]){1, 2});
+        }
+        size_t at = records.len;
+        assert_true(ts_record_begin(&records));
+        assert_int_equal(ts_rollup_batch_encode(batch, &records), 0);
+        ts_record_end(&records, at);
+        ts_rollup_batch_free(&batch);
+    }
+    ts_record_stamp(&records, seq, TS_SEGMENT_HEAD);
+    snprintf(made, sizeof made, "%s/journal", dir);
+    (void)mkdir(made, 0700);
+    assert_int_equal(ts_segment_write_new(made, seq, level, ts_buf_str(&records)), 0);
+    snprintf(made, sizeof made, "%s/journal/%016llu.new", dir, (unsigned long long)seq);
+    snprintf(path, sizeof path, "%s/journal/%016llu.seg", dir, (unsigned long long)seq);
+    assert_int_equal(rename(made, path), 0);
+    size_t record = records.len / n;
+    ts_buf_fini(&records);
+    return record;
+}
+
+/* A sink has taken the first window and is gone; there is room for so many records. */
+static struct ts_journal *enforce(uint64_t bytes)
+{
+    struct ts_journal *jr = open_journal();
+    struct ts_feed_pos end;
+    assert_int_equal(next_number(ts_journal_feeds(jr)[0], &end), 60000 * TS_SEC);
+    conf.journal.max_bytes = bytes;
+    ts_limit_enforce(jr);
+    conf.journal.max_bytes = 0;
+    return jr;
+}
+
+static void check_segment(const struct ts_journal *jr, unsigned i, unsigned level, int64_t from_s, int64_t to_s)
+{
+    const struct segment *seg = &jr->segs[i];
+    assert_true(i < jr->nsegs);
+    assert_int_equal(seg->level, level);
+    assert_int_equal(seg->spans.n, 1);
+    assert_int_equal(seg->spans.v[0].from_ns, from_s * TS_SEC);
+    assert_int_equal(seg->spans.v[0].to_ns, to_s * TS_SEC);
+}
+
+/* 16:40 is a full 10 minutes, of which the sink holds 100 s. So the segments up to 16:51, and the rest of the second minute,
+ * which lies between them and the others, gain nothing; 17:00 to 17:10 does. */
+static void what_is_held_does_not_end_the_search(void **state)
+{
+    (void)state;
+    put_segment(1, 0, 60000, 10, 10);
+    put_segment(2, 1, 60120, 60, 9);
+    put_segment(3, 0, 60100, 10, 2);
+    size_t record = put_segment(4, 1, 60660, 60, 19);
+    put_segment(5, 0, 61800, 10, 1);
+    struct ts_journal *jr = enforce(54 * record);
+    assert_int_equal(jr->nsegs, 5);
+    struct ts_journal_status status;
+    ts_journal_status(jr, &status);
+    assert_int_equal(status.coarsened, 9 * 50);
+    assert_int_equal(status.dropped, 0);
+    check_segment(jr, 3, 1, 60660, 61800);
+    ts_journal_close(&jr);
+}
+
+/* The last 10 s of a minute that the sink holds are put beside the rest of it; the last of the run, whose minute goes on
+ * behind it, at the end. */
+static void what_is_not_merged_lies_where_it_belongs(void **state)
+{
+    (void)state;
+    put_segment(1, 0, 60000, 10, 5);
+    put_segment(2, 0, 60050, 10, 7);
+    size_t record = put_segment(3, 0, 60120, 10, 6);
+    put_segment(4, 2, 72000, 600, 40);
+    struct ts_journal *jr = enforce(75 * record);
+    check_segment(jr, 0, 0, 60000, 60050);
+    check_segment(jr, 1, 0, 60050, 60060);
+    check_segment(jr, 2, 1, 60060, 60180);
+    ts_journal_close(&jr);
+    (void)tear_down(NULL);
+    (void)set_up(NULL);
+    put_segment(1, 0, 60000, 10, 6);
+    put_segment(2, 0, 60060, 10, 6);
+    put_segment(3, 0, 60120, 10, 7);
+    put_segment(4, 2, 72000, 600, 40);
+    put_segment(5, 0, 60190, 10, 1);
+    jr = enforce(75 * record);
+    check_segment(jr, 1, 1, 60060, 60180);
+    check_segment(jr, 2, 0, 60180, 60190);
+    ts_journal_close(&jr);
+}
+
 static void push_extras(struct ts_journal *jr, int64_t start_s, double value, bool correction, struct ts_sketch *all, struct ts_hll *members)
 {
     static struct ts_str timing, set;
@@ -750,6 +853,8 @@ int main(void)
         TEST(newer_version_stops_the_start),
         TEST(index_saves_the_reading),
         TEST(windows_are_merged),
+        TEST(what_is_held_does_not_end_the_search),
+        TEST(what_is_not_merged_lies_where_it_belongs),
         TEST(what_stands_beside_moments_is_merged),
         TEST(an_orphan_is_not_merged),
         TEST(replacement_is_ended_after_a_crash),

@@ -521,9 +521,17 @@ static void what_the_journal_has_is_closed(void **unused)
 static void what_was_dear_is_rarer(void **unused)
 {
     (void)unused;
-    assert_int_equal(ts_snap_gap(100 * TS_MS, 10 * TS_MS), 2 * S);   /* a slow disk */
-    assert_int_equal(ts_snap_gap(100 * TS_MS, 100 * TS_MS), 5 * S);  /* a fast one */
-    assert_int_equal(ts_snap_gap(100 * TS_MS, 200 * TS_MS), 10 * S); /* two workers */
+    const struct snap_pace slow_disk = {.begun_ns = 7 * S, .took_ns = 100 * TS_MS, .cpu_ns = 10 * TS_MS, .process_ns = 3 * S};
+    assert_int_equal(ts_snap_wait(&slow_disk, 7 * S + 100 * TS_MS, 3 * S), 1900 * TS_MS);
+    assert_int_equal(ts_snap_wait(&slow_disk, 9 * S - 1, 9 * S), 1); /* however much is done meanwhile */
+    assert_int_equal(ts_snap_wait(&slow_disk, 9 * S, 9 * S), 0);
+
+    const struct snap_pace large = {.begun_ns = 7 * S, .took_ns = 100 * TS_MS, .cpu_ns = 200 * TS_MS, .process_ns = 3 * S};
+    assert_int_equal(ts_snap_wait(&large, 9 * S, 7 * S), 0);                    /* a process that had 4 s since */
+    assert_int_equal(ts_snap_wait(&large, 9 * S, 6 * S), S);                    /* one that lacks a second of them */
+    assert_int_equal(ts_snap_wait(&large, 9 * S, 7 * S - 1), 100 * TS_MS);      /* not asked all the time */
+    assert_int_equal(ts_snap_wait(&large, 27 * S - 20, 3 * S + S / 2), 20);     /* one that is idle: 20 s */
+    assert_int_equal(ts_snap_wait(&large, 27 * S, 3 * S + S / 2), 0);
 }
 
 int main(void)
