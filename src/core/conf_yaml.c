@@ -39,7 +39,8 @@ void ts_conf_error(struct ts_conf_load *ld, const struct ts_conf_node *at, const
                      (ld->told[i - 1].line == at->line && ld->told[i - 1].column > at->column)))
         i--;
     size_t from = i ? ld->told[i - 1].end : 0;
-    ts_buf_put(&after, ld->errors->p + from, ld->errors->len - from);
+    if (from < ld->errors->len)
+        ts_buf_put(&after, ld->errors->p + from, ld->errors->len - from);
     ld->errors->len = from;
     ts_buf_put_str(ld->errors, ts_buf_str(&line));
     ts_buf_put_str(ld->errors, ts_buf_str(&after));
