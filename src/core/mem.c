@@ -128,7 +128,8 @@ void *ts_xresize(void *p, size_t bytes)
 char *ts_xstrndup(const char *p, size_t len)
 {
     char *z = ts_xalloc(len + 1);
-    memcpy(z, p, len);
+    if (len)
+        memcpy(z, p, len);
     return z;
 }
 
