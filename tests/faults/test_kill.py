@@ -3,7 +3,9 @@
 
 A dozen of each by default; TSAGG_TEST_SCALE=17 makes it two hundred.
 """
+import bisect
 import collections
+import itertools
 import json
 import pathlib
 import random
@@ -150,13 +152,18 @@ def assert_sessions_between(points, sure, every):
         for (name, tags, time_ns), fields in points.items():
             if name == "m" + suffix:
                 spans[name, tags].append((time_ns, time_ns + round(fields["f_duration"] * NS), fields))
-        for key, (least, most) in series.items():
+        for key, parts in series.items():
+            times = [[at for at, _ in sorted(part)] for part in parts]
+            values = [[value for _, value in sorted(part)] for part in parts]
             for begin, end, fields in spans[key]:
-                low, high = ([value for at, value in part if begin <= at <= end] for part in (least, most))
+                low, high = (part[bisect.bisect_left(at, begin):bisect.bisect_right(at, end)] for at, part in zip(times, values))
                 if not len(low) <= fields["f_count"] <= len(high) or not sum(low) - 1e-6 <= fields["f_sum"] <= sum(high) + 1e-6:
                     wrong.append(f"{key} at {begin}: {fields} is not between {len(low)}, {sum(low)} and {len(high)}, {sum(high)}")
-            for at, _ in least:
-                if not any(begin <= at <= end for begin, end, _ in spans[key]):
+            begins = sorted(begin for begin, _, _ in spans[key])
+            ends = list(itertools.accumulate((end for _, end, _ in sorted(spans[key], key=lambda span: span[0])), max))
+            for at in times[0]:
+                before = bisect.bisect_right(begins, at)
+                if before == 0 or ends[before - 1] < at:
                     wrong.append(f"{key}: nothing has the sample at {at}")
         assert not wrong, f"{len(wrong)} of {len(series)} series\n" + "\n".join(wrong[:5])
 
