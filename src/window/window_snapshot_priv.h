@@ -75,9 +75,9 @@ struct ts_snapper {
     struct snap_block *filling;
 };
 
-#define SNAP_TIME_SHARE 20  /* of the time at most one part is spent on snapshots, */
-#define SNAP_CPU_SHARE  20  /* and one of the CPU time that the process has, */
-#define SNAP_CORE_SHARE 100 /* or one of a processor where the process has less */
+#define SNAP_TIME_SHARE 20 /* of the time at most one part is spent on snapshots, */
+#define SNAP_CPU_SHARE  20 /* and one of the CPU time that the process has, */
+#define SNAP_CORE_SHARE 50 /* or one of a processor where the process has less */
 
 /* The last snapshot; nanoseconds. */
 struct snap_pace {

@@ -530,8 +530,8 @@ static void what_was_dear_is_rarer(void **unused)
     assert_int_equal(ts_snap_wait(&large, 9 * S, 7 * S), 0);                    /* a process that had 4 s since */
     assert_int_equal(ts_snap_wait(&large, 9 * S, 6 * S), S);                    /* one that lacks a second of them */
     assert_int_equal(ts_snap_wait(&large, 9 * S, 7 * S - 1), 100 * TS_MS);      /* not asked all the time */
-    assert_int_equal(ts_snap_wait(&large, 27 * S - 20, 3 * S + S / 2), 20);     /* one that is idle: 20 s */
-    assert_int_equal(ts_snap_wait(&large, 27 * S, 3 * S + S / 2), 0);
+    assert_int_equal(ts_snap_wait(&large, 17 * S - 20, 3 * S + S / 2), 20);     /* one that is idle: 10 s */
+    assert_int_equal(ts_snap_wait(&large, 17 * S, 3 * S + S / 2), 0);
 }
 
 int main(void)
