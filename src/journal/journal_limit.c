@@ -177,26 +177,21 @@ static int64_t coarser_length(const struct run *run)
     return run->level ? 600 * TS_SEC : 60 * TS_SEC;
 }
 
-/* Whether each coarser window that the spans lie in is touched by those others. */
-static bool are_held(const struct run *run, const struct spans *spans, const struct spans *others)
+/* Whether the segment would only be copied, because others touch each coarser window that it has a part of.
+ */
+static bool is_blocked(const struct run *run, const struct segment *seg)
 {
     const int64_t length_ns = coarser_length(run);
-    for (unsigned k = 0; k < spans->n; k++) {
-        int64_t start_ns = ts_clock_floor(spans->v[k].from_ns, length_ns), to_ns = spans->v[k].to_ns;
+    for (unsigned k = 0; k < seg->spans.n; k++) {
+        int64_t start_ns = ts_clock_floor(seg->spans.v[k].from_ns, length_ns), to_ns = seg->spans.v[k].to_ns;
         if (to_ns / length_ns - start_ns / length_ns > WINDOWS_MAX)
             return false;
         for (; start_ns < to_ns; start_ns += length_ns) {
-            if (!ts_spans_touch(others, start_ns, start_ns + length_ns))
+            if (!ts_spans_touch(&run->others, start_ns, start_ns + length_ns))
                 return false;
         }
     }
     return true;
-}
-
-/* Whether the segment would only be copied. */
-static bool is_blocked(const struct run *run, const struct segment *seg)
-{
-    return are_held(run, &seg->spans, &run->others);
 }
 
 /* Finds a run, leaving out blocked segments at both ends. Those at the front wait for a sink, and would else
@@ -311,9 +306,13 @@ static unsigned divide(struct ts_journal *jr, const struct run *run, struct coar
         files[0] = (struct made_file){&made->coarse, run->level};
         return 1;
     }
+    const int64_t length_ns = coarser_length(run);
     bool waits = false;
-    for (unsigned k = 0; k < made->rest.spans.n; k++)
-        waits |= are_held(run, &(struct spans){1, {made->rest.spans.v[k]}}, &run->later);
+    for (unsigned k = 0; k < made->rest.spans.n; k++) {
+        const struct ts_journal_span *span = &made->rest.spans.v[k];
+        waits |= ts_spans_touch(&run->later, ts_clock_floor(span->from_ns, length_ns),
+                                ts_clock_floor(span->to_ns - 1, length_ns) + length_ns);
+    }
     files[0] = waits ? coarse : rest;
     files[1] = waits ? rest : coarse;
     return 2;
