@@ -27,7 +27,7 @@ static uint64_t all_items(const struct ts_pool *pool)
 void ts_pool_init(struct ts_pool *pool, size_t item_bytes)
 {
     TS_ASSERT(item_bytes >= 32768 && item_bytes <= 1048576);
-    *pool = (struct ts_pool){.item_bytes = (item_bytes + TS_CACHELINE - 1) & ~(size_t)(TS_CACHELINE - 1)};
+    *pool = (struct ts_pool){.item_bytes = (item_bytes + 2 * TS_CACHELINE - 1) & ~(size_t)(2 * TS_CACHELINE - 1)};
 }
 
 static void free_page(struct ts_pool_page *page)

@@ -57,11 +57,21 @@ double ts_sketch_value(int32_t key)
 
 void ts_sketch_fini(struct ts_sketch *sk)
 {
-    if (sk->state >= TS_SKETCH_BINS) {
-        ts_free(sk->positive.counts);
-        ts_free(sk->negative.counts);
+    if (sk->counts) {
+        ts_free(sk->counts->positive.counts);
+        ts_free(sk->counts->negative.counts);
+        ts_free(sk->counts);
     }
     *sk = (struct ts_sketch){0};
+}
+
+bool ts_sketch_count_in(struct ts_sketch *sk, enum ts_sketch_state state)
+{
+    TS_ASSERT(!sk->counts && state >= TS_SKETCH_BINS);
+    sk->counts = ts_alloc(sizeof *sk->counts);
+    if (sk->counts)
+        sk->state = (uint8_t)state;
+    return sk->counts != NULL;
 }
 
 TS_INLINE uint64_t count_at(const struct ts_sketch_bins *bins, uint32_t i)
@@ -201,10 +211,10 @@ static bool add_to_bins(struct ts_sketch *sk, int32_t key, uint64_t units)
 {
     units = TS_MIN(units, TS_SKETCH_COUNT_MAX);
     if (key > 0)
-        return count_in(&sk->positive, false, sk->limit, (uint32_t)key, units);
+        return count_in(&sk->counts->positive, false, sk->limit, (uint32_t)key, units);
     if (key < 0)
-        return count_in(&sk->negative, true, sk->limit, (uint32_t)-key, units);
-    sk->zero = plus(sk->zero, units);
+        return count_in(&sk->counts->negative, true, sk->limit, (uint32_t)-key, units);
+    sk->counts->zero = plus(sk->counts->zero, units);
     return true;
 }
 
@@ -228,7 +238,7 @@ static unsigned code_of(int32_t key)
  * without memory. */
 static bool cover_list(struct ts_sketch *sk, unsigned at, uint8_t width)
 {
-    struct ts_sketch_bins *bins = &sk->positive;
+    struct ts_sketch_bins *bins = &sk->counts->positive;
     uint32_t low = UINT32_MAX, high = 0, from, until;
     for (; at < TS_SKETCH_LISTED; at++) {
         int32_t key = ts_sketch_key_of(sk->list[at]);
@@ -248,7 +258,8 @@ static bool cover_list(struct ts_sketch *sk, unsigned at, uint8_t width)
  * first that is something else, or the end. */
 TS_INLINE unsigned settle_plain(struct ts_sketch *sk, unsigned at, uint8_t width, uint64_t most)
 {
-    struct ts_sketch_bins bins = {sk->positive.counts, sk->positive.first, sk->positive.room, width};
+    const struct ts_sketch_bins *positive = &sk->counts->positive;
+    struct ts_sketch_bins bins = {positive->counts, positive->first, positive->room, width};
     uint32_t from = bins.first - TS_SKETCH_CODE_ABOVE;
     if (from - 1 >= TS_SKETCH_CODE_SIGN - 1 || from + bins.room > TS_SKETCH_CODE_SIGN)
         return at; /* codes of the range would not only be those of its positive values */
@@ -265,7 +276,7 @@ static unsigned settle_some(struct ts_sketch *sk, unsigned at)
 {
     if (sk->state != TS_SKETCH_BINS)
         return at;
-    switch (sk->positive.width) {
+    switch (sk->counts->positive.width) {
     case 1: return settle_plain(sk, at, 1, UINT8_MAX);
     case 2: return settle_plain(sk, at, 2, UINT16_MAX);
     case 4: return settle_plain(sk, at, 4, UINT32_MAX);
@@ -276,11 +287,12 @@ static unsigned settle_some(struct ts_sketch *sk, unsigned at)
 bool ts_sketch_settle(struct ts_sketch *sk)
 {
     uint64_t unit = sk->state == TS_SKETCH_FRACTIONS ? 1u << TS_SKETCH_UNIT_BITS : 1;
+    const struct ts_sketch_bins *positive = &sk->counts->positive;
     unsigned at = sk->left;
     bool good = true;
     for (bool covered = false; good && (at = settle_some(sk, at)) < TS_SKETCH_LISTED; at += good) {
         int32_t key = ts_sketch_key_of(sk->list[at]);
-        if (key > 0 && (uint32_t)key - sk->positive.first >= sk->positive.room && !covered)
+        if (key > 0 && (uint32_t)key - positive->first >= positive->room && !covered)
             good = covered = cover_list(sk, at, width_for(unit));
         good = good && add_to_bins(sk, key, unit);
     }
@@ -301,7 +313,7 @@ static bool make_room(struct ts_sketch_cursor cur, struct ts_sketch *out)
             high[sign] = key;
     }
     for (unsigned sign = 0; sign < 2; sign++) {
-        struct ts_sketch_bins *bins = sign ? &out->positive : &out->negative;
+        struct ts_sketch_bins *bins = sign ? &out->counts->positive : &out->counts->negative;
         uint32_t from = (uint32_t)(sign ? low[1] : -high[0]), to = (uint32_t)(sign ? high[1] : -low[0]);
         if (from == 0)
             continue;
@@ -320,8 +332,8 @@ static bool copy(struct ts_sketch *sk, enum ts_sketch_state state, unsigned limi
     struct ts_sketch_cursor cur;
     int32_t key;
     uint64_t units;
-    *out = (struct ts_sketch){.state = (uint8_t)state, .left = TS_SKETCH_LISTED, .limit = (uint16_t)limit};
-    bool good = ts_sketch_first(sk, &cur) && make_room(cur, out);
+    ts_sketch_init(out, limit);
+    bool good = ts_sketch_count_in(out, state) && ts_sketch_first(sk, &cur) && make_room(cur, out);
     while (good && ts_sketch_next(&cur, &key, &units))
         good = add_to_bins(out, key, scale ? in_fractions(units) : units);
     if (!good)
@@ -332,10 +344,8 @@ static bool copy(struct ts_sketch *sk, enum ts_sketch_state state, unsigned limi
 static bool turn_into(struct ts_sketch *sk, enum ts_sketch_state state)
 {
     struct ts_sketch as;
-    if (state == TS_SKETCH_BINS) { /* of a list, which stays */
-        sk->state = TS_SKETCH_BINS;
-        return true;
-    }
+    if (state == TS_SKETCH_BINS) /* of a list, which stays */
+        return ts_sketch_count_in(sk, state);
     if (!copy(sk, state, sk->limit, &as))
         return false;
     ts_sketch_fini(sk);
@@ -364,8 +374,7 @@ static bool add_one(struct ts_sketch *sk, double value)
     unsigned code = ts_sketch_code(value);
     if (code == TS_SKETCH_NO_CODE)
         return ts_sketch_add_units(sk, ts_sketch_key(value), 1, false);
-    sk->state = TS_MAX(sk->state, TS_SKETCH_BINS);
-    return ts_sketch_settle(sk) && ts_sketch_list(sk, code);
+    return (sk->counts || ts_sketch_count_in(sk, TS_SKETCH_BINS)) && ts_sketch_settle(sk) && ts_sketch_list(sk, code);
 }
 
 bool ts_sketch_add(struct ts_sketch *sk, double value, double weight)
@@ -464,12 +473,12 @@ bool ts_sketch_next(struct ts_sketch_cursor *cur, int32_t *key, uint64_t *units)
     if (sk->state < TS_SKETCH_BINS)
         return next_of_list(cur, key, units);
     for (; cur->sign < 3; cur->sign++, cur->at = 0) {
-        const struct ts_sketch_bins *bins = cur->sign == 0 ? &sk->negative : &sk->positive;
+        const struct ts_sketch_bins *bins = cur->sign == 0 ? &sk->counts->negative : &sk->counts->positive;
         if (cur->sign == 1) {
-            if (cur->at++ || !sk->zero)
+            if (cur->at++ || !sk->counts->zero)
                 continue;
             *key = 0;
-            *units = sk->zero;
+            *units = sk->counts->zero;
             return true;
         }
         while (cur->at < bins->room) {

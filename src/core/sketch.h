@@ -24,15 +24,15 @@
  * collapsed: low positive ones upwards into the lowest bucket kept, far negative ones into the last one kept.
  * High quantiles keep the bound.
  *
- * Samples go into a list inside the struct first. When it is full they are counted, all at once: to add one takes a single cache line, and
- * the counts of thirty are a few more. Counts are bytes, which become 2, 4 and 8 bytes as they must. The sketch owns them. Zeroed memory is
- * a sketch that is not in use yet (TS_SKETCH_NONE).
+ * Samples go into a list inside the struct first, which is one cache line. When it is full they are counted, all at once: to add one takes
+ * that line, and the counts of 26 are a few more. Counts are bytes, which become 2, 4 and 8 bytes as they must. The sketch owns them. Zeroed
+ * memory is a sketch that is not in use yet (TS_SKETCH_NONE).
  */
 #include "core/base.h"
 #include "core/buf.h"
 
 #define TS_SKETCH_KEYS      73430 /* of the largest double; 1 is 2^-1074 */
-#define TS_SKETCH_LISTED    30
+#define TS_SKETCH_LISTED    26
 #define TS_SKETCH_LIMIT_MIN 64
 #define TS_SKETCH_LIMIT_MAX 2048
 #define TS_SKETCH_UNIT_BITS 16
@@ -54,6 +54,11 @@ struct ts_sketch_bins {
     uint8_t width;  /* bytes of a count: 1, 2, 4, 8 */
 };
 
+struct ts_sketch_counts {
+    struct ts_sketch_bins positive, negative;
+    uint64_t zero;
+};
+
 /*
  * What the list holds of a sample of weight 1: 0 for zero, else by how much its magnitude is above that of 2^-468, which is 1, with the
  * uppermost bit for a negative one. Magnitudes outside 2^-468 … 2^468 have no code, and are counted at once.
@@ -68,11 +73,9 @@ struct ts_sketch {
     uint8_t left;  /* entries of the list that are free; its last ones are taken. 0 of a sketch that is not in use */
     uint16_t limit;
     uint16_t list[TS_SKETCH_LISTED];
-    struct ts_sketch_bins positive, negative;
-    uint64_t zero;
-    uint64_t unused[3];
+    struct ts_sketch_counts *counts; /* from TS_SKETCH_BINS on */
 };
-_Static_assert(offsetof(struct ts_sketch, positive) == 64 && sizeof(struct ts_sketch) == 128, "a cache line for samples, one for counts");
+_Static_assert(sizeof(struct ts_sketch) == TS_CACHELINE, "a sample is one cache line");
 
 /** An empty sketch; limit from TS_SKETCH_LIMIT_MIN to TS_SKETCH_LIMIT_MAX. */
 static inline void ts_sketch_init(struct ts_sketch *sk, unsigned limit)
@@ -81,6 +84,9 @@ static inline void ts_sketch_init(struct ts_sketch *sk, unsigned limit)
 }
 
 void ts_sketch_fini(struct ts_sketch *sk);
+
+/** Gives a sketch that only has a list counts, in the units of the state, TS_SKETCH_BINS or TS_SKETCH_FRACTIONS. @return false without memory. */
+bool ts_sketch_count_in(struct ts_sketch *sk, enum ts_sketch_state state) TS_MUST_CHECK;
 
 /** The key of zero, a magnitude below 2^-1022, or infinity (that of the largest double). NaN has none. */
 int32_t ts_sketch_key_rare(double value);

@@ -44,15 +44,16 @@ static struct head describe(struct ts_sketch_cursor cur)
 /* Counts of one byte of values above zero, which most sketches are: worth a way of its own. */
 static bool is_bytes(const struct ts_sketch *sk)
 {
-    return sk->state == TS_SKETCH_BINS && sk->positive.width == 1 && !sk->negative.counts && sk->zero == 0;
+    const struct ts_sketch_counts *counts = sk->counts;
+    return sk->state == TS_SKETCH_BINS && counts->positive.width == 1 && !counts->negative.counts && counts->zero == 0;
 }
 
 static struct head describe_bytes(const struct ts_sketch *sk)
 {
     struct head head = {.limit = sk->limit};
-    const uint8_t *counts = sk->positive.counts;
+    const uint8_t *counts = sk->counts->positive.counts;
     unsigned total = 0, n = 0;
-    for (unsigned i = 0; i < sk->positive.room; i++) {
+    for (unsigned i = 0; i < sk->counts->positive.room; i++) {
         total += counts[i];
         n += counts[i] != 0;
     }
@@ -63,9 +64,9 @@ static struct head describe_bytes(const struct ts_sketch *sk)
 
 static char *put_bytes(const struct ts_sketch *sk, char *to)
 {
-    const uint8_t *counts = sk->positive.counts;
-    uint64_t mag = sk->positive.first, former = 0;
-    for (unsigned i = 0; i < sk->positive.room; i++, mag++) {
+    const uint8_t *counts = sk->counts->positive.counts;
+    uint64_t mag = sk->counts->positive.first, former = 0;
+    for (unsigned i = 0; i < sk->counts->positive.room; i++, mag++) {
         if (counts[i] == 0)
             continue;
         to = ts_varint_put(to, mag - former);
@@ -129,6 +130,7 @@ int ts_sketch_encode(struct ts_sketch *sk, struct ts_buf *buf)
 #define LETTER_BYTES 'B'
 #define LISTED_HEAD  3
 #define LISTED_BYTES (4 * (size_t)TS_SKETCH_LISTED)
+#define LISTED_MAX   (4 * (size_t)64) /* that are read: lists have been longer */
 #define BYTES_HEAD   7
 
 static char *put_saved_head(char *to, char letter, unsigned limit)
@@ -154,8 +156,8 @@ static int save_list(const struct ts_sketch *sk, struct ts_buf *buf)
 
 static int save_bytes(struct ts_sketch *sk, struct ts_buf *buf)
 {
-    const uint8_t *counts = sk->positive.counts;
-    uint32_t from = 0, to = sk->positive.room;
+    const uint8_t *counts = sk->counts->positive.counts;
+    uint32_t from = 0, to = sk->counts->positive.room;
     char *p = ts_buf_reserve(buf, BYTES_HEAD + (size_t)to);
     if (!p)
         return -TS_ENOMEM;
@@ -166,7 +168,7 @@ static int save_bytes(struct ts_sketch *sk, struct ts_buf *buf)
     if (from == to) /* no sample was taken since there was no memory */
         return ts_sketch_encode(sk, buf);
     p = put_saved_head(p, LETTER_BYTES, sk->limit);
-    ts_le_put32(p, sk->positive.first + from);
+    ts_le_put32(p, sk->counts->positive.first + from);
     memcpy(p + 4, counts + from, to - from);
     buf->len += BYTES_HEAD + to - from;
     return 0;
@@ -181,12 +183,12 @@ int ts_sketch_save(struct ts_sketch *sk, struct ts_buf *buf)
         buf->failed = true;
         return -TS_ENOMEM;
     }
-    return is_bytes(sk) && sk->positive.counts ? save_bytes(sk, buf) : ts_sketch_encode(sk, buf);
+    return is_bytes(sk) && sk->counts->positive.counts ? save_bytes(sk, buf) : ts_sketch_encode(sk, buf);
 }
 
 static int load_list(struct ts_str keys, struct ts_sketch *out)
 {
-    if (keys.len % 4 || keys.len > LISTED_BYTES)
+    if (keys.len % 4 || keys.len > LISTED_MAX)
         return -TS_ECORRUPT;
     for (size_t i = 0; i < keys.len / 4; i++) {
         int32_t key = (int32_t)ts_le_get32(keys.p + 4 * i);
@@ -206,9 +208,10 @@ static int load_bytes(struct ts_str bytes, struct ts_sketch *out)
     void *counts = ts_alloc(n);
     if (!counts)
         return -TS_ENOMEM;
+    if (!ts_sketch_count_in(out, TS_SKETCH_BINS))
+        return (ts_free(counts), -TS_ENOMEM);
     memcpy(counts, bytes.p + 4, n);
-    *out = (struct ts_sketch){.state = TS_SKETCH_BINS, .left = TS_SKETCH_LISTED, .limit = out->limit};
-    out->positive = (struct ts_sketch_bins){.counts = counts, .first = first, .room = (uint16_t)n, .width = 1};
+    out->counts->positive = (struct ts_sketch_bins){.counts = counts, .first = first, .room = (uint16_t)n, .width = 1};
     return 0;
 }
 
@@ -305,8 +308,8 @@ int ts_sketch_decode(struct ts_str bytes, struct ts_sketch *out)
         return rc;
     bool fraction = rd.head.flags & FLAG_FRACTION;
     ts_sketch_init(out, rd.head.limit);
-    if (fraction)
-        out->state = TS_SKETCH_FRACTIONS;
+    if (fraction && !ts_sketch_count_in(out, TS_SKETCH_FRACTIONS))
+        return -TS_ENOMEM;
     while ((rc = next(&rd, &key, &units)) > 0) {
         if (!ts_sketch_add_units(out, key, units, fraction)) {
             rc = -TS_ENOMEM;

@@ -84,7 +84,7 @@ static void move_to_event_time(struct ts_worker *wk, uint32_t slot)
     for (unsigned r = 0; r < wk->nrules; r++) {
         for (struct ts_window *win = wk->rules[r]->windows; win; win = win->next) {
             struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
-            if (ch && ch != TS_CHUNK_GONE && ch->panes[slot % TS_CHUNK_PANES].stats.count != 0) {
+            if (ch && ch != TS_CHUNK_GONE && ts_chunk_pane(ch, slot)->stats.count != 0) {
                 ch->event = true;
                 win->used[TS_DOMAIN_EVENT] = true;
             }
@@ -199,7 +199,7 @@ TS_INLINE bool add_plain(struct ts_worker *wk, const struct ts_slab *slab, uint3
         }
         struct ts_pane_chunk *ch = ts_window_chunk(win, slot);
         if (TS_LIKELY(ch && ch != TS_CHUNK_GONE)) {
-            ts_stats_add(&ch->panes[slot % TS_CHUNK_PANES].stats, value, weight);
+            ts_stats_add(&ts_chunk_pane(ch, slot)->stats, value, weight);
             if (rule->wants)
                 ts_window_add_wanted(wk, rule, ch, slot, value, weight, slab->arrival_ns);
             win->used[TS_DOMAIN_ARRIVAL] = true;
@@ -248,7 +248,7 @@ TS_INLINE bool find_plain_group(const struct ts_worker *wk, const struct ts_wind
         if (TS_UNLIKELY((uintptr_t)ch <= (uintptr_t)TS_CHUNK_GONE))
             return false;
         special |= event_chunks[index];
-        panes[i] = &ch->panes[slot % TS_CHUNK_PANES].stats;
+        panes[i] = &ts_chunk_pane_alone(ch, slot)->stats;
         __builtin_prefetch(panes[i], 1);
     }
     return special == 0;
@@ -317,7 +317,7 @@ TS_INLINE bool add_timed_group(struct ts_worker *wk, const struct ts_source *src
         struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
         if (TS_UNLIKELY((uintptr_t)ch <= (uintptr_t)TS_CHUNK_GONE || !ch->event))
             return false;
-        panes[i] = &ch->panes[slot % TS_CHUNK_PANES].stats;
+        panes[i] = &ts_chunk_pane_alone(ch, slot)->stats;
         __builtin_prefetch(panes[i], 1);
     }
     for (unsigned i = 0; i < GROUP / 2; i++)
@@ -334,9 +334,9 @@ static void fetch_group(const struct ts_source *src, const struct ts_window *win
         struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
         if ((uintptr_t)ch <= (uintptr_t)TS_CHUNK_GONE)
             continue;
-        __builtin_prefetch(&ch->panes[slot % TS_CHUNK_PANES], 1);
-        if (ch->sketches)
-            __builtin_prefetch(&ch->sketches[slot % TS_CHUNK_PANES], 1);
+        __builtin_prefetch(ts_chunk_pane(ch, slot), 1);
+        if (ch->sketched)
+            __builtin_prefetch(ts_chunk_sketch(ch, slot), 1);
     }
 }
 

@@ -23,7 +23,7 @@ static bool is_in_window(const struct ts_worker *wk, uint32_t slot)
             const struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
             if (!ch || ch == TS_CHUNK_GONE)
                 continue;
-            const union ts_pane *pane = &ch->panes[slot % TS_CHUNK_PANES];
+            const union ts_pane *pane = ts_chunk_pane(ch, slot);
             if (pane->stats.count != 0 || (wk->series.slots[slot].kind == TS_KIND_SET && pane->set.hll))
                 return true;
         }

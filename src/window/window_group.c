@@ -158,8 +158,9 @@ static struct ts_partial view_of(const struct ts_fold *fold, enum ts_kind kind, 
     view.increase.hi = more.increase;
     view.hll = fold->wants & TS_WANTS_DISTINCT ? more.hll : NULL;
     *plain = fold->wants & TS_WANTS_HISTOGRAM ? more.histogram : NULL;
-    if (fold->wants & TS_WANTS_SKETCH && ch && ch->sketches && ch->sketches[slot % TS_CHUNK_PANES].state >= TS_SKETCH_LIST)
-        view.sketch = &ch->sketches[slot % TS_CHUNK_PANES];
+    struct ts_sketch *sk = fold->wants & TS_WANTS_SKETCH && ch ? ts_chunk_sketch(ch, slot) : NULL;
+    if (sk && sk->state >= TS_SKETCH_LIST)
+        view.sketch = sk;
     return view;
 }
 
@@ -259,8 +260,8 @@ static void add_event_panes(struct ts_worker *wk, const struct ts_fold *fold, co
         if (!ch || ch == TS_CHUNK_GONE || !ch->event)
             continue;
         for (uint32_t i = 0, slot = c * TS_CHUNK_PANES; i < TS_CHUNK_PANES && slot < wk->series.count; i++, slot++)
-            if (ch->panes[i].stats.count != 0 && !was_folded(ch, slot) && ts_slot_is_of(wk, slot, TS_DOMAIN_EVENT))
-                add_pane(wk, fold, set, slot, &ch->panes[i], ch);
+            if (ts_chunk_pane(ch, i)->stats.count != 0 && !was_folded(ch, slot) && ts_slot_is_of(wk, slot, TS_DOMAIN_EVENT))
+                add_pane(wk, fold, set, slot, ts_chunk_pane(ch, i), ch);
     }
 }
 

@@ -45,11 +45,11 @@ static void merge_stats(struct ts_worker *wk, const struct ts_rule *rule, struct
                         const struct ts_pane_chunk *from, uint32_t slot)
 {
     uint32_t i = slot % TS_CHUNK_PANES;
-    struct ts_stats *stats = &to->panes[i].stats;
+    struct ts_stats *stats = &ts_chunk_pane(to, i)->stats;
     bool later = true;
     if (from->last_ns && from->last_ns[i] != TS_TIME_NONE)
         later = ts_window_is_latest(to, slot, stats->count == 0, from->last_ns[i]);
-    ts_stats_merge(stats, &from->panes[i].stats, later);
+    ts_stats_merge(stats, &ts_chunk_pane(from, i)->stats, later);
     if (rule->wants & TS_WANTS_MORE)
         ts_window_merge_more(wk, rule, to, from, slot);
     if (rule->wants & TS_WANTS_SKETCH)
@@ -59,16 +59,16 @@ static void merge_stats(struct ts_worker *wk, const struct ts_rule *rule, struct
 void ts_window_merge_pane(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *to, const struct ts_pane_chunk *from,
                           uint32_t slot)
 {
-    const union ts_pane *pane = &from->panes[slot % TS_CHUNK_PANES];
+    const union ts_pane *pane = ts_chunk_pane(from, slot);
     bool good = true;
     switch (wk->series.slots[slot].kind) {
     case TS_KIND_SET:
         to->owns = true;
-        good = merge_set(&to->panes[slot % TS_CHUNK_PANES], pane);
+        good = merge_set(ts_chunk_pane(to, slot), pane);
         break;
     case TS_KIND_STRING:
         to->owns = true;
-        good = merge_string(&to->panes[slot % TS_CHUNK_PANES], pane);
+        good = merge_string(ts_chunk_pane(to, slot), pane);
         break;
     default: merge_stats(wk, rule, to, from, slot); break;
     }
@@ -85,7 +85,7 @@ static unsigned choose(const struct ts_worker *wk, const struct ts_pane_chunk *c
     uint32_t first = index * TS_CHUNK_PANES;
     memset(bits, 0, TS_CHUNK_PANES / 8);
     for (uint32_t i = 0; i < TS_CHUNK_PANES && first + i < wk->series.count; i++) {
-        if (ch->panes[i].stats.count != 0 && !is_set(ch->merged, i) && ts_slot_is_of(wk, first + i, domain)) {
+        if (ts_chunk_pane(ch, i)->stats.count != 0 && !is_set(ch->merged, i) && ts_slot_is_of(wk, first + i, domain)) {
             bits[i / 64] |= UINT64_C(1) << (i % 64);
             n++;
         }

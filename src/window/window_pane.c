@@ -7,12 +7,18 @@
 
 #include "core/mem.h"
 
+void ts_window_use_pool(struct ts_window *win, const struct ts_rule *rule)
+{
+    win->sketched = rule->wants & TS_WANTS_SKETCH;
+    win->pool = &rule->chunks[win->sketched];
+}
+
 static struct ts_window *make_window(struct ts_rule *rule, int64_t start_ns)
 {
     struct ts_window *win = ts_alloc(sizeof *win);
     if (!win)
         return NULL;
-    win->pool = rule->chunks;
+    ts_window_use_pool(win, rule);
     win->start_ns = start_ns;
     win->end_ns = ts_rule_end(rule, start_ns);
     win->made_ns = ts_clock_now_ns();
@@ -60,8 +66,11 @@ TS_COLD struct ts_pane_chunk *ts_window_make_chunk(struct ts_window *win, uint32
         win->chunks = chunks;
         win->nchunks = n;
     }
-    if (!win->chunks[index])
+    if (!win->chunks[index]) {
         win->chunks[index] = ts_pool_take(win->pool);
+        if (win->chunks[index])
+            win->chunks[index]->sketched = win->sketched;
+    }
     return win->chunks[index];
 }
 
@@ -77,12 +86,14 @@ static void free_pane(union ts_pane *pane, enum ts_kind kind)
 void ts_window_clear_pane(struct ts_pane_chunk *ch, uint32_t slot, enum ts_kind kind)
 {
     uint32_t i = slot % TS_CHUNK_PANES;
-    free_pane(&ch->panes[i], kind);
-    ch->panes[i] = (union ts_pane){0};
+    union ts_pane *pane = ts_chunk_pane(ch, slot);
+    struct ts_sketch *sk = ts_chunk_sketch(ch, slot);
+    free_pane(pane, kind);
+    *pane = (union ts_pane){0};
     if (ch->last_ns)
         ch->last_ns[i] = TS_TIME_NONE;
-    if (ch->sketches)
-        ts_sketch_fini(&ch->sketches[i]);
+    if (sk)
+        ts_sketch_fini(sk);
     ts_window_clear_more(ch, slot);
 }
 
@@ -92,7 +103,7 @@ void ts_window_free_chunk(struct ts_window *win, uint32_t index, const struct ts
     if (!ch || ch == TS_CHUNK_GONE)
         return;
     for (uint32_t i = 0; ch->owns && i < TS_CHUNK_PANES && index * TS_CHUNK_PANES + i < tab->count; i++)
-        free_pane(&ch->panes[i], (enum ts_kind)tab->slots[index * TS_CHUNK_PANES + i].kind);
+        free_pane(ts_chunk_pane(ch, i), (enum ts_kind)tab->slots[index * TS_CHUNK_PANES + i].kind);
     ts_window_free_sketches(ch);
     ts_window_free_more(ch);
     ts_free(ch->sessions);

@@ -64,7 +64,7 @@ static bool put_set(union ts_pane *pane, const struct ts_placed *smp)
 
 bool ts_window_put(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, const struct ts_placed *smp)
 {
-    union ts_pane *pane = &ch->panes[smp->slot % TS_CHUNK_PANES];
+    union ts_pane *pane = ts_chunk_pane(ch, smp->slot);
     switch (wk->series.slots[smp->slot].kind) {
     case TS_KIND_SET: ch->owns = true; return put_set(pane, smp);
     case TS_KIND_STRING: ch->owns = true; return put_string(pane, smp);
@@ -117,7 +117,7 @@ static enum ts_verdict add_to_window(struct ts_worker *wk, struct ts_rule *rule,
     struct ts_pane_chunk *ch = ts_window_chunk(win, smp->slot);
     if (!ch || ch == TS_CHUNK_GONE)
         return ch ? TS_TOO_LATE : TS_NO_MEMORY;
-    bool fresh = ch->panes[smp->slot % TS_CHUNK_PANES].stats.count == 0;
+    bool fresh = ts_chunk_pane(ch, smp->slot)->stats.count == 0;
     if (fresh && (win->closed || is_merged(ch, smp->slot)))
         return TS_TOO_LATE;
     if (!ts_window_put(wk, rule, ch, smp))

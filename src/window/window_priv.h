@@ -99,10 +99,14 @@ union ts_pane {
 };
 _Static_assert(sizeof(union ts_pane) == 64, "a pane is a cache line");
 
+union ts_cell {
+    union ts_pane pane;
+    struct ts_sketch sketch;
+};
+
 struct ts_pane_chunk {
-    union ts_pane panes[TS_CHUNK_PANES] TS_ALIGNED;
-    struct ts_sketch *sketches; /* beside the panes, made when a rule wants them: window_sketch.c */
-    struct ts_more *more;       /* the same for other aggregates: window_more.c */
+    bool sketched;        /* each pane has its sketch behind it, so that a sample touches one page and a pair of cache lines */
+    struct ts_more *more; /* beside the panes, made when a rule wants them: window_more.c */
     struct ts_pane_sessions *sessions; /* when the panes are sessions: window_session.c */
     int64_t *last_ns; /* event time of each `last`; made when the first sample with a time of its own comes */
     bool event;       /* holds a pane of a series in event time */
@@ -110,7 +114,32 @@ struct ts_pane_chunk {
     uint64_t dirty[TS_CHUNK_PANES / 64]; /* sealed panes that late samples have changed */
     uint64_t merged[TS_CHUNK_PANES / 64]; /* panes that rules derived from this one have; empty ones: see ts_chunk_is_done */
     uint64_t folded[TS_CHUNK_PANES / 64]; /* panes that groups have as they were sealed in arrival time */
+    union ts_cell cells[] TS_ALIGNED; /* TS_CHUNK_PANES, twice as many of a sketched chunk */
 };
+#define TS_CHUNK_BYTES(sketched) (sizeof(struct ts_pane_chunk) + (TS_CHUNK_PANES << (sketched)) * sizeof(union ts_cell))
+
+/** A slot's pane; the chunk is its own. */
+TS_INLINE union ts_pane *ts_chunk_pane(const struct ts_pane_chunk *ch, uint32_t slot)
+{
+    return (union ts_pane *)(uintptr_t)&ch->cells[slot % TS_CHUNK_PANES << ch->sketched].pane;
+}
+
+/** The same of a chunk that is known not to be sketched, and of one that is: without a look at the chunk. */
+TS_INLINE union ts_pane *ts_chunk_pane_alone(struct ts_pane_chunk *ch, uint32_t slot)
+{
+    return &ch->cells[slot % TS_CHUNK_PANES].pane;
+}
+
+TS_INLINE union ts_cell *ts_chunk_pair(struct ts_pane_chunk *ch, uint32_t slot)
+{
+    return &ch->cells[slot % TS_CHUNK_PANES * 2];
+}
+
+/** A slot's sketch, NULL where there are none. */
+TS_INLINE struct ts_sketch *ts_chunk_sketch(const struct ts_pane_chunk *ch, uint32_t slot)
+{
+    return ch->sketched ? (struct ts_sketch *)(uintptr_t)&ch->cells[slot % TS_CHUNK_PANES * 2 + 1].sketch : NULL;
+}
 
 enum ts_window_state {
     TS_WINDOW_OPEN,    /* nothing sent */
@@ -123,6 +152,7 @@ enum ts_domain { TS_DOMAIN_ARRIVAL, TS_DOMAIN_EVENT, TS_DOMAINS };
 
 struct ts_window {
     struct ts_pool *pool; /* of its chunks */
+    bool sketched;        /* they all are */
     int64_t start_ns, end_ns;
     int64_t made_ns; /* or the earliest of what was merged into it: until then nothing of it had arrived */
     enum ts_window_state state[TS_DOMAINS];
@@ -151,7 +181,7 @@ struct ts_window {
  */
 struct ts_rule {
     const struct ts_conf_rollup *conf;
-    struct ts_pool *chunks; /* the worker's */
+    struct ts_pool *chunks;      /* the worker's two */
     int64_t every_ns, period_ns; /* period_ns is longer: windows overlap, and the rule is derived, or a side */
     struct ts_rule *base;        /* NULL: samples are added to it */
     struct ts_rule **derived;
@@ -214,7 +244,7 @@ TS_INLINE int64_t ts_rule_end(const struct ts_rule *rule, int64_t start_ns)
 TS_INLINE bool ts_chunk_is_done(const struct ts_pane_chunk *ch, uint32_t slot)
 {
     uint32_t i = slot % TS_CHUNK_PANES;
-    return ch->panes[i].stats.count == 0 && ch->merged[i / 64] >> (i % 64) & 1;
+    return ts_chunk_pane(ch, i)->stats.count == 0 && ch->merged[i / 64] >> (i % 64) & 1;
 }
 
 /** The window that t_ns falls into, of overlapping ones the last; made when it is not there. @return NULL without memory, or when it is not the rule's. */
@@ -232,6 +262,9 @@ TS_INLINE struct ts_pane_chunk *ts_window_chunk(struct ts_window *win, uint32_t 
     struct ts_pane_chunk *ch = TS_LIKELY(index < win->nchunks) ? win->chunks[index] : NULL;
     return TS_LIKELY(ch) ? ch : ts_window_make_chunk(win, index);
 }
+
+/** Before its first chunk: which ones it has. */
+void ts_window_use_pool(struct ts_window *win, const struct ts_rule *rule);
 
 /** Frees the chunk's memory with what its panes own. */
 void ts_window_free_chunk(struct ts_window *win, uint32_t index, const struct ts_series_table *tab);
@@ -355,8 +388,7 @@ struct ts_worker {
     bool partial;         /* as a part: it is in the snapshot, and goes on after the next start */
     struct ts_snapper *snap; /* NULL: no snapshots are taken */
     struct ts_source restored; /* whose ids stand for series of the snapshot that nothing came for yet */
-    struct ts_pool chunks;   /* of panes */
-    struct ts_pool sketches; /* arrays of them, one for a chunk */
+    struct ts_pool chunks[2]; /* of panes, by ts_pane_chunk.sketched */
     struct ts_rollup_batch *batch; /* being filled */
     const struct ts_conf_rollup *batch_of; /* what its points are of */
     uint64_t nbatches;          /* made */

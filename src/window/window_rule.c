@@ -71,7 +71,7 @@ static void init_rule(struct ts_worker *wk, struct ts_rule_set *set, struct ts_r
                              .sent = TS_SPAN_ALL,
                              .taken = TS_SPAN_ALL,
                              .keep_ns = conf->late == TS_LATE_CORRECT ? set->plan->conf->correct_for_ns : 0,
-                             .chunks = &wk->chunks,
+                             .chunks = wk->chunks,
                              .every_ns = conf->every_ns,
                              .period_ns = period_of(conf),
                              .tracks_last = conf->aggregates & TS_AGG_BIT(last),

@@ -87,7 +87,7 @@ struct ts_rollup_batch *ts_worker_open_batch(struct ts_worker *wk, const struct 
 static bool put_more(struct ts_rollup_batch *batch, struct ts_rollup *point, const struct ts_rule *rule,
                      const struct ts_pane_chunk *ch, uint32_t slot)
 {
-    struct ts_sketch *sk = ch->sketches ? &ch->sketches[slot % TS_CHUNK_PANES] : NULL;
+    struct ts_sketch *sk = ts_chunk_sketch(ch, slot);
     struct ts_buf *texts = &batch->texts;
     size_t from = texts->len;
     ts_window_tell_more(ch, slot, point);
@@ -204,7 +204,7 @@ static bool send_slot(struct ts_worker *wk, const struct ts_rule *rule, struct t
                       struct ts_pane_chunk *ch)
 {
     struct ts_slot *sl = &wk->series.slots[slot];
-    const union ts_pane *pane = ch ? &ch->panes[slot % TS_CHUNK_PANES] : NULL;
+    const union ts_pane *pane = ch ? ts_chunk_pane(ch, slot) : NULL;
     if (!ts_slot_is_of(wk, slot, domain))
         return true;
     if (!pane || pane->stats.count == 0) {
@@ -276,7 +276,7 @@ static bool correct_chunk(struct ts_worker *wk, const struct ts_rule *rule, stru
     for (uint32_t w = 0; w < TS_CHUNK_PANES / 64; w++) {
         while (ch->dirty[w]) {
             uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(ch->dirty[w]);
-            if (!ts_window_send_pane(wk, rule, win, index * TS_CHUNK_PANES + i, &ch->panes[i], ch, true))
+            if (!ts_window_send_pane(wk, rule, win, index * TS_CHUNK_PANES + i, ts_chunk_pane(ch, i), ch, true))
                 return false;
             ch->dirty[w] &= ch->dirty[w] - 1;
             win->dirty--;

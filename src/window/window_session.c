@@ -73,7 +73,7 @@ static bool make_layer(struct ts_rule *rule, unsigned layer)
     struct ts_window *win = ts_alloc(sizeof *win);
     if (!win)
         return false;
-    win->pool = rule->chunks;
+    ts_window_use_pool(win, rule);
     win->next = rule->windows;
     rule->windows = win;
     rule->nwindows++;

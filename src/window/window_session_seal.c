@@ -33,7 +33,7 @@ static bool send(struct ts_worker *wk, const struct ts_rule *rule, struct ts_ses
         row->correct_ns = TS_MIN(row->correct_ns, ssn->changed_ns + CORRECT_EVERY_NS);
         return true;
     }
-    if (!ts_window_send_pane(wk, rule, &any, slot, &ch->panes[slot % TS_CHUNK_PANES], ch, sent))
+    if (!ts_window_send_pane(wk, rule, &any, slot, ts_chunk_pane(ch, slot), ch, sent))
         return false;
     if (!sent)
         ssn->time_ns = ssn->first_ns;

@@ -21,12 +21,8 @@ unsigned ts_rule_wants(const struct ts_conf_rollup *conf)
 
 void ts_window_free_sketches(struct ts_pane_chunk *ch)
 {
-    if (!ch->sketches)
-        return;
-    for (uint32_t i = 0; i < TS_CHUNK_PANES; i++)
-        ts_sketch_fini(&ch->sketches[i]);
-    ts_pool_give(ch->sketches);
-    ch->sketches = NULL;
+    for (uint32_t i = 0; ch->sketched && i < TS_CHUNK_PANES; i++)
+        ts_sketch_fini(ts_chunk_sketch(ch, i));
 }
 
 static bool has_quantiles(const struct ts_worker *wk, uint32_t slot)
@@ -54,19 +50,11 @@ static __attribute__((noinline)) void add_rare(struct ts_worker *wk, const struc
         ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
 }
 
-static struct ts_sketch no_sketch = {.state = TS_SKETCH_OFF}; /* of chunks that have none; never written to */
-
 #define GROUP 8 /* of two cache lines each: a core has some ten under way at a time */
 
-/* A group of samples on its way. */
-struct group {
-    struct ts_stats *panes[GROUP];
-    struct ts_sketch *sketches[GROUP];
-};
-
-/* Panes and sketches, on their way into the cache then. @return false: something in the group is not plain. */
+/* Panes, each with its sketch behind it, on their way into the cache then. @return false: something in the group is not plain. */
 TS_INLINE bool find(const struct ts_worker *wk, const struct ts_window *win, const struct ts_source *src, const struct ts_point *points,
-                    struct group *grp)
+                    union ts_cell *pairs[GROUP])
 {
     uint32_t special = 0;
     for (unsigned i = 0; i < GROUP; i++) {
@@ -77,13 +65,12 @@ TS_INLINE bool find(const struct ts_worker *wk, const struct ts_window *win, con
         if (TS_UNLIKELY(index >= win->nchunks)) /* above all when the slot is special */
             return false;
         struct ts_pane_chunk *ch = win->chunks[index];
-        if (TS_UNLIKELY((uintptr_t)ch <= (uintptr_t)TS_CHUNK_GONE || (!ch->sketches && has_quantiles(wk, slot))))
+        if (TS_UNLIKELY((uintptr_t)ch <= (uintptr_t)TS_CHUNK_GONE))
             return false;
         special |= wk->event_chunks[index];
-        grp->panes[i] = &ch->panes[slot % TS_CHUNK_PANES].stats;
-        grp->sketches[i] = TS_LIKELY(ch->sketches) ? &ch->sketches[slot % TS_CHUNK_PANES] : &no_sketch;
-        __builtin_prefetch(grp->panes[i], 1);
-        __builtin_prefetch(grp->sketches[i], 1);
+        pairs[i] = ts_chunk_pair(ch, slot);
+        __builtin_prefetch(&pairs[i][0], 1);
+        __builtin_prefetch(&pairs[i][1], 1);
     }
     return special == 0;
 }
@@ -95,18 +82,18 @@ struct full {
 };
 
 /* The sketch of a series that gives no quantiles is off, and stays as it is. */
-TS_INLINE void add_group(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points, const struct group *grp,
+TS_INLINE void add_group(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points, union ts_cell *pairs[GROUP],
                          struct full *full)
 {
     full->n = 0;
     for (unsigned i = 0; i < GROUP; i++) {
         double value = points[i].value;
-        struct ts_sketch *sk = grp->sketches[i];
-        ts_stats_add(grp->panes[i], value, 1);
+        struct ts_sketch *sk = &pairs[i][1].sketch;
+        ts_stats_add(&pairs[i][0].pane.stats, value, 1);
         if (TS_UNLIKELY(!ts_sketch_list(sk, ts_sketch_code(value)) && sk->state != TS_SKETCH_OFF))
             add_rare(wk, wk->rules[0], sk, src->slots[points[i].id], value);
         if (TS_UNLIKELY(sk->left == 0) && sk->state >= TS_SKETCH_BINS && full->n < TS_ARRAY_SIZE(full->sketches)) {
-            __builtin_prefetch(&sk->positive, 1);
+            __builtin_prefetch(sk->counts, 1);
             full->sketches[full->n++] = sk;
         }
     }
@@ -116,7 +103,7 @@ TS_INLINE void add_group(struct ts_worker *wk, const struct ts_source *src, cons
 TS_INLINE void fetch_counts(const struct full *full)
 {
     for (unsigned i = 0; i < full->n; i++) {
-        const struct ts_sketch_bins *bins = &full->sketches[i]->positive;
+        const struct ts_sketch_bins *bins = &full->sketches[i]->counts->positive;
         unsigned bytes = TS_MIN((unsigned)bins->room * bins->width, 8 * TS_CACHELINE);
         for (unsigned at = 0; at < bytes; at += TS_CACHELINE)
             __builtin_prefetch((const char *)bins->counts + at, 1);
@@ -130,18 +117,18 @@ TS_INLINE void fetch_counts(const struct full *full)
 uint32_t ts_window_add_sketched(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points, uint32_t n)
 {
     struct ts_window *win = wk->rules[0]->arrival;
-    struct group groups[2];
+    union ts_cell *pairs[2][GROUP];
     struct full fulls[3] = {0}, *fresh = &fulls[0], *coming = &fulls[1], *there = &fulls[2];
     uint32_t done = 0;
     bool many = src->nslots > TS_MANY_IDS;
-    if (!win || !find(wk, win, src, points, &groups[0]))
+    if (!win || !find(wk, win, src, points, pairs[0]))
         return 0;
     for (unsigned now = 0;; now ^= 1) {
         const struct ts_point *group = points + done;
         if (many && done + 3 * GROUP <= n)
             for (unsigned i = 0; i < GROUP; i++)
                 __builtin_prefetch(&src->slots[group[2 * GROUP + i].id]);
-        bool more = done + 2 * GROUP <= n && find(wk, win, src, group + GROUP, &groups[now ^ 1]);
+        bool more = done + 2 * GROUP <= n && find(wk, win, src, group + GROUP, pairs[now ^ 1]);
         for (unsigned i = 0; i < there->n; i++)
             (void)!ts_sketch_settle(there->sketches[i]); /* without memory the next sample says so */
         fetch_counts(coming);
@@ -149,7 +136,7 @@ uint32_t ts_window_add_sketched(struct ts_worker *wk, const struct ts_source *sr
         there = coming;
         coming = fresh;
         fresh = free_one;
-        add_group(wk, src, group, &groups[now], fresh);
+        add_group(wk, src, group, pairs[now], fresh);
         done += GROUP;
         if (!more)
             break;
@@ -165,26 +152,17 @@ void ts_window_add_wanted(struct ts_worker *wk, const struct ts_rule *rule, stru
         (void)ts_window_is_latest(ch, slot, false, time_ns);
     if (rule->wants & TS_WANTS_MORE)
         ts_window_add_more(wk, rule, ch, slot, value, weight, time_ns);
-    if (!(rule->wants & TS_WANTS_SKETCH) || (!ch->sketches && !has_quantiles(wk, slot)))
-        return;
-    if (TS_UNLIKELY(!ch->sketches) && !(ch->sketches = ts_pool_take(&wk->sketches))) {
-        ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
-        return;
-    }
-    struct ts_sketch *sk = &ch->sketches[slot % TS_CHUNK_PANES];
-    if (begin(wk, rule, sk, slot) && !ts_sketch_add(sk, value, weight))
+    struct ts_sketch *sk = ts_chunk_sketch(ch, slot);
+    if (sk && begin(wk, rule, sk, slot) && !ts_sketch_add(sk, value, weight))
         ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
 }
 
 void ts_window_merge_sketch(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *to,
                             const struct ts_pane_chunk *from, uint32_t slot)
 {
-    struct ts_sketch *sk = from->sketches ? &from->sketches[slot % TS_CHUNK_PANES] : NULL;
-    if (!sk || sk->state < TS_SKETCH_LIST)
+    struct ts_sketch *sk = ts_chunk_sketch(from, slot), *into = ts_chunk_sketch(to, slot);
+    if (!sk || !into || sk->state < TS_SKETCH_LIST)
         return;
-    bool good = to->sketches || (to->sketches = ts_pool_take(&wk->sketches));
-    if (good && begin(wk, rule, &to->sketches[slot % TS_CHUNK_PANES], slot))
-        good = ts_sketch_merge(&to->sketches[slot % TS_CHUNK_PANES], sk) == 0;
-    if (!good)
+    if (begin(wk, rule, into, slot) && ts_sketch_merge(into, sk) != 0)
         ts_count(wk->cnt, TS_C_EXTRAS_NO_MEMORY, 1);
 }

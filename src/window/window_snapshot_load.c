@@ -138,10 +138,10 @@ static int load_start(struct loader *ld, struct former *former, struct ts_varint
     return in->bad ? -TS_ECORRUPT : 0;
 }
 
-static int load_stats(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot,
+static int load_stats(const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot,
                       struct ts_varints *in)
 {
-    struct ts_stats *st = &ch->panes[slot % TS_CHUNK_PANES].stats;
+    struct ts_stats *st = &ts_chunk_pane(ch, slot)->stats;
     double *moments[] = {&st->count, &st->sum, &st->sd, &st->sd2, &st->shift, &st->min, &st->max, &st->last};
     unsigned parts = (unsigned)ts_snap_get_fixed(in, 1);
     for (unsigned m = 0; m < TS_ARRAY_SIZE(moments); m++)
@@ -156,14 +156,10 @@ static int load_stats(struct ts_worker *wk, const struct ts_rule *rule, struct t
         int rc = ts_sketch_load(sketch, &sk);
         if (rc)
             return rc;
-        if (!(rule->wants & TS_WANTS_SKETCH))
-            ts_sketch_fini(&sk);
-        else if (ch->sketches || (ch->sketches = ts_pool_take(&wk->sketches)))
-            ch->sketches[slot % TS_CHUNK_PANES] = sk;
+        if (ch->sketched)
+            *ts_chunk_sketch(ch, slot) = sk;
         else
-            rc = (ts_sketch_fini(&sk), -TS_ENOMEM);
-        if (rc)
-            return rc;
+            ts_sketch_fini(&sk);
     }
     return parts & PART_MORE ? ts_window_load_more(ch, slot, rule->conf->histogram.n, (struct ts_str){in->p, (size_t)(in->end - in->p)})
                              : 0;
@@ -171,11 +167,11 @@ static int load_stats(struct ts_worker *wk, const struct ts_rule *rule, struct t
 
 int ts_snap_load_content(struct ts_worker *wk, const struct ts_rule *rule, struct ts_pane_chunk *ch, uint32_t slot, struct ts_str bytes)
 {
-    union ts_pane *pane = &ch->panes[slot % TS_CHUNK_PANES];
+    union ts_pane *pane = ts_chunk_pane(ch, slot);
     struct ts_varints in = {bytes.p, bytes.p + bytes.len, false};
     uint8_t kind = wk->series.slots[slot].kind;
     if (kind != TS_KIND_SET && kind != TS_KIND_STRING)
-        return load_stats(wk, rule, ch, slot, &in);
+        return load_stats(rule, ch, slot, &in);
     double count = ts_snap_get_double(&in);
     int64_t time_ns = kind == TS_KIND_STRING ? ts_snap_get_i64(&in) : 0;
     struct ts_str rest = {in.p, (size_t)(in.end - in.p)};
@@ -210,7 +206,7 @@ static int load_into(struct loader *ld, struct ts_worker *wk, struct ts_rule *ru
     struct ts_pane_chunk *ch = win ? ts_window_chunk(win, slot) : NULL;
     if (!ch)
         return -TS_ENOMEM;
-    if (ch->panes[slot % TS_CHUNK_PANES].stats.count != 0)
+    if (ts_chunk_pane(ch, slot)->stats.count != 0)
         return -TS_ECORRUPT; /* twice */
     int rc = flags & PANE_DONE ? 0 : ts_snap_load_content(wk, rule, ch, slot, content);
     if (rc) {

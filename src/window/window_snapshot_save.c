@@ -53,8 +53,8 @@ static void put_stats(const struct ts_worker *wk, const struct ts_rule *rule, co
                       struct ts_buf *buf)
 {
     uint32_t i = slot % TS_CHUNK_PANES;
-    const struct ts_stats *st = &ch->panes[i].stats;
-    struct ts_sketch *sk = ch->sketches ? &ch->sketches[i] : NULL;
+    const struct ts_stats *st = &ts_chunk_pane(ch, i)->stats;
+    struct ts_sketch *sk = ts_chunk_sketch(ch, slot);
     const double moments[] = {st->count, st->sum, st->sd, st->sd2, st->shift, st->min, st->max, st->last};
     bool timed = ch->last_ns && ch->last_ns[i] != TS_TIME_NONE, sketched = sk && sk->state >= TS_SKETCH_LIST;
     bool more = ch->more && wk->series.slots[slot].kind != TS_KIND_COUNTER;
@@ -79,7 +79,7 @@ static void put_stats(const struct ts_worker *wk, const struct ts_rule *rule, co
 void ts_snap_put_content(const struct ts_worker *wk, const struct ts_rule *rule, const struct ts_pane_chunk *ch, uint32_t slot,
                          struct ts_buf *buf)
 {
-    const union ts_pane *pane = &ch->panes[slot % TS_CHUNK_PANES];
+    const union ts_pane *pane = ts_chunk_pane(ch, slot);
     switch (wk->series.slots[slot].kind) {
     case TS_KIND_SET:
         ts_snap_put_double(buf, pane->set.count);
@@ -115,7 +115,7 @@ static void put_pane(const struct ts_worker *wk, unsigned r, const struct ts_win
     enum ts_domain domain = sl->flags & TS_SLOT_EVENT ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL;
     bool there = ch && ch != TS_CHUNK_GONE, gone = !rule->nfolds || win->no_folds || win->gone;
     bool sealed = win->state[domain] == TS_WINDOW_SEALED && gone;
-    bool has = there && ch->panes[i].stats.count != 0 && !(rule->nfolds && sealed && domain == TS_DOMAIN_ARRIVAL);
+    bool has = there && ts_chunk_pane(ch, i)->stats.count != 0 && !(rule->nfolds && sealed && domain == TS_DOMAIN_ARRIVAL);
     bool kept = !has && kept_is_sent(wk, rule, win, slot);
     bool done = !has && ((there && ts_chunk_is_done(ch, slot)) || (kept && gone));
     if (!has && !done && !kept)

@@ -159,7 +159,7 @@ static void close_window(const struct ts_sealed *sealed, struct ts_worker *wk, s
         struct ts_pane_chunk *ch = ts_window_chunk(win, slot);
         if (!ch)
             continue;
-        out->sealed += ch->panes[slot % TS_CHUNK_PANES].stats.count != 0;
+        out->sealed += ts_chunk_pane(ch, slot)->stats.count != 0;
         close_pane(wk, win, ch, slot);
     }
     ts_buf_fini(&series);
@@ -231,7 +231,7 @@ static void fold_window(const struct ts_sealed *sealed, struct ts_worker *wk, st
     for (uint32_t slot = 0; slot < wk->series.count && !win->no_folds; slot++) {
         uint32_t index = slot / TS_CHUNK_PANES;
         struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
-        const union ts_pane *pane = ch ? &ch->panes[slot % TS_CHUNK_PANES] : NULL;
+        const union ts_pane *pane = ch ? ts_chunk_pane(ch, slot) : NULL;
         enum ts_domain domain = ts_slot_is_of(wk, slot, TS_DOMAIN_EVENT) ? TS_DOMAIN_EVENT : TS_DOMAIN_ARRIVAL;
         if (!pane || pane->stats.count == 0 ||
             !(whole[domain] || (!rule->hidden && is_sealed(sealed, wk, rule, name, win, slot, &series))))

@@ -30,8 +30,8 @@ struct ts_worker *ts_worker_new(const struct ts_worker_conf *conf)
                                             .arrival_ns = TS_TIME_NONE,
                                             .max_event_ns = TS_TIME_NONE,
                                             .event_seen_ns = TS_TIME_NONE};
-    ts_pool_init(&wk->chunks, sizeof(struct ts_pane_chunk));
-    ts_pool_init(&wk->sketches, TS_CHUNK_PANES * sizeof(struct ts_sketch));
+    for (unsigned sketched = 0; sketched < 2; sketched++)
+        ts_pool_init(&wk->chunks[sketched], TS_CHUNK_BYTES(sketched));
     struct ts_rule_plan *plan = ts_rule_plan_new(conf->conf, UINT64_MAX >> (64 - conf->conf->nrollups), 0);
     struct ts_rule_set *set = ts_rule_set_new(wk, plan);
     ts_worker_attach(wk, set, ts_xalloc(set->nrules * sizeof(struct ts_rule *)));
@@ -56,8 +56,8 @@ void ts_worker_free(struct ts_worker **worker)
     for (unsigned r = 0; r < wk->nrules; r++)
         while (wk->rules[r]->windows)
             ts_rule_forget(wk->rules[r], wk->rules[r]->windows, &wk->series);
-    ts_pool_fini(&wk->sketches);
-    ts_pool_fini(&wk->chunks);
+    for (unsigned sketched = 0; sketched < 2; sketched++)
+        ts_pool_fini(&wk->chunks[sketched]);
     for (unsigned i = 0; i < wk->conf.nsources; i++)
         ts_pages_free(wk->sources[i].slots, wk->sources[i].nslots * sizeof *wk->sources[i].slots);
     ts_pages_free(wk->restored.slots, wk->restored.nslots * sizeof *wk->restored.slots);
