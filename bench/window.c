@@ -1,9 +1,9 @@
 /*
  * What a sample costs in the worker, without parsing: ns of CPU, and the ratio to a plain loop that adds the
  * same points up in an array (count, sum, min, max) and knows no windows. Medians of five rounds, in each of
- * which all of them run in turn. Heap is in bytes; arrays of sketches come on top, from huge pages, 137 bytes
- * a series. Then what a snapshot of the open window costs the worker: CPU and bytes of a series, and its longest step. Behind it
- * the rows of window_rows.c. usage: window [SERIES]
+ * which all of them run in turn. Heap is in bytes; panes come on top, from huge pages, 66 bytes a series, 137
+ * with sketches. Then what a snapshot of the open window costs the worker: CPU and bytes of a series, and its
+ * longest step. Behind it the rows of window_rows.c. usage: window [SERIES]
  */
 #include "config.h"
 #include "core/clock.h"
