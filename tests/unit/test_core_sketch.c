@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include "core/sketch.h"
+#include "core/le.h"
 #include "core/mem.h"
 #include "unit.h"
 
@@ -583,6 +584,34 @@ static void saving_keeps_what_there_is(void **unused)
     ts_buf_fini(&saved);
 }
 
+/* Lists in snapshots of former versions were longer than those here. */
+static void a_longer_list_is_loaded(void **unused)
+{
+    (void)unused;
+    struct ts_sketch sk, read;
+    struct ts_buf saved = TS_BUF_INIT, want = TS_BUF_INIT, got = TS_BUF_INIT;
+    seed = 22;
+    ts_sketch_init(&sk, 2048);
+    ts_buf_puts(&saved, "L");
+    ts_buf_putc(&saved, 0);
+    ts_buf_putc(&saved, 8);
+    for (unsigned i = 0; i < 2 * TS_SKETCH_LISTED; i++) {
+        double v = from_lognormal();
+        char key[4];
+        ts_le_put32(key, (uint32_t)ts_sketch_key(v));
+        ts_buf_put(&saved, key, sizeof key);
+        assert_true(ts_sketch_add(&sk, v, 1));
+    }
+    assert_int_equal(ts_sketch_load(ts_buf_str(&saved), &read), 0);
+    assert_true(ts_sketch_encode(&sk, &want) == 0 && ts_sketch_encode(&read, &got) == 0);
+    assert_true(ts_str_eq(ts_buf_str(&want), ts_buf_str(&got)));
+    ts_sketch_fini(&read);
+    ts_sketch_fini(&sk);
+    ts_buf_fini(&saved);
+    ts_buf_fini(&want);
+    ts_buf_fini(&got);
+}
+
 static void damaged_saves_are_refused_or_harmless(void **unused)
 {
     (void)unused;
@@ -772,6 +801,7 @@ int main(void)
         cmocka_unit_test(layout_is_the_documented_one),
         cmocka_unit_test(damaged_bytes_are_refused_or_harmless),
         cmocka_unit_test(saving_keeps_what_there_is),
+        cmocka_unit_test(a_longer_list_is_loaded),
         cmocka_unit_test(damaged_saves_are_refused_or_harmless),
         cmocka_unit_test(when_samples_are_counted_does_not_matter),
         cmocka_unit_test(an_empty_sketch),
