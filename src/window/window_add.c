@@ -8,7 +8,8 @@
 
 #include "core/mem.h"
 
-#define GROUP 16 /* points that are added together when all are plain */
+#define GROUP 8  /* plain points that are added together: a core has some ten cache lines under way at a time */
+#define STEP  16 /* entries after which a group is tried again when the last one was not of one kind; of points with a time a group */
 
 static bool know_chunk(struct ts_worker *wk, uint32_t slot)
 {
@@ -301,11 +302,11 @@ static struct ts_window *timed_window(const struct ts_worker *wk)
 TS_INLINE bool add_timed_group(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points)
 {
     struct ts_window *win = timed_window(wk);
-    struct ts_stats *panes[GROUP / 2];
-    struct ts_point_ext ext[GROUP / 2];
+    struct ts_stats *panes[STEP / 2];
+    struct ts_point_ext ext[STEP / 2];
     if (!win)
         return false;
-    for (unsigned i = 0; i < GROUP / 2; i++) {
+    for (unsigned i = 0; i < STEP / 2; i++) {
         const struct ts_point *pt = &points[2 * i];
         uint32_t slot = pt->id < src->nslots ? src->slots[pt->id] : 0;
         memcpy(&ext[i], pt + 1, sizeof ext[i]);
@@ -320,7 +321,7 @@ TS_INLINE bool add_timed_group(struct ts_worker *wk, const struct ts_source *src
         panes[i] = &ts_chunk_pane_alone(ch, slot)->stats;
         __builtin_prefetch(panes[i], 1);
     }
-    for (unsigned i = 0; i < GROUP / 2; i++)
+    for (unsigned i = 0; i < STEP / 2; i++)
         ts_stats_add(panes[i], points[2 * i].value, ext[i].weight);
     win->used[TS_DOMAIN_EVENT] = true;
     return true;
@@ -329,7 +330,7 @@ TS_INLINE bool add_timed_group(struct ts_worker *wk, const struct ts_source *src
 /* Panes and sketches of the next group, whatever it is, into the cache: worth its price when there are many. */
 static void fetch_group(const struct ts_source *src, const struct ts_window *win, const struct ts_point *points)
 {
-    for (unsigned i = 0; win && i < GROUP; i++) {
+    for (unsigned i = 0; win && i < STEP; i++) {
         uint32_t id = points[i].id, slot = id < src->nslots ? src->slots[id] & ~TS_SLOT_MARKS : 0, index = slot / TS_CHUNK_PANES;
         struct ts_pane_chunk *ch = index < win->nchunks ? win->chunks[index] : NULL;
         if ((uintptr_t)ch <= (uintptr_t)TS_CHUNK_GONE)
@@ -341,7 +342,7 @@ static void fetch_group(const struct ts_source *src, const struct ts_window *win
 }
 
 /*
- * Groups of GROUP entries under a single rule, n entries in all.
+ * Groups under a single rule, of n entries, GROUP or more.
  * @return the entries that it took, 0: the first group is not of one kind, and nothing has been done; *samples: what they held.
  */
 TS_INLINE uint32_t add_groups(struct ts_worker *wk, const struct ts_source *src, const struct ts_point *points, uint32_t n,
@@ -349,10 +350,10 @@ TS_INLINE uint32_t add_groups(struct ts_worker *wk, const struct ts_source *src,
 {
     const struct ts_rule *rule = wk->rules[0];
     if (TS_UNLIKELY(points->flags & TS_POINT_EXT)) {
-        if (src->nslots > TS_MANY_IDS / 8 && n >= 2 * GROUP)
-            fetch_group(src, rule->recent, points + GROUP);
-        *samples = GROUP / 2;
-        return !rule->wants && add_timed_group(wk, src, points) ? GROUP : 0;
+        if (src->nslots > TS_MANY_IDS / 8 && n >= 2 * STEP)
+            fetch_group(src, rule->recent, points + STEP);
+        *samples = STEP / 2;
+        return !rule->wants && n >= STEP && add_timed_group(wk, src, points) ? STEP : 0;
     }
     *samples = TS_LIKELY(!rule->wants)          ? add_plain_groups(wk, src, points, n)
                : rule->wants == TS_WANTS_SKETCH ? ts_window_add_sketched(wk, src, points, n)
@@ -411,7 +412,7 @@ void ts_worker_add_slab(struct ts_worker *wk, struct ts_source *src, const struc
             i += used;
             continue;
         }
-        for (uint32_t end = TS_MIN(i + GROUP, slab->n); i < end;)
+        for (uint32_t end = TS_MIN(i + STEP, slab->n); i < end;)
             i += add_point(wk, src, slab, &slab->points[i], &aggregated);
     }
     ts_count(wk->cnt, TS_C_SAMPLES_AGGREGATED, aggregated);
