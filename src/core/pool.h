@@ -14,7 +14,7 @@ struct ts_pool {
     unsigned npages; /* of 2 MiB each */
 };
 
-/** Items of so many bytes, 32 KiB to 1 MiB, aligned to a cache line. */
+/** Items of so many bytes, 32 KiB to 1 MiB, each beginning with the second of a pair of cache lines. */
 void ts_pool_init(struct ts_pool *pool, size_t item_bytes);
 
 /** Every item has been given back. */

@@ -116,6 +116,7 @@ struct ts_pane_chunk {
     uint64_t folded[TS_CHUNK_PANES / 64]; /* panes that groups have as they were sealed in arrival time */
     union ts_cell cells[] TS_ALIGNED; /* TS_CHUNK_PANES, twice as many of a sketched chunk */
 };
+_Static_assert(sizeof(struct ts_pane_chunk) % (2 * TS_CACHELINE) == TS_CACHELINE, "in a pool's item a pane and its sketch are a pair of lines");
 #define TS_CHUNK_BYTES(sketched) (sizeof(struct ts_pane_chunk) + (TS_CHUNK_PANES << (sketched)) * sizeof(union ts_cell))
 
 /** A slot's pane; the chunk is its own. */

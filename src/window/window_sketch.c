@@ -1,5 +1,5 @@
 /*
- * Sketches beside the panes of a chunk, only under rules that ask for quantiles. Thread: worker. Without
+ * Sketches behind the panes of a chunk, only under rules that ask for quantiles. Thread: worker. Without
  * memory a sample is not in its sketch, counted; the pane has it.
  */
 #include "config.h"
